@@ -1,0 +1,1 @@
+"""The rules of sending, without input or output."""

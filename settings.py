@@ -1,0 +1,108 @@
+"""The only reader of the environment: every setting, its default, and a clear error for each that is wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")]
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message names each variable and what it should be."""
+
+
+class Settings(BaseSettings):
+    """What a process is told from outside. Field names in upper case are the variables' names."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
+    """PostgreSQL 18 or newer: the ledger."""
+    redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = None
+    """Redis 6.2 or newer, or Valkey: the doorbell. Needed unless `enable_queues` is false."""
+
+    enable_queues: bool = True
+    """False runs every job where it is rung for, without Redis."""
+    mail_enabled: bool = True
+    analytics_enabled: bool = True
+
+    twilio_account_sid: Annotated[str, StringConstraints(pattern=r"^AC[0-9a-fA-F]{32}$")]
+    twilio_auth_token: Annotated[SecretStr, Field(min_length=1)]
+    twilio_api_base_url: HttpUrl = "https://api.twilio.com"
+    public_url: HttpUrl
+    """Where the carrier reaches this service; status callbacks are sent, and signed, for this address."""
+
+    operator_password: SecretStr | None = None
+    """The password of /rq. Without one the dashboard stays shut."""
+    secure_cookies: bool | None = None
+    """Whether the operator's cookie is sent over HTTPS only. Unset: when `public_url` is https."""
+
+    turn_size: Annotated[int, Field(ge=1, le=5000)] = 500
+    """Deliveries one turn claims at the most. All of them are in flight at once."""
+    carrier_connections: Annotated[int, Field(ge=1, le=1000)] = 200
+    """Connections a worker process keeps to the carrier."""
+    carrier_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
+    """How long one submission to the carrier may take. A slower one is ambiguous: neither sent nor unsent."""
+    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 120.0
+    """How long a claimed delivery stays its claimer's. Longer than a whole turn can take."""
+    retry_limit: Annotated[int, Field(ge=0, le=20)] = 5
+    """How often a transient refusal is tried again before the delivery fails."""
+
+    database_pool_size: Annotated[int, Field(ge=1, le=100)] = 8
+    """Connections a web process keeps at the most."""
+
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _queues_need_redis(self) -> Settings:
+        if self.enable_queues and self.redis_url is None:
+            raise ValueError("REDIS_URL: is missing (or set ENABLE_QUEUES=false to run without Redis)")
+        return self
+
+    @model_validator(mode="after")
+    def _lease_outlives_a_submission(self) -> Settings:
+        if self.lease_seconds < 2 * self.carrier_timeout_seconds:
+            raise ValueError("LEASE_SECONDS: must be at least twice CARRIER_TIMEOUT_SECONDS")
+        return self
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        if self.secure_cookies is None:
+            return self.public_url.startswith("https://")
+        return self.secure_cookies
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment once, `overrides` on top (field names, for tests).
+
+    Raises SettingsError naming each variable that is missing or malformed; never its value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_complaints(error))) from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    lines: list[str] = []
+    for item in error.errors(include_url=False, include_input=False):
+        name = ".".join(str(part) for part in item["loc"]).upper()
+        text = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "missing":
+            text = "is missing"
+        lines.append(f"{name}: {text}" if name else text)
+    return lines
+
+
+def mask_url(url: str) -> str:
+    """The URL with its password replaced by ***, fit for logs."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
