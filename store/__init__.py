@@ -1,0 +1,1 @@
+"""The ledger: all SQL, and nothing but SQL."""

@@ -1,0 +1,16 @@
+"""Totals by church, day and channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import Connection
+
+from store import sql
+
+_SQL = sql.load("analytics")
+
+
+def roll_up(connection: Connection[Any], *, days_back: int) -> None:
+    """Count the deliveries of today and the `days_back` days before it again, by each church's own calendar."""
+    connection.execute(_SQL["roll_up"], {"days_back": days_back})

@@ -1,0 +1,99 @@
+"""Churches, the keys that speak for them, and the senders they send as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from store import sql
+
+_SQL = sql.load("churches")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Church:
+    church_id: UUID
+    name: str
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyHolder:
+    """Whom an API key speaks for, and what it may do."""
+
+    church_id: UUID
+    scopes: list[str]
+
+
+def create(connection: Connection[Any], *, name: str, time_zone: str) -> UUID:
+    row = connection.execute(_SQL["insert_church"], {"name": name, "time_zone": time_zone}).fetchone()
+    assert row is not None  # noqa: S101 - INSERT RETURNING
+    return row[0]
+
+
+def get(connection: Connection[Any], church_id: UUID) -> Church | None:
+    with connection.cursor(row_factory=class_row(Church)) as cursor:
+        return cursor.execute(_SQL["get_church"], {"church_id": church_id}).fetchone()
+
+
+def set_sender(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    channel: str,
+    address: str | None,
+    messaging_service_sid: str | None,
+    segments_per_second: float | None,
+) -> None:
+    """Give the church its sender on the channel, or another one. Without a pace, as fast as the carrier takes them."""
+    connection.execute(
+        _SQL["upsert_sender"],
+        {
+            "church_id": church_id,
+            "channel": channel,
+            "address": address,
+            "messaging_service_sid": messaging_service_sid,
+            "segments_per_second": segments_per_second,
+        },
+    )
+
+
+def has_sender(connection: Connection[Any], *, church_id: UUID, channel: str) -> bool:
+    row = connection.execute(_SQL["has_sender"], {"church_id": church_id, "channel": channel}).fetchone()
+    return bool(row and row[0])
+
+
+def pause_sender(
+    connection: Connection[Any], *, church_id: UUID, channel: str, reason: str, job_id: str | None
+) -> None:
+    """Let nothing more be claimed for the sender until a person resumes it. `job_id`: the job that was refused."""
+    connection.execute(
+        _SQL["pause_sender"], {"church_id": church_id, "channel": channel, "reason": reason, "job_id": job_id}
+    )
+
+
+def resume_sender(connection: Connection[Any], *, church_id: UUID, channel: str, paused_by: str | None = None) -> bool:
+    """Whether it was paused (by that job, if one is named) and is no longer."""
+    cursor = connection.execute(
+        _SQL["resume_sender"], {"church_id": church_id, "channel": channel, "paused_by": paused_by}
+    )
+    return cursor.rowcount > 0
+
+
+def add_key(connection: Connection[Any], *, church_id: UUID, label: str, secret_hash: bytes, scopes: list[str]) -> UUID:
+    row = connection.execute(
+        _SQL["insert_key"],
+        {"church_id": church_id, "label": label, "secret_hash": secret_hash, "scopes": scopes},
+    ).fetchone()
+    assert row is not None  # noqa: S101 - INSERT RETURNING
+    return row[0]
+
+
+def find_key(connection: Connection[Any], secret_hash: bytes) -> KeyHolder | None:
+    """Whom the key with this SHA-256 speaks for; None when there is none, or it was revoked."""
+    with connection.cursor(row_factory=class_row(KeyHolder)) as cursor:
+        return cursor.execute(_SQL["find_key"], {"secret_hash": secret_hash}).fetchone()

@@ -1,0 +1,149 @@
+"""Deliveries: one message to one recipient, claimed, submitted and recorded in sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from messaging.outcomes import Envelope, Sender
+from messaging.states import Status
+from store import sql
+
+_SQL = sql.load("deliveries")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What a turn got: `taken` deliveries left the queue, of which `envelopes` are to be submitted."""
+
+    taken: int
+    envelopes: list[Envelope]
+    request_ids: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _ClaimedRow:
+    delivery_id: UUID
+    attempt: int
+    address: str
+    content: str
+    request_id: str
+    sender_address: str | None
+    messaging_service_sid: str | None
+    to_submit: bool
+
+    def envelope(self) -> Envelope:
+        return Envelope(
+            delivery_id=self.delivery_id,
+            attempt=self.attempt,
+            address=self.address,
+            content=self.content,
+            sender=Sender(address=self.sender_address, messaging_service_sid=self.messaging_service_sid),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """How a submitted delivery is to stand. `delay_seconds` is given when it goes back to the queue for later."""
+
+    delivery_id: UUID
+    attempt: int
+    status: Status
+    carrier_id: str | None = None
+    error_code: str | None = None
+    reason: str | None = None
+    delay_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    delivery_id: UUID
+    contact_id: UUID | None
+    address: str | None
+    status: str
+    reason: str | None
+    error_code: str | None
+    attempts: int
+    carrier_id: str | None
+    updated_at: datetime
+
+
+def claim(connection: Connection[Any], *, church_id: UUID, channel: str, limit: int, lease_seconds: float) -> Claim:
+    """Take up to `limit` due deliveries out of the queue, oldest first, within the sender's pace.
+
+    They are the caller's until the lease ends, once the transaction has committed. Nothing is taken for a paused
+    sender.
+    """
+    with connection.cursor(row_factory=class_row(_ClaimedRow)) as cursor:
+        rows = cursor.execute(
+            _SQL["claim"],
+            {"church_id": church_id, "channel": channel, "row_limit": limit, "lease_seconds": lease_seconds},
+        ).fetchall()
+    submitted = [row for row in rows if row.to_submit]
+    return Claim(
+        taken=len(rows),
+        envelopes=[row.envelope() for row in submitted],
+        request_ids=frozenset(row.request_id for row in submitted),
+    )
+
+
+def record(connection: Connection[Any], results: Sequence[Recorded]) -> int:
+    """Write what became of claimed deliveries; how many still stood in their attempt and were changed."""
+    cursor = connection.execute(
+        _SQL["record_outcomes"],
+        {
+            "delivery_ids": [result.delivery_id for result in results],
+            "attempts": [result.attempt for result in results],
+            "statuses": [result.status.value for result in results],
+            "carrier_ids": [result.carrier_id for result in results],
+            "error_codes": [result.error_code for result in results],
+            "reasons": [result.reason for result in results],
+            "delays_seconds": [result.delay_seconds for result in results],
+        },
+    )
+    return cursor.rowcount
+
+
+def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> None:
+    """Never again send anything of their churches to the recipients of these deliveries."""
+    connection.execute(_SQL["opt_out_recipients"], {"delivery_ids": list(delivery_ids)})
+
+
+def expire_leases(connection: Connection[Any]) -> int:
+    """Hold, as unknown, every delivery whose claimer went silent; how many."""
+    return connection.execute(_SQL["expire_leases"]).rowcount
+
+
+def due_turns(connection: Connection[Any]) -> list[tuple[UUID, str]]:
+    """(church id, channel) of everyone with something to send that may be sent now."""
+    return connection.execute(_SQL["due_turns"]).fetchall()
+
+
+def page(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    message_id: UUID,
+    statuses: Sequence[str] | None,
+    after: UUID | None,
+    limit: int,
+) -> list[Delivery]:
+    """Up to `limit` deliveries of the message behind the id `after`, of the given statuses or of all."""
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        cursor.execute(
+            _SQL["page_deliveries"],
+            {
+                "church_id": church_id,
+                "message_id": message_id,
+                "statuses": None if statuses is None else list(statuses),
+                "after": after,
+                "row_limit": limit,
+            },
+        )
+        return cursor.fetchall()

@@ -1,0 +1,123 @@
+"""What churches compose, and how far it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from messaging.states import Status
+from store import sql
+
+_SQL = sql.load("messages")
+
+MessageStatus = Literal["scheduled", "accepted", "sending", "completed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    message_id: UUID
+    channel: str
+    content: str
+    segments: int
+    target_type: str
+    request_hash: bytes
+    send_at: datetime
+    created_at: datetime
+    expanded_at: datetime | None
+    completed_at: datetime | None
+
+    @property
+    def status(self) -> MessageStatus:
+        """scheduled (its hour has not come), accepted (audience unwritten), sending, completed (all submitted)."""
+        if self.completed_at is not None:
+            return "completed"
+        if self.expanded_at is not None:
+            return "sending"
+        return "scheduled" if self.send_at > datetime.now(UTC) else "accepted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewMessage:
+    """What the API accepted. `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...]} or {}."""
+
+    church_id: UUID
+    channel: str
+    content: str
+    segments: int
+    target_type: str
+    target: dict[str, list[str]]
+    idempotency_key: str | None
+    request_hash: bytes
+    request_id: str
+    send_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueExpansion:
+    church_id: UUID
+    channel: str
+    message_id: UUID
+    request_id: str
+
+
+def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]:
+    """The message and whether it is new: with an idempotency key used before, the message that key made."""
+    parameters = {
+        "church_id": new.church_id,
+        "channel": new.channel,
+        "content": new.content,
+        "segments": new.segments,
+        "target_type": new.target_type,
+        "target": Jsonb(new.target),
+        "idempotency_key": new.idempotency_key,
+        "request_hash": new.request_hash,
+        "request_id": new.request_id,
+        "send_at": new.send_at,
+    }
+    with connection.cursor(row_factory=class_row(Message)) as cursor:
+        made = cursor.execute(_SQL["insert_message"], parameters).fetchone()
+        if made is not None:
+            return made, True
+        known = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
+    assert known is not None  # noqa: S101 - messages are never deleted
+    return known, False
+
+
+def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:
+    with connection.cursor(row_factory=class_row(Message)) as cursor:
+        return cursor.execute(_SQL["get_message"], {"church_id": church_id, "message_id": message_id}).fetchone()
+
+
+def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, limit: int) -> list[Message]:
+    """Up to `limit` messages made before the message `before`, newest first."""
+    with connection.cursor(row_factory=class_row(Message)) as cursor:
+        cursor.execute(_SQL["page_messages"], {"church_id": church_id, "before": before, "row_limit": limit})
+        return cursor.fetchall()
+
+
+def counts(connection: Connection[Any], message_id: UUID) -> dict[Status, int]:
+    """Deliveries by status, every status named. Their sum is the audience."""
+    found = connection.execute(_SQL["count_deliveries"], {"message_id": message_id}).fetchall()
+    return dict.fromkeys(Status, 0) | {Status(status): deliveries for status, deliveries in found}
+
+
+def expand(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> int:
+    """Write the message's deliveries and return how many; 0 if that was done before, or its hour has not come."""
+    cursor = connection.execute(_SQL["expand_message"], {"church_id": church_id, "message_id": message_id})
+    return cursor.rowcount
+
+
+def due_expansions(connection: Connection[Any], *, limit: int) -> list[DueExpansion]:
+    with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
+        return cursor.execute(_SQL["due_expansions"], {"row_limit": limit}).fetchall()
+
+
+def complete(connection: Connection[Any], *, church_id: UUID | None = None) -> int:
+    """Mark every message, of the church or of all, that has nothing left to submit; how many."""
+    return connection.execute(_SQL["complete_messages"], {"church_id": church_id}).rowcount

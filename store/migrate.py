@@ -1,0 +1,96 @@
+"""Bring the database to the newest schema: `python -m store.migrate`."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import yoyo
+from psycopg.conninfo import conninfo_to_dict
+
+import logs
+from settings import SettingsError, load_settings
+
+FOLDER = Path(__file__).parent / "migrations"
+CHECKSUMS = FOLDER / "SHA256SUMS"
+OLDEST_SERVER = 180000
+_LOCK_KEY = 6_051_907
+_LOCK_WAIT_SECONDS = 120
+
+log = logs.get_logger(__name__)
+
+
+class MigrationError(Exception):
+    """The schema could not be brought up to date; the message tells an operator what to do."""
+
+
+def migrate(database_url: str) -> list[str]:
+    """Apply every migration that is missing, one process at a time, and return their names.
+
+    Raises MigrationError when the server is too old, a shipped file was edited, or another migration holds the lock.
+    """
+    _refuse_edited_files()
+    with psycopg.connect(database_url, autocommit=True) as guard:
+        if guard.info.server_version < OLDEST_SERVER:
+            raise MigrationError(
+                f"PostgreSQL 18 or newer is needed; this server is {guard.info.server_version // 10000}."
+            )
+        _take_lock(guard)
+        backend = yoyo.get_backend(_yoyo_url(database_url))
+        migrations = yoyo.read_migrations(str(FOLDER))
+        missing = backend.to_apply(migrations)
+        # Not under yoyo's own lock: that is a row which a killed process leaves behind for ever.
+        backend.apply_migrations(missing)
+        return [migration.id for migration in missing]
+
+
+def checksums() -> dict[str, str]:
+    """The SHA-256 of each migration file now, by file name."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(FOLDER.glob("*.sql"))}
+
+
+def recorded_checksums() -> dict[str, str]:
+    """The SHA-256 of each migration file as it was shipped, by file name."""
+    lines = CHECKSUMS.read_text().splitlines()
+    return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+
+
+def _refuse_edited_files() -> None:
+    now, shipped = checksums(), recorded_checksums()
+    wrong = sorted(name for name in now.keys() | shipped.keys() if now.get(name) != shipped.get(name))
+    if wrong:
+        raise MigrationError(f"These migrations differ from {CHECKSUMS.name}: {', '.join(wrong)}.")
+
+
+def _take_lock(connection: psycopg.Connection) -> None:
+    """Poll, for a session that waits inside the server deadlocks with CREATE INDEX CONCURRENTLY."""
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK_KEY,)).fetchone()
+        if row and row[0]:
+            return
+        if time.monotonic() > deadline:
+            raise MigrationError("Another migration has been running for two minutes; try again when it ends.")
+        time.sleep(0.1)
+
+
+def _yoyo_url(database_url: str) -> str:
+    conninfo_to_dict(database_url)  # raises on a malformed one, before yoyo gives a stranger error
+    return "postgresql+psycopg://" + database_url.split("://", 1)[1]
+
+
+def main() -> None:
+    try:
+        settings = load_settings()
+        logs.configure(fmt=settings.log_format, level=settings.log_level)
+        applied = migrate(settings.database_url)
+    except (SettingsError, MigrationError, psycopg.OperationalError) as error:
+        sys.exit(f"migrate: {error}")
+    log.info("schema is up to date", applied=applied)
+
+
+if __name__ == "__main__":
+    main()

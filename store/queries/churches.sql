@@ -1,0 +1,47 @@
+-- name: insert_church
+INSERT INTO churches (name, time_zone)
+VALUES (:name, :time_zone)
+RETURNING church_id;
+
+-- name: get_church
+SELECT church_id, name, time_zone
+FROM churches
+WHERE church_id = :church_id;
+
+-- name: upsert_sender!
+-- A changed sender is a mended one: it is no longer paused.
+INSERT INTO senders (church_id, channel, address, messaging_service_sid, segments_per_second)
+VALUES (:church_id, :channel, :address, :messaging_service_sid, :segments_per_second)
+ON CONFLICT (church_id, channel) DO UPDATE
+SET address = excluded.address,
+    messaging_service_sid = excluded.messaging_service_sid,
+    segments_per_second = excluded.segments_per_second,
+    paused_at = NULL,
+    paused_reason = NULL,
+    paused_by = NULL;
+
+-- name: has_sender
+SELECT EXISTS (SELECT FROM senders WHERE church_id = :church_id AND channel = :channel);
+
+-- name: pause_sender!
+UPDATE senders
+SET paused_at = now(), paused_reason = :reason, paused_by = :job_id
+WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL;
+
+-- name: resume_sender!
+-- By anyone, or only if this job was the one that met the refusal.
+UPDATE senders
+SET paused_at = NULL, paused_reason = NULL, paused_by = NULL
+WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL
+  AND (:paused_by::text IS NULL OR paused_by = :paused_by::text);
+
+-- name: insert_key
+INSERT INTO api_keys (church_id, label, secret_hash, scopes)
+VALUES (:church_id, :label, :secret_hash, :scopes)
+RETURNING api_key_id;
+
+-- name: find_key
+-- By the hash of the whole key: the lookup itself compares nothing that leaks the secret.
+SELECT church_id, scopes
+FROM api_keys
+WHERE secret_hash = :secret_hash AND revoked_at IS NULL;

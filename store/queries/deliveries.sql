@@ -1,0 +1,139 @@
+-- name: claim
+-- One turn's share: the church's oldest due deliveries, no more than its sender's pace allows now. The sender's row is
+-- locked first, so that the token bucket is exact across all workers. A delivery is taken while a token is left before
+-- it, and the bucket may go below zero: a text longer than the bucket still goes out, and the pace holds over time.
+-- Recipients who opted out since the audience was written are suppressed here, before anything is submitted.
+WITH sender AS MATERIALIZED (
+    SELECT address, messaging_service_sid, segments_per_second,
+           least(
+               2 * segments_per_second,
+               tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
+           ) AS available
+    FROM senders
+    WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL
+    FOR UPDATE
+), due AS MATERIALIZED (
+    SELECT deliveries.delivery_id, deliveries.message_id, deliveries.due_at
+    FROM deliveries
+    WHERE deliveries.church_id = :church_id AND deliveries.channel = :channel
+      AND deliveries.status = 'queued' AND deliveries.due_at <= now()
+      AND EXISTS (SELECT FROM sender)
+    ORDER BY deliveries.due_at, deliveries.delivery_id
+    LIMIT :row_limit
+    FOR UPDATE OF deliveries SKIP LOCKED
+), priced AS (
+    SELECT due.delivery_id, due.due_at, messages.content, messages.request_id,
+           CASE WHEN opt_outs.address IS NULL THEN messages.segments ELSE 0 END AS segments,
+           opt_outs.address IS NOT NULL AS opted_out
+    FROM due
+    JOIN deliveries USING (delivery_id)
+    JOIN messages ON messages.message_id = due.message_id
+    LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = deliveries.address
+), taken AS MATERIALIZED (
+    SELECT spending.*
+    FROM (
+        SELECT priced.*, sum(segments) OVER (ORDER BY due_at, delivery_id) - segments AS spent_before
+        FROM priced
+    ) AS spending
+    CROSS JOIN sender
+    WHERE sender.segments_per_second IS NULL OR spending.spent_before < sender.available
+), paid AS (
+    UPDATE senders
+    SET tokens = sender.available - (SELECT coalesce(sum(segments), 0) FROM taken),
+        tokens_at = clock_timestamp()
+    FROM sender
+    WHERE senders.church_id = :church_id AND senders.channel = :channel
+      AND sender.segments_per_second IS NOT NULL
+), claimed AS (
+    UPDATE deliveries
+    SET status = CASE WHEN taken.opted_out THEN 'suppressed' ELSE 'sending' END::delivery_status,
+        reason = CASE WHEN taken.opted_out THEN 'opted out' END,
+        attempts = deliveries.attempts + CASE WHEN taken.opted_out THEN 0 ELSE 1 END,
+        lease_until = CASE WHEN NOT taken.opted_out THEN now() + :lease_seconds * interval '1 second' END,
+        updated_at = now()
+    FROM taken
+    WHERE deliveries.delivery_id = taken.delivery_id
+    RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.address, deliveries.status,
+              taken.content, taken.request_id, taken.due_at
+)
+SELECT claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.request_id,
+       sender.address AS sender_address, sender.messaging_service_sid,
+       claimed.status = 'sending' AS to_submit
+FROM claimed
+CROSS JOIN sender
+ORDER BY claimed.due_at, claimed.delivery_id;
+
+-- name: record_outcomes!
+-- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first, or the lease
+-- may have run out. Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock.
+WITH outcome AS (
+    SELECT *
+    FROM unnest(
+        :delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[], :error_codes::text[],
+        :reasons::text[], :delays_seconds::double precision[]
+    ) AS listed (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds)
+), mine AS (
+    SELECT deliveries.delivery_id
+    FROM deliveries
+    JOIN outcome USING (delivery_id)
+    WHERE deliveries.attempts = outcome.attempt AND deliveries.status = 'sending'
+    ORDER BY deliveries.delivery_id
+    FOR UPDATE OF deliveries
+)
+UPDATE deliveries
+SET status = outcome.status::delivery_status,
+    carrier_id = coalesce(outcome.carrier_id, deliveries.carrier_id),
+    error_code = outcome.error_code,
+    reason = outcome.reason,
+    due_at = CASE WHEN outcome.delay_seconds IS NULL THEN deliveries.due_at
+                  ELSE clock_timestamp() + outcome.delay_seconds * interval '1 second' END,
+    lease_until = NULL,
+    updated_at = now()
+FROM mine
+JOIN outcome USING (delivery_id)
+WHERE deliveries.delivery_id = mine.delivery_id;
+
+-- name: opt_out_recipients!
+-- From what the carrier refused: the address stands on the delivery.
+INSERT INTO opt_outs (church_id, address, source)
+SELECT DISTINCT church_id, address, 'carrier'
+FROM deliveries
+WHERE delivery_id = ANY (:delivery_ids::uuid[])
+ON CONFLICT (church_id, address) DO NOTHING;
+
+-- name: expire_leases!
+-- Claimed, and never heard of again: the carrier may have it, so it is held and not sent again.
+UPDATE deliveries
+SET status = 'unknown', lease_until = NULL, reason = 'no answer from the carrier', updated_at = now()
+WHERE delivery_id IN (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE status = 'sending' AND lease_until < now()
+    ORDER BY delivery_id
+    FOR UPDATE SKIP LOCKED
+) AND status = 'sending';
+
+-- name: due_turns
+-- Churches and channels with something due that their sender may send now. One small index probe a sender.
+SELECT senders.church_id, senders.channel
+FROM senders
+WHERE senders.paused_at IS NULL
+  AND (
+      senders.segments_per_second IS NULL
+      OR senders.tokens + senders.segments_per_second
+          * extract(epoch FROM clock_timestamp() - senders.tokens_at) > 0
+  )
+  AND EXISTS (
+      SELECT FROM deliveries
+      WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
+        AND deliveries.status = 'queued' AND deliveries.due_at <= now()
+  );
+
+-- name: page_deliveries
+SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at
+FROM deliveries
+WHERE church_id = :church_id AND message_id = :message_id
+  AND (:after::uuid IS NULL OR delivery_id > :after::uuid)
+  AND (:statuses::text[] IS NULL OR status = ANY (:statuses::delivery_status[]))
+ORDER BY delivery_id
+LIMIT :row_limit;

@@ -1,0 +1,117 @@
+-- name: insert_message
+-- Nothing comes back when the church has used the idempotency key before.
+INSERT INTO messages (
+    church_id, channel, content, segments, target_type, target, idempotency_key, request_hash, request_id, send_at
+)
+VALUES (
+    :church_id, :channel, :content, :segments, :target_type, :target, :idempotency_key, :request_hash, :request_id,
+    coalesce(:send_at, now())
+)
+ON CONFLICT (church_id, idempotency_key) DO NOTHING
+RETURNING message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+          expanded_at, completed_at;
+
+-- name: find_by_idempotency_key
+SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+       expanded_at, completed_at
+FROM messages
+WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
+
+-- name: get_message
+SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+       expanded_at, completed_at
+FROM messages
+WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: page_messages
+-- Newest first.
+SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+       expanded_at, completed_at
+FROM messages
+WHERE church_id = :church_id
+  AND (:before::uuid IS NULL OR message_id < :before::uuid)
+ORDER BY message_id DESC
+LIMIT :row_limit;
+
+-- name: count_deliveries
+-- One snapshot, so that the parts add up to the whole at every moment.
+SELECT status, count(*) AS deliveries
+FROM deliveries
+WHERE message_id = :message_id
+GROUP BY status;
+
+-- name: expand_message!
+-- The target becomes deliveries, all or none: the message is marked in the same statement, and a second run finds it
+-- marked. Those not to be sent are written too, with their reason, so that the counts add up to the audience.
+WITH message AS (
+    UPDATE messages
+    SET expanded_at = now()
+    WHERE message_id = :message_id AND church_id = :church_id AND expanded_at IS NULL AND send_at <= now()
+    RETURNING message_id, channel, target_type, target, send_at
+), audience AS (
+    SELECT contacts.contact_id, contacts.phone AS address
+    FROM message
+    JOIN contacts ON contacts.church_id = :church_id
+    WHERE message.target_type = 'all'
+    UNION ALL
+    SELECT listed.contact_id::uuid, contacts.phone
+    FROM message
+    CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'contactIds') AS listed (contact_id)
+    LEFT JOIN contacts ON contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id::uuid
+    WHERE message.target_type = 'contacts'
+    UNION ALL
+    SELECT NULL, listed.phone
+    FROM message
+    CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'phoneNumbers') AS listed (phone)
+    WHERE message.target_type = 'numbers'
+), judged AS (
+    SELECT audience.contact_id,
+           audience.address,
+           CASE
+               WHEN audience.address IS NULL THEN 'no address'
+               WHEN opt_outs.address IS NOT NULL THEN 'opted out'
+               WHEN row_number() OVER (PARTITION BY audience.address ORDER BY audience.contact_id) > 1
+                   THEN 'duplicate'
+           END AS reason
+    FROM audience
+    LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = audience.address
+)
+INSERT INTO deliveries (message_id, church_id, channel, contact_id, address, status, reason, due_at)
+SELECT message.message_id, :church_id, message.channel, judged.contact_id, judged.address,
+       CASE WHEN judged.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
+       judged.reason, message.send_at
+FROM message
+CROSS JOIN judged;
+
+-- name: due_expansions
+-- Messages whose hour has come and whose audience is not written yet, the longest waiting first.
+SELECT church_id, channel, message_id, request_id
+FROM messages
+WHERE expanded_at IS NULL AND send_at <= now()
+ORDER BY send_at
+LIMIT :row_limit;
+
+-- name: complete_messages!
+-- Mark the messages, of one church or of all, that have nothing left to submit. Both looks go through small indexes
+-- of unfinished rows. A message that somebody else is just marking is theirs.
+UPDATE messages
+SET completed_at = now()
+WHERE message_id IN (
+    SELECT message_id
+    FROM messages
+    WHERE completed_at IS NULL
+      AND expanded_at IS NOT NULL
+      AND (:church_id::uuid IS NULL OR church_id = :church_id::uuid)
+      AND NOT EXISTS (
+          SELECT FROM deliveries
+          WHERE deliveries.church_id = messages.church_id
+            AND deliveries.channel = messages.channel
+            AND deliveries.status = 'queued'
+            AND deliveries.message_id = messages.message_id
+      )
+      AND NOT EXISTS (
+          SELECT FROM deliveries
+          WHERE deliveries.status = 'sending' AND deliveries.message_id = messages.message_id
+      )
+    FOR UPDATE SKIP LOCKED
+);
