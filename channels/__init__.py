@@ -1,0 +1,1 @@
+"""Carriers out: one folder for each channel."""

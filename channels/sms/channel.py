@@ -1,0 +1,29 @@
+"""The rules of a text, and Twilio's part in it."""
+
+from __future__ import annotations
+
+from channels.base import Callback, Carrier, CarrierReceipt
+from channels.sms.carrier import TwilioCarrier
+from channels.sms.receipts import read_callback
+from messaging.segments import MAX_CHARACTERS, count_segments
+from settings import Settings
+
+
+class SmsChannel:
+    name = "sms"
+
+    def check_content(self, content: str) -> str | None:
+        if not content.strip():
+            return "must not be blank"
+        if len(content) > MAX_CHARACTERS:
+            return f"is longer than the {MAX_CHARACTERS} characters that one text may have"
+        return None
+
+    def count_segments(self, content: str) -> int:
+        return count_segments(content)
+
+    def open_carrier(self, settings: Settings) -> Carrier:
+        return TwilioCarrier(settings)
+
+    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
+        return read_callback(callback, settings)

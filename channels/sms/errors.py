@@ -1,0 +1,84 @@
+"""Twilio's error codes as data, and what each means for a delivery.
+
+Source: https://www.twilio.com/docs/api/errors. Codes change; a code that is not listed follows its HTTP status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from messaging.outcomes import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meaning:
+    verdict: Verdict
+    reason: str
+    opted_out: bool = False
+
+
+def _permanent(reason: str, *, opted_out: bool = False) -> Meaning:
+    return Meaning(verdict=Verdict.PERMANENT, reason=reason, opted_out=opted_out)
+
+
+def _sender(reason: str) -> Meaning:
+    return Meaning(verdict=Verdict.SENDER, reason=reason)
+
+
+def _transient(reason: str) -> Meaning:
+    return Meaning(verdict=Verdict.TRANSIENT, reason=reason)
+
+
+CODES: Mapping[int, Meaning] = {
+    # of the recipient
+    21211: _permanent("not a phone number the carrier knows"),
+    21265: _permanent("a short code cannot receive texts"),
+    21266: _permanent("recipient and sender are the same number"),
+    21610: _permanent("opted out", opted_out=True),
+    21614: _permanent("not a mobile number"),
+    21635: _permanent("a landline cannot receive texts"),
+    30005: _permanent("unknown or no longer in use"),
+    30006: _permanent("a landline or a carrier that cannot be reached"),
+    # of this recipient with this sender or account: it must not hold up everyone else
+    21408: _permanent("the account may not send to the recipient's region"),
+    21608: _permanent("a trial account sends to verified numbers only"),
+    21612: _permanent("the sender cannot reach this recipient"),
+    # of the content
+    21602: _permanent("the text is empty"),
+    21617: _permanent("the text is too long"),
+    30004: _permanent("blocked by the recipient or the carrier"),
+    30007: _permanent("filtered as spam"),
+    30019: _permanent("the content is too large"),
+    # of the sender or the account: nothing works until a person mends it
+    20003: _sender("Twilio refuses the account's credentials"),
+    20404: _sender("Twilio does not know the account or the messaging service"),
+    21603: _sender("no sender is given"),
+    21606: _sender("the sender's number does not belong to the account"),
+    21659: _sender("the sender's number is not a Twilio number"),
+    21660: _sender("the sender's number does not belong to the account"),
+    30002: _sender("the account is suspended"),
+    30034: _sender("the sender is not registered for this kind of traffic (A2P 10DLC)"),
+    # of the moment
+    20429: _transient("too many requests"),
+    21611: _transient("the sender's queue at the carrier is full"),
+    30001: _transient("the carrier's queue is full"),
+    30003: _transient("the handset cannot be reached"),
+    30022: _transient("over the carrier's rate"),
+}
+
+
+def meaning_of(*, code: int | None, http_status: int) -> Meaning:
+    """What a refusal means. Any answer under 500 means that the message was not taken.
+
+    A 429 was not processed; a 5xx may or may not have been (https://www.twilio.com/docs/usage/rate-limits).
+    """
+    if http_status >= 500:
+        return Meaning(verdict=Verdict.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
+    if code is not None and code in CODES:
+        return CODES[code]
+    if http_status == 429:
+        return CODES[20429]
+    if http_status in (401, 403):
+        return _sender(f"Twilio refuses the request (HTTP {http_status}, code {code})")
+    return _permanent(f"refused by the carrier (code {code})")

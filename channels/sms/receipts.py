@@ -1,0 +1,46 @@
+"""Twilio's status callbacks: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twilio.request_validator import RequestValidator
+
+from channels.base import Callback, CarrierReceipt, ForgedCallback, MalformedCallback
+from messaging.states import Status
+from settings import Settings
+
+STATUSES: Mapping[str, Status | None] = {
+    "accepted": None,
+    "scheduled": None,
+    "queued": None,
+    "sending": None,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "undelivered": Status.UNDELIVERED,
+    "failed": Status.FAILED,
+    "canceled": Status.FAILED,
+}
+"""Twilio's word for ours; None tells nothing that its acceptance had not told."""
+
+
+def read_callback(callback: Callback, settings: Settings) -> CarrierReceipt | None:
+    """The receipt in a callback. Raises ForgedCallback, MalformedCallback.
+
+    The signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security
+    """
+    signature = callback.headers.get("x-twilio-signature", "")
+    validator = RequestValidator(settings.twilio_auth_token.get_secret_value())
+    if not signature or not validator.validate(callback.url, dict(callback.form), signature):
+        raise ForgedCallback
+    try:
+        carrier_id, word = callback.form["MessageSid"], callback.form["MessageStatus"]
+    except KeyError as error:
+        raise MalformedCallback(f"{error.args[0]} is missing") from error
+    if not carrier_id:
+        raise MalformedCallback("MessageSid is empty")
+    status = STATUSES.get(word)
+    if status is None:
+        return None
+    return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=callback.form.get("ErrorCode") or None)
