@@ -1,0 +1,1 @@
+"""Status callbacks: signed, carried over few kept connections, and mislaid when asked to."""

@@ -1,0 +1,1 @@
+"""The ways a carrier fails, on demand and repeatably."""

@@ -1,0 +1,1 @@
+"""Twilio's Messages resource: creating, reading, and the way of a message to its last status."""

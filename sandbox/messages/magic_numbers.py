@@ -1,0 +1,54 @@
+"""Numbers that always meet the same fate. Data only.
+
+The first two tables are Twilio's own: https://www.twilio.com/docs/iam/test-credentials#test-sms-messages
+The third is the sandbox's, for failures that come after the message was accepted: +150055 and the five digits
+of the error code. Every other number is delivered.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sandbox.messages.message import Status
+
+REFUSED_SENDERS: Final[dict[str, int]] = {
+    "+15005550007": 21606,
+    "+15005550008": 21611,
+}
+"""Error code by From number. +15005550006 is Twilio's good one; here every other number is good too."""
+
+REFUSED_RECIPIENTS: Final[dict[str, int]] = {
+    "+15005550001": 21211,
+    "+15005550002": 21612,
+    "+15005550003": 21408,
+    "+15005550004": 21610,
+    "+15005550009": 21614,
+}
+"""Error code by To number."""
+
+SERVICE_SENDER: Final = "+15005550006"
+"""The number that every messaging service sends from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """How a message ends otherwise than delivered: after the status `after` comes `status`, or nothing."""
+
+    after: Status
+    status: Status | None
+    error_code: int | None = None
+
+
+FATES: Final[dict[str, Fate]] = {
+    "+15005530000": Fate(after="sent", status=None),
+    "+15005530001": Fate(after="queued", status="failed", error_code=30001),
+    "+15005530002": Fate(after="queued", status="failed", error_code=30002),
+    "+15005530003": Fate(after="sent", status="undelivered", error_code=30003),
+    "+15005530004": Fate(after="sent", status="undelivered", error_code=30004),
+    "+15005530005": Fate(after="sent", status="undelivered", error_code=30005),
+    "+15005530006": Fate(after="sent", status="undelivered", error_code=30006),
+    "+15005530007": Fate(after="sending", status="failed", error_code=30007),
+    "+15005530008": Fate(after="sent", status="undelivered", error_code=30008),
+    "+15005530022": Fate(after="queued", status="failed", error_code=30022),
+    "+15005530034": Fate(after="sent", status="undelivered", error_code=30034),
+}
+"""By To number. +15005530000 stays `sent` for ever, as where the network gives no receipts."""

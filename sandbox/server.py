@@ -1,0 +1,70 @@
+"""The running carrier: its parts, its socket, its end."""
+
+import asyncio
+import gc
+import signal
+import sys
+
+from sandbox.callbacks.callback import Writer
+from sandbox.callbacks.dispatch import Dispatch
+from sandbox.control_api import ControlApi
+from sandbox.desk import Desk
+from sandbox.messages.create import CreateMessage
+from sandbox.messages.ledger import Ledger
+from sandbox.messages.lifecycle import Lifecycle
+from sandbox.messages.read import ReadMessages
+from sandbox.messages.representation import Representation
+from sandbox.options import Options
+from sandbox.router import Router
+from sandbox.wheel import Wheel
+from sandbox.wire.protocol import ServerProtocol
+
+BACKLOG = 1_024
+"""Connections the kernel may hold ready for us: load tests open hundreds at once."""
+
+
+def build(options: Options, loop: asyncio.AbstractEventLoop) -> Router:
+    """Put the parts together."""
+    wheel, ledger = Wheel(loop), Ledger()
+    representation = Representation(options.credentials.account_sid)
+    dispatch = Dispatch(loop=loop, wheel=wheel, writer=Writer(options.credentials), manners=options.manners)
+    lifecycle = Lifecycle(ledger, wheel=wheel, pace=options.pace, on_status=dispatch.tell)
+    desk = Desk(ledger=ledger, wheel=wheel, lifecycle=lifecycle, dispatch=dispatch)
+    return Router(
+        credentials=options.credentials,
+        desk=desk,
+        create=CreateMessage(ledger=ledger, lifecycle=lifecycle, representation=representation),
+        read=ReadMessages(ledger=ledger, representation=representation),
+        control=ControlApi(desk),
+        representation=representation,
+    )
+
+
+async def serve(options: Options) -> int:
+    """Listen until SIGTERM or SIGINT. Returns the exit code: 1 if the address could not be had."""
+    loop = asyncio.get_running_loop()
+    router = build(options, loop)
+    ended = asyncio.Event()
+    for end in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(end, ended.set)
+    connections: set[asyncio.Protocol] = set()
+    try:
+        server = await loop.create_server(
+            lambda: ServerProtocol(router.answer, loop=loop, open_connections=connections),
+            options.host,
+            options.port,
+            backlog=BACKLOG,
+        )
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        sys.stderr.write(f"sandbox carrier cannot listen on {options.host}:{options.port}: {reason}\n")
+        return 1
+    port = server.sockets[0].getsockname()[1]
+    # Messages are never garbage before a reset: look through a million of them seldom.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    sys.stdout.write(f"sandbox carrier listening on http://{options.host}:{port}\n")
+    sys.stdout.flush()
+    await ended.wait()
+    server.close()
+    return 0

@@ -1,0 +1,56 @@
+"""What a client is answered, and what becomes of its connection."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+REASONS: Final = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+}
+"""RFC 9110 and RFC 6585."""
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bytes of a response, when they leave, and what happens then."""
+
+    payload: bytes = b""
+    delay_seconds: float = 0.0
+    closes: bool = False
+    """The connection ends after the payload; with an empty payload the client is answered by silence."""
+    hangs: bool = False
+    """No answer, ever; the connection stays open and hears no more."""
+
+
+DROP: Final = Reply(closes=True)
+HANG: Final = Reply(hangs=True)
+NO_CONTENT: Final = Reply(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def respond(status: int, body: bytes, *, content_type: str = JSON, headers: str = "", closes: bool = False) -> Reply:
+    """A complete response. `headers` are whole lines, each ending in CR LF."""
+    if closes:
+        headers += "Connection: close\r\n"
+    head = (
+        f"HTTP/1.1 {status} {REASONS[status]}\r\n"
+        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    )
+    return Reply(head.encode("latin-1") + body, 0.0, closes)
+
+
+def respond_json(status: int, value: object) -> Reply:
+    """A response whose body is `value` as JSON."""
+    return respond(status, json.dumps(value).encode())
