@@ -1,0 +1,37 @@
+"""Let stored receipts move their deliveries."""
+
+from __future__ import annotations
+
+import time
+
+import logs
+from jobs import runtime
+from store import messages, receipts
+from store.database import system_scope
+
+log = logs.get_logger(__name__)
+
+BATCH = 2000
+"""Receipts applied in one transaction."""
+TURN_SECONDS = 1.0
+"""After this the rest waits for another turn: other work shares the queue."""
+
+
+def apply_receipts() -> None:
+    """Apply what has come in, oldest first, for up to about a second; ring again if there is more."""
+    run = runtime.current()
+    began = time.monotonic()
+    applied = 0
+    while True:
+        with system_scope(run.database) as connection:
+            used = receipts.apply(connection, limit=BATCH)
+        applied += used
+        if used < BATCH:
+            break
+        if time.monotonic() - began > TURN_SECONDS:
+            run.doorbell.ring_receipts()
+            break
+    if applied:
+        with system_scope(run.database) as connection:
+            messages.complete(connection)
+        log.info("receipts applied", receipts=applied)

@@ -1,0 +1,76 @@
+"""The clock: `python -m jobs.clock`. Any number may run; one is enough."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from redis.exceptions import RedisError
+
+import logs
+from jobs.doorbell import Doorbell, open_doorbell
+from jobs.queues import open_redis
+from jobs.ticks import TICKS
+from settings import Settings, SettingsError, load_settings
+
+log = logs.get_logger(__name__)
+
+RECONNECT_SECONDS = 1.0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Tick until told to stop. Redis may come and go."""
+    doorbell = open_doorbell(settings)
+    log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
+    if settings.enable_queues:
+        _tick_by_schedule(settings, doorbell, stop)
+    else:
+        _tick_by_loop(doorbell, stop)
+    log.info("clock stopped")
+
+
+def _tick_by_schedule(settings: Settings, doorbell: Doorbell, stop: threading.Event) -> None:
+    from jobs.schedule import POLL_SECONDS, TickSchedule
+
+    schedule = TickSchedule(open_redis(settings), doorbell)
+    while not stop.is_set():
+        try:
+            schedule.poll()
+            stop.wait(POLL_SECONDS)
+        except RedisError as error:
+            log.warning("the clock waits for Redis", error=type(error).__name__)
+            stop.wait(RECONNECT_SECONDS)
+
+
+def _tick_by_loop(doorbell: Doorbell, stop: threading.Event) -> None:
+    """Without Redis: each tick runs here, one after the other."""
+    due = dict.fromkeys(TICKS, 0.0)
+    while not stop.is_set():
+        for tick, at in due.items():
+            if time.monotonic() >= at:
+                doorbell.ring_tick(tick.kind)
+                due[tick] = time.monotonic() + tick.every_seconds
+        stop.wait(min(due.values()) - time.monotonic())
+
+
+def main() -> None:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(f"clock: {error}")
+    logs.configure(fmt=settings.log_format, level=settings.log_level)
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    run(settings, stop)
+
+
+if __name__ == "__main__":
+    main()

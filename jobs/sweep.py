@@ -1,0 +1,22 @@
+"""Find what was left lying: leases that ran out, receipts nobody applied."""
+
+from __future__ import annotations
+
+import logs
+from jobs import runtime
+from store import deliveries, receipts
+from store.database import system_scope
+
+log = logs.get_logger(__name__)
+
+
+def sweep() -> None:
+    """Hold deliveries whose claimer went silent; ring for receipts that wait."""
+    run = runtime.current()
+    with system_scope(run.database) as connection:
+        held = deliveries.expire_leases(connection)
+        waiting = receipts.any_unapplied(connection)
+    if held:
+        log.warning("leases ran out: held as unknown", deliveries=held)
+    if waiting:
+        run.doorbell.ring_receipts()

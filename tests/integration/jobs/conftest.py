@@ -1,0 +1,106 @@
+"""Jobs run by real workers, rung for over a real Redis, sending to a real HTTP carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+from redis import Redis
+
+from jobs.doorbell import RedisDoorbell
+from jobs.queues import open_redis
+from jobs.worker import run_worker
+from messaging.states import Status
+from sandbox.control import Sandbox
+from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from settings import Settings, load_settings
+from store import messages
+from store.database import Database, church_scope, open_database
+from store.messages import NewMessage
+
+RunWorker = Callable[..., None]
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, sandbox: Sandbox) -> Settings:
+    return load_settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        twilio_api_base_url=sandbox.base_url,
+        twilio_account_sid=ACCOUNT_SID,
+        twilio_auth_token=AUTH_TOKEN,
+        public_url="http://127.0.0.1:9",
+        carrier_timeout_seconds=0.5,
+        lease_seconds=1,
+        turn_size=50,
+    )
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = open_database(settings.database_url, size=4, name="test")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Iterator[Redis]:
+    redis = open_redis(settings)
+    yield redis
+    redis.close()
+
+
+@pytest.fixture
+def doorbell(settings: Settings) -> RedisDoorbell:
+    return RedisDoorbell(settings)
+
+
+@pytest.fixture
+def work(settings: Settings) -> RunWorker:
+    """Run a worker on the queue until it is empty."""
+
+    def run(queue: str = "sms", *, with_settings: Settings = settings) -> None:
+        run_worker(with_settings, queue, burst=True)
+
+    return run
+
+
+def compose(
+    database: Database,
+    church_id: UUID,
+    *,
+    numbers: list[str] | None = None,
+    contacts: list[UUID] | None = None,
+    content: str = "See you on Sunday",
+    segments: int = 1,
+    send_at: object = None,
+) -> UUID:
+    """A message as the API writes it, to everyone, to numbers, or to contacts."""
+    target: dict[str, list[str]] = {}
+    target_type = "all"
+    if numbers is not None:
+        target_type, target = "numbers", {"phoneNumbers": numbers}
+    elif contacts is not None:
+        target_type, target = "contacts", {"contactIds": [str(contact) for contact in contacts]}
+    new = NewMessage(
+        church_id=church_id,
+        channel="sms",
+        content=content,
+        segments=segments,
+        target_type=target_type,
+        target=target,
+        idempotency_key=None,
+        request_hash=bytes(32),
+        request_id="request-1",
+        send_at=send_at,
+    )
+    with church_scope(database, church_id) as connection:
+        message, _ = messages.insert(connection, new)
+    return message.message_id
+
+
+def counts(database: Database, church_id: UUID, message_id: UUID) -> dict[Status, int]:
+    """Deliveries by status, those without any left out."""
+    with church_scope(database, church_id) as connection:
+        return {status: count for status, count in messages.counts(connection, message_id).items() if count}

@@ -1,0 +1,104 @@
+"""The clock rings, through everything that may happen to Redis."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from jobs import clock
+from jobs.doorbell import RedisDoorbell
+from jobs.queues import JobKind, open_redis, queue
+from jobs.schedule import TickSchedule
+from jobs.ticks import Tick
+from settings import Settings
+
+DISPATCH = Tick(kind=JobKind(path="jobs.dispatch.dispatch", timeout_seconds=60), every_seconds=1)
+SWEEP = Tick(kind=JobKind(path="jobs.sweep.sweep", timeout_seconds=60), every_seconds=3600)
+
+
+def waiting(redis: Redis) -> list[str]:
+    """What stands on the queue of ticks, by job name."""
+    return sorted(job.func_name.rpartition(".")[2] for job in queue(redis, "analytics").jobs)
+
+
+@pytest.fixture
+def schedule(redis: Redis, doorbell: RedisDoorbell) -> TickSchedule:
+    return TickSchedule(redis, doorbell, (DISPATCH, SWEEP))
+
+
+def test_a_new_clock_rings_every_tick_at_once(schedule: TickSchedule, redis: Redis) -> None:
+    schedule.poll()
+
+    assert waiting(redis) == ["dispatch", "sweep"]
+
+
+def test_without_workers_no_pile_grows(schedule: TickSchedule, redis: Redis) -> None:
+    for _ in range(3):
+        schedule.poll()
+        redis.zadd(schedule.scheduled_jobs_key, {"tick-dispatch": 0, "tick-sweep": 0})
+    schedule.poll()
+
+    assert waiting(redis) == ["dispatch", "sweep"]
+
+
+def test_a_tick_comes_again_and_not_before_its_time(schedule: TickSchedule, redis: Redis) -> None:
+    schedule.poll()
+    queue(redis, "analytics").empty()
+
+    schedule.poll()
+    assert waiting(redis) == []
+
+    time.sleep(DISPATCH.every_seconds)
+    schedule.poll()
+    assert waiting(redis) == ["dispatch"]
+
+
+def test_two_clocks_ring_for_one_job(schedule: TickSchedule, settings: Settings, redis: Redis) -> None:
+    other = TickSchedule(open_redis(settings), RedisDoorbell(settings), (DISPATCH, SWEEP))
+
+    schedule.poll()
+    other.poll()
+
+    assert waiting(redis) == ["dispatch", "sweep"]
+
+
+def test_an_emptied_redis_is_set_up_again(schedule: TickSchedule, redis: Redis) -> None:
+    schedule.poll()
+    redis.flushdb()
+
+    schedule.poll()
+
+    assert waiting(redis) == ["dispatch", "sweep"]
+
+
+def test_what_an_older_release_left_is_dropped(schedule: TickSchedule, redis: Redis) -> None:
+    redis.zadd(schedule.scheduled_jobs_key, {"tick-of-old": 0})
+
+    schedule.poll()
+
+    assert redis.zscore(schedule.scheduled_jobs_key, "tick-of-old") is None
+    assert waiting(redis) == ["dispatch", "sweep"]
+
+
+def test_a_schedule_without_redis_says_so(settings: Settings, doorbell: RedisDoorbell, free_port: int) -> None:
+    away = open_redis(settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"}))
+
+    with pytest.raises(RedisConnectionError):
+        TickSchedule(away, doorbell, (DISPATCH,)).poll()
+
+
+def test_the_clock_outlives_redis_being_away(settings: Settings, free_port: int) -> None:
+    stop = threading.Event()
+    away = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"})
+    running = threading.Thread(target=clock.run, args=(away, stop))
+
+    running.start()
+    time.sleep(0.3)
+    assert running.is_alive()
+    stop.set()
+    running.join(timeout=10)
+    assert not running.is_alive()

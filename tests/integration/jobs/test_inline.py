@@ -1,0 +1,91 @@
+"""Without queues: the same jobs, in the thread that rings, and no Redis anywhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs import clock
+from jobs.doorbell import Doorbell, open_doorbell
+from messaging.states import Status
+from sandbox.control import Faults, Next, Sandbox
+from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from settings import Settings, load_settings
+from store.database import Database, open_database
+from tests.harness.churches import add_contacts, found_church
+from tests.harness.waiting import wait_until
+from tests.integration.jobs.conftest import compose, counts
+
+
+@pytest.fixture
+def settings(database_url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    return load_settings(
+        database_url=database_url,
+        enable_queues=False,
+        twilio_api_base_url=sandbox.base_url,
+        twilio_account_sid=ACCOUNT_SID,
+        twilio_auth_token=AUTH_TOKEN,
+        public_url="http://127.0.0.1:9",
+        turn_size=20,
+    )
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = open_database(settings.database_url, size=2, name="test")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def doorbell(settings: Settings) -> Iterator[Doorbell]:
+    doorbell = open_doorbell(settings)
+    yield doorbell
+    doorbell.close()
+
+
+def test_everything_is_sent_before_the_ringing_returns(
+    database: Database, doorbell: Doorbell, sandbox: Sandbox
+) -> None:
+    church = found_church(database).church_id
+    add_contacts(database, church, count=100)  # many turns, each rung for by the one before
+    message = compose(database, church)
+
+    heard = doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+
+    assert heard
+    assert counts(database, church, message) == {Status.SENT: 100}
+    assert len({row.to for row in sandbox.ledger()}) == 100
+
+
+def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, doorbell: Doorbell) -> None:
+    church = found_church(database, sender="+15005550007").church_id
+    message = compose(database, church, numbers=["+12025550123"])
+
+    heard = doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+
+    assert not heard
+    assert counts(database, church, message) == {Status.QUEUED: 1}
+
+
+def test_the_clock_alone_sends_what_is_due_later(
+    settings: Settings, database: Database, sandbox: Sandbox
+) -> None:
+    church = found_church(database).church_id
+    later = compose(database, church, numbers=["+12025550123"], send_at=datetime.now(UTC) + timedelta(seconds=1))
+    sandbox.set_faults(Faults(too_many_requests=Next(count=1)))
+    stop = threading.Event()
+    running = threading.Thread(target=clock.run, args=(settings, stop))
+    running.start()
+    try:
+        time.sleep(0.5)
+        assert counts(database, church, later) == {}
+        wait_until(lambda: counts(database, church, later) == {Status.SENT: 1}, timeout_seconds=15)
+    finally:
+        stop.set()
+        running.join()

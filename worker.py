@@ -1,0 +1,63 @@
+"""Serves the queues: `python worker.py` all of them, one process each; `python worker.py sms --processes 4` one.
+
+Any number of these may run, on any number of hosts. SIGTERM or Ctrl-C lets the jobs in hand end; a second one
+does not wait for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import logs
+from jobs.queues import enabled_queues
+from jobs.supervisor import Supervisor
+from jobs.tethered import Program
+from settings import SettingsError, load_settings
+
+_log = logs.get_logger(__name__)
+
+
+def programs(queues: tuple[str, ...], *, processes: int, drain_seconds: float) -> list[Program]:
+    """One child process for each queue and number: a worker that serves several queues can lose jobs."""
+    return [
+        Program(
+            name=queue if processes == 1 else f"{queue}-{number}",
+            command=(sys.executable, "-m", "jobs.worker", queue),
+            drain_seconds=drain_seconds,
+        )
+        for queue in queues
+        for number in range(1, processes + 1)
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description="Serve the queues until stopped.")
+    parser.add_argument("queues", nargs="*", metavar="queue", help="what to serve (default: all that are enabled)")
+    parser.add_argument("--processes", type=int, default=1, help="processes for each queue (default: 1)")
+    parser.add_argument("--drain-seconds", type=float, default=60.0, help="patience at a stop (default: 60)")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        parser.exit(2, f"{error}\n")
+    logs.configure(fmt=settings.log_format, level=settings.log_level)
+    enabled = enabled_queues(settings)
+    queues = tuple(options.queues) or enabled
+    if unknown := set(queues) - set(enabled):
+        parser.error(f"not an enabled queue: {', '.join(sorted(unknown))} (enabled: {', '.join(enabled)})")
+    if options.processes < 1:
+        parser.error("--processes must be at least 1")
+    with Supervisor() as supervisor:
+        children = programs(queues, processes=options.processes, drain_seconds=options.drain_seconds)
+        for child in children:
+            supervisor.start(child)
+        _log.info("Queue system initialized")
+        _log.info(f"Total workers: {len(children)}")
+        supervisor.run()
+        supervisor.stop(*(child.name for child in children))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
