@@ -1,0 +1,1 @@
+"""HTTP in: what churches, carriers and operators ask of the service."""

@@ -1,0 +1,110 @@
+"""Who may call what. Every route declares how it is guarded, and a route that declares nothing is shut."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from flask import Flask, current_app, g, request
+
+from api import keys, problems
+from api.keys import Scope
+from api.problems import Refusal
+from api.services import services
+from store import churches
+from store.churches import KeyHolder
+from store.database import system_scope
+
+_NAME = "koinonia.authentication"
+
+
+class Way(StrEnum):
+    """How a caller shows who it is."""
+
+    KEY = "key"
+    """A church's key with the scope."""
+    SIGNATURE = "signature"
+    """A carrier's signature, which the view verifies before anything else."""
+    OPERATOR = "operator"
+    """The operator's session, which the operator pages verify themselves."""
+    PUBLIC = "public"
+    """Anyone: nothing of a church is told."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Authentication:
+    way: Way
+    scope: Scope | None = None
+
+
+SIGNATURE = Authentication(way=Way.SIGNATURE)
+OPERATOR = Authentication(way=Way.OPERATOR)
+PUBLIC = Authentication(way=Way.PUBLIC)
+
+
+def with_key(scope: Scope) -> Authentication:
+    return Authentication(way=Way.KEY, scope=scope)
+
+
+def install(app: Flask) -> None:
+    app.extensions[_NAME] = {}
+    app.before_request(_authenticate)
+
+
+def declare(app: Flask, endpoint: str, authentication: Authentication) -> None:
+    """Say how the route with this Flask endpoint name is guarded."""
+    app.extensions[_NAME][endpoint] = authentication
+
+
+def declared(app: Flask) -> Mapping[str, Authentication]:
+    """How each route is guarded, by its Flask endpoint name."""
+    return app.extensions[_NAME]
+
+
+@contextmanager
+def declaring(app: Flask, authentication: Authentication) -> Generator[None]:
+    """Guard every route added inside the block in the same way."""
+    before = set(app.view_functions)
+    yield
+    for endpoint in app.view_functions.keys() - before:
+        declare(app, endpoint, authentication)
+
+
+def caller() -> KeyHolder:
+    """Whom the present request speaks for. Only behind a key."""
+    return g.caller
+
+
+def _authenticate() -> None:
+    if request.endpoint is None:
+        return  # no such route: the 404 or 405 comes next
+    authentication = declared(current_app)[request.endpoint]
+    if authentication.way is Way.KEY:
+        g.caller = _key_holder(authentication.scope)
+
+
+def _key_holder(scope: Any) -> KeyHolder:
+    """Challenges as in RFC 6750, section 3."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
+    holder = None
+    if keys.looks_like_key(key):
+        with system_scope(services().database) as connection:
+            holder = churches.find_key(connection, keys.hash_key(key))
+    if holder is None:
+        raise _unauthorized("The key is unknown or revoked.", 'Bearer error="invalid_token"')
+    if scope not in holder.scopes:
+        raise Refusal(
+            problems.FORBIDDEN,
+            f"The key lacks the scope {scope}.",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )
+    return holder
+
+
+def _unauthorized(detail: str, challenge: str) -> Refusal:
+    return Refusal(problems.NO_KEY, detail, headers={"WWW-Authenticate": challenge})

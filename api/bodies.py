@@ -1,0 +1,29 @@
+"""Reads JSON bodies."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+from api import problems
+from api.complaints import complaints
+from api.problems import Refusal
+
+MAX_BYTES = 8_000_000
+"""Room for 10,000 contacts, and for nothing that would keep a process busy for long."""
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def read(model: type[Body]) -> Body:
+    """The present request's body as the model. Raises Refusal (400, 415, 422), werkzeug's RequestEntityTooLarge."""
+    if request.mimetype != "application/json":
+        raise Refusal(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/json.")
+    try:
+        return model.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise Refusal(problems.MALFORMED, "The body is not JSON in UTF-8.") from None
+        raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=complaints(error)) from None

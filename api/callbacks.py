@@ -1,0 +1,81 @@
+"""POST /callbacks/{channel}/{delivery}/{attempt}: what carriers tell us, stored as it came and applied afterwards."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field
+
+import logs
+from api import problems
+from api.authentication import SIGNATURE
+from api.endpoints import Answer, Header, Promise, endpoint
+from api.problems import FieldError, Refusal
+from api.services import services
+from channels.base import Callback, CarrierReceipt, Channel, ForgedCallback, MalformedCallback
+from channels.registry import CHANNELS
+from store import receipts
+from store.database import system_scope
+
+_log = logs.get_logger(__name__)
+
+
+class TwilioForm(BaseModel):
+    """What Twilio sends and is read here; it sends more, and may add to it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    message_sid: str = Field(alias="MessageSid", min_length=1)
+    message_status: str = Field(alias="MessageStatus", examples=["delivered"])
+    error_code: str | None = Field(default=None, alias="ErrorCode", examples=["30006"])
+
+
+@endpoint(
+    "POST /callbacks/<channel>/<uuid:delivery_id>/<int(min=1,max=32767):attempt>",
+    tag="Callbacks",
+    summary="Take a carrier's receipt",
+    authentication=SIGNATURE,
+    form=TwilioForm,
+    headers=(Header(name="X-Twilio-Signature", description="The signature of the address and the form, for sms."),),
+    promises=(Promise(status=204, description="Noted, now or before."),),
+    problems=(problems.FORBIDDEN, problems.NOT_FOUND, problems.INVALID),
+)
+def take_callback(*, channel: str, delivery_id: UUID, attempt: int) -> Answer:
+    """For carriers only: every submission names this address. Repeated, late and reordered receipts do no harm."""
+    if channel not in CHANNELS:
+        raise Refusal(problems.NOT_FOUND, "There is no such channel.")
+    receipt = _read(CHANNELS[channel])
+    if receipt is not None:
+        with system_scope(services().database) as connection:
+            receipts.insert(
+                connection,
+                delivery_id=delivery_id,
+                attempt=attempt,
+                carrier_id=receipt.carrier_id,
+                status=receipt.status,
+                error_code=receipt.error_code,
+            )
+        services().doorbell.ring_receipts()
+    return Answer(status=204)
+
+
+def _read(channel: Channel) -> CarrierReceipt | None:
+    """The receipt. Raises Refusal (403, 415, 422)."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise Refusal(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/x-www-form-urlencoded.")
+    settings = services().settings
+    callback = Callback(
+        url=settings.public_url.rstrip("/") + request.full_path.removesuffix("?"),
+        form=request.form.to_dict(),
+        headers={name.lower(): value for name, value in request.headers},
+    )
+    try:
+        return channel.read_callback(callback, settings)
+    except ForgedCallback:
+        _log.warning("callback refused: not signed by the carrier", channel=channel.name)
+        raise Refusal(problems.FORBIDDEN, "The signature does not fit.") from None
+    except MalformedCallback as error:
+        _log.warning("callback refused: cannot be read", channel=channel.name, reason=str(error))
+        errors = [FieldError(field="body", message=str(error))]
+        raise Refusal(problems.INVALID, "The callback cannot be read.", errors=errors) from None

@@ -1,0 +1,58 @@
+"""`flask create-church`: a church, its sender for texts, and its first key."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from flask.cli import with_appcontext
+
+from api import keys
+from api.commands.arguments import BadInput, MessagingService, Pace, Phone, Text, TimeZone
+from api.commands.ledger import ledger
+from store import churches
+
+
+@click.command("create-church")
+@click.option("--name", type=Text(), required=True, help="The church's name.")
+@click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
+@click.option("--sms-from", type=Phone(), help="The number it sends texts from, such as +12025550123.")
+@click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends texts with.")
+@click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@with_appcontext
+def create_church(
+    name: str,
+    time_zone: str,
+    sms_from: str | None,
+    messaging_service: str | None,
+    segments_per_second: float | None,
+    as_json: bool,
+) -> None:
+    """Create a church and print its id and its first key, which is shown this once."""
+    has_sender = sms_from is not None or messaging_service is not None
+    if segments_per_second is not None and not has_sender:
+        raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")
+    key, key_hash = keys.new_key()
+    with ledger() as connection:
+        church_id = churches.create(connection, name=name, time_zone=time_zone)
+        if has_sender:
+            churches.set_sender(
+                connection,
+                church_id=church_id,
+                channel="sms",
+                address=sms_from,
+                messaging_service_sid=messaging_service,
+                segments_per_second=segments_per_second,
+            )
+        churches.add_key(
+            connection, church_id=church_id, label="first key", secret_hash=key_hash, scopes=list(keys.SCOPES)
+        )
+    if as_json:
+        click.echo(json.dumps({"churchId": str(church_id), "apiKey": key}))
+        return
+    click.echo(f"Church:  {church_id}")
+    click.echo(f"API key: {key}")
+    click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")
+    if not has_sender:
+        click.echo("It has no sender yet, so it cannot send texts.")

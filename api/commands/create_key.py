@@ -1,0 +1,34 @@
+"""`flask create-key`: one more key for a church."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+
+from api import keys
+from api.commands.arguments import BadInput, ChurchId, Text
+from api.commands.ledger import ledger
+from store import churches
+
+
+@click.command("create-key")
+@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--label", type=Text(), required=True, help="What the key is for, to tell it from others.")
+@click.option("--scope", "scopes", multiple=True, help=f"May be repeated: {', '.join(keys.SCOPES)} (default: all).")
+@with_appcontext
+def create_key(church: UUID, label: str, scopes: tuple[str, ...]) -> None:
+    """Create a key for a church and print it, this once."""
+    if unknown := set(scopes) - set(keys.SCOPES):
+        raise BadInput(f"--scope {', '.join(sorted(unknown))} does not exist; there are {', '.join(keys.SCOPES)}.")
+    granted = [scope for scope in keys.SCOPES if not scopes or scope in scopes]
+    key, key_hash = keys.new_key()
+    with ledger() as connection:
+        if churches.get(connection, church) is None:
+            raise BadInput(f"There is no church {church}.")
+        key_id = churches.add_key(connection, church_id=church, label=label, secret_hash=key_hash, scopes=granted)
+    click.echo(f"Key id:  {key_id}")
+    click.echo(f"API key: {key}")
+    click.echo(f"Scopes:  {', '.join(granted)}")
+    click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")

@@ -1,0 +1,84 @@
+"""Whether a worker answers on every queue: one job through each, all at once."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Worker
+from rq.job import Job
+from rq.results import Result
+
+from api.commands.outcomes import Outcome, failed, passed
+from jobs import queues
+
+PING = "jobs.ping.ping"
+WAIT_SECONDS = 15.0
+_POLL_SECONDS = 0.05
+_JOB_SECONDS = 10
+_KEPT_SECONDS = 60
+
+
+def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
+    """One outcome for each queue, in the order of `names`, within WAIT_SECONDS for all of them."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    nonces = {name: secrets.token_hex(8) for name in names}
+    jobs: dict[str, Job] = {}
+    try:
+        for name, nonce in nonces.items():
+            jobs[name] = _enqueue(redis, name, nonce)
+        for name, job in jobs.items():
+            yield _outcome(redis, name, _wait(job, deadline), nonces[name])
+    except RedisError as error:
+        yield failed("Queues", f"{type(error).__name__}: {error}", remedy="check that Redis stays up")
+    finally:
+        _clear(jobs)
+
+
+def _enqueue(redis: Redis, name: str, nonce: str) -> Job:
+    """At the front: it asks whether anyone is there, not how long the queue is."""
+    return queues.queue(redis, name).enqueue_call(
+        PING,
+        args=(nonce,),
+        job_id=f"ping-{nonce}",
+        description="ping",
+        timeout=_JOB_SECONDS,
+        result_ttl=_KEPT_SECONDS,
+        failure_ttl=_KEPT_SECONDS,
+        ttl=_KEPT_SECONDS,
+        at_front=True,
+    )
+
+
+def _wait(job: Job, deadline: float) -> Result | None:
+    while True:
+        result = job.latest_result()
+        if result is not None or time.monotonic() >= deadline:
+            return result
+        time.sleep(_POLL_SECONDS)
+
+
+def _outcome(redis: Redis, name: str, result: Result | None, nonce: str) -> Outcome:
+    step = f"Queue {name}"
+    if result is not None and result.type is Result.Type.SUCCESSFUL and result.return_value == nonce:
+        return passed(step, "a worker did the job")
+    if result is not None:
+        return failed(step, "the worker could not do the job", remedy="let the workers run the same version as this")
+    if not Worker.all_keys(connection=redis, queue=queues.queue(redis, name)):
+        return failed(step, "no worker is listening", remedy=f"start one: python worker.py {name}")
+    return failed(
+        step,
+        f"a worker is there, but did not answer within {WAIT_SECONDS:g} s",
+        remedy=f"it may be busy with a large send: try again, or add one: python worker.py {name}",
+    )
+
+
+def _clear(jobs: dict[str, Job]) -> None:
+    for job in jobs.values():
+        try:
+            job.delete()
+        except RedisError:
+            return  # they go by themselves

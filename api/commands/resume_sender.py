@@ -1,0 +1,31 @@
+"""`flask resume-sender`: let a paused sender send again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+
+from api.commands.arguments import BadInput, ChurchId
+from api.commands.ledger import ledger
+from api.services import services
+from jobs.queues import SENDING_QUEUES
+from store import churches
+
+
+@click.command("resume-sender")
+@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--channel", type=click.Choice(SENDING_QUEUES), required=True)
+@with_appcontext
+def resume_sender(church: UUID, channel: str) -> None:
+    """Let a sender that was paused, for wrong credentials for instance, send what has been waiting."""
+    with ledger() as connection:
+        if not churches.has_sender(connection, church_id=church, channel=channel):
+            raise BadInput(f"The church {church} has no sender for {channel}.")
+        was_paused = churches.resume_sender(connection, church_id=church, channel=channel)
+    if not was_paused:
+        click.echo("The sender was not paused.")
+        return
+    services().doorbell.ring_turn(channel=channel, church_id=church)
+    click.echo("The sender was paused; now it sends again.")

@@ -1,0 +1,8 @@
+"""Contacts: the people of a church."""
+
+from __future__ import annotations
+
+from api.contacts.importing import add_contacts
+from api.contacts.listing import list_contacts
+
+ENDPOINTS = (add_contacts, list_contacts)

@@ -1,0 +1,151 @@
+"""POST /api/contacts: the good ones are stored, the bad ones named, and neither holds up the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, ValidationError, WithJsonSchema
+
+from api.authentication import with_key
+from api.complaints import complaints
+from api.endpoints import Answer, Promise, endpoint
+from api.messages.composition import Phone
+from api.problems import FieldError
+from api.services import services
+from api.shapes import STORABLE, Given, Told
+from store import contacts
+from store.churches import KeyHolder
+from store.database import church_scope
+
+MAX_CONTACTS = 10_000
+
+
+class NewContact(Given):
+    """A person: a name and a number together, for a family may share one phone."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
+    phone: Phone
+
+
+class ContactImport(Given):
+    """Contacts to store."""
+
+    contacts: Annotated[
+        list[
+            Annotated[
+                Any,
+                WithJsonSchema(
+                    {
+                        "title": "NewContact",
+                        "description": (
+                            "An object of `name` (1 to 200 characters) and `phone` (in any usual form). Anything else "
+                            "is refused in `results`, and does not hold up its neighbours."
+                        ),
+                        "examples": [{"name": "Ruth Bell", "phone": "+12025550123"}],
+                    }
+                ),
+            ]
+        ],
+        Field(min_length=1, max_length=MAX_CONTACTS),
+    ]
+
+
+class StoredContact(Told):
+    """A contact as it now stands; `created` is false for a person already known."""
+
+    index: int = Field(description="The place in the request, from 0.")
+    id: UUID
+    phone: str = Field(description="The number in E.164.")
+    created: bool
+
+
+class RefusedContact(Told):
+    """A contact that was not stored."""
+
+    index: int = Field(description="The place in the request, from 0.")
+    errors: list[FieldError]
+
+
+class ImportResult(Told):
+    """What became of each contact, in the order given."""
+
+    created: int
+    existing: int
+    refused: int
+    results: list[StoredContact | RefusedContact]
+
+
+_EXAMPLE = {
+    "contacts": [
+        {"name": "Ruth Bell", "phone": "(202) 555-0123"},
+        {"name": "Amos Hill", "phone": "12"},
+    ]
+}
+_EXAMPLE_ANSWER = {
+    "created": 1,
+    "existing": 0,
+    "refused": 1,
+    "results": [
+        {"index": 0, "id": "0197a3f1-0c55-7be2-a6d4-58e1c9d0b7f3", "phone": "+12025550123", "created": True},
+        {
+            "index": 1,
+            "errors": [
+                {
+                    "field": "contacts[1].phone",
+                    "message": "has too few or too many digits for a phone number",
+                }
+            ],
+        },
+    ],
+}
+
+
+@endpoint(
+    "POST /api/contacts",
+    tag="Contacts",
+    summary="Add contacts",
+    authentication=with_key("contacts:write"),
+    body=ContactImport,
+    example=_EXAMPLE,
+    promises=(
+        Promise(
+            status=200,
+            description="Every good contact is stored, every bad one named.",
+            content=ImportResult,
+            example=_EXAMPLE_ANSWER,
+        ),
+    ),
+)
+def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
+    """Stores up to 10,000 contacts. Repeating it changes nothing: a person is known by name and number."""
+    good: dict[int, NewContact] = {}
+    refused: list[RefusedContact] = []
+    for index, given in enumerate(body.contacts):
+        try:
+            good[index] = NewContact.model_validate(given)
+        except ValidationError as error:
+            errors = complaints(error, within=f"contacts[{index}]")
+            refused.append(RefusedContact(index=index, errors=errors))
+    stored = _store(caller, good)
+    created = sum(contact.created for contact in stored)
+    answer = ImportResult(
+        created=created,
+        existing=len(stored) - created,
+        refused=len(refused),
+        results=sorted([*stored, *refused], key=lambda result: result.index),
+    )
+    return Answer(status=200, content=answer)
+
+
+def _store(caller: KeyHolder, good: Mapping[int, NewContact]) -> list[StoredContact]:
+    if not good:
+        return []
+    people = [(contact.name, contact.phone) for contact in good.values()]
+    with church_scope(services().database, caller.church_id) as connection:
+        added = contacts.add(connection, church_id=caller.church_id, people=people)
+    return [
+        StoredContact(index=index, id=one.contact_id, phone=contact.phone, created=one.created)
+        for (index, contact), one in zip(good.items(), added, strict=True)
+    ]

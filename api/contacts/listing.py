@@ -1,0 +1,63 @@
+"""GET /api/contacts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api import queries
+from api.authentication import with_key
+from api.endpoints import Answer, Promise, endpoint
+from api.queries import PageQuery
+from api.services import services
+from api.shapes import Timestamp, Told
+from store import contacts
+from store.churches import KeyHolder
+from store.database import church_scope
+
+
+class ContactView(Told):
+    """A person of the church."""
+
+    id: UUID
+    name: str
+    phone: str | None = Field(description="The number in E.164.")
+    created_at: Timestamp
+    opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this number.")
+
+
+class ContactPage(Told):
+    """Contacts, oldest first."""
+
+    items: list[ContactView]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+@endpoint(
+    "GET /api/contacts",
+    tag="Contacts",
+    summary="List contacts",
+    authentication=with_key("contacts:read"),
+    query=PageQuery,
+    promises=(Promise(status=200, description="One page.", content=ContactPage),),
+)
+def list_contacts(*, caller: KeyHolder, query: PageQuery) -> Answer:
+    """The church's contacts, oldest first. Pass `next` as `cursor` for the page after this one."""
+    with church_scope(services().database, caller.church_id) as connection:
+        found = contacts.page(connection, church_id=caller.church_id, after=query.cursor, limit=query.limit + 1)
+    shown = found[: query.limit]
+    page = ContactPage(
+        items=[
+            ContactView(
+                id=contact.contact_id,
+                name=contact.name,
+                phone=contact.phone,
+                created_at=contact.created_at,
+                opted_out_at=contact.opted_out_at,
+            )
+            for contact in shown
+        ],
+        next=queries.write_cursor(shown[-1].contact_id) if len(found) > len(shown) else None,
+    )
+    return Answer(status=200, content=page)

@@ -1,0 +1,160 @@
+"""What an endpoint is: its address, its guard, what it takes and what it answers, declared in one place.
+
+The same declaration serves the request and writes the OpenAPI document, so the two cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, Response
+from pydantic import BaseModel
+
+from api import authentication, bodies, queries
+from api.authentication import Authentication, Way
+from api.problems import Problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a view gives back."""
+
+    status: int
+    content: BaseModel | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """A header that is read or answered, for the document. `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """An answer that an endpoint may give, for the document."""
+
+    status: int
+    description: str
+    content: type[BaseModel] | None = None
+    headers: tuple[Header, ...] = ()
+    example: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """One method at one address, written as Flask writes it.
+
+    The view gets what was declared, by keyword: the parts of the path, `caller` behind a key, `body`, `query`.
+    """
+
+    view: Callable[..., Answer]
+    method: str
+    path: str
+    tag: str
+    summary: str
+    description: str
+    authentication: Authentication
+    promises: tuple[Promise, ...]
+    problems: tuple[Problem, ...]
+    body: type[BaseModel] | None
+    form: type[BaseModel] | None
+    query: type[BaseModel] | None
+    headers: tuple[Header, ...]
+    example: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        return self.view.__name__
+
+
+def endpoint(
+    method_and_path: str,
+    *,
+    tag: str,
+    summary: str,
+    authentication: Authentication,
+    promises: tuple[Promise, ...],
+    problems: tuple[Problem, ...] = (),
+    body: type[BaseModel] | None = None,
+    form: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    headers: tuple[Header, ...] = (),
+    example: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Answer]], Endpoint]:
+    """Make the decorated view an endpoint. Its docstring becomes the description in the document.
+
+    `body` is parsed from JSON and checked. `form` is for the document only: carriers add fields as they like, and the
+    view reads them itself. `problems` are those beyond what the declaration itself brings.
+    """
+    method, path = method_and_path.split(" ", 1)
+
+    def declare(view: Callable[..., Answer]) -> Endpoint:
+        return Endpoint(
+            view=view,
+            method=method,
+            path=path,
+            tag=tag,
+            summary=summary,
+            description=_unwrapped(view.__doc__ or ""),
+            authentication=authentication,
+            promises=promises,
+            problems=problems,
+            body=body,
+            form=form,
+            query=query,
+            headers=headers,
+            example=example,
+        )
+
+    return declare
+
+
+def mount(app: Flask, endpoints: Iterable[Endpoint]) -> None:
+    """Serve the endpoints, each guarded as it declares."""
+    for each in endpoints:
+        authentication.declare(app, each.name, each.authentication)
+        app.add_url_rule(
+            each.path,
+            endpoint=each.name,
+            view_func=_serve(each),
+            methods=[each.method],
+            provide_automatic_options=False,
+        )
+
+
+def _serve(declared: Endpoint) -> Callable[..., Response]:
+    has_caller = declared.authentication.way is Way.KEY
+    body, query = declared.body, declared.query
+
+    def serve(**given: Any) -> Response:
+        if has_caller:
+            given["caller"] = authentication.caller()
+        if query is not None:
+            given["query"] = queries.read(query)
+        if body is not None:
+            given["body"] = bodies.read(body)
+        return _respond(declared.view(**given))
+
+    return serve
+
+
+def _respond(answer: Answer) -> Response:
+    response = Response(status=answer.status, mimetype="application/json")
+    if answer.content is None:
+        del response.headers["Content-Type"]
+    else:
+        response.set_data(answer.content.model_dump_json(by_alias=True))
+    response.headers.extend(answer.headers)
+    return response
+
+
+def _unwrapped(docstring: str) -> str:
+    """The docstring's paragraphs, each on one line."""
+    paragraphs = docstring.strip().split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

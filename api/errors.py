@@ -1,0 +1,87 @@
+"""One table from what was raised to what is answered: `application/problem+json` (RFC 9457), never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+import logs
+from api import problems
+from api.problems import FieldError, Problem, ProblemDetails, Refusal
+from api.traces import request_id
+
+_log = logs.get_logger(__name__)
+
+_BY_STATUS: Mapping[int, Problem] = {problem.status: problem for problem in problems.CATALOGUE if problem.status < 500}
+
+
+def install(app: Flask) -> None:
+    """Answer everything that is raised while a request is served, also for addresses that do not exist."""
+    for raised, to_answer in _TABLE.items():
+        app.register_error_handler(raised, to_answer)
+
+
+def answer(
+    problem: Problem,
+    detail: str,
+    *,
+    status: int | None = None,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The problem as an answer; `status` where HTTP has a finer one than the catalogue."""
+    details = ProblemDetails(
+        type=problem.type,
+        title=problem.title,
+        status=status or problem.status,
+        detail=detail,
+        request_id=request_id(),
+        errors=list(errors),
+    )
+    response = Response(details.model_dump_json(by_alias=True), status=details.status, mimetype=problems.MEDIA_TYPE)
+    response.headers.extend(headers or {})
+    return response
+
+
+def _refused(refusal: Refusal) -> Response:
+    return answer(refusal.problem, refusal.detail, errors=refusal.errors, headers=refusal.headers)
+
+
+def _framework_refused(error: HTTPException) -> BaseResponse:
+    """What Flask and Werkzeug raise: unknown addresses, wrong methods, bodies too large or cut off."""
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    allow = {name: value for name, value in error.get_headers() if name == "Allow"}
+    if error.code >= 500:
+        _log.error("the framework gave up", status=error.code)
+        return answer(problems.BROKEN, "The request could not be served.", status=error.code)
+    problem = _BY_STATUS.get(error.code, problems.MALFORMED)
+    return answer(problem, problem.advice, status=error.code, headers=allow)
+
+
+def _database_away(error: Exception) -> Response:
+    _log.warning("database is away", error=type(error).__name__)
+    return answer(
+        problems.UNAVAILABLE,
+        "The database cannot be reached now. Nothing was stored.",
+        headers={"Retry-After": str(problems.RETRY_AFTER_SECONDS)},
+    )
+
+
+def _broken(error: Exception) -> Response:
+    _log.error("request failed", exc_info=error)
+    return answer(problems.BROKEN, "This is our fault, and it was logged under the request id.")
+
+
+_TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
+    Refusal: _refused,
+    HTTPException: _framework_refused,
+    psycopg.OperationalError: _database_away,  # a PoolTimeout is one too
+    psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby, in the middle of a failover
+    Exception: _broken,
+}

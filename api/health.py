@@ -1,0 +1,90 @@
+"""GET /health/live and GET /health/ready, for load balancers and those who watch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import psycopg
+
+import logs
+from api.authentication import PUBLIC
+from api.endpoints import Answer, Promise, endpoint
+from api.services import services
+from api.shapes import Told
+from store.database import system_scope
+
+_log = logs.get_logger(__name__)
+
+
+class Liveness(Told):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Check(Told):
+    """One thing that is needed, and why it is missing."""
+
+    ok: bool
+    reason: str | None = None
+
+
+class Checks(Told):
+    """`redis` is null where queues are switched off."""
+
+    postgresql: Check
+    redis: Check | None
+
+
+class Readiness(Told):
+    """ready: all is well. degraded: messages are accepted and wait for Redis. not ready: nothing can be accepted."""
+
+    status: Literal["ready", "degraded", "not ready"]
+    checks: Checks
+
+
+@endpoint(
+    "GET /health/live",
+    tag="Health",
+    summary="Is the process alive?",
+    authentication=PUBLIC,
+    promises=(Promise(status=200, description="It is.", content=Liveness),),
+)
+def live() -> Answer:
+    """Asks nothing of anything else: restart the process when this fails."""
+    return Answer(status=200, content=Liveness())
+
+
+@endpoint(
+    "GET /health/ready",
+    tag="Health",
+    summary="Can messages be accepted?",
+    authentication=PUBLIC,
+    promises=(
+        Promise(status=200, description="Ready, or degraded.", content=Readiness),
+        Promise(status=503, description="Not ready.", content=Readiness),
+    ),
+)
+def ready() -> Answer:
+    """PostgreSQL must answer. Without Redis messages are still accepted, and are sent when it is back."""
+    checks = Checks(postgresql=_postgresql(), redis=_redis())
+    if not checks.postgresql.ok:
+        return Answer(status=503, content=Readiness(status="not ready", checks=checks))
+    degraded = checks.redis is not None and not checks.redis.ok
+    return Answer(status=200, content=Readiness(status="degraded" if degraded else "ready", checks=checks))
+
+
+def _postgresql() -> Check:
+    try:
+        with system_scope(services().database):
+            return Check(ok=True)
+    except psycopg.OperationalError as error:
+        _log.warning("not ready: PostgreSQL does not answer", error=type(error).__name__)
+        return Check(ok=False, reason="PostgreSQL does not answer")
+
+
+def _redis() -> Check | None:
+    if not services().settings.enable_queues:
+        return None
+    reason = services().doorbell.check()
+    return Check(ok=reason is None, reason=reason)

@@ -1,0 +1,105 @@
+"""GET /api/messages/{id}/deliveries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from api import problems, queries
+from api.authentication import with_key
+from api.endpoints import Answer, Promise, endpoint
+from api.problems import Refusal
+from api.queries import PageQuery
+from api.services import services
+from api.shapes import Timestamp, Told, wrong
+from messaging.states import Status
+from store import deliveries, messages
+from store.churches import KeyHolder
+from store.database import church_scope
+
+
+def _read_statuses(text: Any) -> list[Status]:
+    try:
+        return [Status(word) for word in str(text).split(",")]
+    except ValueError:
+        raise wrong(f"must be some of {', '.join(Status)}, separated by commas") from None
+
+
+class DeliveryQuery(PageQuery):
+    """Which deliveries of a message."""
+
+    status: Annotated[
+        list[Status] | None,
+        BeforeValidator(_read_statuses),
+        WithJsonSchema(
+            {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [str(status) for status in Status]}}
+        ),
+        Field(description="Only deliveries of these statuses, separated by commas."),
+    ] = None
+
+
+class DeliveryView(Told):
+    """One message to one recipient."""
+
+    id: UUID
+    contact_id: UUID | None
+    address: str | None = Field(description="The recipient's number in E.164.")
+    status: Status
+    reason: str | None = Field(description="Why it is not, or not yet, delivered.")
+    error_code: str | None = Field(description="The carrier's own code.")
+    attempts: int
+    carrier_id: str | None = Field(description="The carrier's own id.")
+    updated_at: Timestamp
+
+
+class DeliveryPage(Told):
+    """Deliveries, in the order in which they are sent."""
+
+    items: list[DeliveryView]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+@endpoint(
+    "GET /api/messages/<uuid:message_id>/deliveries",
+    tag="Messages",
+    summary="List a message's deliveries",
+    authentication=with_key("messages:read"),
+    query=DeliveryQuery,
+    promises=(Promise(status=200, description="One page.", content=DeliveryPage),),
+    problems=(problems.NOT_FOUND,),
+)
+def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> Answer:
+    """What became of the message for each recipient, those it was not sent to included."""
+    with church_scope(services().database, caller.church_id) as connection:
+        if messages.get(connection, church_id=caller.church_id, message_id=message_id) is None:
+            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+        found = deliveries.page(
+            connection,
+            church_id=caller.church_id,
+            message_id=message_id,
+            statuses=query.status,
+            after=query.cursor,
+            limit=query.limit + 1,
+        )
+    shown = found[: query.limit]
+    page = DeliveryPage(
+        items=[_view(delivery) for delivery in shown],
+        next=queries.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
+    )
+    return Answer(status=200, content=page)
+
+
+def _view(delivery: deliveries.Delivery) -> DeliveryView:
+    return DeliveryView(
+        id=delivery.delivery_id,
+        contact_id=delivery.contact_id,
+        address=delivery.address,
+        status=Status(delivery.status),
+        reason=delivery.reason,
+        error_code=delivery.error_code,
+        attempts=delivery.attempts,
+        carrier_id=delivery.carrier_id,
+        updated_at=delivery.updated_at,
+    )

@@ -1,0 +1,59 @@
+"""GET /api/messages and GET /api/messages/{id}."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from api import problems, queries
+from api.authentication import with_key
+from api.endpoints import Answer, Promise, endpoint
+from api.messages import views
+from api.problems import Refusal
+from api.queries import PageQuery
+from api.services import services
+from messaging.states import Status
+from store import messages
+from store.churches import KeyHolder
+from store.database import church_scope
+
+
+@endpoint(
+    "GET /api/messages",
+    tag="Messages",
+    summary="List messages",
+    authentication=with_key("messages:read"),
+    query=PageQuery,
+    promises=(Promise(status=200, description="One page.", content=views.MessagePage),),
+)
+def list_messages(*, caller: KeyHolder, query: PageQuery) -> Answer:
+    """The church's messages, newest first. Pass `next` as `cursor` for the page after this one."""
+    with church_scope(services().database, caller.church_id) as connection:
+        found = messages.page(connection, church_id=caller.church_id, before=query.cursor, limit=query.limit + 1)
+    shown = found[: query.limit]
+    page = views.MessagePage(
+        items=[views.summary(message) for message in shown],
+        next=queries.write_cursor(shown[-1].message_id) if len(found) > len(shown) else None,
+    )
+    return Answer(status=200, content=page)
+
+
+@endpoint(
+    "GET /api/messages/<uuid:message_id>",
+    tag="Messages",
+    summary="See how far a message came",
+    authentication=with_key("messages:read"),
+    promises=(Promise(status=200, description="The message and its counts.", content=views.CountedMessage),),
+    problems=(problems.NOT_FOUND,),
+)
+def get_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """The message with its deliveries counted by status."""
+    with church_scope(services().database, caller.church_id) as connection:
+        message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+        if message is None:
+            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+        # The message is read first, and the counts can only have moved on since: a message read before its audience
+        # was written had none.
+        counts = (
+            messages.counts(connection, message_id) if message.expanded_at is not None else dict.fromkeys(Status, 0)
+        )
+    return Answer(status=200, content=views.counted(message, counts))

@@ -1,0 +1,1 @@
+"""The operator's room: rq-dashboard at /rq, behind one password."""

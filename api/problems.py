@@ -1,0 +1,147 @@
+"""Everything the API can refuse with: the catalogue of problems (RFC 9457) and the exception that raises one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from api.shapes import Told
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+"""How long a caller should wait when the database is away; a restart takes about that long."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One kind of refusal. `slug` names it for ever, `advice` tells a caller what to do about it."""
+
+    slug: str
+    status: int
+    title: str
+    advice: str
+
+    @property
+    def type(self) -> str:
+        """A URI reference that leads to the advice on the documentation page."""
+        return f"/docs#problem-{self.slug}"
+
+
+class FieldError(Told):
+    """What is wrong with one field, named like `contacts[3].name`; a header or parameter by its own name."""
+
+    field: str
+    message: str
+
+
+class ProblemDetails(Told):
+    """What went wrong, as in RFC 9457."""
+
+    type: str = Field(description="Which problem this is, for ever; leads to what to do about it.")
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong this time, for people.")
+    request_id: str = Field(description="The request's X-Request-ID, under which it was logged.")
+    errors: list[FieldError] = Field(description="Every wrong field, when fields are wrong.")
+
+
+class Refusal(Exception):
+    """Answer the request with this problem and go no further."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+MALFORMED = Problem(
+    slug="malformed-json",
+    status=400,
+    title="The request cannot be read",
+    advice="The body is not JSON in UTF-8, or the request breaks HTTP. Nothing was stored.",
+)
+NO_KEY = Problem(
+    slug="no-valid-key",
+    status=401,
+    title="A valid key is needed",
+    advice="Send `Authorization: Bearer` with a key of your church that has not been revoked.",
+)
+FORBIDDEN = Problem(
+    slug="not-allowed",
+    status=403,
+    title="Not allowed",
+    advice="The key lacks the scope, speaks for another church, or a callback's signature does not fit.",
+)
+NOT_FOUND = Problem(
+    slug="not-found",
+    status=404,
+    title="Not found",
+    advice="There is nothing at this address, or it belongs to another church.",
+)
+WRONG_METHOD = Problem(
+    slug="method-not-allowed",
+    status=405,
+    title="Method not allowed",
+    advice="The `Allow` header lists what works at this address.",
+)
+KEY_REUSED = Problem(
+    slug="idempotency-key-reused",
+    status=409,
+    title="Idempotency key used for another message",
+    advice="Use a new `Idempotency-Key` for every new message, and the same one only to repeat a request unchanged.",
+)
+TOO_LARGE = Problem(
+    slug="body-too-large",
+    status=413,
+    title="Body too large",
+    advice="A body may have 8 MB. Split the import.",
+)
+WRONG_MEDIA_TYPE = Problem(
+    slug="unsupported-media-type",
+    status=415,
+    title="Unsupported media type",
+    advice="Send `Content-Type: application/json`.",
+)
+INVALID = Problem(
+    slug="invalid-fields",
+    status=422,
+    title="Some fields are wrong",
+    advice="`errors` names every wrong field at once, with what is wrong about it. Nothing was stored.",
+)
+BROKEN = Problem(
+    slug="internal-error",
+    status=500,
+    title="Something broke on our side",
+    advice="Quote the `requestId` when you report it. Repeating a send with its `Idempotency-Key` is safe.",
+)
+UNAVAILABLE = Problem(
+    slug="unavailable",
+    status=503,
+    title="Temporarily unavailable",
+    advice="Wait as many seconds as `Retry-After` says, then repeat the request with its `Idempotency-Key`.",
+)
+
+CATALOGUE: tuple[Problem, ...] = (
+    MALFORMED,
+    NO_KEY,
+    FORBIDDEN,
+    NOT_FOUND,
+    WRONG_METHOD,
+    KEY_REUSED,
+    TOO_LARGE,
+    WRONG_MEDIA_TYPE,
+    INVALID,
+    BROKEN,
+    UNAVAILABLE,
+)

@@ -1,0 +1,66 @@
+"""Reads query strings."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from flask import request
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
+
+from api import problems
+from api.complaints import complaints
+from api.problems import FieldError, Refusal
+from api.shapes import Given, wrong
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+Query = TypeVar("Query", bound=BaseModel)
+
+
+def read(model: type[Query]) -> Query:
+    """The present request's query string as the model. Raises Refusal (422)."""
+    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    if repeated:
+        errors = [FieldError(field=name, message="must be given once only") for name in repeated]
+        raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=errors)
+    try:
+        return model.model_validate(request.args.to_dict())
+    except ValidationError as error:
+        raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=complaints(error)) from None
+
+
+def write_cursor(last: UUID) -> str:
+    """The cursor of the page behind the row `last`. Callers must not look inside."""
+    return base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
+
+
+def _read_cursor(text: Any) -> UUID:
+    try:
+        last = UUID(bytes=base64.b64decode(f"{text}==", altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        raise wrong("is not a cursor that was handed out here") from None
+    if write_cursor(last) != text:
+        raise wrong("is not a cursor that was handed out here")
+    return last
+
+
+def _read_limit(text: Any) -> int:
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text):
+        raise wrong("must be a whole number")
+    return int(text)
+
+
+class PageQuery(Given):
+    """Which page of a list."""
+
+    limit: Annotated[int, BeforeValidator(_read_limit), Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    cursor: Annotated[
+        UUID | None,
+        BeforeValidator(_read_cursor),
+        WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{21}[AQgw]$"}),
+    ] = None

@@ -1,0 +1,48 @@
+"""A name for every request, on its answer and on every line logged for it, and one line that says how it went."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+import logs
+
+HEADER = "X-Request-ID"
+SHAPE = r"[A-Za-z0-9._-]{1,64}"
+
+_SHAPE = re.compile(SHAPE)
+_log = logs.get_logger("api.access")
+
+
+def install(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def request_id() -> str:
+    """The present request's name: the caller's own, when it is a sane one."""
+    return g.request_id
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if _SHAPE.fullmatch(given) else str(uuid.uuid4())
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers[HEADER] = g.request_id
+    _log.info(
+        "request",
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        duration_ms=round((time.perf_counter() - g.started) * 1000, 1),
+    )
+    return response

@@ -1,0 +1,30 @@
+"""Everything that would make the first request slow, done before it comes."""
+
+from __future__ import annotations
+
+from flask import Flask
+from psycopg_pool import PoolTimeout
+
+import logs
+from api.services import services
+from channels.registry import CHANNELS
+from messaging.addresses import parse_phone
+
+_WAIT_SECONDS = 2.0
+
+_log = logs.get_logger(__name__)
+
+
+def warm(app: Flask) -> None:
+    """Open a connection, read the tables of numbers and characters, sort the routes.
+
+    A database that is away is waited for a moment only: the app then starts without it, and answers 503.
+    """
+    parse_phone("+12025550123")
+    for channel in CHANNELS.values():
+        channel.count_segments("Grace and peace")
+    app.url_map.update()
+    try:
+        services(app).database.wait(timeout=_WAIT_SECONDS)
+    except PoolTimeout:
+        _log.warning("database is away: starting without it")

@@ -1,0 +1,67 @@
+"""A church that can send: with a key, a sender, and contacts when a test needs some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+
+from api.keys import SCOPES, new_key
+from store import churches, contacts
+from store.database import Database, church_scope, system_scope
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownChurch:
+    """A church in the database and the one key it has."""
+
+    church_id: UUID
+    key: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+def found_church(
+    database: Database,
+    *,
+    scopes: Sequence[str] = SCOPES,
+    sender: str | None = "+15005550006",
+    segments_per_second: float | None = None,
+) -> KnownChurch:
+    """A new church. `sender` is its number for sms; None leaves it without one."""
+    with system_scope(database) as connection:
+        church_id = churches.create(connection, name=f"Church {uuid4().hex[:8]}", time_zone="America/New_York")
+        if sender is not None:
+            churches.set_sender(
+                connection,
+                church_id=church_id,
+                channel="sms",
+                address=sender,
+                messaging_service_sid=None,
+                segments_per_second=segments_per_second,
+            )
+        return KnownChurch(church_id=church_id, key=_key(connection, church_id, scopes))
+
+
+def another_key(database: Database, church_id: UUID, *, scopes: Sequence[str]) -> str:
+    """One more key of the church, with these scopes only."""
+    with system_scope(database) as connection:
+        return _key(connection, church_id, scopes)
+
+
+def add_contacts(database: Database, church_id: UUID, *, count: int, first: int = 0) -> list[UUID]:
+    """People with consecutive valid numbers, from +12025550000 on; their ids."""
+    people = [(f"Person {n}", f"+1202{5550000 + n}") for n in range(first, first + count)]
+    with church_scope(database, church_id) as connection:
+        return [added.contact_id for added in contacts.add(connection, church_id=church_id, people=people)]
+
+
+def _key(connection: Connection[Any], church_id: UUID, scopes: Sequence[str]) -> str:
+    plain, secret_hash = new_key()
+    churches.add_key(connection, church_id=church_id, label="test", secret_hash=secret_hash, scopes=list(scopes))
+    return plain

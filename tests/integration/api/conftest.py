@@ -1,0 +1,76 @@
+"""The app against real servers, and churches that may use it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.services import services
+from settings import Settings, load_settings
+from store.database import Database
+from tests.harness.churches import KnownChurch, found_church
+
+TWILIO_TOKEN = "0123456789abcdef0123456789abcdef"
+PUBLIC_URL = "https://texts.example.org"
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, redis_url: str) -> Settings:
+    return load_settings(
+        database_url=database_url,
+        redis_url=redis_url,
+        enable_queues=True,
+        mail_enabled=True,
+        analytics_enabled=True,
+        twilio_account_sid="AC" + "0" * 32,
+        twilio_auth_token=TWILIO_TOKEN,
+        public_url=PUBLIC_URL,
+        log_format="json",
+        log_level="INFO",
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    services(app).close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def database(app: Flask) -> Database:
+    return services(app).database
+
+
+@pytest.fixture
+def church(database: Database) -> KnownChurch:
+    return found_church(database)
+
+
+@pytest.fixture
+def other_church(database: Database) -> KnownChurch:
+    return found_church(database)
+
+
+@pytest.fixture
+def log_lines(app: Flask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Whatever the app has logged since the test began, as fields."""
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    handler.setStream(before)

@@ -1,0 +1,110 @@
+"""POST /callbacks/…: only the carrier is believed, and whatever it says twice changes nothing."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from twilio.request_validator import RequestValidator
+
+from store.database import Database, system_scope
+from tests.integration.api.conftest import PUBLIC_URL, TWILIO_TOKEN
+
+
+def address_of(delivery_id: UUID, attempt: int = 1) -> str:
+    return f"/callbacks/sms/{delivery_id}/{attempt}"
+
+
+def a_form(status: str = "delivered", **more: str) -> dict[str, str]:
+    return {"MessageSid": f"SM{uuid4().hex}", "MessageStatus": status, "To": "+12025550123", **more}
+
+
+def signed(address: str, form: dict[str, str], *, token: str = TWILIO_TOKEN) -> dict[str, str]:
+    return {"X-Twilio-Signature": RequestValidator(token).compute_signature(PUBLIC_URL + address, form)}
+
+
+def receipts_of(database: Database, delivery_id: UUID) -> list[tuple[str, str, str | None]]:
+    with system_scope(database) as connection:
+        return connection.execute(
+            "SELECT carrier_id, status::text, error_code FROM receipts WHERE delivery_id = %s", (delivery_id,)
+        ).fetchall()
+
+
+def test_a_signed_callback_is_stored_and_rung_for(client: FlaskClient, database: Database, redis_url: str) -> None:
+    delivery_id, form = uuid4(), a_form("failed", ErrorCode="30006", SomethingNew="yes")
+    address = address_of(delivery_id)
+    redis = Redis.from_url(redis_url)
+    redis.delete("koinonia:pending:apply_receipts")
+
+    answer = client.post(address, data=form, headers=signed(address, form))
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert receipts_of(database, delivery_id) == [(form["MessageSid"], "failed", "30006")]
+    assert redis.exists("koinonia:pending:apply_receipts")
+
+
+def test_the_query_belongs_to_the_signed_address(client: FlaskClient, database: Database) -> None:
+    delivery_id, form = uuid4(), a_form()
+    address = address_of(delivery_id) + "?edition=2&x=%20"
+
+    assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
+    assert len(receipts_of(database, delivery_id)) == 1
+
+
+def test_the_same_word_twice_is_stored_once(client: FlaskClient, database: Database) -> None:
+    delivery_id, form = uuid4(), a_form()
+    address = address_of(delivery_id)
+
+    for _ in range(2):
+        assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
+    assert len(receipts_of(database, delivery_id)) == 1
+
+
+def test_a_status_that_tells_nothing_is_taken_and_forgotten(client: FlaskClient, database: Database) -> None:
+    delivery_id, form = uuid4(), a_form("queued")
+    address = address_of(delivery_id)
+
+    assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
+    assert receipts_of(database, delivery_id) == []
+
+
+@pytest.mark.parametrize("forgery", ["unsigned", "other token", "other attempt", "changed form"])
+def test_a_forged_callback_is_refused(client: FlaskClient, database: Database, forgery: str) -> None:
+    delivery_id, form = uuid4(), a_form()
+    address = address_of(delivery_id)
+    headers = {
+        "unsigned": {},
+        "other token": signed(address, form, token="x" * 32),
+        "other attempt": signed(address_of(delivery_id, 2), form),
+        "changed form": signed(address, form | {"MessageStatus": "sent"}),
+    }[forgery]
+
+    answer = client.post(address, data=form, headers=headers)
+
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert receipts_of(database, delivery_id) == []
+
+
+def test_a_signed_callback_without_its_fields_is_named(client: FlaskClient) -> None:
+    address, form = address_of(uuid4()), {"MessageStatus": "sent"}
+
+    answer = client.post(address, data=form, headers=signed(address, form))
+
+    assert answer.status_code == 422
+    assert "MessageSid" in answer.get_json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/callbacks/mms/{}/1",
+        "/callbacks/pigeon/{}/1",
+        "/callbacks/sms/{}/0",
+        "/callbacks/sms/{}/32768",
+        "/callbacks/sms/x/1",
+    ],
+)
+def test_an_address_that_was_never_handed_out_is_not_found(client: FlaskClient, address: str) -> None:
+    assert client.post(address.format(uuid4()), data=a_form()).status_code == 404

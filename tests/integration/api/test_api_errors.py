@@ -1,0 +1,141 @@
+"""Whatever goes wrong is answered as a problem, and never with a stack trace."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api import authentication
+from api.app import create_app
+from api.authentication import PUBLIC
+from api.services import services
+from settings import Settings
+from tests.harness.churches import KnownChurch
+
+SEND = "/api/messages/send"
+
+
+@pytest.fixture(scope="module")
+def orphan(settings: Settings) -> Iterator[Flask]:
+    """The app with nobody behind it: PostgreSQL and Redis are ports where nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        app = create_app(
+            settings.model_copy(
+                update={
+                    "database_url": f"postgresql://app:app@127.0.0.1:{port}/app",
+                    "redis_url": f"redis://127.0.0.1:{port}/0",
+                }
+            )
+        )
+        yield app
+        services(app).close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api/", "//api/messages", "/api/messages/", "/api/messages/%00", "/callbacks"]
+)
+def test_an_unknown_address_is_a_problem(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    told = answer.get_json()
+    assert (told["status"], told["requestId"]) == (404, answer.headers["X-Request-ID"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", SEND, {"POST"}),
+        ("DELETE", "/api/contacts", {"GET", "HEAD", "POST"}),
+        ("OPTIONS", SEND, {"POST"}),
+        ("POST", "/health/live", {"GET", "HEAD"}),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
+    answer = client.open(path, method=method)
+
+    assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"null x", b'{"content": "\xff"}', b'{"content": "\\ud800"}', b"[" * 100_000, b"NaN1"]
+)
+def test_a_body_that_is_not_json_is_malformed(client: FlaskClient, church: KnownChurch, body: bytes) -> None:
+    answer = client.post(SEND, data=body, headers=church.bearer, content_type="application/json")
+
+    assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"5", b"NaN"])
+def test_a_body_that_is_no_object_is_named_whole(client: FlaskClient, church: KnownChurch, body: bytes) -> None:
+    answer = client.post(SEND, data=body, headers=church.bearer, content_type="application/json")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["body"]
+
+
+@pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
+def test_another_media_type_is_refused(client: FlaskClient, church: KnownChurch, media_type: str | None) -> None:
+    answer = client.post(SEND, data=b"{}", headers=church.bearer, content_type=media_type)
+
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", [SEND, "/api/contacts"])
+def test_a_body_too_large_is_refused(client: FlaskClient, church: KnownChurch, path: str) -> None:
+    answer = client.post(path, data=b" " * 8_000_001, headers=church.bearer, content_type="application/json")
+
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", SEND), ("GET", "/api/messages"), ("POST", "/api/contacts"), ("GET", "/api/contacts")],
+)
+def test_without_the_database_callers_are_asked_to_come_back(
+    orphan: Flask, church: KnownChurch, method: str, path: str
+) -> None:
+    answer = orphan.test_client().open(path, method=method, headers=church.bearer, json={})
+
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "127.0.0.1" not in answer.text
+
+
+def test_without_the_database_the_process_is_alive_but_not_ready(orphan: Flask) -> None:
+    client = orphan.test_client()
+
+    ready = client.get("/health/ready")
+
+    assert client.get("/health/live").status_code == 200
+    assert ready.status_code == 503
+    assert ready.get_json()["status"] == "not ready"
+    assert not ready.get_json()["checks"]["postgresql"]["ok"]
+
+
+def test_our_own_fault_is_logged_and_its_trace_not_shown(
+    settings: Settings, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    app = create_app(settings)
+
+    def broken() -> str:
+        raise RuntimeError("the secret is 12345")
+
+    app.add_url_rule("/broken", "broken", broken)
+    authentication.declare(app, "broken", PUBLIC)
+
+    answer = app.test_client().get("/broken")
+    services(app).close()
+
+    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+    assert "12345" not in answer.text
+    assert "Traceback" not in answer.text
+    assert answer.get_json()["requestId"] == answer.headers["X-Request-ID"]

@@ -1,0 +1,109 @@
+"""Idempotency-Key: a request that is repeated makes one message."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from store import messages
+from store.database import Database, church_scope
+from tests.harness.churches import KnownChurch
+
+SEND = "/api/messages/send"
+
+
+def body_of(church: KnownChurch, content: str = "Grace and peace") -> dict[str, str]:
+    return {"churchId": str(church.church_id), "content": content, "targetType": "all"}
+
+
+def stored(database: Database, church: KnownChurch) -> int:
+    with church_scope(database, church.church_id) as connection:
+        return len(messages.page(connection, church_id=church.church_id, before=None, limit=1000))
+
+
+def test_the_same_request_again_gets_the_same_message(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    headers = church.bearer | {"Idempotency-Key": "sunday-1"}
+
+    first = client.post(SEND, json=body_of(church), headers=headers)
+    again = client.post(SEND, json=body_of(church), headers=headers)
+
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.get_json()["id"] == again.get_json()["id"]
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert stored(database, church) == 1
+
+
+def test_the_same_body_written_differently_is_the_same(client: FlaskClient, church: KnownChurch) -> None:
+    headers = church.bearer | {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    body = {**body_of(church), "targetType": "numbers", "phoneNumbers": ["+12025550123"]}
+    rewritten = dict(reversed(list(body.items()))) | {"phoneNumbers": ["(202) 555-0123"], "channel": "sms"}
+
+    first = client.post(SEND, data=json.dumps(body), headers=headers)
+    again = client.post(SEND, data=json.dumps(rewritten, indent=4), headers=headers)
+
+    assert again.status_code == 202
+    assert again.get_json()["id"] == first.get_json()["id"]
+
+
+def test_the_same_key_with_another_body_is_a_conflict(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    headers = church.bearer | {"Idempotency-Key": "sunday-1"}
+    client.post(SEND, json=body_of(church), headers=headers)
+
+    answer = client.post(SEND, json=body_of(church, "Something else"), headers=headers)
+
+    assert answer.status_code == 409
+    assert answer.mimetype == "application/problem+json"
+    assert stored(database, church) == 1
+
+
+def test_churches_do_not_share_keys(client: FlaskClient, church: KnownChurch, other_church: KnownChurch) -> None:
+    ids = {
+        client.post(SEND, json=body_of(each), headers=each.bearer | {"Idempotency-Key": "same"}).get_json()["id"]
+        for each in (church, other_church)
+    }
+
+    assert len(ids) == 2
+
+
+def test_a_refused_request_does_not_use_up_its_key(client: FlaskClient, church: KnownChurch) -> None:
+    headers = church.bearer | {"Idempotency-Key": "k"}
+    unknown = {**body_of(church), "targetType": "contacts", "contactIds": [str(church.church_id)]}
+    assert client.post(SEND, json=unknown, headers=headers).status_code == 422
+
+    assert client.post(SEND, json=body_of(church), headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "sunday morning", "käse"])
+def test_an_unusable_key_is_named(client: FlaskClient, church: KnownChurch, key: str) -> None:
+    answer = client.post(SEND, json=body_of(church), headers=church.bearer | {"Idempotency-Key": key})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["Idempotency-Key"]
+
+
+def test_a_hundred_at_once_make_one_message(app: Flask, church: KnownChurch, database: Database) -> None:
+    together = Barrier(100)
+
+    def send(_: int) -> tuple[int, str, bool]:
+        client = app.test_client()
+        together.wait()
+        answer = client.post(SEND, json=body_of(church), headers=church.bearer | {"Idempotency-Key": "blast"})
+        return answer.status_code, answer.get_json().get("id"), "Idempotent-Replayed" in answer.headers
+
+    with ThreadPoolExecutor(100) as threads:
+        answers = list(threads.map(send, range(100)))
+
+    assert {status for status, _, _ in answers} == {202}
+    assert len({message_id for _, message_id, _ in answers}) == 1
+    assert sum(replayed for _, _, replayed in answers) == 99
+    assert stored(database, church) == 1

@@ -1,0 +1,112 @@
+"""The OpenAPI document is true: what it promises is what the app does, for whatever is thrown at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import hypothesis
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, Phase
+from schemathesis.config import SchemathesisConfig
+
+from api.app import ENDPOINTS
+from api.documentation.openapi import describe
+from api.services import services
+from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.integration.api.conftest import PUBLIC_URL
+
+_CONFIG = SchemathesisConfig.from_dict(
+    {
+        # A well-formed request may still name a number that is not in use, or somebody else's contact,
+        # or repeat an idempotency key.
+        "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "403", "404", "409", "422"]}},
+    }
+)
+
+
+@pytest.fixture
+def known(app: Flask) -> tuple[KnownChurch, str]:
+    """A church and one message of it."""
+    church = found_church(services(app).database)
+    add_contacts(services(app).database, church.church_id, count=3)
+    body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
+    answer = app.test_client().post("/api/messages/send", json=body, headers=church.bearer)
+    return church, answer.get_json()["id"]
+
+
+schema = schemathesis.openapi.from_dict(describe(ENDPOINTS, public_url=PUBLIC_URL), config=_CONFIG)
+
+
+def _served(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """The app of the running test: the cases are made before there is one."""
+    return _serving[0](environ, start_response)
+
+
+_serving: list[Flask] = []
+schema.app = _served
+
+
+@schema.parametrize()
+@hypothesis.settings(
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_app_keeps_its_promises(app: Flask, case: schemathesis.Case, known: tuple[KnownChurch, str]) -> None:
+    church, message_id = known
+    _serving[:] = [app]
+    if isinstance(case.body, dict) and _is_uuid(case.body.get("churchId")):
+        case.body["churchId"] = str(church.church_id)
+    if _is_uuid(case.path_parameters.get("messageId")):
+        case.path_parameters["messageId"] = message_id
+    case.call_and_validate(headers=church.bearer)
+
+
+def _is_uuid(value: object) -> bool:
+    try:
+        return bool(UUID(str(value)))
+    except ValueError:
+        return False
+
+
+def test_every_endpoint_is_described(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").get_json()
+
+    described = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
+    assert document["openapi"] == "3.1.0"
+    assert len(described) == len(ENDPOINTS)
+
+
+def test_every_problem_has_its_place_on_the_page(client: FlaskClient) -> None:
+    page = client.get("/docs")
+    document = client.get("/openapi.json").get_json()
+    examples = [
+        content["example"]["type"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        for answer in operation["responses"].values()
+        for media_type, content in answer.get("content", {}).items()
+        if media_type == "application/problem+json"
+    ]
+
+    assert examples
+    assert all(f'id="{example.removeprefix("/docs#")}"' in page.text for example in examples)
+
+
+def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/docs")
+
+    assert page.mimetype == "text/html"
+    assert "<script" not in page.text
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+    assert "/docs/static/documentation.css" in page.text
+    assert client.get("/docs/static/documentation.css").mimetype == "text/css"
+    assert client.get("/").headers["Location"] == "/docs"

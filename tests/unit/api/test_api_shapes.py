@@ -1,0 +1,71 @@
+"""The types that requests are made of, and the words for what is wrong with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import ValidationError
+
+from api.complaints import complaints
+from api.queries import PageQuery, write_cursor
+from api.shapes import Given, Instant
+
+
+class Meeting(Given):
+    starts_at: Instant
+    guest_names: list[str]
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-12-24T17:00:00-05:00", datetime(2026, 12, 24, 22, tzinfo=UTC)),
+        ("2026-12-24T22:00:00Z", datetime(2026, 12, 24, 22, tzinfo=UTC)),
+        ("2026-12-24t22:00:00.250z", datetime(2026, 12, 24, 22, 0, 0, 250_000, tzinfo=UTC)),
+    ],
+)
+def test_a_time_with_its_offset_is_read(text: str, instant: datetime) -> None:
+    assert Meeting.model_validate({"startsAt": text, "guestNames": []}).starts_at == instant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-12-24T17:00:00",
+        "2026-12-24",
+        "2026-12-24 17:00:00Z",
+        "2026-02-30T17:00:00Z",
+        "1800000000",
+        1800000000,
+        None,
+    ],
+)
+def test_any_other_time_is_refused(text: object) -> None:
+    with pytest.raises(ValidationError):
+        Meeting.model_validate({"startsAt": text, "guestNames": []})
+
+
+def test_each_finding_names_its_field_as_the_caller_wrote_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Meeting.model_validate({"guestNames": ["Ruth", 5], "guest_names": []})
+
+    assert [(found.field, found.message) for found in complaints(caught.value, within="meetings[3]")] == [
+        ("meetings[3].startsAt", "is required"),
+        ("meetings[3].guestNames[1]", "must be a string"),
+        ("meetings[3].guest_names", "is not a known field"),
+    ]
+
+
+def test_a_cursor_leads_back_to_its_row() -> None:
+    for row in (uuid4(), UUID(int=0), UUID(int=2**128 - 1)):
+        assert PageQuery.model_validate({"cursor": write_cursor(row)}).cursor == row
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "A" * 23, "A" * 21 + "B", "A" * 21 + "=", "é" * 22, "39f0a0dc-29af-46eb-a3b4"]
+)
+def test_a_made_up_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(ValidationError):
+        PageQuery.model_validate({"cursor": cursor})
