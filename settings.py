@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     """The password of /rq. Without one the dashboard stays shut."""
     secure_cookies: bool | None = None
     """Whether the operator's cookie is sent over HTTPS only. Unset: when `public_url` is https."""
+
+    trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
+    """Proxies in front that add X-Forwarded-For and -Proto: whom to believe about a visitor's address."""
 
     turn_size: Annotated[int, Field(ge=1, le=5000)] = 500
     """Deliveries one turn claims at the most. All of them are in flight at once."""
@@ -101,8 +104,4 @@ def _complaints(error: ValidationError) -> list[str]:
 
 def mask_url(url: str) -> str:
     """The URL with its password replaced by ***, fit for logs."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    return re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may hold / and @

@@ -1,0 +1,178 @@
+"""The files that tell hosts what to run say the same thing, and it exists."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import runpy
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import worker
+from jobs import queues
+from jobs.ticks import TICKS
+from settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
+QUEUES = {"sms", "mms", "mail", "analytics"}
+GUNICORN_VARIABLES = {"HOST", "PORT", "WEB_CONCURRENCY"}
+ROUTER_VARIABLES = {"RENDER", "DYNO"}
+
+
+def procfile() -> dict[str, str]:
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {name: command.strip() for name, command in (line.split(":", 1) for line in lines)}
+
+
+def blueprint() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "render.yaml").read_text())
+
+
+def example() -> dict[str, str | None]:
+    """Each variable of .env.example and what follows the sign; None for one that is shown without a value."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    found = [re.fullmatch(r"(?:# )?([A-Z][A-Z_]*)=(.*)", line) for line in lines]
+    return {match[1]: match[2] or None for match in found if match}
+
+
+def all_on() -> Settings:
+    needed = {name: value for name, value in example().items() if value and name not in GUNICORN_VARIABLES}
+    return load_settings(**{name.lower(): value for name, value in needed.items()})
+
+
+# --- Procfile ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_procfile_has_a_process_of_each_kind() -> None:
+    assert set(procfile()) == {"web", "worker", "clock", "release"}
+
+
+@pytest.mark.parametrize("name", ["worker", "clock", "release"])
+def test_what_python_is_told_to_run_exists(name: str) -> None:
+    interpreter, *rest = shlex.split(procfile()[name])
+    assert interpreter == "python"
+    if rest[0] == "-m":
+        assert importlib.util.find_spec(rest[1]) is not None
+    else:
+        assert (ROOT / rest[0]).is_file()
+
+
+def test_what_gunicorn_is_told_to_serve_exists() -> None:
+    program, option, config, app = shlex.split(procfile()["web"])
+    assert (program, option) == ("gunicorn", "--config")
+    assert (ROOT / config).is_file()
+    module, _, name = app.partition(":")
+    assert f"{name} = " in (ROOT / f"{module}.py").read_text()
+
+
+def test_the_worker_of_the_procfile_serves_every_queue() -> None:
+    assert shlex.split(procfile()["worker"]) == ["python", "worker.py"]  # no names: all that are enabled
+    enabled = queues.enabled_queues(all_on())
+    served = {program.command[-1] for program in worker.programs(enabled, processes=1, drain_seconds=1)}
+    assert served == set(enabled) == QUEUES
+
+
+@pytest.mark.parametrize(
+    "path", [kind.path for kind in (*queues.JOBS, *(tick.kind for tick in TICKS))] + ["jobs.ping.ping"]
+)
+def test_every_job_that_may_be_queued_exists(path: str) -> None:
+    module, _, function = path.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+# --- render.yaml ------------------------------------------------------------------------------------------------------
+
+
+def test_render_runs_what_the_procfile_says() -> None:
+    commands = procfile()
+    web, *others = [service for service in blueprint()["services"] if service["type"] in ("web", "worker")]
+    assert web["startCommand"] == commands["web"]
+    assert web["preDeployCommand"] == commands["release"]
+    assert [service["startCommand"] for service in others] == [commands["worker"], commands["clock"]]
+
+
+def test_render_gives_every_process_all_that_it_needs() -> None:
+    group = {item["key"] for item in blueprint()["envVarGroups"][0]["envVars"]}
+    needed = {name.upper() for name, field in Settings.model_fields.items() if field.is_required()} | {"REDIS_URL"}
+    for service in blueprint()["services"]:
+        if service["type"] in ("web", "worker"):
+            given = group | {item["key"] for item in service["envVars"] if "key" in item}
+            assert needed <= given, service["name"]
+            assert given - {"PYTHON_VERSION", "TZ"} <= {name.upper() for name in Settings.model_fields}, service["name"]
+
+
+def test_what_render_is_told_to_look_up_is_in_the_blueprint() -> None:
+    services = {(service["type"], service["name"]): service for service in blueprint()["services"]}
+    databases = {database["name"] for database in blueprint()["databases"]}
+    for service in services.values():
+        for item in service.get("envVars", []):
+            if source := item.get("fromDatabase"):
+                assert source["name"] in databases
+            if source := item.get("fromService"):
+                other = services[source["type"], source["name"]]
+                keys = {variable.get("key") for variable in other.get("envVars", [])}
+                assert source.get("property") == "connectionString" or source["envVarKey"] in keys
+
+
+def test_render_keeps_secrets_out_of_the_file() -> None:
+    for service in blueprint()["services"]:
+        for item in service.get("envVars", []):
+            assert "value" not in item, item
+
+
+def test_render_throws_no_job_away_and_has_the_right_postgresql() -> None:
+    [redis] = [service for service in blueprint()["services"] if service["type"] == "keyvalue"]
+    assert redis["maxmemoryPolicy"] == "noeviction"
+    assert redis["ipAllowList"] == []
+    [database] = blueprint()["databases"]
+    assert database["postgresMajorVersion"] == "18"
+
+
+# --- .env.example -----------------------------------------------------------------------------------------------------
+
+
+def test_every_variable_is_in_the_example_and_no_other() -> None:
+    assert set(example()) == {name.upper() for name in Settings.model_fields} | GUNICORN_VARIABLES
+
+
+def test_the_example_shows_the_defaults() -> None:
+    settings = all_on()
+    for name, field in Settings.model_fields.items():
+        if not field.is_required() and name != "redis_url":
+            assert getattr(settings, name) == field.default, name
+
+
+def test_gunicorn_reads_no_other_variables() -> None:
+    read = re.findall(
+        r'"([A-Z_]+)" in os\.environ|environ\.get\("([A-Z_]+)"\)', (ROOT / "gunicorn.conf.py").read_text()
+    )
+    assert {first or second for first, second in read} == GUNICORN_VARIABLES | ROUTER_VARIABLES
+
+
+# --- gunicorn.conf.py -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({}, "127.0.0.1:8000"),
+        ({"PORT": "9000"}, "127.0.0.1:9000"),
+        ({"HOST": "10.0.0.1"}, "10.0.0.1:8000"),
+        ({"RENDER": "true", "PORT": "10000"}, "0.0.0.0:10000"),
+        ({"DYNO": "web.1", "PORT": "5000"}, "0.0.0.0:5000"),
+        ({"RENDER": "true", "HOST": "127.0.0.1"}, "127.0.0.1:8000"),
+    ],
+)
+def test_gunicorn_is_open_to_others_only_on_a_host(
+    environment: dict[str, str], address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in GUNICORN_VARIABLES | ROUTER_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert runpy.run_path(str(ROOT / "gunicorn.conf.py"))["bind"] == [address]

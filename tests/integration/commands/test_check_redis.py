@@ -1,0 +1,142 @@
+"""`flask check-redis`: it passes where all is well, and says what to do where it is not."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from redis import Redis
+from rq import Worker
+
+from settings import Settings
+from tests.integration.commands.conftest import Run
+
+ROOT = Path(__file__).parents[3]
+QUEUES = ("sms", "mms", "mail", "analytics")
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url or "",
+        "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,
+        "TWILIO_AUTH_TOKEN": "token",
+        "PUBLIC_URL": settings.public_url,
+    }
+
+
+@pytest.fixture
+def workers(settings: Settings, redis: Redis) -> Generator[None]:
+    """A worker process for each queue, as the Procfile starts them."""
+    process = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env=environment(settings))
+    try:
+        deadline = time.monotonic() + 30
+        while len(Worker.all_keys(connection=redis)) < len(QUEUES):
+            assert time.monotonic() < deadline, "the workers did not start"
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait long for workers that are not there."""
+    monkeypatch.setattr("api.commands.queue_checks.WAIT_SECONDS", 0.3)
+
+
+def test_all_is_well_and_nothing_is_left_behind(redis: Redis, workers: None, settings: Settings) -> None:
+    """As an operator types it: in the project's folder, with nothing said of where the app is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "check-redis"],
+        cwd=ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[-1]) == (0, "ALL TESTS PASSED"), done.stdout + done.stderr
+    steps = ["PING", "SET and GET", "Expiry", "Integrity", "Eviction", *(f"Queue {name}" for name in QUEUES)]
+    assert [line.split(":")[0] for line in lines[1:-1]] == [f"✅ {step}" for step in steps]
+    assert redis.keys("koinonia:check:*") == []
+    assert redis.keys("*ping*") == []
+
+
+@pytest.mark.usefixtures("briefly", "redis")
+def test_a_queue_without_a_worker_is_named_with_what_to_do(run: Run) -> None:
+    result = run("check-redis")
+    assert result.exit_code == 1
+    for name in QUEUES:
+        assert f"❌ Queue {name}: no worker is listening → start one: python worker.py {name}" in result.stdout
+    assert "4 TESTS FAILED" in result.stdout
+
+
+@pytest.mark.usefixtures("briefly", "redis")
+def test_queues_that_are_switched_off_are_not_asked(run: Run) -> None:
+    result = run("check-redis", mail_enabled=False, analytics_enabled=False)
+    assert "Queue mail" not in result.stdout
+    assert "2 TESTS FAILED" in result.stdout
+
+
+@pytest.mark.usefixtures("briefly", "redis")
+def test_a_redis_that_may_evict_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.commands.redis_checks._eviction_policy", lambda _: "allkeys-lru")
+    result = run("check-redis")
+    assert "❌ Eviction: maxmemory-policy is allkeys-lru" in result.stdout
+    assert "set maxmemory-policy to noeviction" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "line"),
+    [
+        (["-config"], "✅ Eviction: maxmemory-policy is noeviction"),
+        (["-config", "-info"], "⚠️  Eviction: this server does not tell its maxmemory-policy"),
+        (["-set"], "❌ SET and GET: NoPermissionError"),
+    ],
+)
+@pytest.mark.usefixtures("briefly")
+def test_a_hosted_redis_may_forbid_commands(
+    run: Run, redis: Redis, settings: Settings, forbidden: list[str], line: str
+) -> None:
+    user = f"hosted-{secrets.token_hex(4)}"
+    redis.execute_command("ACL", "SETUSER", user, "on", ">secret-word", "~*", "&*", "+@all", *forbidden)
+    try:
+        parts = urlsplit(settings.redis_url or "")
+        address = parts.netloc.rpartition("@")[2]
+        result = run("check-redis", redis_url=parts._replace(netloc=f"{user}:secret-word@{address}").geturl())
+    finally:
+        redis.execute_command("ACL", "DELUSER", user)
+    assert line in result.stdout
+    assert "secret-word" not in result.output
+
+
+@pytest.mark.parametrize("url", ["redis://:secret-word@127.0.0.1:1/0", "redis://user:secret-word@127.0.0.1:1/0"])
+def test_a_redis_that_is_away_ends_the_check(run: Run, url: str) -> None:
+    result = run("check-redis", redis_url=url)
+    assert result.exit_code == 1
+    assert "***@127.0.0.1:1/0" in result.stdout
+    assert "❌ PING: ConnectionError" in result.stdout
+    assert "1 TESTS FAILED" in result.stdout
+    assert "Integrity" not in result.stdout
+    assert "secret-word" not in result.output
+
+
+def test_a_changed_value_is_noticed(run: Run, redis: Redis, monkeypatch: pytest.MonkeyPatch, briefly: None) -> None:
+    monkeypatch.setattr(Redis, "mget", lambda _, keys: [b"something else"] * len(keys))
+    assert "❌ Integrity: 1000 of 1000 values came back changed" in run("check-redis").stdout
+
+
+def test_without_queues_there_is_nothing_to_check(run: Run) -> None:
+    result = run("check-redis", enable_queues=False, redis_url=None)
+    assert result.exit_code == 0
+    assert "nothing to check" in result.stdout

@@ -1,0 +1,137 @@
+"""`flask create-church`, `create-key` and `resume-sender`, and what they leave in the ledger."""
+
+from __future__ import annotations
+
+import json
+import re
+from uuid import UUID
+
+import pytest
+
+from api import keys
+from store import churches
+from store.database import Database, system_scope
+from tests.integration.commands.conftest import Run
+
+KEY = re.compile(r"ksms_[A-Za-z0-9_-]{43}")
+NOBODY = "01900000-0000-7000-8000-000000000000"
+
+
+def holder(database: Database, key: str) -> churches.KeyHolder:
+    with system_scope(database) as connection:
+        found = churches.find_key(connection, keys.hash_key(key))
+    assert found is not None
+    return found
+
+
+def count(database: Database) -> int:
+    with system_scope(database) as connection:
+        row = connection.execute("SELECT count(*) FROM churches").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def new_church(run: Run) -> UUID:
+    result = run("create-church", "--name", "Grace", "--sms-from", "+12025550123", "--json")
+    return UUID(json.loads(result.stdout)["churchId"])
+
+
+def test_a_church_is_created_with_its_sender_and_a_key_that_works(run: Run, database: Database) -> None:
+    result = run(
+        *("create-church", "--name", "Grace", "--time-zone", "America/Chicago", "--sms-from", "+1 202 555 0123"),
+        *("--segments-per-second", "3", "--json"),
+    )
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert set(answer) == {"churchId", "apiKey"}
+    church_id = UUID(answer["churchId"])
+    assert holder(database, answer["apiKey"]) == churches.KeyHolder(church_id=church_id, scopes=list(keys.SCOPES))
+    with system_scope(database) as connection:
+        church = churches.get(connection, church_id)
+        sender = connection.execute(
+            "SELECT channel, address, segments_per_second FROM senders WHERE church_id = %s", (church_id,)
+        ).fetchall()
+    assert church == churches.Church(church_id=church_id, name="Grace", time_zone="America/Chicago")
+    assert sender == [("sms", "+12025550123", 3.0)]
+
+
+def test_for_a_person_the_key_is_shown_in_words(run: Run, database: Database) -> None:
+    result = run("create-church", "--name", "Hope", "--messaging-service", "MG" + "a" * 32)
+    assert result.exit_code == 0
+    [key] = KEY.findall(result.stdout)
+    assert str(holder(database, key).church_id) in result.stdout
+    assert "cannot be shown again" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--name", " "], "--name"),
+        (["--name", "G", "--sms-from", "202 555 0123"], "--sms-from"),
+        (["--name", "G", "--sms-from", "+1202555"], "--sms-from"),
+        (["--name", "G", "--messaging-service", "MG123"], "--messaging-service"),
+        (["--name", "G", "--time-zone", "Mars/Olympus"], "--time-zone"),
+        (["--name", "G", "--sms-from", "+12025550123", "--segments-per-second", "0"], "--segments-per-second"),
+        (["--name", "G", "--sms-from", "+12025550123", "--segments-per-second", "nan"], "--segments-per-second"),
+        (["--name", "G", "--segments-per-second", "1"], "--segments-per-second"),
+    ],
+)
+def test_bad_input_gets_one_line_and_stores_nothing(
+    run: Run, database: Database, arguments: list[str], complaint: str
+) -> None:
+    before = count(database)
+    result = run("create-church", *arguments, "--json")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    [line] = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    assert complaint in line
+    assert count(database) == before
+
+
+def test_a_church_that_cannot_have_its_key_is_not_created(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = count(database)
+    monkeypatch.setattr("api.keys.new_key", lambda: ("ksms_short", b"not 32 bytes"))
+    assert run("create-church", "--name", "Grace").exit_code != 0
+    assert count(database) == before
+
+
+def test_a_key_may_be_given_some_scopes_only(run: Run, database: Database) -> None:
+    church_id = new_church(run)
+    result = run("create-key", "--church", str(church_id), "--label", "reports", "--scope", "messages:read")
+    assert result.exit_code == 0
+    [key] = KEY.findall(result.stdout)
+    assert holder(database, key) == churches.KeyHolder(church_id=church_id, scopes=["messages:read"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create-key", "--church", NOBODY, "--label", "x"],
+        ["create-key", "--church", "7", "--label", "x"],
+        ["create-key", "--church", NOBODY, "--label", "x", "--scope", "everything"],
+        ["resume-sender", "--church", NOBODY, "--channel", "sms"],
+    ],
+)
+def test_what_does_not_exist_is_said_in_one_line(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert len([line for line in result.stderr.splitlines() if line.startswith("Error:")]) == 1
+    assert "Traceback" not in result.output
+
+
+def test_a_paused_sender_is_resumed(run: Run, database: Database) -> None:
+    church_id = new_church(run)
+    with system_scope(database) as connection:
+        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token", job_id=None)
+    arguments = ("resume-sender", "--church", str(church_id), "--channel", "sms")
+    assert "was paused; now it sends again" in run(*arguments).stdout
+    assert "was not paused" in run(*arguments).stdout
+
+
+def test_a_database_that_is_away_is_said_in_one_line(run: Run) -> None:
+    result = run("create-church", "--name", "Grace", database_url="postgresql://nobody@127.0.0.1:1/none")
+    assert result.exit_code == 1
+    assert "Error: The database cannot be reached: check DATABASE_URL." in result.stderr
+    assert "Traceback" not in result.output
