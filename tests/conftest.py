@@ -1,0 +1,105 @@
+"""Real servers for tests that ask for them: PostgreSQL, Valkey and the sandbox carrier, clean before every test.
+
+Started at the first need, by the process that leads the run; a test process has a database of its own in each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from dev import ports
+from sandbox.control import Sandbox
+from tests.harness import keeper
+from tests.harness.databases import Cleaner, make_database
+from tests.harness.sandbox_carrier import running_sandbox
+
+_ADDRESS = "KOINONIA_TESTS_KEEPER"
+_KEEPER = pytest.StashKey[keeper.Keeper]()
+_HERE = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # set in the processes that pytest-xdist starts
+        config.stash[_KEEPER] = keeper.Keeper()
+        os.environ[_ADDRESS] = config.stash[_KEEPER].address
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if running := config.stash.get(_KEEPER, None):
+        running.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rules need no network: a unit test that opens a socket fails."""
+    for item in items:
+        if item.path.is_relative_to(_HERE / "unit"):
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(scope="session")
+def _database_urls(worker_id: str) -> tuple[str, str]:
+    superuser_url, template_url = keeper.ask(os.environ[_ADDRESS], "postgres")
+    return make_database(superuser_url, template_url, f"tests_{worker_id}")
+
+
+@pytest.fixture(scope="session")
+def database_url(_database_urls: tuple[str, str]) -> str:
+    """A migrated database, for the product's plain role. Empty before every test."""
+    return _database_urls[0]
+
+
+@pytest.fixture(scope="session")
+def superuser_database_url(_database_urls: tuple[str, str]) -> str:
+    """The same database, for a superuser: row-level security does not bind it."""
+    return _database_urls[1]
+
+
+@pytest.fixture(scope="session")
+def redis_url(worker_id: str) -> str:
+    """A Redis database. Empty before every test."""
+    number = int(worker_id.removeprefix("gw")) + 1 if worker_id != "master" else 0
+    return f"{keeper.ask(os.environ[_ADDRESS], 'valkey')}/{number}"
+
+
+@pytest.fixture(scope="session")
+def _cleaner(superuser_database_url: str) -> Iterator[Cleaner]:
+    cleaner = Cleaner(superuser_database_url)
+    yield cleaner
+    cleaner.close()
+
+
+@pytest.fixture(autouse=True)
+def _clean_servers(request: pytest.FixtureRequest) -> None:
+    """Before the fixtures of the test itself: those are for one test, the servers for all."""
+    if {"database_url", "superuser_database_url"} & set(request.fixturenames):
+        request.getfixturevalue("_cleaner").clean()
+    if "redis_url" in request.fixturenames:
+        with Redis.from_url(request.getfixturevalue("redis_url")) as redis:
+            redis.flushdb()
+
+
+@pytest.fixture(scope="session")
+def _sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "sandbox.log") as url:
+        yield url
+
+
+@pytest.fixture
+def sandbox(_sandbox_url: str) -> Sandbox:
+    """The sandbox carrier with its usual account, without messages and faults."""
+    sandbox = Sandbox(_sandbox_url)
+    sandbox.clear_faults()
+    sandbox.reset()
+    sandbox.release_callbacks()
+    return sandbox
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    return ports.choose_port()

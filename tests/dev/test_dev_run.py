@@ -1,0 +1,147 @@
+"""bin/run as its user meets it: one command, a demo, an orderly end, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dev import demo_church
+from dev.api_client import ApiClient
+from dev.environment import ROOT
+from tests.harness.processes import descendants, lives
+from tests.harness.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+    pytest.mark.timeout(300),
+]
+UP = "Ctrl-C stops everything in order."
+
+
+def environment(var_dir: Path, port: int, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+    return {**kept, "VAR_DIR": str(var_dir), "PORT": str(port), "WEB_CONCURRENCY": "1", **more}
+
+
+class RunningRun:
+    """A bin/run that is up, and what it has written."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
+        self.process = process
+        self.output = output
+
+    def await_line(self, text: str) -> None:
+        wait_until(lambda: text in self.output.read_text() or self.process.poll() is not None, timeout_seconds=150)
+        assert text in self.output.read_text(), self.output.read_text()
+
+
+@contextmanager
+def running(given: dict[str, str], output: Path) -> Generator[RunningRun]:
+    with output.open("wb") as writing:
+        command = (sys.executable, "-m", "dev.run")
+        process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=writing, stderr=subprocess.STDOUT)
+    run = RunningRun(process, output)
+    try:
+        run.await_line(UP)
+        yield run
+    finally:
+        process.kill()
+        process.wait()
+
+
+def refusal(given: dict[str, str]) -> str:
+    """What a bin/run that cannot start says; it must be one line, and the exit status 1."""
+    command = (sys.executable, "-m", "dev.run")
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    return done.stderr
+
+
+def test_a_life(tmp_path: Path, free_port: int) -> None:
+    var = tmp_path / "var"
+    given = environment(var, free_port)
+
+    # Given a clone that was never started, everything comes up and the demo is sent.
+    with running(given, tmp_path / "first") as run:
+        told = run.output.read_text()
+        assert "demo message: 1,000 of 1,000 delivered" in told
+        assert re.search(r"/rq \(password \S+\)", told)
+        church = demo_church.read(var / "demo.env")
+        assert church is not None
+        assert f"-H 'Authorization: Bearer {church.api_key}'" in told
+
+        # A second one keeps its hands off.
+        assert f"port {free_port} of 127.0.0.1 is taken" in refusal(given)
+        assert "another bin/run is using" in refusal({**given, "PORT": str(free_port + 1)})
+
+        # When it is killed, nothing is left of it.
+        whole_tree = descendants(run.process.pid)
+        assert len(whole_tree) > 10
+        run.process.kill()
+        run.process.wait()
+        wait_until(lambda: not any(map(lives, whole_tree)), timeout_seconds=60)
+
+    # When it is started again, all is as it was, and nobody gets a second text.
+    with running(given, tmp_path / "second") as run:
+        api = ApiClient(base_url=f"http://127.0.0.1:{free_port}", key=church.api_key)
+        (message,) = api.get("/api/messages")["items"]
+        assert api.get(message["links"]["self"])["counts"]["delivered"] == 1000
+        assert "demo message" not in run.output.read_text()
+
+        # Asked to stop, it does so in order.
+        whole_tree = descendants(run.process.pid)
+        run.process.send_signal(signal.SIGINT)
+        assert run.process.wait(timeout=120) == 0
+        assert not any(map(lives, whole_tree))
+    stops = re.findall(r"^stopping (\w+)$", (tmp_path / "second").read_text(), flags=re.MULTILINE)
+    assert stops == ["api", "workers", "clock", "sandbox", "postgres", "valkey"]
+
+
+def test_with_an_account_nothing_is_sent_by_itself(tmp_path: Path, free_port: int) -> None:
+    var = tmp_path / "var"
+    with socket.socket() as carrier:
+        carrier.bind(("127.0.0.1", 0))
+        carrier.listen()
+        carrier.settimeout(3.0)
+        account = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "a-token"}
+        base_url = f"http://127.0.0.1:{carrier.getsockname()[1]}"
+        given = environment(var, free_port, **account, TWILIO_API_BASE_URL=base_url, ENABLE_QUEUES="false")
+        with running(given, tmp_path / "output") as run:
+            with pytest.raises(TimeoutError):
+                carrier.accept()
+            assert "demo" not in run.output.read_text().lower()
+            assert {path.name for path in var.iterdir()}.isdisjoint({"demo.env", "valkey", "sandbox.port"})
+            run.process.terminate()
+            assert run.process.wait(timeout=60) == 0
+
+
+def test_a_taken_port_is_said_before_anything_is_touched(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert f"port {port} of 127.0.0.1 is taken: set PORT" in refusal(environment(tmp_path / "var", port))
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_database_that_is_away_is_named(tmp_path: Path, free_port: int) -> None:
+    away = environment(tmp_path, free_port, DATABASE_URL="postgresql://x:y@127.0.0.1:9/x", ENABLE_QUEUES="false")
+    command = (sys.executable, "-m", "dev.run")
+    done = subprocess.run(command, cwd=ROOT, env=away, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert 'connection to server at "127.0.0.1", port 9 failed' in done.stderr
+
+
+def test_a_redis_that_is_away_is_named(tmp_path: Path, free_port: int) -> None:
+    away = environment(tmp_path, free_port, REDIS_URL="redis://:secret@127.0.0.1:9/0")
+    told = refusal(away)
+    assert "REDIS_URL redis://:***@127.0.0.1:9/0" in told

@@ -1,0 +1,56 @@
+"""A migrated database for each test process, made from one template, and emptied between tests."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from dev.postgres import Postgres
+
+_TABLES = """
+SELECT format('%I.%I', n.nspname, c.relname)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  -- The bookkeeping of the migrations.
+  AND c.relname !~ '^_?yoyo'
+"""
+
+
+def make_database(superuser_url: str, template_url: str, name: str) -> tuple[str, str]:
+    """A copy of the template; its URL for the product's role and for the superuser."""
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        Postgres.make_database(connection, name, template=urlsplit(template_url).path[1:])
+    return _at(template_url, name), _at(superuser_url, name)
+
+
+class Cleaner:
+    """Empties every table of a database that has rows. As the superuser: to others, rows may be invisible."""
+
+    def __init__(self, superuser_url: str) -> None:
+        self._connection = psycopg.connect(superuser_url, autocommit=True)
+        # A test that left a transaction open is to blame, not the next one to hang.
+        self._connection.execute("SET lock_timeout = '10s'")
+
+    def clean(self) -> None:
+        tables = [sql.SQL(name) for (name,) in self._connection.execute(_TABLES)]
+        if not tables:
+            return
+        probe = sql.SQL("SELECT ") + sql.SQL(", ").join(
+            sql.SQL("EXISTS (SELECT FROM {})").format(table) for table in tables
+        )
+        row = self._connection.execute(probe).fetchone()
+        assert row is not None
+        filled = [table for table, has_rows in zip(tables, row, strict=True) if has_rows]
+        if filled:
+            names = sql.SQL(", ").join(filled)
+            self._connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _at(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))

@@ -1,0 +1,128 @@
+"""One PostgreSQL and one Valkey for a whole test run, each started when the first test asks for it.
+
+The keeper lives in the process that was started first; test processes reach it over a Unix socket.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import Any
+
+from dev import ports, postgres, valkey
+from dev.environment import ROOT
+from jobs import tethered
+from jobs.tethered import Program
+from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from tests.harness.waiting import wait_until
+
+_CLOSE = "close"
+
+
+class Keeper:
+    """Servers in a folder of their own, which goes with them."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="koinonia-tests-"))
+        self.address = str(self._folder / "keeper")
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._answers: dict[str, Any] = {}
+        self._listener = Listener(self.address, family="AF_UNIX")
+        # The kernel ends the servers when the thread that started them ends: this one stays to the last.
+        self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End what was started."""
+        with Client(self.address, family="AF_UNIX") as connection:
+            connection.send(_CLOSE)
+        self._thread.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _serve(self) -> None:
+        starts: dict[str, Callable[[], Any]] = {"postgres": self._start_postgres, "valkey": self._start_valkey}
+        while True:
+            with self._listener.accept() as connection:
+                wanted = connection.recv()
+                if wanted == _CLOSE:
+                    break
+                connection.send(self._answer(wanted, starts[wanted]))
+        self._listener.close()
+        self._end()
+
+    def _answer(self, wanted: str, start: Callable[[], Any]) -> tuple[Any, str | None]:
+        """What start() returns, the same for all who ask, and how it failed."""
+        if wanted not in self._answers:
+            try:
+                self._answers[wanted] = (start(), None)
+            except Exception:  # noqa: BLE001 - told to the test that asked
+                self._answers[wanted] = (None, traceback.format_exc())
+        return self._answers[wanted]
+
+    def _start_postgres(self) -> tuple[str, str]:
+        """The URLs of the superuser and of a migrated database, the template of the others."""
+        settings = {**postgres.NOT_DURABLE, "shared_buffers": "64MB", "max_wal_size": "4GB"}
+        folder, port = self._folder / "postgres", ports.choose_port()
+        server = postgres.prepare(folder, port=port, superuser_password="tests", settings=settings)
+        self._start(server.program(output=self._folder / "postgres.log"), server.is_ready)
+        template_url = server.make_application("tests")
+        _migrate(template_url)
+        return server.superuser_url, template_url
+
+    def _start_valkey(self) -> str:
+        """Its URL without a database number."""
+        folder, port = self._folder / "valkey", ports.choose_port()
+        server = valkey.prepare(folder, port=port, password="tests", durable=False)
+        self._start(server.program(output=self._folder / "valkey.log"), server.is_ready)
+        return server.url().removesuffix("/0")
+
+    def _start(self, program: Program, is_ready: Callable[[], bool]) -> None:
+        process = self._processes[program.name] = tethered.start(program)
+        wait_until(lambda: is_ready() or process.poll() is not None, timeout_seconds=60.0)
+        if process.poll() is not None:
+            assert program.output is not None
+            raise RuntimeError(f"{program.name} ended: {program.output.read_text()}")
+
+    def _end(self) -> None:
+        for process in self._processes.values():
+            process.send_signal(signal.SIGQUIT)  # at once, nothing written: the files go now
+        for process in self._processes.values():
+            try:
+                process.wait(timeout=10.0)
+            except subprocess.TimeoutExpired:
+                tethered.kill(process)
+
+
+def _migrate(database_url: str) -> None:
+    """In a process of its own, as in production: and a template must have no session left."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "ENABLE_QUEUES": "false",
+        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "PUBLIC_URL": "http://127.0.0.1:9",
+    }
+    command = (sys.executable, "-m", "store.migrate")
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the migrations failed: {done.stderr}")
+
+
+def ask(address: str, wanted: str) -> Any:
+    """Have the keeper at this address start a server, unless it runs; what is told about it."""
+    with Client(address, family="AF_UNIX") as connection:
+        connection.send(wanted)
+        answer, complaint = connection.recv()
+    if complaint:
+        raise RuntimeError(f"{wanted} could not be started for the tests:\n{complaint}")
+    return answer

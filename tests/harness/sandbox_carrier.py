@@ -1,0 +1,29 @@
+"""The sandbox carrier as a process of its own, on a port that the system chooses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dev.environment import ROOT
+from jobs import tethered
+from jobs.tethered import Program
+from tests.harness.waiting import wait_until
+
+_READY = "sandbox carrier listening on "
+
+
+@contextmanager
+def running_sandbox(log: Path) -> Generator[str]:
+    """The base URL of a sandbox that ends with the block."""
+    command = (sys.executable, "-m", "sandbox", "--port", "0", "--callback-backoff-ms", "50")
+    process = tethered.start(Program(name="sandbox", command=command, folder=ROOT, output=log))
+    try:
+        wait_until(lambda: _READY in log.read_text() or process.poll() is not None, timeout_seconds=30.0)
+        text = log.read_text()
+        assert process.poll() is None, text
+        yield text.partition(_READY)[2].split()[0]
+    finally:
+        tethered.kill(process)
