@@ -94,8 +94,8 @@ def open_doorbell(settings: Settings) -> Doorbell:
 
 
 # KEYS[1]: the job that is pending for these ids, and since when. ARGV: the new job's id, RQ's prefix of jobs, now,
-# and how long a waiting and a failed job hold the place, in seconds. Answers 1 when the caller is to enqueue under the new id.
-# A job that vanished (Redis emptied, ringer killed before it enqueued) or that has begun holds no place.
+# and how long a waiting and a failed job hold the place, in seconds. Answers 1 when the caller is to enqueue under the
+# new id. A job that vanished (Redis emptied, ringer killed before it enqueued) or that has begun holds no place.
 _TAKE_PLACE = """
 local pending = redis.call('HGET', KEYS[1], 'job')
 if pending then

@@ -42,7 +42,7 @@ class TickSchedule(Scheduler):
     def poll(self) -> None:
         """Ring for every tick that is due, and set it for its next time. Raises redis.exceptions.RedisError."""
         self._reconcile()
-        for job in self.get_jobs_to_queue():  # pyright: ignore[reportUnknownVariableType]
+        for job in self.get_jobs(time.time()):  # not get_jobs_to_queue(), which cuts off the second's fraction  # pyright: ignore[reportUnknownVariableType]
             self.enqueue_job(job)
 
     def enqueue_job(self, job: Any) -> None:

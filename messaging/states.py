@@ -35,11 +35,15 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     ),
     Status.UNKNOWN: frozenset({Status.QUEUED, Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}),
     Status.SENT: frozenset({Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}),
-    Status.UNDELIVERED: frozenset(),
-    Status.FAILED: frozenset({Status.QUEUED}),
+    Status.UNDELIVERED: frozenset({Status.FAILED, Status.DELIVERED}),
+    Status.FAILED: frozenset({Status.QUEUED, Status.DELIVERED}),
     Status.DELIVERED: frozenset(),
 }
-"""The state machine. From `failed` and `canceled` back to `queued` only at a person's word."""
+"""The state machine. From `failed` and `canceled` back to `queued` only at a person's word.
+
+An ending gives way to one that came further: receipts of two attempts, or of a carrier that corrects itself, then
+end the same in whatever order they come.
+"""
 
 RECEIPT_STATUSES = (Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED)
 """What a carrier's receipt can say."""

@@ -50,7 +50,9 @@ def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[tuple[
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Contact]:
     """Up to `limit` contacts behind the id `after`, oldest first."""
     with connection.cursor(row_factory=class_row(Contact)) as cursor:
-        cursor.execute(_SQL["page_contacts"], {"church_id": church_id, "after": after, "row_limit": limit})
+        cursor.execute(
+            _SQL["page_contacts"], {"church_id": church_id, "after": after or sql.FIRST_ID, "row_limit": limit}
+        )
         return cursor.fetchall()
 
 

@@ -142,7 +142,7 @@ def page(
                 "church_id": church_id,
                 "message_id": message_id,
                 "statuses": None if statuses is None else list(statuses),
-                "after": after,
+                "after": after or sql.FIRST_ID,
                 "row_limit": limit,
             },
         )

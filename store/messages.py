@@ -97,7 +97,10 @@ def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Me
 def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, limit: int) -> list[Message]:
     """Up to `limit` messages made before the message `before`, newest first."""
     with connection.cursor(row_factory=class_row(Message)) as cursor:
-        cursor.execute(_SQL["page_messages"], {"church_id": church_id, "before": before, "row_limit": limit})
+        cursor.execute(
+            _SQL["page_messages"],
+            {"church_id": church_id, "before": before or sql.LAST_ID, "row_limit": limit},
+        )
         return cursor.fetchall()
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import LiteralString, cast
+from uuid import UUID
 
 import aiosql
 
 _FOLDER = Path(__file__).parent / "queries"
+
+FIRST_ID = UUID(int=0)
+LAST_ID = UUID(int=2**128 - 1)
+"""Where a page starts that starts nowhere: a bound that is always there is always a bound of the index, whereas
+`:after IS NULL OR ...` makes a plan kept for any value read the whole church for every page."""
 
 
 @cache

@@ -55,7 +55,7 @@ class SessionTransport(AsyncHttpClient):
             data=None if data is None else urlencode(data, doseq=True),
             headers={
                 **(headers or {}),
-                **({"Authorization": aiohttp.BasicAuth(*auth).encode()} if auth else {}),
+                **({"Authorization": aiohttp.encode_basic_auth(*auth)} if auth else {}),
             },
             allow_redirects=allow_redirects,
         ) as response:

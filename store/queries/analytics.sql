@@ -18,6 +18,7 @@ WITH counted AS (
     INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments)
     SELECT church_id, day, channel, status, deliveries, segments
     FROM counted
+    ORDER BY church_id, day, channel, status -- two at once wait for one another in the same order
     ON CONFLICT (church_id, day, channel, status) DO UPDATE
     SET deliveries = excluded.deliveries, segments = excluded.segments, rolled_up_at = now()
 )

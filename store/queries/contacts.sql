@@ -24,7 +24,7 @@ SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.created_at,
 FROM contacts
 LEFT JOIN opt_outs ON opt_outs.church_id = contacts.church_id AND opt_outs.address = contacts.phone
 WHERE contacts.church_id = :church_id
-  AND (:after::uuid IS NULL OR contacts.contact_id > :after::uuid)
+  AND contacts.contact_id > :after
 ORDER BY contacts.contact_id
 LIMIT :row_limit;
 

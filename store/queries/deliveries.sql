@@ -8,7 +8,8 @@ WITH sender AS MATERIALIZED (
            least(
                2 * segments_per_second,
                tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
-           ) AS available
+           ) AS available,
+           clock_timestamp() AS filled_at -- and not when the claim ends: its own time fills the bucket too
     FROM senders
     WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL
     FOR UPDATE
@@ -40,7 +41,7 @@ WITH sender AS MATERIALIZED (
 ), paid AS (
     UPDATE senders
     SET tokens = sender.available - (SELECT coalesce(sum(segments), 0) FROM taken),
-        tokens_at = clock_timestamp()
+        tokens_at = sender.filled_at
     FROM sender
     WHERE senders.church_id = :church_id AND senders.channel = :channel
       AND sender.segments_per_second IS NOT NULL
@@ -64,8 +65,9 @@ CROSS JOIN sender
 ORDER BY claimed.due_at, claimed.delivery_id;
 
 -- name: record_outcomes!
--- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first, or the lease
--- may have run out. Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock.
+-- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first. A claimer who
+-- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown.
+-- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock.
 WITH outcome AS (
     SELECT *
     FROM unnest(
@@ -76,7 +78,7 @@ WITH outcome AS (
     SELECT deliveries.delivery_id
     FROM deliveries
     JOIN outcome USING (delivery_id)
-    WHERE deliveries.attempts = outcome.attempt AND deliveries.status = 'sending'
+    WHERE deliveries.attempts = outcome.attempt AND deliveries.status IN ('sending', 'unknown')
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 )
@@ -94,11 +96,13 @@ JOIN outcome USING (delivery_id)
 WHERE deliveries.delivery_id = mine.delivery_id;
 
 -- name: opt_out_recipients!
--- From what the carrier refused: the address stands on the delivery.
+-- From what the carrier refused: the address stands on the delivery. In order, so that two turns of one church that
+-- learn of the same people at once wait for one another in the same order.
 INSERT INTO opt_outs (church_id, address, source)
 SELECT DISTINCT church_id, address, 'carrier'
 FROM deliveries
 WHERE delivery_id = ANY (:delivery_ids::uuid[])
+ORDER BY church_id, address
 ON CONFLICT (church_id, address) DO NOTHING;
 
 -- name: expire_leases!
@@ -133,7 +137,7 @@ WHERE senders.paused_at IS NULL
 SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at
 FROM deliveries
 WHERE church_id = :church_id AND message_id = :message_id
-  AND (:after::uuid IS NULL OR delivery_id > :after::uuid)
+  AND delivery_id > :after
   AND (:statuses::text[] IS NULL OR status = ANY (:statuses::delivery_status[]))
 ORDER BY delivery_id
 LIMIT :row_limit;

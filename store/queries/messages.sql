@@ -29,7 +29,7 @@ SELECT message_id, channel, content, segments, target_type, request_hash, send_a
        expanded_at, completed_at
 FROM messages
 WHERE church_id = :church_id
-  AND (:before::uuid IS NULL OR message_id < :before::uuid)
+  AND message_id < :before
 ORDER BY message_id DESC
 LIMIT :row_limit;
 
@@ -92,8 +92,9 @@ ORDER BY send_at
 LIMIT :row_limit;
 
 -- name: complete_messages!
--- Mark the messages, of one church or of all, that have nothing left to submit. Both looks go through small indexes
--- of unfinished rows. A message that somebody else is just marking is theirs.
+-- Mark the messages, of one church or of all, that have nothing left to submit. Both looks, at open messages and at
+-- their open deliveries, go through small indexes of what is unfinished. A message that somebody else is just marking
+-- is theirs.
 UPDATE messages
 SET completed_at = now()
 WHERE message_id IN (
@@ -104,14 +105,7 @@ WHERE message_id IN (
       AND (:church_id::uuid IS NULL OR church_id = :church_id::uuid)
       AND NOT EXISTS (
           SELECT FROM deliveries
-          WHERE deliveries.church_id = messages.church_id
-            AND deliveries.channel = messages.channel
-            AND deliveries.status = 'queued'
-            AND deliveries.message_id = messages.message_id
-      )
-      AND NOT EXISTS (
-          SELECT FROM deliveries
-          WHERE deliveries.status = 'sending' AND deliveries.message_id = messages.message_id
+          WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
       )
     FOR UPDATE SKIP LOCKED
 );

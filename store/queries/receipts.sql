@@ -19,12 +19,15 @@ WITH batch AS MATERIALIZED (
     FROM batch
     ORDER BY delivery_id, status DESC
 ), locked AS MATERIALIZED (
-    SELECT deliveries.delivery_id
+    -- With the status as it is once the lock is held: another writer may have moved the delivery in the meantime.
+    SELECT deliveries.delivery_id, deliveries.status::text AS status
     FROM deliveries
     JOIN furthest USING (delivery_id)
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 ), moved AS (
+    -- By the status read under the lock, not by the row's own: the statement began before the lock was had, and a row
+    -- that changed since would be compared with the one move that its old status was found with, and be left behind.
     UPDATE deliveries
     SET status = furthest.status,
         carrier_id = furthest.carrier_id,
@@ -34,10 +37,9 @@ WITH batch AS MATERIALIZED (
         updated_at = now()
     FROM locked
     JOIN furthest USING (delivery_id)
+    JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
+        ON move.from_status = locked.status AND move.to_status = furthest.status::text
     WHERE deliveries.delivery_id = locked.delivery_id
-      AND (deliveries.status::text, furthest.status::text) IN (
-          SELECT * FROM unnest(:from_statuses::text[], :to_statuses::text[])
-      )
 )
 UPDATE receipts
 SET applied_at = now()

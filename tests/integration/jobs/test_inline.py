@@ -73,9 +73,7 @@ def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, doorbell:
     assert counts(database, church, message) == {Status.QUEUED: 1}
 
 
-def test_the_clock_alone_sends_what_is_due_later(
-    settings: Settings, database: Database, sandbox: Sandbox
-) -> None:
+def test_the_clock_alone_sends_what_is_due_later(settings: Settings, database: Database, sandbox: Sandbox) -> None:
     church = found_church(database).church_id
     later = compose(database, church, numbers=["+12025550123"], send_at=datetime.now(UTC) + timedelta(seconds=1))
     sandbox.set_faults(Faults(too_many_requests=Next(count=1)))

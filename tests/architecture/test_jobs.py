@@ -1,0 +1,108 @@
+"""Every queue is served, every job exists, and nothing happens at import."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import worker
+from channels.registry import CHANNELS, NOT_YET
+from jobs import queues
+from jobs.doorbell import Doorbell
+from jobs.queues import JOBS, JobKind
+from jobs.ticks import TICKS
+from settings import Settings
+from tests.architecture.source_files import FOLDERS, ROOT, product
+
+KINDS = (*JOBS, *(tick.kind for tick in TICKS))
+NOT_TO_IMPORT = {"sandbox.__main__", "wsgi", "gunicorn.conf", "dev.__main__"}
+"""Programs: importing them is running them."""
+
+WATCH = """
+import importlib, socket, sys, threading
+
+def refuse(*_, **__):
+    raise SystemExit(f"{name} connects at import")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    if threading.active_count() != 1:
+        raise SystemExit(f"{name} starts a thread at import")
+"""
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        database_url="postgresql://127.0.0.1:1/none",
+        redis_url="redis://127.0.0.1:1/0",
+        twilio_account_sid="AC" + "0" * 32,
+        twilio_auth_token="token",
+        public_url="https://texts.example.org",
+        mail_enabled=True,
+        analytics_enabled=True,
+    )
+
+
+def module(kind: JobKind) -> str:
+    return kind.path.rpartition(".")[0]
+
+
+def test_every_queue_has_a_worker(settings: Settings) -> None:
+    enabled = queues.enabled_queues(settings)
+    programs = worker.programs(enabled, processes=1, drain_seconds=1)
+
+    assert set(enabled) == {*queues.SENDING_QUEUES, queues.ANALYTICS}
+    assert [program.command[-1] for program in programs] == list(enabled)
+
+
+def test_every_channel_has_a_queue_and_every_queue_a_channel() -> None:
+    assert CHANNELS.keys() | NOT_YET == set(queues.SENDING_QUEUES)
+    assert not CHANNELS.keys() & NOT_YET
+
+
+@pytest.mark.parametrize("switch", ["mail_enabled", "analytics_enabled"])
+def test_housekeeping_is_rung_for_on_a_queue_that_is_served(switch: str, settings: Settings) -> None:
+    settings = settings.model_copy(update={switch: False})
+
+    assert queues.housekeeping_queue(settings) in queues.enabled_queues(settings)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_job_is_a_function_that_takes_ids_only(kind: JobKind) -> None:
+    function = getattr(importlib.import_module(module(kind)), kind.name)
+
+    assert {parameter.annotation for parameter in inspect.signature(function).parameters.values()} <= {"str"}
+    assert function.__doc__
+
+
+def test_no_two_jobs_have_the_same_name() -> None:
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("ring", [name for name in vars(Doorbell) if name.startswith("ring")])
+def test_the_bell_takes_ids_only(ring: str) -> None:
+    parameters = inspect.signature(getattr(Doorbell, ring)).parameters.values()
+
+    assert {parameter.annotation for parameter in parameters if parameter.name != "self"} <= {"str", "UUID", "JobKind"}
+
+
+def test_nothing_connects_and_no_thread_starts_at_import() -> None:
+    names = [file.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in product()]
+    assert {name.partition(".")[0] for name in names} > set(FOLDERS)
+
+    done = subprocess.run(  # in a process of its own, where nothing was imported yet
+        [sys.executable, "-c", WATCH, *(name for name in names if name not in NOT_TO_IMPORT)],
+        cwd=ROOT,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

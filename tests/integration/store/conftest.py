@@ -1,0 +1,22 @@
+"""The ledger itself: a pool of connections wide enough for threads that race."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from store.database import Database, open_database
+from tests.integration.store.ledger import Ledger
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = open_database(database_url, size=12, name="test")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)

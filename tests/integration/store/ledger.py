@@ -1,0 +1,201 @@
+"""What the tests of the store say in one line: send a message, claim, record, look at what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Barrier
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from messaging.states import Status
+from store import churches, deliveries, messages, receipts
+from store.database import Database, system_scope
+from store.deliveries import Claim, Recorded
+from store.messages import Message, NewMessage
+
+T = TypeVar("T")
+
+
+def numbers(count: int, *, first: int = 0) -> list[str]:
+    """Consecutive valid numbers, from +12025550000 on."""
+    return [f"+1202{5550000 + n}" for n in range(first, first + count)]
+
+
+def together(count: int, function: Callable[[int], T]) -> list[T]:
+    """What the function gives in `count` threads that start at once; raises what one of them raised."""
+    start = Barrier(count)
+
+    def run(number: int) -> T:
+        start.wait()
+        return function(number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The functions of the store, each in a transaction of its own that sees every church."""
+
+    database: Database
+
+    def query(self, statement: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Whatever a test must see or set that the product never does."""
+        with system_scope(self.database) as connection:
+            cursor = connection.execute(statement.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def church(self, *, time_zone: str = "America/New_York", segments_per_second: float | None = None) -> UUID:
+        """A new church with a sender for sms."""
+        with system_scope(self.database) as connection:
+            church_id = churches.create(connection, name=f"Church {uuid4().hex[:8]}", time_zone=time_zone)
+        self.set_sender(church_id, segments_per_second=segments_per_second)
+        return church_id
+
+    def set_sender(self, church_id: UUID, *, segments_per_second: float | None = None) -> None:
+        with system_scope(self.database) as connection:
+            churches.set_sender(
+                connection,
+                church_id=church_id,
+                channel="sms",
+                address="+15005550006",
+                messaging_service_sid=None,
+                segments_per_second=segments_per_second,
+            )
+
+    def opt_out(self, church_id: UUID, address: str) -> None:
+        self.query(
+            "INSERT INTO opt_outs (church_id, address, source) VALUES (%(church)s, %(address)s, 'test')",
+            church=church_id,
+            address=address,
+        )
+
+    def compose(
+        self,
+        church_id: UUID,
+        target: Mapping[str, Sequence[str | UUID]] | None = None,
+        *,
+        segments: int = 1,
+        send_at: datetime | None = None,
+        key: str | None = None,
+    ) -> Message:
+        """A message that was accepted and not expanded yet; without a target, to all."""
+        return self.insert(church_id, target, segments=segments, send_at=send_at, key=key)[0]
+
+    def insert(
+        self,
+        church_id: UUID,
+        target: Mapping[str, Sequence[str | UUID]] | None = None,
+        *,
+        segments: int = 1,
+        send_at: datetime | None = None,
+        key: str | None = None,
+    ) -> tuple[Message, bool]:
+        kind = next(iter(target)) if target else "all"
+        new = NewMessage(
+            church_id=church_id,
+            channel="sms",
+            content="Service at ten.",
+            segments=segments,
+            target_type={"contactIds": "contacts", "phoneNumbers": "numbers"}.get(kind, "all"),
+            target={name: [str(value) for value in values] for name, values in (target or {}).items()},
+            idempotency_key=key,
+            request_hash=b"hash",
+            request_id="r-1",
+            send_at=send_at,
+        )
+        with system_scope(self.database) as connection:
+            return messages.insert(connection, new)
+
+    def expand(self, church_id: UUID, message: Message) -> int:
+        with system_scope(self.database) as connection:
+            return messages.expand(connection, church_id=church_id, message_id=message.message_id)
+
+    def send(self, church_id: UUID, addresses: Sequence[str], *, segments: int = 1) -> Message:
+        """A message to these numbers, expanded: its deliveries are due."""
+        message = self.compose(church_id, {"phoneNumbers": addresses}, segments=segments)
+        self.expand(church_id, message)
+        return message
+
+    def claim(self, church_id: UUID, *, limit: int = 1000, lease_seconds: float = 60) -> Claim:
+        with system_scope(self.database) as connection:
+            return deliveries.claim(
+                connection, church_id=church_id, channel="sms", limit=limit, lease_seconds=lease_seconds
+            )
+
+    def record(self, results: Sequence[Recorded]) -> int:
+        with system_scope(self.database) as connection:
+            return deliveries.record(connection, results)
+
+    def receive(
+        self, delivery_id: UUID, status: Status, *, carrier_id: str = "", error_code: str | None = None
+    ) -> bool:
+        """Store a receipt, from another message at the carrier each time unless one is named."""
+        with system_scope(self.database) as connection:
+            return receipts.insert(
+                connection,
+                delivery_id=delivery_id,
+                attempt=1,
+                carrier_id=carrier_id or f"SM{uuid4().hex}",
+                status=status,
+                error_code=error_code,
+            )
+
+    def apply(self, *, limit: int = 1000) -> int:
+        with system_scope(self.database) as connection:
+            return receipts.apply(connection, limit=limit)
+
+    def expire_leases(self) -> int:
+        with system_scope(self.database) as connection:
+            return deliveries.expire_leases(connection)
+
+    def due_turns(self) -> list[tuple[UUID, str]]:
+        with system_scope(self.database) as connection:
+            return deliveries.due_turns(connection)
+
+    def complete(self, church_id: UUID | None = None) -> int:
+        with system_scope(self.database) as connection:
+            return messages.complete(connection, church_id=church_id)
+
+    def counts(self, message: Message) -> dict[Status, int]:
+        """By status, those with none left out."""
+        with system_scope(self.database) as connection:
+            found = messages.counts(connection, message.message_id)
+        return {status: count for status, count in found.items() if count}
+
+    def stands(self, delivery_id: UUID) -> deliveries.Delivery:
+        """The delivery as it is now."""
+        [(church_id, message_id)] = self.query(
+            "SELECT church_id, message_id FROM deliveries WHERE delivery_id = %(id)s", id=delivery_id
+        )
+        with system_scope(self.database) as connection:
+            page = deliveries.page(
+                connection, church_id=church_id, message_id=message_id, statuses=None, after=None, limit=10_000
+            )
+        return next(delivery for delivery in page if delivery.delivery_id == delivery_id)
+
+    def put(self, delivery_id: UUID, status: Status) -> None:
+        """Make the delivery stand in a status, however it came there."""
+        self.query(
+            "UPDATE deliveries SET status = %(status)s::delivery_status, "
+            "lease_until = CASE WHEN %(status)s = 'sending' THEN now() + interval '1 minute' END "
+            "WHERE delivery_id = %(id)s",
+            status=status.value,
+            id=delivery_id,
+        )
+
+
+def sent(claim: Claim) -> list[Recorded]:
+    """The carrier accepted all that was claimed."""
+    return [
+        Recorded(
+            delivery_id=envelope.delivery_id,
+            attempt=envelope.attempt,
+            status=Status.SENT,
+            carrier_id=f"SM{envelope.delivery_id.hex}",
+        )
+        for envelope in claim.envelopes
+    ]

@@ -1,0 +1,123 @@
+"""Totals by the church's own day: counted again whole, as often as one likes."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from messaging.states import Status
+from store import analytics
+from store.database import system_scope
+from store.messages import Message
+from tests.integration.store.ledger import Ledger, numbers, sent, together
+
+HONOLULU, KIRITIMATI = "Pacific/Honolulu", "Pacific/Kiritimati"  # 24 hours apart: never the same day
+
+
+def roll_up(ledger: Ledger, *, days_back: int = 3) -> None:
+    with system_scope(ledger.database) as connection:
+        analytics.roll_up(connection, days_back=days_back)
+
+
+def totals(ledger: Ledger, church: UUID) -> list[tuple[Any, ...]]:
+    return ledger.query(
+        "SELECT day, channel, status, deliveries, segments FROM daily_totals WHERE church_id = %(id)s "
+        "ORDER BY day, status",
+        id=church,
+    )
+
+
+def sent_at(ledger: Ledger, church: UUID, at: datetime, *, count: int = 1, segments: int = 1) -> Message:
+    message = ledger.compose(church, {"phoneNumbers": numbers(count)}, send_at=at, segments=segments)
+    ledger.expand(church, message)
+    return message
+
+
+def today(time_zone: str) -> date:
+    return datetime.now(ZoneInfo(time_zone)).date()
+
+
+def test_deliveries_and_segments_are_counted_by_status(ledger: Ledger) -> None:
+    church = ledger.church(time_zone="UTC")
+    sent_at(ledger, church, datetime.now(UTC), count=3, segments=2)
+    ledger.record(sent(ledger.claim(church, limit=1)))
+
+    roll_up(ledger)
+
+    assert totals(ledger, church) == [
+        (today("UTC"), "sms", "queued", 2, 4),
+        (today("UTC"), "sms", "sent", 1, 2),
+    ]
+
+
+def test_counting_again_replaces_what_stood_there(ledger: Ledger) -> None:
+    church = ledger.church(time_zone="UTC")
+    message = ledger.send(church, numbers(2))
+    roll_up(ledger)
+    roll_up(ledger)
+    day = message.send_at.date()
+    assert totals(ledger, church) == [(day, "sms", "queued", 2, 2)]
+    ledger.record(sent(ledger.claim(church)))
+
+    roll_up(ledger)
+
+    assert totals(ledger, church) == [(day, "sms", "sent", 2, 2)]
+
+
+def test_a_day_is_the_churchs_own(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    west, east = ledger.church(time_zone=HONOLULU), ledger.church(time_zone=KIRITIMATI)
+    for church in (west, east):
+        sent_at(ledger, church, now)
+
+    roll_up(ledger)
+
+    [[west_day, *_]], [[east_day, *_]] = totals(ledger, west), totals(ledger, east)
+    assert east_day - west_day == timedelta(days=1)
+    assert west_day == now.astimezone(ZoneInfo(HONOLULU)).date()
+
+
+def test_two_messages_around_the_churchs_midnight_fall_on_two_days(ledger: Ledger) -> None:
+    zone = ZoneInfo("America/New_York")
+    midnight = datetime.combine(today(zone.key), datetime.min.time(), tzinfo=zone)
+    here, utc = ledger.church(time_zone=zone.key), ledger.church(time_zone="UTC")
+    for church in (here, utc):
+        sent_at(ledger, church, midnight - timedelta(seconds=1))
+        sent_at(ledger, church, midnight)
+
+    roll_up(ledger)
+
+    assert [day for day, *_ in totals(ledger, here)] == [midnight.date() - timedelta(days=1), midnight.date()]
+    assert [(day, count) for day, _, _, count, _ in totals(ledger, utc)] == [(midnight.date(), 2)]
+
+
+def test_days_that_cannot_change_any_more_stand(ledger: Ledger) -> None:
+    church = ledger.church(time_zone="UTC")
+    sent_at(ledger, church, datetime.now(UTC) - timedelta(days=4))
+    recent = sent_at(ledger, church, datetime.now(UTC) - timedelta(days=3))
+    ledger.query(
+        "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
+        "VALUES (%(church)s, %(day)s, 'sms', 'delivered', 7, 7)",
+        church=church,
+        day=today("UTC") - timedelta(days=4),
+    )
+
+    roll_up(ledger, days_back=3)
+
+    assert totals(ledger, church) == [
+        (today("UTC") - timedelta(days=4), "sms", "delivered", 7, 7),
+        (recent.send_at.date(), "sms", "queued", 1, 1),
+    ]
+
+
+def test_counting_twice_at_once_is_counting_once(ledger: Ledger) -> None:
+    churches = [ledger.church() for _ in range(20)]
+    for church in churches:
+        ledger.send(church, numbers(2))
+
+    for _ in range(3):
+        together(4, lambda _: roll_up(ledger))
+
+    assert [totals(ledger, church)[0][2:] for church in churches] == [(Status.QUEUED, 2, 2)] * 20

@@ -1,0 +1,192 @@
+"""A claim takes the oldest due deliveries of one church, each once, within its sender's pace."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from messaging.states import Status
+from store import churches
+from store.database import system_scope
+from store.deliveries import Claim, Recorded
+from tests.integration.store.ledger import Ledger, numbers, together
+
+
+def addresses(claim: Claim) -> list[str]:
+    return [envelope.address for envelope in claim.envelopes]
+
+
+def test_a_claim_says_all_that_the_carrier_must_know(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.send(church, numbers(1))
+
+    claim = ledger.claim(church, lease_seconds=90)
+
+    [envelope] = claim.envelopes
+    assert (envelope.attempt, envelope.address, envelope.content) == (1, numbers(1)[0], message.content)
+    assert envelope.sender.address == "+15005550006"
+    assert envelope.sender.messaging_service_sid is None
+    assert (claim.taken, claim.request_ids) == (1, frozenset({"r-1"}))
+    [(status, attempts, lease_until)] = ledger.query("SELECT status, attempts, lease_until FROM deliveries")
+    assert (status, attempts) == ("sending", 1)
+    assert timedelta(seconds=85) < lease_until - datetime.now(UTC) <= timedelta(seconds=90)
+
+
+def test_the_oldest_message_goes_first_and_nothing_is_taken_twice(ledger: Ledger) -> None:
+    church = ledger.church()
+    sent_first, sent_second = numbers(3), numbers(3, first=3)
+    ledger.send(church, sent_first)
+    ledger.send(church, sent_second)
+
+    turns = [addresses(ledger.claim(church, limit=2)) for _ in range(4)]
+
+    assert [len(turn) for turn in turns] == [2, 2, 2, 0]
+    taken = [address for turn in turns for address in turn]
+    assert set(taken[:3]) == set(sent_first)
+    assert set(taken[3:]) == set(sent_second)
+
+
+@pytest.mark.parametrize("claimers", [2, 8])
+def test_claimers_at_once_never_take_the_same_and_lose_none(claimers: int, ledger: Ledger) -> None:
+    church = ledger.church()
+    ledger.send(church, numbers(1000))
+
+    def claim_until_empty(_: int) -> list[UUID]:
+        taken: list[UUID] = []
+        while (claim := ledger.claim(church, limit=37)).taken:
+            taken += [envelope.delivery_id for envelope in claim.envelopes]
+        return taken
+
+    taken = Counter(delivery for share in together(claimers, claim_until_empty) for delivery in share)
+
+    assert len(taken) == 1000
+    assert set(taken.values()) == {1}
+    assert ledger.query("SELECT DISTINCT status, attempts FROM deliveries") == [("sending", 1)]
+
+
+def test_another_church_and_what_is_not_due_yet_stay(ledger: Ledger) -> None:
+    church, other = ledger.church(), ledger.church()
+    ledger.send(other, numbers(1))
+    ledger.send(church, numbers(2))
+    [first, _] = ledger.claim(church).envelopes
+    back = Recorded(delivery_id=first.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=60)
+    ledger.record([back])
+
+    assert ledger.claim(church).taken == 0
+    assert ledger.claim(other).taken == 1
+
+
+def test_without_a_sender_nothing_is_taken(ledger: Ledger) -> None:
+    church = ledger.church()
+    ledger.query("DELETE FROM senders")
+    ledger.send(church, numbers(1))
+
+    assert ledger.claim(church).taken == 0
+
+
+def test_a_paused_sender_gets_nothing_until_it_is_resumed(ledger: Ledger) -> None:
+    church = ledger.church()
+    ledger.send(church, numbers(2))
+    with system_scope(ledger.database) as connection:
+        churches.pause_sender(connection, church_id=church, channel="sms", reason="unregistered", job_id="job-1")
+
+    assert ledger.claim(church).taken == 0
+
+    with system_scope(ledger.database) as connection:
+        assert not churches.resume_sender(connection, church_id=church, channel="sms", paused_by="job-2")
+        assert churches.resume_sender(connection, church_id=church, channel="sms", paused_by="job-1")
+        assert not churches.resume_sender(connection, church_id=church, channel="sms")
+    assert ledger.claim(church).taken == 2
+
+
+def test_who_opted_out_since_the_audience_was_written_is_suppressed_and_costs_nothing(ledger: Ledger) -> None:
+    church = ledger.church(segments_per_second=0.001)
+    ledger.query("UPDATE senders SET tokens = 1")
+    opted_out = numbers(3)
+    message = ledger.send(church, numbers(5))
+    for address in opted_out:
+        ledger.opt_out(church, address)
+
+    claim = ledger.claim(church)
+
+    assert addresses(claim) == numbers(1, first=3)
+    assert claim.taken == 4
+    assert ledger.counts(message) == {Status.SUPPRESSED: 3, Status.SENDING: 1, Status.QUEUED: 1}
+    suppressed = ledger.query("SELECT DISTINCT reason, attempts FROM deliveries WHERE status = 'suppressed'")
+    assert suppressed == [("opted out", 0)]
+
+
+def test_no_pace_means_all_at_once(ledger: Ledger) -> None:
+    church = ledger.church(segments_per_second=None)
+    ledger.send(church, numbers(500), segments=5)
+
+    assert ledger.claim(church, limit=500).taken == 500
+
+
+def test_a_sender_that_rested_has_saved_up_two_seconds_of_its_pace(ledger: Ledger) -> None:
+    church = ledger.church(segments_per_second=10)
+    ledger.send(church, numbers(100))
+    ledger.query("UPDATE senders SET tokens_at = now() - interval '1 hour'")
+
+    assert ledger.claim(church).taken == 20
+    assert ledger.claim(church).taken <= 1  # what came in meanwhile is no whole token, and may be overdrawn
+
+
+def test_a_text_longer_than_the_bucket_goes_out_and_the_next_waits_for_it(ledger: Ledger) -> None:
+    church = ledger.church(segments_per_second=1)
+    ledger.send(church, numbers(2), segments=8)
+    ledger.query("UPDATE senders SET tokens_at = now() - interval '1 second'")
+
+    assert ledger.claim(church).taken == 1
+
+    [(debt,)] = ledger.query("SELECT tokens FROM senders")
+    assert -7 <= debt < -6.5
+    ledger.query("UPDATE senders SET tokens_at = tokens_at - interval '6 seconds'")
+    assert ledger.claim(church).taken == 0
+    ledger.query("UPDATE senders SET tokens_at = tokens_at - interval '2 seconds'")
+    assert ledger.claim(church).taken == 1
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_however_many_claim_at_once_the_pace_is_kept(segments: int, ledger: Ledger) -> None:
+    """Never more than time has allowed, and by the last text at most over it."""
+    pace, seconds = 10.0, 1.2
+    began = time.monotonic()
+    church = ledger.church(segments_per_second=pace)
+    ledger.send(church, numbers(200), segments=segments)
+
+    def claim_again_and_again(_: int) -> list[tuple[float, int]]:
+        taken: list[tuple[float, int]] = []
+        while time.monotonic() - began < seconds:
+            claim = ledger.claim(church, limit=50)
+            taken.append((time.monotonic() - began, claim.taken))
+        return taken
+
+    claims = sorted(claim for share in together(4, claim_again_and_again) for claim in share)
+
+    spent = 0
+    for at_seconds, taken in claims:
+        spent += taken * segments
+        assert spent <= pace * at_seconds + segments
+    assert spent >= pace * seconds * 0.8
+
+
+def test_due_turns_name_who_may_send_now(ledger: Ledger) -> None:
+    ready, idle, paused, spent, rested = (ledger.church() for _ in range(5))
+    for church in (ready, paused, spent, rested):
+        ledger.send(church, numbers(1))
+    with system_scope(ledger.database) as connection:
+        churches.pause_sender(connection, church_id=paused, channel="sms", reason="unregistered", job_id=None)
+    for church, tokens in ((spent, -5), (rested, 5)):
+        ledger.set_sender(church, segments_per_second=1)
+        ledger.query("UPDATE senders SET tokens = %(tokens)s WHERE church_id = %(id)s", tokens=tokens, id=church)
+
+    assert set(ledger.due_turns()) == {(ready, "sms"), (rested, "sms")}
+
+    ledger.claim(ready)
+    assert ledger.due_turns() == [(rested, "sms")]
+    assert idle not in {church for church, _ in ledger.due_turns()}

@@ -1,0 +1,184 @@
+"""A target becomes deliveries, once, and everyone in it is accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from messaging.states import Status
+from store import contacts, messages
+from store.database import church_scope, system_scope
+from store.messages import Message
+from tests.integration.store.ledger import Ledger, numbers, together
+
+ANN, BEN, CAT, DAN = numbers(4)
+
+
+def add(ledger: Ledger, church: UUID, *people: tuple[str, str]) -> list[UUID]:
+    with church_scope(ledger.database, church) as connection:
+        return [added.contact_id for added in contacts.add(connection, church_id=church, people=people)]
+
+
+def outcome(ledger: Ledger, message: Message) -> Counter[tuple[str | None, str, str | None]]:
+    """How many deliveries stand there by address, status and reason."""
+    rows = ledger.query(
+        "SELECT address, status, reason FROM deliveries WHERE message_id = %(id)s", id=message.message_id
+    )
+    return Counter((address, status, reason) for address, status, reason in rows)
+
+
+def test_a_message_to_all_reaches_every_contact_of_its_church_only(ledger: Ledger) -> None:
+    church, other = ledger.church(), ledger.church()
+    add(ledger, church, ("Ann", ANN), ("Ben", BEN))
+    add(ledger, other, ("Cat", CAT))
+    message = ledger.compose(church)
+
+    assert ledger.expand(church, message) == 2
+
+    assert outcome(ledger, message) == {(ANN, "queued", None): 1, (BEN, "queued", None): 1}
+
+
+def test_a_message_to_numbers_reaches_each_number_once(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.compose(church, {"phoneNumbers": [ANN, BEN, ANN, ANN]})
+
+    assert ledger.expand(church, message) == 4
+
+    assert outcome(ledger, message) == {
+        (ANN, "queued", None): 1,
+        (ANN, "suppressed", "duplicate"): 2,
+        (BEN, "queued", None): 1,
+    }
+
+
+def test_of_a_family_with_one_phone_one_person_gets_the_text(ledger: Ledger) -> None:
+    church = ledger.church()
+    add(ledger, church, ("Ann", ANN), ("Ben", ANN), ("Cat", CAT))
+    message = ledger.compose(church)
+
+    assert ledger.expand(church, message) == 3
+
+    assert outcome(ledger, message)[ANN, "suppressed", "duplicate"] == 1
+    assert ledger.counts(message) == {Status.QUEUED: 2, Status.SUPPRESSED: 1}
+
+
+def test_contacts_that_are_gone_foreign_or_named_twice_are_written_with_the_reason(ledger: Ledger) -> None:
+    church, other = ledger.church(), ledger.church()
+    ann, ben = add(ledger, church, ("Ann", ANN), ("Ben", BEN))
+    [foreign] = add(ledger, other, ("Cat", CAT))
+    message = ledger.compose(church, {"contactIds": [ann, ben, foreign, uuid4(), ann]})
+
+    assert ledger.expand(church, message) == 5
+
+    assert outcome(ledger, message) == {
+        (ANN, "queued", None): 1,
+        (ANN, "suppressed", "duplicate"): 1,
+        (BEN, "queued", None): 1,
+        (None, "suppressed", "no address"): 2,
+    }
+
+
+@pytest.mark.parametrize("kind", ["all", "contacts", "numbers"])
+def test_who_opted_out_of_this_church_is_suppressed_and_of_another_is_not(kind: str, ledger: Ledger) -> None:
+    church, other = ledger.church(), ledger.church()
+    ids = add(ledger, church, ("Ann", ANN), ("Ben", BEN))
+    ledger.opt_out(church, ANN)
+    ledger.opt_out(other, BEN)
+    targets: dict[str, dict[str, Sequence[str | UUID]]] = {
+        "all": {},
+        "contacts": {"contactIds": ids},
+        "numbers": {"phoneNumbers": [ANN, BEN]},
+    }
+    message = ledger.compose(church, targets[kind])
+
+    ledger.expand(church, message)
+
+    assert outcome(ledger, message) == {(ANN, "suppressed", "opted out"): 1, (BEN, "queued", None): 1}
+
+
+def test_a_contact_without_a_phone_is_written_with_the_reason(ledger: Ledger) -> None:
+    church = ledger.church()
+    ledger.query("INSERT INTO contacts (church_id, name) VALUES (%(church)s, 'Ann')", church=church)
+    message = ledger.compose(church)
+
+    assert ledger.expand(church, message) == 1
+
+    assert outcome(ledger, message) == {(None, "suppressed", "no address"): 1}
+
+
+@pytest.mark.parametrize("target", [{}, {"contactIds": []}, {"phoneNumbers": []}])
+def test_an_empty_audience_is_written_as_such(target: dict[str, list[str]], ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.compose(church, target)
+
+    assert ledger.expand(church, message) == 0
+
+    assert ledger.complete() == 1
+
+
+def test_a_message_is_expanded_once(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.compose(church, {"phoneNumbers": [ANN, BEN]})
+
+    assert [ledger.expand(church, message) for _ in range(2)] == [2, 0]
+
+    assert ledger.counts(message) == {Status.QUEUED: 2}
+
+
+def test_many_who_expand_one_message_at_once_write_it_once(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.compose(church, {"phoneNumbers": numbers(500)})
+
+    written = together(8, lambda _: ledger.expand(church, message))
+
+    assert sorted(written) == [0] * 7 + [500]
+    assert ledger.counts(message) == {Status.QUEUED: 500}
+
+
+def test_a_message_whose_hour_has_not_come_stays_as_it_is(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.compose(church, {"phoneNumbers": [ANN]}, send_at=datetime.now(UTC) + timedelta(minutes=1))
+
+    assert ledger.expand(church, message) == 0
+
+    assert ledger.counts(message) == {}
+    assert ledger.query("SELECT expanded_at FROM messages") == [(None,)]
+
+
+def test_a_message_is_not_expanded_in_the_name_of_another_church(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.compose(church, {"phoneNumbers": [ANN]})
+
+    assert ledger.expand(ledger.church(), message) == 0
+    assert ledger.counts(message) == {}
+
+
+def test_due_expansions_are_those_whose_hour_has_come_the_longest_waiting_first(ledger: Ledger) -> None:
+    church, now = ledger.church(), datetime.now(UTC)
+    young = ledger.compose(church, send_at=now - timedelta(minutes=1))
+    old = ledger.compose(church, send_at=now - timedelta(minutes=2))
+    ledger.compose(church, send_at=now + timedelta(minutes=1))
+    ledger.expand(church, ledger.compose(church))
+
+    with system_scope(ledger.database) as connection:
+        due = messages.due_expansions(connection, limit=10)
+
+    assert [one.message_id for one in due] == [old.message_id, young.message_id]
+
+
+def test_fifty_thousand_contacts_are_written_by_one_statement(ledger: Ledger) -> None:
+    church = ledger.church()
+    ledger.query(
+        "INSERT INTO contacts (church_id, name, phone) SELECT %(church)s, 'Person ' || n, '+1202' || (5000000 + n) "
+        "FROM generate_series(1, 50000) AS n",
+        church=church,
+    )
+    message = ledger.compose(church)
+
+    assert ledger.expand(church, message) == 50_000
+
+    assert ledger.counts(message) == {Status.QUEUED: 50_000}

@@ -1,0 +1,96 @@
+"""The schema is brought up to date once, by one process at a time, from files that nobody edited."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from store import migrate as module
+from store.migrate import MigrationError, migrate
+from tests.integration.store.ledger import together
+
+SHIPPED = sorted(file.stem for file in module.FOLDER.glob("*.sql"))
+
+
+@pytest.fixture
+def empty_database(database_url: str, superuser_database_url: str) -> Iterator[str]:
+    """A database without a schema, owned by the product's role."""
+    name = f"{urlsplit(database_url).path[1:]}_empty"
+    with psycopg.connect(superuser_database_url, autocommit=True) as connection:
+        owner = sql.Identifier(urlsplit(database_url).username or "")
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(sql.Identifier(name), owner)
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        connection.execute(drop)
+        connection.execute(create)
+        yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
+        connection.execute(drop)
+
+
+@pytest.fixture
+def edited_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the migrations that a test may spoil."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(module.FOLDER, folder)
+    monkeypatch.setattr(module, "FOLDER", folder)
+    monkeypatch.setattr(module, "CHECKSUMS", folder / module.CHECKSUMS.name)
+    return folder
+
+
+def test_an_empty_database_gets_everything_and_a_second_run_finds_nothing_to_do(empty_database: str) -> None:
+    assert [migrate(empty_database), migrate(empty_database)] == [SHIPPED, []]
+
+
+def test_two_at_once_apply_everything_once(empty_database: str) -> None:
+    answers = together(2, lambda _: migrate(empty_database))
+
+    assert sorted(answers) == [[], SHIPPED]
+
+
+def test_whoever_comes_while_another_migrates_gives_up_in_the_end(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOCK_WAIT_SECONDS", 0)
+    with psycopg.connect(database_url, autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (module._LOCK_KEY,))
+
+        with pytest.raises(MigrationError, match="Another migration"):
+            migrate(database_url)
+
+
+def test_the_lock_ends_with_the_process_that_held_it(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOCK_WAIT_SECONDS", 5)
+    with psycopg.connect(database_url, autocommit=True) as killed:
+        killed.execute("SELECT pg_advisory_lock(%s)", (module._LOCK_KEY,))
+
+    assert migrate(database_url) == []
+
+
+@pytest.mark.parametrize("how", ["edited", "missing", "extra"])
+def test_files_that_differ_from_those_shipped_are_refused_by_name(
+    how: str, edited_folder: Path, database_url: str
+) -> None:
+    file = edited_folder / f"{SHIPPED[-1]}.sql"
+    match how:
+        case "edited":
+            file.write_text(file.read_text() + "\n-- harmless\n")
+        case "missing":
+            file.unlink()
+        case _:
+            file = edited_folder / "9999_mine.sql"
+            file.write_text("SELECT 1;")
+
+    with pytest.raises(MigrationError, match=file.name):
+        migrate(database_url)
+
+
+def test_an_old_server_is_refused_with_both_versions(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OLDEST_SERVER", 990000)
+
+    with pytest.raises(MigrationError, match=r"is needed; this server is \d\d\."):
+        migrate(database_url)

@@ -1,0 +1,150 @@
+"""Everyone who writes deliveries, at once and in any order: nobody deadlocks, and the counts add up at every moment."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from threading import Event
+from uuid import UUID
+
+from messaging.outcomes import Envelope
+from messaging.states import Status
+from store.deliveries import Recorded
+from tests.integration.store.ledger import Ledger, numbers, together
+
+AUDIENCE = 2000
+
+
+def slices(items: list[Envelope], size: int) -> list[list[Envelope]]:
+    shuffled = random.sample(items, len(items))
+    return [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
+
+
+def answer(ledger: Ledger, envelopes: list[Envelope], status: Status = Status.SENT) -> None:
+    ledger.record(
+        [
+            Recorded(delivery_id=one.delivery_id, attempt=one.attempt, status=status, carrier_id=f"SM{one.delivery_id}")
+            for one in envelopes
+        ]
+    )
+
+
+def hear(ledger: Ledger, envelopes: list[Envelope]) -> None:
+    """All their receipts at once, as a burst of callbacks stores them."""
+    for status in (Status.SENT, Status.DELIVERED):
+        ledger.query(
+            "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) "
+            "SELECT id, 1, 'SM' || id, %(status)s::delivery_status FROM unnest(%(ids)s::uuid[]) AS listed (id) "
+            "ORDER BY id ON CONFLICT DO NOTHING",
+            ids=[one.delivery_id for one in envelopes],
+            status=status.value,
+        )
+
+
+def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.send(church, numbers(AUDIENCE))
+    envelopes = ledger.claim(church, limit=AUDIENCE, lease_seconds=0.2).envelopes
+    done = Event()
+
+    def recorder() -> None:
+        for part in slices(envelopes, 250):
+            answer(ledger, part)
+
+    def receiver() -> None:
+        for part in slices(envelopes, 400):
+            hear(ledger, part)
+            ledger.apply(limit=300)
+
+    def until_done(work: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            while not done.is_set():
+                work()
+
+        return run
+
+    def last() -> None:
+        try:
+            for _ in range(3):
+                recorder()
+        finally:
+            done.set()
+
+    writers = [recorder, last, receiver, receiver, until_done(ledger.apply), until_done(ledger.expire_leases)]
+    writers += [until_done(ledger.complete), until_done(lambda: ledger.complete(church))]
+    together(len(writers), lambda number: writers[number]())
+    while ledger.apply():
+        pass
+
+    assert ledger.counts(message) == {Status.DELIVERED: AUDIENCE}
+
+
+def test_the_counts_add_up_to_the_audience_at_every_moment_of_a_send(ledger: Ledger) -> None:
+    church = ledger.church()
+    opted_out = numbers(AUDIENCE)[: AUDIENCE // 10]
+    message = ledger.send(church, numbers(AUDIENCE))
+    for address in opted_out[:50]:
+        ledger.opt_out(church, address)
+    sending = 3
+    ended: list[int] = []
+
+    def send(_: int) -> None:
+        try:
+            while (claim := ledger.claim(church, limit=100)).taken:
+                half = len(claim.envelopes) // 2
+                hear(ledger, claim.envelopes[:half])
+                ledger.apply()
+                answer(ledger, claim.envelopes[half:])
+        finally:
+            ended.append(1)
+
+    def watch() -> list[dict[Status, int]]:
+        seen: list[dict[Status, int]] = []
+        while len(ended) < sending:
+            seen.append(ledger.counts(message))
+        return seen
+
+    seen = together(sending + 1, lambda number: watch() if number == sending else send(number))[sending]
+
+    assert seen
+    assert {sum(counts.values()) for counts in seen} == {AUDIENCE}
+    assert ledger.counts(message)[Status.SUPPRESSED] == 50
+
+
+def test_a_message_is_marked_complete_once_and_only_when_nothing_is_left_to_submit(ledger: Ledger) -> None:
+    church = ledger.church()
+    left = {status: ledger.send(church, numbers(1)).message_id for status in Status}
+    for status, message_id in left.items():
+        [(delivery_id,)] = ledger.query("SELECT delivery_id FROM deliveries WHERE message_id = %(id)s", id=message_id)
+        ledger.put(delivery_id, status)
+    ledger.compose(church)  # its audience is not written yet
+
+    assert sum(together(4, lambda _: ledger.complete())) == len(Status) - 2
+
+    open_still: set[UUID] = {
+        message_id for (message_id,) in ledger.query("SELECT message_id FROM messages WHERE completed_at IS NULL")
+    }
+    assert open_still >= {left[Status.QUEUED], left[Status.SENDING]}
+    assert len(open_still) == 3
+
+
+def test_completing_one_church_leaves_the_others(ledger: Ledger) -> None:
+    church, other = ledger.church(), ledger.church()
+    for one in (church, other):
+        ledger.send(one, [])
+
+    assert ledger.complete(church) == 1
+    assert ledger.complete() == 1
+
+
+def test_a_lease_that_ran_out_is_held_as_unknown_and_never_claimed_again(ledger: Ledger) -> None:
+    church = ledger.church()
+    message = ledger.send(church, numbers(3))
+    ledger.claim(church, limit=1, lease_seconds=0)
+    ledger.claim(church, limit=1, lease_seconds=60)
+
+    assert sum(together(4, lambda _: ledger.expire_leases())) == 1
+
+    assert ledger.counts(message) == {Status.UNKNOWN: 1, Status.SENDING: 1, Status.QUEUED: 1}
+    assert ledger.claim(church).taken == 1
+    assert ledger.query("SELECT reason FROM deliveries WHERE status = 'unknown'") == [("no answer from the carrier",)]

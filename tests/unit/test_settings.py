@@ -1,0 +1,185 @@
+"""The environment: read once, complained of by name, never by value."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from pydantic import ValidationError
+
+from settings import Settings, SettingsError, load_settings, mask_url
+
+GOOD = {
+    "DATABASE_URL": "postgresql://koinonia@db.example.org/koinonia",
+    "REDIS_URL": "redis://redis.example.org:6379/0",
+    "TWILIO_ACCOUNT_SID": "AC" + "0123456789abcdef" * 2,
+    "TWILIO_AUTH_TOKEN": "a-token",
+    "PUBLIC_URL": "https://texts.example.org",
+}
+WRONG = "hunter2-wrong"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        for variable in (name, name.upper()):
+            monkeypatch.delenv(variable, raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_complete_environment_is_read_and_the_rest_has_defaults() -> None:
+    settings = load_settings()
+
+    assert settings.database_url == GOOD["DATABASE_URL"]
+    assert settings.twilio_auth_token.get_secret_value() == GOOD["TWILIO_AUTH_TOKEN"]
+    assert settings.enable_queues
+    assert settings.twilio_api_base_url == "https://api.twilio.com"
+
+
+@pytest.mark.parametrize("name", [name for name in GOOD if name != "REDIS_URL"])
+@pytest.mark.parametrize("how", ["unset", "empty"])
+def test_a_missing_variable_is_named(name: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if how == "unset":
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, "")
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert str(refused.value) == f"{name}: is missing"
+
+
+def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GOOD:
+        monkeypatch.delenv(name)
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    for name in GOOD.keys() - {"REDIS_URL"}:  # whether Redis is needed is seen once the rest can be read
+        assert f"{name}: is missing" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name.upper()
+        for name, field in Settings.model_fields.items()
+        if name not in {"twilio_auth_token", "operator_password"}  # any text will do
+    ],
+)
+def test_a_malformed_variable_is_named_and_its_value_is_not_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, WRONG)
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+
+    assert str(refused.value).startswith(f"{name}: ")
+    assert WRONG not in str(refused.value)
+    assert refused.value.__cause__ is None  # nothing chained shows it either
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TURN_SIZE", "0"),
+        ("TURN_SIZE", "5001"),
+        ("CARRIER_TIMEOUT_SECONDS", "0"),
+        ("LEASE_SECONDS", "0.5"),
+        ("RETRY_LIMIT", "-1"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("PUBLIC_URL", "ftp://texts.example.org"),
+        ("PUBLIC_URL", "https://"),
+        ("TWILIO_ACCOUNT_SID", "AC123"),
+        ("DATABASE_URL", "mysql://db.example.org/koinonia"),
+        ("REDIS_URL", "http://redis.example.org"),
+        ("LOG_LEVEL", "debug"),
+    ],
+)
+def test_a_value_out_of_bounds_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=f"^{name}: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("switch", "address", "complaint"),
+    [("true", "", "REDIS_URL: is missing"), ("false", "", None), ("false", GOOD["REDIS_URL"], None)],
+)
+def test_redis_is_needed_only_with_queues(
+    switch: str, address: str, complaint: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENABLE_QUEUES", switch)
+    monkeypatch.setenv("REDIS_URL", address)
+
+    if complaint is None:
+        assert load_settings().enable_queues is (switch == "true")
+    else:
+        with pytest.raises(SettingsError, match=complaint):
+            load_settings()
+
+
+def test_a_lease_must_outlive_what_the_carrier_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARRIER_TIMEOUT_SECONDS", "15")
+    monkeypatch.setenv("LEASE_SECONDS", "29")
+
+    with pytest.raises(SettingsError, match="LEASE_SECONDS: must be at least twice CARRIER_TIMEOUT_SECONDS"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "secure_cookies", "secure"),
+    [
+        ("https://texts.example.org", "", True),
+        ("http://127.0.0.1:8080", "", False),
+        ("http://127.0.0.1:8080", "true", True),
+        ("https://texts.example.org", "false", False),
+    ],
+)
+def test_cookies_are_secure_where_the_address_is_unless_told_otherwise(
+    public_url: str, secure_cookies: str, secure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", public_url)
+    monkeypatch.setenv("SECURE_COOKIES", secure_cookies)
+
+    assert load_settings().cookies_are_secure is secure
+
+
+def test_settings_cannot_be_changed_and_do_not_print_secrets() -> None:
+    settings = load_settings(operator_password=WRONG)
+
+    with pytest.raises(ValidationError):
+        settings.turn_size = 1  # pyright: ignore
+    assert WRONG not in repr(settings)
+    assert GOOD["TWILIO_AUTH_TOKEN"] not in repr(settings)
+
+
+def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+
+    monkeypatch.setenv("TURN_SIZE", "7")
+
+    assert os.environ["TURN_SIZE"] == "7"
+    assert settings.turn_size != 7
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("redis://redis.example.org:6379/0", "redis://redis.example.org:6379/0"),
+        ("redis://:secret@redis.example.org:6379/0", "redis://:***@redis.example.org:6379/0"),
+        ("rediss://default:secret@redis.example.org", "rediss://default:***@redis.example.org"),
+        (
+            "postgresql://user:s@cret@[::1]:5432/db?sslmode=require",
+            "postgresql://user:***@[::1]:5432/db?sslmode=require",
+        ),
+        ("postgresql://user@db.example.org/db", "postgresql://user@db.example.org/db"),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, masked: str) -> None:
+    assert mask_url(url) == masked
