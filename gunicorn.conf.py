@@ -1,7 +1,10 @@
 """How gunicorn serves the API. Its variables (HOST, PORT, WEB_CONCURRENCY) are not the application's settings."""
 
 import os
+import signal
 from pathlib import Path
+
+from jobs import tethered
 
 # On Render and Heroku a router in front of us is the only one that can reach us, and it does so from outside.
 _behind_router = "RENDER" in os.environ or "DYNO" in os.environ
@@ -31,3 +34,8 @@ forwarded_allow_ips = "*" if _behind_router else "127.0.0.1,::1"
 accesslog = None
 errorlog = "-"
 control_socket_disable = True
+
+
+def post_fork(_server: object, _worker: object) -> None:
+    """A worker whose master was killed would hold the port, and answer nobody on it, until its last caller goes."""
+    tethered.die_with_parent(signal.SIGKILL)

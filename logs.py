@@ -12,19 +12,12 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_PHONE = re.compile(r"\+\d{7,15}\b")
+_PHONE = re.compile(r"(\+|%2B)(\d{5,13})(\d\d)", re.IGNORECASE)
 
 
 def mask_phones(text: str) -> str:
     """Every E.164 number in the text shown by its last two digits only: `+12025550123` becomes `+*********23`."""
-    return _PHONE.sub(lambda found: "+" + "*" * (len(found[0]) - 3) + found[0][-2:], text)
-
-
-def _mask_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = mask_phones(value)
-    return event
+    return _PHONE.sub(lambda found: found[1] + "*" * len(found[2]) + found[3], text)
 
 
 def configure(*, fmt: Literal["text", "json"], level: str) -> None:
@@ -36,7 +29,6 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.format_exc_info,
-        _mask_fields,
     ]
     renderer = (
         structlog.processors.JSONRenderer()
@@ -49,11 +41,16 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        """The line as it will be read: whatever a number stands in, it is masked here."""
+        return mask_phones(str(renderer(logger, method, event)))
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:4], structlog.stdlib.ExtraAdder(), *shared[4:]],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _mask_message, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     root = logging.getLogger()
@@ -62,11 +59,6 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
     # These tell of every request and every job at INFO, arguments included.
     for chatty in ("twilio", "yoyo", "urllib3", "aiohttp.access", "rq.worker", "rq.scheduler", "rq_scheduler"):
         logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
-
-
-def _mask_message(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A second look after a library's record has been rendered."""
-    return _mask_fields(logger, method, event)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

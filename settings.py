@@ -20,9 +20,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    database_url: Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")]
+    database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
     """PostgreSQL 18 or newer: the ledger."""
-    redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = None
+    redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = Field(default=None, repr=False)
     """Redis 6.2 or newer, or Valkey: the doorbell. Needed unless `enable_queues` is false."""
 
     enable_queues: bool = True
@@ -54,6 +54,19 @@ class Settings(BaseSettings):
     """How long a claimed delivery stays its claimer's. Longer than a whole turn can take."""
     retry_limit: Annotated[int, Field(ge=0, le=20)] = 5
     """How often a transient refusal is tried again before the delivery fails."""
+    retry_age_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
+    """After this, since its message was due, a delivery is not tried again: its hour is over."""
+
+    reconcile_first_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """After a lost answer, how long until the carrier's list is first read. The callback mostly comes before."""
+    reconcile_reads: Annotated[int, Field(ge=2)] = 3
+    """Readings that must have missed a delivery before it is sent again: one may be of a list that lags."""
+    reconcile_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """The least time over which they must have missed it. Far longer than a request can be under way."""
+    receipt_after_seconds: Annotated[float, Field(gt=0)] = 900.0
+    """A delivery of which the carrier says nothing for this long after accepting it is asked after."""
+    receipt_give_up_seconds: Annotated[float, Field(gt=0)] = 72 * 3600.0
+    """After this it is no longer asked after: carriers know no more."""
 
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     """Connections a web process keeps at the most."""
@@ -71,6 +84,12 @@ class Settings(BaseSettings):
     def _lease_outlives_a_submission(self) -> Settings:
         if self.lease_seconds < 2 * self.carrier_timeout_seconds:
             raise ValueError("LEASE_SECONDS: must be at least twice CARRIER_TIMEOUT_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _doubt_outlives_a_submission(self) -> Settings:
+        if self.reconcile_seconds <= self.carrier_timeout_seconds:
+            raise ValueError("RECONCILE_SECONDS: must be longer than CARRIER_TIMEOUT_SECONDS")
         return self
 
     @property
@@ -104,4 +123,5 @@ def _complaints(error: ValidationError) -> list[str]:
 
 def mask_url(url: str) -> str:
     """The URL with its password replaced by ***, fit for logs."""
-    return re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may hold / and @
+    masked = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may hold / and @
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", masked)

@@ -73,6 +73,8 @@ def _read(channel: Channel) -> CarrierReceipt | None:
     try:
         return channel.read_callback(callback, settings)
     except ForgedCallback:
+        with system_scope(services().database) as connection:
+            receipts.count_refused(connection, channel=channel.name)
         _log.warning("callback refused: not signed by the carrier", channel=channel.name)
         raise Refusal(problems.FORBIDDEN, "The signature does not fit.") from None
     except MalformedCallback as error:

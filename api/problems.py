@@ -101,6 +101,12 @@ KEY_REUSED = Problem(
     title="Idempotency key used for another message",
     advice="Use a new `Idempotency-Key` for every new message, and the same one only to repeat a request unchanged.",
 )
+WRONG_STATE = Problem(
+    slug="wrong-state",
+    status=409,
+    title="Not possible as things stand",
+    advice="Look at the `status` of what you named: what you asked for does not fit it.",
+)
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
@@ -139,6 +145,7 @@ CATALOGUE: tuple[Problem, ...] = (
     NOT_FOUND,
     WRONG_METHOD,
     KEY_REUSED,
+    WRONG_STATE,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import uuid
@@ -38,7 +39,10 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    _log.info(
+    # Carriers call back several times for every text: as long as all is well nobody reads of it.
+    routine = request.endpoint == "take_callback" and response.status_code < 400
+    _log.log(
+        logging.DEBUG if routine else logging.INFO,
         "request",
         method=request.method,
         route=request.url_rule.rule if request.url_rule else None,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from messaging.outcomes import Envelope, Outcome
+from messaging.outcomes import Envelope, Outcome, Sighting, Suspect
 from messaging.states import Status
 from settings import Settings
 
@@ -40,11 +40,20 @@ class CarrierReceipt:
 class Carrier(Protocol):
     """An open line to the carrier. Threads may share it."""
 
-    def send(self, batch: Sequence[Envelope]) -> Iterator[Sequence[Outcome]]:
+    def send(self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> Iterator[Sequence[Outcome]]:
         """Submit the whole batch at once; yield outcomes in slices, as they come in, exactly one for each envelope.
 
-        Never raises for what the carrier says or fails to say: that is in the outcomes.
+        `may_submit` is asked right before each submission: what it forbids is handed back unsubmitted. Never raises
+        for what the carrier says or fails to say: that is in the outcomes.
         """
+        ...
+
+    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
+        """Read the carrier's list for each suspect: one sighting for each, in slices. Never raises for the carrier."""
+        ...
+
+    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
+        """What became of these submissions, for those of which the carrier has something to say."""
         ...
 
     def close(self) -> None: ...
@@ -62,6 +71,11 @@ class Channel(Protocol):
 
     def count_segments(self, content: str) -> int:
         """What one delivery of the content costs of the sender's pace, at least 1."""
+        ...
+
+    @property
+    def passing_codes(self) -> Mapping[str, float]:
+        """Codes of failures reported after acceptance that may pass, with the first pause in seconds."""
         ...
 
     def open_carrier(self, settings: Settings) -> Carrier: ...

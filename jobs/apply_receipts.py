@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import logs
+from channels.registry import CHANNELS
 from jobs import runtime
 from store import messages, receipts
 from store.database import system_scope
@@ -17,6 +18,9 @@ TURN_SECONDS = 1.0
 """After this the rest waits for another turn: other work shares the queue."""
 
 
+PASSING = {code: pause for channel in CHANNELS.values() for code, pause in channel.passing_codes.items()}
+
+
 def apply_receipts() -> None:
     """Apply what has come in, oldest first, for up to about a second; ring again if there is more."""
     run = runtime.current()
@@ -24,7 +28,7 @@ def apply_receipts() -> None:
     applied = 0
     while True:
         with system_scope(run.database) as connection:
-            used = receipts.apply(connection, limit=BATCH)
+            used = receipts.apply(connection, limit=BATCH, policy=run.retry_policy, passing=PASSING)
         applied += used
         if used < BATCH:
             break

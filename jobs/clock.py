@@ -6,13 +6,15 @@ import signal
 import sys
 import threading
 import time
+from contextlib import closing
 from types import FrameType
 
 from redis.exceptions import RedisError
 
 import logs
 from jobs.doorbell import Doorbell, open_doorbell
-from jobs.queues import open_redis
+from jobs.queues import enabled_queues, open_redis
+from jobs.retries import bring_back
 from jobs.ticks import TICKS
 from settings import Settings, SettingsError, load_settings
 
@@ -25,20 +27,23 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Tick until told to stop. Redis may come and go."""
     doorbell = open_doorbell(settings)
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
-    if settings.enable_queues:
-        _tick_by_schedule(settings, doorbell, stop)
-    else:
-        _tick_by_loop(doorbell, stop)
+    with closing(doorbell):
+        if settings.enable_queues:
+            _tick_by_schedule(settings, doorbell, stop)
+        else:
+            _tick_by_loop(doorbell, stop)
     log.info("clock stopped")
 
 
 def _tick_by_schedule(settings: Settings, doorbell: Doorbell, stop: threading.Event) -> None:
     from jobs.schedule import POLL_SECONDS, TickSchedule
 
-    schedule = TickSchedule(open_redis(settings), doorbell)
+    redis = open_redis(settings)
+    schedule = TickSchedule(redis, doorbell)
     while not stop.is_set():
         try:
             schedule.poll()
+            bring_back(redis, enabled_queues(settings))
             stop.wait(POLL_SECONDS)
         except RedisError as error:
             log.warning("the clock waits for Redis", error=type(error).__name__)

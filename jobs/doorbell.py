@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from uuid import UUID, uuid4
 
 from redis.exceptions import RedisError
+from rq import Retry
 from rq.job import Job
 
 import logs
@@ -29,12 +30,8 @@ from settings import Settings, mask_url
 
 log = logs.get_logger(__name__)
 
-FAILED_JOB_SECONDS = 7 * 24 * 3600
-"""How long a failed job can be seen and requeued."""
 QUEUED_TRUST_SECONDS = 30
 """A job that should be waiting for longer than this may have been lost by a worker that was killed: ring beside it."""
-FAILED_PAUSE_SECONDS = 60
-"""A job that failed is rung for again after this: often enough to mend itself, rarely enough not to flood the list."""
 
 
 class Doorbell(ABC):
@@ -145,7 +142,13 @@ class RedisDoorbell(Doorbell):
         place = ":".join(("koinonia:pending", kind.name, *arguments))
         taken = self._take_place(
             keys=[place],
-            args=[job_id, Job.redis_job_namespace_prefix, int(time.time()), QUEUED_TRUST_SECONDS, FAILED_PAUSE_SECONDS],
+            args=[
+                job_id,
+                Job.redis_job_namespace_prefix,
+                int(time.time()),
+                QUEUED_TRUST_SECONDS,
+                kind.failed_pause_seconds,
+            ],
         )
         if taken:
             queue(self._redis, name).enqueue_call(
@@ -155,5 +158,11 @@ class RedisDoorbell(Doorbell):
                 description=kind.name,
                 timeout=kind.timeout_seconds,
                 result_ttl=0,
-                failure_ttl=FAILED_JOB_SECONDS,
+                failure_ttl=kind.failed_for_seconds,
+                retry=_retry(kind),
             )
+
+
+def _retry(kind: JobKind) -> Retry | None:
+    pauses = list(kind.retry_after_seconds)
+    return Retry(max=len(pauses), interval=pauses) if pauses else None

@@ -18,21 +18,43 @@ ANALYTICS = "analytics"
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """A function that workers may be asked to run, by the path that is written to Redis."""
+    """A function that workers may be asked to run, by the path that is written to Redis. All times in seconds."""
 
     path: str
     timeout_seconds: int
+    retry_after_seconds: tuple[int, ...] = (2, 10, 30, 60)
+    """The pauses before it is run again by itself after it failed."""
+    failed_pause_seconds: int = 60
+    """Once it failed for good it is rung for again after this: often enough to mend, too rarely to flood the list."""
+    failed_for_seconds: int = 7 * 24 * 3600
+    """How long a failed one can be seen and requeued."""
 
     @property
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 
 
+def tick_kind(name: str, *, timeout_seconds: int) -> JobKind:
+    """Housekeeping, the function `jobs.<name>.<name>`: it comes again by itself, so its failures pass quickly."""
+    return JobKind(
+        path=f"jobs.{name}.{name}",
+        timeout_seconds=timeout_seconds,
+        retry_after_seconds=(),
+        failed_pause_seconds=1,
+        failed_for_seconds=300,
+    )
+
+
 EXPAND_MESSAGE = JobKind(path="jobs.expand_message.expand_message", timeout_seconds=120)
 SEND_BATCH = JobKind(path="jobs.send_batch.send_batch", timeout_seconds=300)
-APPLY_RECEIPTS = JobKind(path="jobs.apply_receipts.apply_receipts", timeout_seconds=120)
+APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120)
+DISPATCH = tick_kind("dispatch", timeout_seconds=60)
+SWEEP = tick_kind("sweep", timeout_seconds=60)
+RECONCILE = tick_kind("reconcile", timeout_seconds=600)
+FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600)
+ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
 
-JOBS = (EXPAND_MESSAGE, SEND_BATCH, APPLY_RECEIPTS)
+JOBS = (EXPAND_MESSAGE, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP)
 
 
 def enabled_queues(settings: Settings) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from channels.base import Carrier
 from channels.registry import CHANNELS
 from jobs.doorbell import Doorbell
+from messaging.doubt import DoubtPolicy
+from messaging.retry import RetryPolicy
 from settings import Settings
 from store.database import Database
 
@@ -21,8 +23,22 @@ class Runtime:
         self.settings = settings
         self.database = database
         self.doorbell = doorbell
+        self.stopping = threading.Event()
+        """The process was asked to end: submit nothing more."""
         self._carriers: dict[str, Carrier] = {}
         self._opening = threading.Lock()
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        return RetryPolicy(
+            limit=self.settings.retry_limit,
+            age_limit_seconds=self.settings.retry_age_seconds,
+            doubt_seconds=self.settings.reconcile_first_seconds,
+        )
+
+    @property
+    def doubt_policy(self) -> DoubtPolicy:
+        return DoubtPolicy(reads=self.settings.reconcile_reads, period_seconds=self.settings.reconcile_seconds)
 
     def carrier(self, channel: str) -> Carrier:
         with self._opening:

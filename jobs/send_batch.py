@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from rq import get_current_job
 
 import logs
+from channels.clock import elapsed_seconds
 from jobs import runtime
 from jobs.runtime import Runtime
-from messaging.outcomes import Outcome, Verdict
-from messaging.retry import backoff_seconds
-from messaging.states import Status
+from messaging.outcomes import Envelope, Outcome, Verdict
+from messaging.retry import RetryPolicy, next_step
 from store import churches, deliveries, messages
 from store.database import system_scope
 from store.deliveries import Claim, Recorded
@@ -29,29 +29,36 @@ def send_batch(church_id: str, channel: str) -> None:
     """Claim the church's next due deliveries, submit them all at once, and record what became of each.
 
     The claim is committed before the carrier hears of anything, and no transaction is open while it works. Killed at
-    any point, what was claimed and not recorded stays claimed until its lease ends, and is not sent again.
+    any point, what was claimed and not recorded stays claimed until its lease ends, and is then looked for at the
+    carrier. What the lease or the worker's end leaves no time for is handed back.
     Raises SenderRefused, so that the job is seen among the failed ones.
     """
     run = runtime.current()
     church = UUID(church_id)
+    deadline = elapsed_seconds() + run.settings.lease_seconds - run.settings.carrier_timeout_seconds
     claim = _claim(run, church, channel)
     if claim.taken == run.settings.turn_size:
         # More may be due. The next turn goes to the back of the queue, and another worker may take it beside this one.
         run.doorbell.ring_turn(channel=channel, church_id=church)
     if not claim.taken:
         return
+    envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}
     verdicts: Counter[Verdict] = Counter()
     refusal: str | None = None
     with logs.bound(church_id=church_id, channel=channel, request_ids=sorted(claim.request_ids)):
-        for outcomes in run.carrier(channel).send(claim.envelopes):
+        for outcomes in run.carrier(channel).send(
+            claim.envelopes, may_submit=lambda: elapsed_seconds() < deadline and not run.stopping.is_set()
+        ):
             verdicts.update(outcome.verdict for outcome in outcomes)
-            refusal = _record(run, church, channel, outcomes) or refusal
+            refusal = _record(run, church, channel, envelopes, outcomes) or refusal
         log.info("turn sent", claimed=claim.taken, **{verdict.value: count for verdict, count in verdicts.items()})
-    if claim.taken < run.settings.turn_size:
-        with system_scope(run.database) as connection:
+    with system_scope(run.database) as connection:
+        if claim.taken < run.settings.turn_size:
             messages.complete(connection, church_id=church)
+        if verdicts[Verdict.ACCEPTED] and not verdicts[Verdict.THROTTLED]:
+            churches.quicken_sender(connection, church_id=church, channel=channel)
     if refusal is not None:
-        raise SenderRefused(refusal)
+        raise _refused(refusal)
 
 
 def _claim(run: Runtime, church: UUID, channel: str) -> Claim:
@@ -73,44 +80,46 @@ def _claim(run: Runtime, church: UUID, channel: str) -> Claim:
     return _claim(run, church, channel) if mended else claim
 
 
-def _record(run: Runtime, church: UUID, channel: str, outcomes: Sequence[Outcome]) -> str | None:
+def _record(
+    run: Runtime, church: UUID, channel: str, envelopes: Mapping[UUID, Envelope], outcomes: Sequence[Outcome]
+) -> str | None:
     """Write the outcomes; the sender's refusal, if one of them is that."""
-    results = [result for outcome in outcomes if (result := _result(outcome, run.settings.retry_limit))]
+    results = [_recorded(outcome, envelopes[outcome.delivery_id], run.retry_policy) for outcome in outcomes]
     opted_out = [outcome.delivery_id for outcome in outcomes if outcome.opted_out]
+    throttled = [outcome for outcome in outcomes if outcome.verdict is Verdict.THROTTLED]
     refusal = next((outcome.reason for outcome in outcomes if outcome.verdict is Verdict.SENDER), None)
     with system_scope(run.database) as connection:
         if refusal is not None:
             churches.pause_sender(connection, church_id=church, channel=channel, reason=refusal, job_id=_job_id())
+        if throttled:
+            asked = max(outcome.retry_after_seconds or 0.0 for outcome in throttled)
+            churches.slow_sender(connection, church_id=church, channel=channel, at_least_seconds=asked)
         deliveries.record(connection, results)
         if opted_out:
             deliveries.opt_out_recipients(connection, opted_out)
     return refusal
 
 
-def _result(outcome: Outcome, retry_limit: int) -> Recorded | None:
-    """How the delivery is to stand now; None to leave it claimed, for nobody knows whether the carrier has it."""
-    status, delay_seconds = Status.FAILED, None
-    match outcome.verdict:
-        case Verdict.AMBIGUOUS:
-            return None
-        case Verdict.ACCEPTED:
-            status = Status.SENT
-        case Verdict.SENDER:
-            status = Status.QUEUED
-        case Verdict.TRANSIENT if outcome.attempt <= retry_limit:
-            status = Status.QUEUED
-            delay_seconds = backoff_seconds(outcome.attempt, retry_after_seconds=outcome.retry_after_seconds)
-        case Verdict.TRANSIENT | Verdict.PERMANENT:
-            pass
+def _recorded(outcome: Outcome, envelope: Envelope, policy: RetryPolicy) -> Recorded:
+    step = next_step(outcome, tries=envelope.tries, age_seconds=envelope.age_seconds, policy=policy)
     return Recorded(
         delivery_id=outcome.delivery_id,
         attempt=outcome.attempt,
-        status=status,
+        status=step.status,
         carrier_id=outcome.carrier_id,
         error_code=outcome.error_code,
         reason=outcome.reason,
-        delay_seconds=delay_seconds,
+        delay_seconds=step.delay_seconds,
+        counts_as_try=step.counts_as_try,
     )
+
+
+def _refused(reason: str) -> SenderRefused:
+    """The error, with RQ told not to try again by itself: a person has to mend the sender first."""
+    job = get_current_job()
+    if job is not None:
+        job.retries_left = 0
+    return SenderRefused(reason)
 
 
 def _job_id() -> str | None:

@@ -11,12 +11,12 @@ log = logs.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Hold deliveries whose claimer went silent; ring for receipts that wait."""
+    """Put in doubt deliveries whose claimer went silent; ring for receipts that wait."""
     run = runtime.current()
     with system_scope(run.database) as connection:
         held = deliveries.expire_leases(connection)
         waiting = receipts.any_unapplied(connection)
     if held:
-        log.warning("leases ran out: held as unknown", deliveries=held)
+        log.warning("leases ran out: to be looked for at the carrier", deliveries=held)
     if waiting:
         run.doorbell.ring_receipts()

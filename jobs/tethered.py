@@ -81,14 +81,19 @@ def describe_end(exit_status: int) -> str:
         return f"signal {-exit_status}"
 
 
+def die_with_parent(death_signal: signal.Signals) -> None:
+    """Have this process end by the signal when its parent does. Where the system cannot, nothing happens."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+
+
 def _tie_to_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
-    libc = _libc
-    if libc is None:
+    if _libc is None:
         return None
     parent = os.getpid()
 
     def tie() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        die_with_parent(death_signal)
         if os.getppid() != parent:  # it died before prctl: no signal will come
             os._exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.queues import JobKind
+from jobs.queues import DISPATCH, FETCH_RECEIPTS, RECONCILE, ROLL_UP, SWEEP, JobKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,9 @@ class Tick:
 
 
 TICKS = (
-    Tick(kind=JobKind(path="jobs.dispatch.dispatch", timeout_seconds=60), every_seconds=1),
-    Tick(kind=JobKind(path="jobs.sweep.sweep", timeout_seconds=60), every_seconds=5),
-    Tick(kind=JobKind(path="jobs.roll_up.roll_up", timeout_seconds=600), every_seconds=300),
+    Tick(kind=DISPATCH, every_seconds=1),
+    Tick(kind=RECONCILE, every_seconds=2),
+    Tick(kind=SWEEP, every_seconds=5),
+    Tick(kind=FETCH_RECEIPTS, every_seconds=10),
+    Tick(kind=ROLL_UP, every_seconds=300),
 )

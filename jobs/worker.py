@@ -10,7 +10,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import time
+from types import FrameType
 
+from redis import Redis
+from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
@@ -18,7 +22,6 @@ import logs
 from jobs.doorbell import open_doorbell
 from jobs.queues import JOBS, enabled_queues, open_redis, queue
 from jobs.runtime import Runtime, working_with
-from jobs.ticks import TICKS
 from settings import Settings, SettingsError, load_settings
 from store.database import open_database
 
@@ -28,28 +31,57 @@ WORKER_TTL_SECONDS = 30
 """How soon a worker that was killed is taken off the list of workers."""
 
 
+RECONNECT_SECONDS = 1.0
+
+
+class Worker(SimpleWorker):
+    """RQ's worker, which tells the job at hand when the process is to end, and comes back soon after Redis does."""
+
+    max_connection_wait_time = 2.0
+
+    def __init__(self, redis: Redis, name: str, runtime: Runtime) -> None:
+        super().__init__(
+            [queue(redis, name)],
+            connection=redis,
+            serializer=JSONSerializer,
+            worker_ttl=WORKER_TTL_SECONDS,
+            maintenance_interval=10,
+            log_job_description=False,
+        )
+        self._runtime = runtime
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._runtime.stopping.set()
+        super().request_stop(signum, frame)
+
+
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty."""
-    for kind in (*JOBS, *(tick.kind for tick in TICKS)):
+    for kind in JOBS:
         importlib.import_module(kind.path.rpartition(".")[0])
     redis = open_redis(settings)
+    _wait_for(redis)
     database = open_database(settings.database_url, size=2, name=f"worker {name}")
     runtime = Runtime(settings, database=database, doorbell=open_doorbell(settings))
-    worker = SimpleWorker(
-        [queue(redis, name)],
-        connection=redis,
-        serializer=JSONSerializer,
-        worker_ttl=WORKER_TTL_SECONDS,
-        maintenance_interval=10,
-        log_job_description=False,
-    )
-    redis.ping()
     log.info(f"{name} connected to Redis")
     try:
         with working_with(runtime):
-            worker.work(burst=burst, with_scheduler=False)
+            Worker(redis, name, runtime).work(burst=burst, with_scheduler=False)
     finally:
         runtime.close()
+        redis.close()
+
+
+def _wait_for(redis: Redis) -> None:
+    """Better to wait here than to end and be started again, each time later."""
+    while True:
+        try:
+            redis.ping()
+        except RedisError as error:
+            log.warning("waiting for Redis", error=type(error).__name__)
+            time.sleep(RECONNECT_SECONDS)
+        else:
+            return
 
 
 def main() -> None:

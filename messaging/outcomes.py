@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,17 +18,20 @@ class Sender:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Envelope:
-    """One claimed delivery, ready for the carrier. `attempt` counts from 1."""
+    """One claimed delivery, ready for the carrier. `attempt` counts claims from 1, `tries` transient refusals."""
 
     delivery_id: UUID
     attempt: int
     address: str
     content: str
     sender: Sender
+    tries: int = 0
+    age_seconds: float = 0.0
+    """Since its message was due."""
 
 
 class Verdict(StrEnum):
-    """The five things a submission can come to; retry policy follows from these alone."""
+    """The things a submission can come to; retry policy follows from these alone."""
 
     ACCEPTED = "accepted"
     """The carrier has it and gave its id."""
@@ -35,10 +39,14 @@ class Verdict(StrEnum):
     """Will never work for this recipient or this content."""
     TRANSIENT = "transient"
     """Certainly not accepted; may work later."""
+    THROTTLED = "throttled"
+    """Not even looked at: the sender is too fast."""
     SENDER = "sender"
     """Nothing works for this sender until a person mends it; certainly not accepted."""
     AMBIGUOUS = "ambiguous"
     """The request left and no answer came: accepted or not, nobody knows."""
+    UNSUBMITTED = "unsubmitted"
+    """Never left us: its lease was about to end, or the worker is stopping."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,3 +62,32 @@ class Outcome:
     retry_after_seconds: float | None = None
     opted_out: bool = False
     """The recipient told the carrier to stop: no further message of this church may go there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suspect:
+    """A delivery in doubt: perhaps the carrier has it, submitted at `since` or later."""
+
+    delivery_id: UUID
+    attempt: int
+    address: str
+    content: str
+    sender: Sender
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CarrierRecord:
+    """A message in the carrier's list, to the suspect's recipient, from its sender, in its time."""
+
+    carrier_id: str
+    same_content: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What the carrier's list holds for one suspect; `records` is None when the list could not be read."""
+
+    delivery_id: UUID
+    attempt: int
+    records: tuple[CarrierRecord, ...] | None

@@ -1,19 +1,69 @@
-"""When a transient refusal is tried again."""
+"""What follows from a carrier's answer: when to try again, and when to stop trying."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 
-BASE_SECONDS = 2.0
-CAP_SECONDS = 600.0
+from messaging.outcomes import Outcome, Verdict
+from messaging.states import Status
 
 
-def backoff_seconds(attempt: int, *, retry_after_seconds: float | None = None, draw: float | None = None) -> float:
-    """Seconds to wait after the `attempt`-th try (from 1): exponential with full jitter, at least what is asked.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """How stubborn to be. Times in seconds."""
+
+    limit: int = 5
+    """Tries after transient refusals."""
+    age_limit_seconds: float = 24 * 3600.0
+    """Older than this, since its message was due, a delivery is not tried again: the hour it was meant for is over."""
+    base_seconds: float = 2.0
+    cap_seconds: float = 600.0
+    doubt_seconds: float = 15.0
+    """How long after a lost answer the carrier is first asked: a callback usually comes before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """How a delivery is to stand now, and when to look at it next."""
+
+    status: Status
+    delay_seconds: float | None = None
+    """From now; None leaves its time as it is."""
+    counts_as_try: bool = False
+
+
+def next_step(outcome: Outcome, *, tries: int, age_seconds: float, policy: RetryPolicy) -> Step:
+    """What becomes of a delivery after an outcome. `tries`: transient refusals before this one.
+
+    A throttled submission was not looked at, so it uses up no try; a refused sender is not the delivery's fault.
+    """
+    asked_seconds = min(outcome.retry_after_seconds or 0.0, policy.cap_seconds)
+    too_old = age_seconds >= policy.age_limit_seconds
+    match outcome.verdict:
+        case Verdict.ACCEPTED:
+            return Step(status=Status.SENT)
+        case Verdict.AMBIGUOUS:
+            return Step(status=Status.UNKNOWN, delay_seconds=policy.doubt_seconds)
+        case Verdict.SENDER | Verdict.UNSUBMITTED:
+            return Step(status=Status.QUEUED)
+        case Verdict.THROTTLED if not too_old:
+            return Step(status=Status.QUEUED, delay_seconds=max(asked_seconds, policy.base_seconds))
+        case Verdict.TRANSIENT if tries < policy.limit and not too_old:
+            delay = backoff_seconds(tries + 1, policy=policy, at_least_seconds=asked_seconds)
+            return Step(status=Status.QUEUED, delay_seconds=delay, counts_as_try=True)
+        case Verdict.THROTTLED | Verdict.TRANSIENT | Verdict.PERMANENT:
+            return Step(status=Status.FAILED)
+
+
+def backoff_seconds(
+    attempt: int, *, policy: RetryPolicy, at_least_seconds: float = 0.0, draw: float | None = None
+) -> float:
+    """Seconds to wait after the `attempt`-th try (from 1): exponential with full jitter, between the bounds.
 
     `draw` in [0, 1) replaces the random number. Full jitter:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
-    ceiling = min(CAP_SECONDS, BASE_SECONDS * 2 ** min(attempt - 1, 20))
+    ceiling = min(policy.cap_seconds, policy.base_seconds * 2 ** min(attempt - 1, 20))
     jittered = ceiling * (random.random() if draw is None else draw)  # noqa: S311 - spread, not secrecy
-    return max(jittered, retry_after_seconds or 0.0)
+    return max(jittered, at_least_seconds)

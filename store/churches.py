@@ -84,6 +84,18 @@ def resume_sender(connection: Connection[Any], *, church_id: UUID, channel: str,
     return cursor.rowcount > 0
 
 
+def slow_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:
+    """Claim nothing for the sender for a while: longer each time in a row."""
+    connection.execute(
+        _SQL["slow_sender"], {"church_id": church_id, "channel": channel, "at_least_seconds": at_least_seconds}
+    )
+
+
+def quicken_sender(connection: Connection[Any], *, church_id: UUID, channel: str) -> None:
+    """The carrier takes its messages again: the next slowing begins small."""
+    connection.execute(_SQL["quicken_sender"], {"church_id": church_id, "channel": channel})
+
+
 def add_key(connection: Connection[Any], *, church_id: UUID, label: str, secret_hash: bytes, scopes: list[str]) -> UUID:
     row = connection.execute(
         _SQL["insert_key"],

@@ -34,6 +34,8 @@ class _ClaimedRow:
     address: str
     content: str
     request_id: str
+    tries: int
+    age_seconds: float
     sender_address: str | None
     messaging_service_sid: str | None
     to_submit: bool
@@ -45,6 +47,8 @@ class _ClaimedRow:
             address=self.address,
             content=self.content,
             sender=Sender(address=self.sender_address, messaging_service_sid=self.messaging_service_sid),
+            tries=self.tries,
+            age_seconds=self.age_seconds,
         )
 
 
@@ -59,6 +63,7 @@ class Recorded:
     error_code: str | None = None
     reason: str | None = None
     delay_seconds: float | None = None
+    counts_as_try: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +110,7 @@ def record(connection: Connection[Any], results: Sequence[Recorded]) -> int:
             "error_codes": [result.error_code for result in results],
             "reasons": [result.reason for result in results],
             "delays_seconds": [result.delay_seconds for result in results],
+            "tries_added": [int(result.counts_as_try) for result in results],
         },
     )
     return cursor.rowcount
@@ -116,7 +122,7 @@ def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]
 
 
 def expire_leases(connection: Connection[Any]) -> int:
-    """Hold, as unknown, every delivery whose claimer went silent; how many."""
+    """Put in doubt every delivery whose claimer went silent; how many."""
     return connection.execute(_SQL["expire_leases"]).rowcount
 
 

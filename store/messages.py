@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from store import sql
 
 _SQL = sql.load("messages")
 
-MessageStatus = Literal["scheduled", "accepted", "sending", "completed"]
+MessageStatus = Literal["scheduled", "accepted", "sending", "completed", "paused", "canceled"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,10 +32,16 @@ class Message:
     created_at: datetime
     expanded_at: datetime | None
     completed_at: datetime | None
+    paused_at: datetime | None
+    canceled_at: datetime | None
 
     @property
     def status(self) -> MessageStatus:
-        """scheduled (its hour has not come), accepted (audience unwritten), sending, completed (all submitted)."""
+        """scheduled (its hour has not come), accepted (audience unwritten), sending, completed (all submitted), …"""
+        if self.canceled_at is not None:
+            return "canceled"
+        if self.paused_at is not None:
+            return "paused"
         if self.completed_at is not None:
             return "completed"
         if self.expanded_at is not None:
@@ -124,3 +131,60 @@ def due_expansions(connection: Connection[Any], *, limit: int) -> list[DueExpans
 def complete(connection: Connection[Any], *, church_id: UUID | None = None) -> int:
     """Mark every message, of the church or of all, that has nothing left to submit; how many."""
     return connection.execute(_SQL["complete_messages"], {"church_id": church_id}).rowcount
+
+
+def lock(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:
+    """The message, held until the transaction ends: what people say of it is done one after the other."""
+    with connection.cursor(row_factory=class_row(Message)) as cursor:
+        return cursor.execute(_SQL["lock_message"], {"church_id": church_id, "message_id": message_id}).fetchone()
+
+
+def cancel(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> int:
+    """Send nothing more of it, for good; how many deliveries that spared."""
+    names = {"church_id": church_id, "message_id": message_id}
+    connection.execute(_SQL["cancel_message"], names)
+    return connection.execute(_SQL["cancel_deliveries"], names).rowcount
+
+
+def pause(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
+    """Send nothing more of it for now."""
+    names = {"church_id": church_id, "message_id": message_id}
+    connection.execute(_SQL["pause_message"], names)
+    connection.execute(_SQL["put_off_deliveries"], names)
+
+
+def resume(connection: Connection[Any], *, church_id: UUID, message: Message) -> None:
+    """Send the rest of it."""
+    names = {"church_id": church_id, "message_id": message.message_id}
+    connection.execute(_SQL["resume_message"], names)
+    connection.execute(_SQL["bring_back_deliveries"], {**names, "send_at": message.send_at})
+
+
+def retry_failed(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    message_id: UUID,
+    reasons: Sequence[str] | None,
+    error_codes: Sequence[str] | None,
+) -> int:
+    """Send those that failed once more, of all or of the chosen reasons and codes; how many."""
+    names = {"church_id": church_id, "message_id": message_id}
+    chosen = {
+        "reasons": None if reasons is None else list(reasons),
+        "error_codes": None if error_codes is None else list(error_codes),
+    }
+    again = connection.execute(_SQL["retry_deliveries"], {**names, **chosen}).rowcount
+    if again:
+        reopen(connection, church_id=church_id, message_id=message_id)
+    return again
+
+
+def reopen(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
+    """It has something to send again."""
+    connection.execute(_SQL["reopen_message"], {"church_id": church_id, "message_id": message_id})
+
+
+def settle(connection: Connection[Any], *, give_up_seconds: float) -> int:
+    """Mark the messages about which the carrier need not be asked any more; how many."""
+    return connection.execute(_SQL["settle_messages"], {"give_up_seconds": give_up_seconds}).rowcount

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
+from messaging.retry import RetryPolicy
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
 from store import sql
 
@@ -38,19 +40,31 @@ def insert(
     return cursor.rowcount > 0
 
 
-def apply(connection: Connection[Any], *, limit: int) -> int:
-    """Move deliveries forward by up to `limit` receipts; how many receipts were used up."""
-    cursor = connection.execute(
+def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> int:
+    """Move deliveries forward by up to `limit` receipts; how many receipts were used up.
+
+    `passing`: the carriers' codes of failures that may pass, with the first pause in seconds before another try.
+    """
+    row = connection.execute(
         _SQL["apply_receipts"],
         {
             "row_limit": limit,
             "from_statuses": [source for source, _ in _MOVES],
             "to_statuses": [target for _, target in _MOVES],
+            "retry_limit": policy.limit,
+            "age_limit_seconds": policy.age_limit_seconds,
+            "passing_codes": list(passing),
+            "pauses_seconds": list(passing.values()),
         },
-    )
-    return cursor.rowcount
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def any_unapplied(connection: Connection[Any]) -> bool:
     row = connection.execute(_SQL["has_unapplied"]).fetchone()
     return bool(row and row[0])
+
+
+def count_refused(connection: Connection[Any], *, channel: str) -> None:
+    """One more callback that the carrier had not signed."""
+    connection.execute(_SQL["count_refused"], {"channel": channel})

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from api.messages.deliveries import list_deliveries
 from api.messages.reading import get_message, list_messages
+from api.messages.resolving import resolve_delivery
 from api.messages.sending import send_message
+from api.messages.steering import cancel_message, pause_message, resume_message, retry_failed
 
-ENDPOINTS = (send_message, list_messages, get_message, list_deliveries)
+ENDPOINTS = (
+    send_message,
+    list_messages,
+    get_message,
+    list_deliveries,
+    cancel_message,
+    pause_message,
+    resume_message,
+    retry_failed,
+    resolve_delivery,
+)

@@ -86,13 +86,17 @@ class Composition(Given):
     @field_validator("send_at")
     @classmethod
     def _within_a_year(cls, send_at: datetime | None) -> datetime | None:
-        """The time in UTC; None for now."""
+        """The time in UTC."""
         if send_at is None:
             return None
-        ahead = send_at - datetime.now(UTC)
-        if ahead > MAX_AHEAD:
+        if send_at - datetime.now(UTC) > MAX_AHEAD:
             raise wrong("must be at most a year ahead")
-        return send_at.astimezone(UTC) if ahead > timedelta(0) else None
+        return send_at.astimezone(UTC)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it is to be sent; None for now. A time in the past is now."""
+        return self.send_at if self.send_at is not None and self.send_at > datetime.now(UTC) else None
 
     @property
     def target(self) -> dict[str, list[str]]:

@@ -85,6 +85,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     idempotency_key = _idempotency_key()
     if body.church_id != caller.church_id:
         raise Refusal(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
+    due_at = body.due_at
     new = NewMessage(
         church_id=caller.church_id,
         channel=body.channel,
@@ -95,7 +96,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
         idempotency_key=idempotency_key,
         request_hash=body.digest(),
         request_id=request_id(),
-        send_at=body.send_at,
+        send_at=due_at,
     )
     with church_scope(services().database, caller.church_id) as connection:
         message, is_new = messages.insert(connection, new)
@@ -103,7 +104,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
             _refuse_unsendable(connection, caller=caller, body=body)
     if message.request_hash != new.request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
-    if is_new and body.send_at is None:
+    if is_new and due_at is None:
         services().doorbell.ring_expansion(
             channel=message.channel,
             church_id=caller.church_id,

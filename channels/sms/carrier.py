@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import aiohttp
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 import logs
 from channels.background_loop import BackgroundLoop
+from channels.base import CarrierReceipt
 from channels.sms.errors import CODES, Meaning, meaning_of
-from channels.sms.transport import SessionTransport, TooManyRequests
-from messaging.outcomes import Envelope, Outcome, Verdict
+from channels.sms.inquiries import ask, look_up
+from channels.sms.transport import NO_ANSWER, NOT_SENT, SessionTransport, TooManyRequests
+from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
 from settings import Settings
 
 log = logs.get_logger(__name__)
-
-SLICE = 100
-"""Outcomes handed on together, at the most."""
-SLICE_WAIT_SECONDS = 0.02
-"""How long a slice waits for company: recording one by one costs twenty times as much."""
-
-_NOT_SENT = (
-    aiohttp.ClientConnectorError,  # refused, no route, no such name, TLS failed
-    aiohttp.ConnectionTimeoutError,
-)
-"""Raised before the request left."""
-_NO_ANSWER = (aiohttp.ClientError, TimeoutError, ConnectionError, json.JSONDecodeError)
 
 
 class TwilioCarrier:
@@ -41,33 +28,38 @@ class TwilioCarrier:
         self._callbacks = f"{settings.public_url.rstrip('/')}/callbacks/sms"
         self._loop = BackgroundLoop("twilio")
         self._transport = self._loop.run(_open_transport(settings))
+        self._slots = asyncio.Semaphore(settings.carrier_connections)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token.get_secret_value(),
             http_client=self._transport,
         )
 
-    def send(self, batch: Sequence[Envelope]) -> Iterator[Sequence[Outcome]]:
-        """Submit all envelopes; yield their outcomes as they come in. See channels.base.Carrier."""
-        arrived: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        self._loop.submit(self._submit_all(batch, arrived))
-        missing = len(batch)
-        while missing:
-            outcomes = _next_slice(arrived, at_most=min(SLICE, missing))
-            missing -= len(outcomes)
-            yield outcomes
+    def send(self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> Iterator[Sequence[Outcome]]:
+        """Submit the envelopes, all at once; yield their outcomes as they come in. See channels.base.Carrier."""
+        return self._loop.stream(self._submit(envelope, may_submit) for envelope in batch)
+
+    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
+        """Read the carrier's list for each suspect. See channels.base.Carrier."""
+        return self._loop.stream(look_up(self._client, suspect) for suspect in suspects)
+
+    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
+        """What became of submissions. See channels.base.Carrier."""
+        for answers in self._loop.stream(ask(self._client, carrier_id) for carrier_id in carrier_ids):
+            yield [answer for answer in answers if answer is not None]
 
     def close(self) -> None:
         self._loop.run(self._transport.close())
         self._loop.close()
 
-    async def _submit_all(self, batch: Sequence[Envelope], arrived: queue.SimpleQueue[Outcome]) -> None:
-        async def submit(envelope: Envelope) -> None:
-            arrived.put(await self._submit(envelope))
+    async def _submit(self, envelope: Envelope, may_submit: Callable[[], bool]) -> Outcome:
+        # No more at once than there are connections, so that whoever may submit does so now, and not in a line.
+        async with self._slots:
+            if not may_submit():
+                return _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
+            return await self._create(envelope)
 
-        await asyncio.gather(*map(submit, batch))
-
-    async def _submit(self, envelope: Envelope) -> Outcome:
+    async def _create(self, envelope: Envelope) -> Outcome:
         try:
             message = await self._client.messages.create_async(
                 to=envelope.address,
@@ -79,9 +71,9 @@ class TwilioCarrier:
             return _refused(envelope, meaning_of(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
-        except _NOT_SENT as error:
+        except NOT_SENT as error:
             return _outcome(envelope, Verdict.TRANSIENT, f"the carrier cannot be reached ({_name(error)})")
-        except _NO_ANSWER as error:
+        except NO_ANSWER as error:
             return _outcome(envelope, Verdict.AMBIGUOUS, f"no answer from the carrier ({_name(error)})")
         except Exception:  # the request may have left: whatever went wrong, it must not be sent again
             log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
@@ -107,16 +99,6 @@ def _from(envelope: Envelope) -> dict[str, Any]:
     if sender.messaging_service_sid is not None:
         return {"messaging_service_sid": sender.messaging_service_sid}
     return {"from_": sender.address}
-
-
-def _next_slice(arrived: queue.SimpleQueue[Outcome], *, at_most: int) -> list[Outcome]:
-    outcomes = [arrived.get()]
-    try:
-        while len(outcomes) < at_most:
-            outcomes.append(arrived.get(timeout=SLICE_WAIT_SECONDS))
-    except queue.Empty:
-        pass
-    return outcomes
 
 
 def _refused(

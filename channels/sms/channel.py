@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from channels.base import Callback, Carrier, CarrierReceipt
 from channels.sms.carrier import TwilioCarrier
+from channels.sms.errors import PASSING
 from channels.sms.receipts import read_callback
 from messaging.segments import MAX_CHARACTERS, count_segments
 from settings import Settings
@@ -11,6 +12,7 @@ from settings import Settings
 
 class SmsChannel:
     name = "sms"
+    passing_codes = PASSING
 
     def check_content(self, content: str) -> str | None:
         if not content.strip():

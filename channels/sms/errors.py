@@ -26,8 +26,8 @@ def _sender(reason: str) -> Meaning:
     return Meaning(verdict=Verdict.SENDER, reason=reason)
 
 
-def _transient(reason: str) -> Meaning:
-    return Meaning(verdict=Verdict.TRANSIENT, reason=reason)
+def _throttled(reason: str) -> Meaning:
+    return Meaning(verdict=Verdict.THROTTLED, reason=reason)
 
 
 CODES: Mapping[int, Meaning] = {
@@ -60,12 +60,23 @@ CODES: Mapping[int, Meaning] = {
     30002: _sender("the account is suspended"),
     30034: _sender("the sender is not registered for this kind of traffic (A2P 10DLC)"),
     # of the moment
-    20429: _transient("too many requests"),
-    21611: _transient("the sender's queue at the carrier is full"),
-    30001: _transient("the carrier's queue is full"),
-    30003: _transient("the handset cannot be reached"),
-    30022: _transient("over the carrier's rate"),
+    20429: _throttled("too many requests"),
+    21611: _throttled("the sender's queue at the carrier is full"),
 }
+"""What a refusal at submission means."""
+
+PASSING: Mapping[str, float] = {
+    "30001": 60.0,  # queue overflow
+    "30003": 300.0,  # the handset cannot be reached
+    "30022": 60.0,  # over the carrier's rate
+    "30023": 86_400.0,  # over the carrier's daily limit
+    "30027": 86_400.0,
+    "63038": 86_400.0,
+}
+"""Failures reported after acceptance that may pass, and the first pause before another try, in seconds.
+
+30008 (unknown error) is not among them: the text may have arrived.
+"""
 
 
 def meaning_of(*, code: int | None, http_status: int) -> Meaning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from urllib.parse import urlencode, urlsplit
 
@@ -13,6 +14,15 @@ from yarl import URL
 CONNECT_TIMEOUT_SECONDS = 5.0
 IDLE_SECONDS = 15.0
 """An idle connection is dropped before the carrier would drop it under a request."""
+
+
+NOT_SENT = (
+    aiohttp.ClientConnectorError,  # refused, no route, no such name, TLS failed
+    aiohttp.ConnectionTimeoutError,
+)
+"""Raised before a request left."""
+NO_ANSWER = (aiohttp.ClientError, TimeoutError, ConnectionError, json.JSONDecodeError)
+"""Raised when it had left, or may have."""
 
 
 class TooManyRequests(Exception):

@@ -35,6 +35,21 @@ SET paused_at = NULL, paused_reason = NULL, paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL
   AND (:paused_by::text IS NULL OR paused_by = :paused_by::text);
 
+-- name: slow_sender!
+-- Each row of "too many requests" doubles the pause, up to a minute; what the carrier asks for is the least.
+UPDATE senders
+SET slowed_until = greatest(
+        slowed_until,
+        now() + greatest(:at_least_seconds, least(60, 2 ^ least(slowdowns, 6)) * (0.5 + random() / 2)) * interval '1 second'
+    ),
+    slowdowns = least(slowdowns + 1, 100)
+WHERE church_id = :church_id AND channel = :channel AND slowed_until <= now();
+
+-- name: quicken_sender!
+UPDATE senders
+SET slowdowns = 0
+WHERE church_id = :church_id AND channel = :channel AND slowdowns > 0 AND slowed_until <= now();
+
 -- name: insert_key
 INSERT INTO api_keys (church_id, label, secret_hash, scopes)
 VALUES (:church_id, :label, :secret_hash, :scopes)

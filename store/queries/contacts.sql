@@ -19,6 +19,7 @@ JOIN stored ON stored.phone = given.phone AND stored.person = lower(given.name)
 ORDER BY given.place;
 
 -- name: page_contacts
+-- The start is always a bound of the index, also in a plan made before `after` is known.
 SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.created_at,
        opt_outs.opted_out_at
 FROM contacts

@@ -2,7 +2,8 @@
 -- One turn's share: the church's oldest due deliveries, no more than its sender's pace allows now. The sender's row is
 -- locked first, so that the token bucket is exact across all workers. A delivery is taken while a token is left before
 -- it, and the bucket may go below zero: a text longer than the bucket still goes out, and the pace holds over time.
--- Recipients who opted out since the audience was written are suppressed here, before anything is submitted.
+-- What a person said since the delivery was queued is heeded here, before anything is submitted: a recipient who opted
+-- out is suppressed, a canceled message's delivery canceled, a paused one's put off until it is resumed.
 WITH sender AS MATERIALIZED (
     SELECT address, messaging_service_sid, segments_per_second,
            least(
@@ -11,7 +12,7 @@ WITH sender AS MATERIALIZED (
            ) AS available,
            clock_timestamp() AS filled_at -- and not when the claim ends: its own time fills the bucket too
     FROM senders
-    WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL
+    WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND slowed_until <= now()
     FOR UPDATE
 ), due AS MATERIALIZED (
     SELECT deliveries.delivery_id, deliveries.message_id, deliveries.due_at
@@ -23,13 +24,22 @@ WITH sender AS MATERIALIZED (
     LIMIT :row_limit
     FOR UPDATE OF deliveries SKIP LOCKED
 ), priced AS (
-    SELECT due.delivery_id, due.due_at, messages.content, messages.request_id,
-           CASE WHEN opt_outs.address IS NULL THEN messages.segments ELSE 0 END AS segments,
-           opt_outs.address IS NOT NULL AS opted_out
-    FROM due
-    JOIN deliveries USING (delivery_id)
-    JOIN messages ON messages.message_id = due.message_id
-    LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = deliveries.address
+    SELECT judged.*,
+           CASE WHEN judged.status = 'sending' THEN judged.message_segments ELSE 0 END AS segments
+    FROM (
+        SELECT due.delivery_id, due.due_at, messages.content, messages.request_id, messages.send_at,
+               messages.segments AS message_segments,
+               CASE
+                   WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
+                   WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
+                   WHEN messages.paused_at IS NOT NULL THEN 'queued'
+                   ELSE 'sending'
+               END::delivery_status AS status
+        FROM due
+        JOIN deliveries USING (delivery_id)
+        JOIN messages ON messages.message_id = due.message_id
+        LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = deliveries.address
+    ) AS judged
 ), taken AS MATERIALIZED (
     SELECT spending.*
     FROM (
@@ -47,17 +57,20 @@ WITH sender AS MATERIALIZED (
       AND sender.segments_per_second IS NOT NULL
 ), claimed AS (
     UPDATE deliveries
-    SET status = CASE WHEN taken.opted_out THEN 'suppressed' ELSE 'sending' END::delivery_status,
-        reason = CASE WHEN taken.opted_out THEN 'opted out' END,
-        attempts = deliveries.attempts + CASE WHEN taken.opted_out THEN 0 ELSE 1 END,
-        lease_until = CASE WHEN NOT taken.opted_out THEN now() + :lease_seconds * interval '1 second' END,
+    SET status = taken.status,
+        reason = CASE WHEN taken.status = 'suppressed' THEN 'opted out' END,
+        attempts = deliveries.attempts + CASE WHEN taken.status = 'sending' THEN 1 ELSE 0 END,
+        due_at = CASE WHEN taken.status = 'queued' THEN 'infinity' ELSE deliveries.due_at END,
+        lease_until = CASE WHEN taken.status = 'sending' THEN now() + :lease_seconds * interval '1 second' END,
+        missed_reads = 0,
         updated_at = now()
     FROM taken
     WHERE deliveries.delivery_id = taken.delivery_id
     RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.address, deliveries.status,
-              taken.content, taken.request_id, taken.due_at
+              deliveries.tries, taken.content, taken.request_id, taken.due_at, taken.send_at
 )
-SELECT claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.request_id,
+SELECT claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.request_id, claimed.tries,
+       extract(epoch FROM now() - claimed.send_at)::double precision AS age_seconds,
        sender.address AS sender_address, sender.messaging_service_sid,
        claimed.status = 'sending' AS to_submit
 FROM claimed
@@ -72,8 +85,8 @@ WITH outcome AS (
     SELECT *
     FROM unnest(
         :delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[], :error_codes::text[],
-        :reasons::text[], :delays_seconds::double precision[]
-    ) AS listed (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds)
+        :reasons::text[], :delays_seconds::double precision[], :tries_added::int[]
+    ) AS listed (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds, tries_added)
 ), mine AS (
     SELECT deliveries.delivery_id
     FROM deliveries
@@ -89,6 +102,7 @@ SET status = outcome.status::delivery_status,
     reason = outcome.reason,
     due_at = CASE WHEN outcome.delay_seconds IS NULL THEN deliveries.due_at
                   ELSE clock_timestamp() + outcome.delay_seconds * interval '1 second' END,
+    tries = deliveries.tries + outcome.tries_added,
     lease_until = NULL,
     updated_at = now()
 FROM mine
@@ -106,9 +120,9 @@ ORDER BY church_id, address
 ON CONFLICT (church_id, address) DO NOTHING;
 
 -- name: expire_leases!
--- Claimed, and never heard of again: the carrier may have it, so it is held and not sent again.
+-- Claimed, and never heard of again: the carrier may have it, so it is in doubt from now on, and looked for there.
 UPDATE deliveries
-SET status = 'unknown', lease_until = NULL, reason = 'no answer from the carrier', updated_at = now()
+SET status = 'unknown', lease_until = NULL, due_at = now(), reason = 'the worker went silent', updated_at = now()
 WHERE delivery_id IN (
     SELECT delivery_id
     FROM deliveries
@@ -121,7 +135,7 @@ WHERE delivery_id IN (
 -- Churches and channels with something due that their sender may send now. One small index probe a sender.
 SELECT senders.church_id, senders.channel
 FROM senders
-WHERE senders.paused_at IS NULL
+WHERE senders.paused_at IS NULL AND senders.slowed_until <= now()
   AND (
       senders.segments_per_second IS NULL
       OR senders.tokens + senders.segments_per_second
@@ -134,6 +148,7 @@ WHERE senders.paused_at IS NULL
   );
 
 -- name: page_deliveries
+-- The start is always a bound of the index, also in a plan made before `after` is known.
 SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at
 FROM deliveries
 WHERE church_id = :church_id AND message_id = :message_id

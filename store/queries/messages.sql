@@ -9,24 +9,24 @@ VALUES (
 )
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
-          expanded_at, completed_at;
+          expanded_at, completed_at, paused_at, canceled_at;
 
 -- name: find_by_idempotency_key
 SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at
+       expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_message
 SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at
+       expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: page_messages
--- Newest first.
+-- Newest first. The end is always a bound of the index, also in a plan made before `before` is known.
 SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at
+       expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id
   AND message_id < :before
@@ -47,7 +47,8 @@ WITH message AS (
     UPDATE messages
     SET expanded_at = now()
     WHERE message_id = :message_id AND church_id = :church_id AND expanded_at IS NULL AND send_at <= now()
-    RETURNING message_id, channel, target_type, target, send_at
+      AND canceled_at IS NULL
+    RETURNING message_id, channel, target_type, target, send_at, paused_at
 ), audience AS (
     SELECT contacts.contact_id, contacts.phone AS address
     FROM message
@@ -79,7 +80,7 @@ WITH message AS (
 INSERT INTO deliveries (message_id, church_id, channel, contact_id, address, status, reason, due_at)
 SELECT message.message_id, :church_id, message.channel, judged.contact_id, judged.address,
        CASE WHEN judged.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
-       judged.reason, message.send_at
+       judged.reason, CASE WHEN message.paused_at IS NULL THEN message.send_at ELSE 'infinity' END
 FROM message
 CROSS JOIN judged;
 
@@ -87,7 +88,7 @@ CROSS JOIN judged;
 -- Messages whose hour has come and whose audience is not written yet, the longest waiting first.
 SELECT church_id, channel, message_id, request_id
 FROM messages
-WHERE expanded_at IS NULL AND send_at <= now()
+WHERE expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
 ORDER BY send_at
 LIMIT :row_limit;
 
@@ -106,6 +107,109 @@ WHERE message_id IN (
       AND NOT EXISTS (
           SELECT FROM deliveries
           WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
+      )
+    FOR UPDATE SKIP LOCKED
+);
+
+-- name: lock_message
+-- What people say of one message is done one after the other.
+SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+       expanded_at, completed_at, paused_at, canceled_at
+FROM messages
+WHERE church_id = :church_id AND message_id = :message_id
+FOR UPDATE;
+
+-- name: cancel_message!
+UPDATE messages
+SET canceled_at = now(), paused_at = NULL
+WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: cancel_deliveries!
+-- All that was not submitted. What is at the carrier, or may be, stays what it is.
+UPDATE deliveries
+SET status = 'canceled', updated_at = now()
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE message_id = :message_id AND status = 'queued'
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS unsent
+WHERE deliveries.delivery_id = unsent.delivery_id AND deliveries.status = 'queued';
+
+-- name: pause_message!
+UPDATE messages
+SET paused_at = now()
+WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: put_off_deliveries!
+-- Out of the claim's way, so that a paused message of any size costs the others nothing.
+UPDATE deliveries
+SET due_at = 'infinity', updated_at = now()
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE message_id = :message_id AND status = 'queued'
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS unsent
+WHERE deliveries.delivery_id = unsent.delivery_id AND deliveries.status = 'queued';
+
+-- name: resume_message!
+UPDATE messages
+SET paused_at = NULL
+WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: bring_back_deliveries!
+-- In their old place: before what was accepted after them.
+UPDATE deliveries
+SET due_at = :send_at, updated_at = now()
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE message_id = :message_id AND status = 'queued' AND due_at = 'infinity'
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS paused
+WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queued';
+
+-- name: retry_deliveries!
+-- Those that failed, of all or of the chosen reasons or codes. A new attempt begins, so that a late word about the old one
+-- is not taken for this one's. Whoever opted out is suppressed at the claim.
+UPDATE deliveries
+SET status = 'queued', due_at = now(), tries = 0, attempts = attempts + 1, carrier_id = NULL, updated_at = now()
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE message_id = :message_id
+      AND status IN ('failed', 'undelivered')
+      AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
+      AND (:error_codes::text[] IS NULL OR error_code = ANY (:error_codes::text[]))
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS dead
+WHERE deliveries.delivery_id = dead.delivery_id AND deliveries.status IN ('failed', 'undelivered');
+
+-- name: reopen_message!
+UPDATE messages
+SET completed_at = NULL, settled_at = NULL
+WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: settle_messages!
+-- Every delivery has its end, or it is too long ago for the carrier to know more. Not asked about again.
+UPDATE messages
+SET settled_at = now()
+WHERE message_id IN (
+    SELECT message_id
+    FROM messages
+    WHERE completed_at IS NOT NULL AND settled_at IS NULL
+      AND (
+          completed_at < now() - :give_up_seconds * interval '1 second'
+          OR NOT EXISTS (
+              SELECT FROM deliveries
+              WHERE deliveries.message_id = messages.message_id
+                AND deliveries.status IN ('queued', 'sending', 'unknown', 'sent')
+          )
       )
     FOR UPDATE SKIP LOCKED
 );

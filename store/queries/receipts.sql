@@ -4,47 +4,76 @@ INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code)
 VALUES (:delivery_id, :attempt, :carrier_id, :status, :error_code)
 ON CONFLICT (carrier_id, status) DO NOTHING;
 
--- name: apply_receipts!
--- Up to one batch of receipts, oldest first: each delivery moves at most once, to the furthest that is said of it, and
--- only forward (the moves are the state machine's, listed by the caller). Late and repeated ones change nothing.
+-- name: apply_receipts
+-- Up to one batch of receipts, oldest first: each delivery moves at most once, to the furthest that is said of its present
+-- attempt, and only forward (the moves are the state machine's, listed by the caller). Late and repeated ones change
+-- nothing. A failure that may pass (its code is listed, with the first pause) puts the delivery back into the queue, a
+-- bounded number of times, as a new attempt.
 WITH batch AS MATERIALIZED (
-    SELECT receipt_id, delivery_id, carrier_id, status, error_code
+    SELECT receipt_id, delivery_id, attempt, carrier_id, status, error_code
     FROM receipts
     WHERE applied_at IS NULL
     ORDER BY receipt_id
     LIMIT :row_limit
     FOR UPDATE SKIP LOCKED
 ), furthest AS MATERIALIZED (
-    SELECT DISTINCT ON (delivery_id) delivery_id, carrier_id, status, error_code
+    SELECT DISTINCT ON (delivery_id, attempt) delivery_id, attempt, carrier_id, status, error_code
     FROM batch
-    ORDER BY delivery_id, status DESC
+    ORDER BY delivery_id, attempt, status DESC
 ), locked AS MATERIALIZED (
-    -- With the status as it is once the lock is held: another writer may have moved the delivery in the meantime.
-    SELECT deliveries.delivery_id, deliveries.status::text AS status
+    -- With the row as it is once the lock is held: another writer may have moved the delivery in the meantime.
+    SELECT deliveries.delivery_id, deliveries.status::text AS status, deliveries.attempts, deliveries.tries,
+           deliveries.message_id
     FROM deliveries
-    JOIN furthest USING (delivery_id)
+    JOIN (SELECT DISTINCT delivery_id FROM furthest) AS named USING (delivery_id)
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
-), moved AS (
+), judged AS (
     -- By the status read under the lock, not by the row's own: the statement began before the lock was had, and a row
     -- that changed since would be compared with the one move that its old status was found with, and be left behind.
+    SELECT locked.delivery_id, locked.message_id, furthest.carrier_id, furthest.status, furthest.error_code,
+           CASE WHEN furthest.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
+                     AND messages.send_at > now() - :age_limit_seconds * interval '1 second'
+                THEN passing.pause_seconds * 2 ^ locked.tries * (0.5 + random() / 2) END AS again_in_seconds
+    FROM locked
+    JOIN furthest ON furthest.delivery_id = locked.delivery_id AND furthest.attempt = locked.attempts
+    JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
+        ON move.from_status = locked.status AND move.to_status = furthest.status::text
+    JOIN messages ON messages.message_id = locked.message_id
+    LEFT JOIN unnest(:passing_codes::text[], :pauses_seconds::double precision[]) AS passing (code, pause_seconds)
+        ON passing.code = furthest.error_code
+), moved AS (
     UPDATE deliveries
-    SET status = furthest.status,
-        carrier_id = furthest.carrier_id,
-        error_code = coalesce(furthest.error_code, deliveries.error_code),
+    SET status = CASE WHEN judged.again_in_seconds IS NULL THEN judged.status ELSE 'queued' END,
+        due_at = CASE WHEN judged.again_in_seconds IS NULL THEN deliveries.due_at
+                      ELSE now() + judged.again_in_seconds * interval '1 second' END,
+        attempts = deliveries.attempts + CASE WHEN judged.again_in_seconds IS NULL THEN 0 ELSE 1 END,
+        tries = deliveries.tries + CASE WHEN judged.again_in_seconds IS NULL THEN 0 ELSE 1 END,
+        carrier_id = CASE WHEN judged.again_in_seconds IS NULL THEN judged.carrier_id END,
+        error_code = coalesce(judged.error_code, deliveries.error_code),
         reason = NULL,
         lease_until = NULL,
         updated_at = now()
-    FROM locked
-    JOIN furthest USING (delivery_id)
-    JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
-        ON move.from_status = locked.status AND move.to_status = furthest.status::text
-    WHERE deliveries.delivery_id = locked.delivery_id
+    FROM judged
+    WHERE deliveries.delivery_id = judged.delivery_id
+    RETURNING deliveries.message_id, deliveries.status
+), reopened AS (
+    UPDATE messages
+    SET completed_at = NULL, settled_at = NULL
+    WHERE message_id IN (SELECT message_id FROM moved WHERE status = 'queued') AND completed_at IS NOT NULL
+), used AS (
+    UPDATE receipts
+    SET applied_at = now()
+    FROM batch
+    WHERE receipts.receipt_id = batch.receipt_id
+    RETURNING receipts.receipt_id
 )
-UPDATE receipts
-SET applied_at = now()
-FROM batch
-WHERE receipts.receipt_id = batch.receipt_id;
+SELECT count(*) FROM used;
 
 -- name: has_unapplied
 SELECT EXISTS (SELECT FROM receipts WHERE applied_at IS NULL);
+
+-- name: count_refused!
+INSERT INTO refused_callbacks (day, channel, refused)
+VALUES ((now() AT TIME ZONE 'UTC')::date, :channel, 1)
+ON CONFLICT (day, channel) DO UPDATE SET refused = refused_callbacks.refused + 1;

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from channels.sms.carrier import TwilioCarrier
-from messaging.outcomes import Envelope, Outcome, Sender, Verdict
+from channels.sms.inquiries import LIST_LIMIT
+from messaging.outcomes import CarrierRecord, Envelope, Outcome, Sender, Sighting, Suspect, Verdict
+from messaging.states import Status
 from sandbox.control import Faults, Next, Sandbox
 from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from settings import load_settings
@@ -52,7 +55,7 @@ def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", s
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[Outcome]:
-    return [outcome for outcomes in carrier.send(envelopes) for outcome in outcomes]
+    return [outcome for outcomes in carrier.send(envelopes, may_submit=lambda: True) for outcome in outcomes]
 
 
 def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -102,7 +105,7 @@ def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
         # One recipient abroad must not stop everyone else.
         ("+15005550003", "+15005550006", Verdict.PERMANENT, "21408", False),
         ("+12025550123", "+15005550007", Verdict.SENDER, "21606", False),
-        ("+12025550123", "+15005550008", Verdict.TRANSIENT, "21611", False),
+        ("+12025550123", "+15005550008", Verdict.THROTTLED, "21611", False),
     ],
 )
 def test_refusals_are_told_apart(
@@ -124,7 +127,7 @@ def test_refusals_are_told_apart(
         (Faults(accept_then_drop=1.0), Verdict.AMBIGUOUS, 1),
         (Faults(server_error=1.0), Verdict.AMBIGUOUS, 0),
         (Faults(server_error_after_creation=1.0), Verdict.AMBIGUOUS, 1),
-        (Faults(too_many_requests=1.0), Verdict.TRANSIENT, 0),
+        (Faults(too_many_requests=1.0), Verdict.THROTTLED, 0),
     ],
 )
 def test_what_may_have_been_taken_is_ambiguous(
@@ -158,3 +161,99 @@ def test_wrong_credentials_are_the_senders_matter(open_carrier: OpenCarrier, san
     (outcome,) = send(open_carrier(twilio_auth_token="wrong"), envelope())
 
     assert (outcome.verdict, outcome.error_code) == (Verdict.SENDER, "20003")
+
+
+def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+    asked = iter([True, False, False])
+    batch = [envelope(f"+1202555{number:04d}") for number in range(3)]
+
+    outcomes = [o for slice_ in open_carrier().send(batch, may_submit=lambda: next(asked)) for o in slice_]
+
+    assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
+    assert len(sandbox.ledger()) == 1
+
+
+def suspect(of: Envelope, *, since: datetime | None = None, content: str | None = None) -> Suspect:
+    return Suspect(
+        delivery_id=of.delivery_id,
+        attempt=of.attempt,
+        address=of.address,
+        content=of.content if content is None else content,
+        sender=of.sender,
+        since=since or datetime.now(UTC) - timedelta(seconds=5),
+    )
+
+
+def look_up(carrier: TwilioCarrier, *suspects: Suspect) -> list[Sighting]:
+    return [sighting for sightings in carrier.look_up(suspects) for sighting in sightings]
+
+
+def test_what_the_carrier_took_without_answering_is_in_its_list(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+    carrier, lost = open_carrier(), envelope()
+    sandbox.set_faults(Faults(accept_then_drop=1.0))
+    send(carrier, lost)
+    sandbox.clear_faults()
+
+    (sighting,) = look_up(carrier, suspect(lost))
+
+    (row,) = sandbox.ledger()
+    assert sighting.records == (CarrierRecord(carrier_id=row.sid, same_content=True),)
+
+
+def test_what_it_never_took_is_not(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+    carrier, lost = open_carrier(), envelope()
+    send(carrier, envelope("+12025550124"))
+
+    (sighting,) = look_up(carrier, suspect(lost))
+
+    assert sighting.records == ()
+
+
+@pytest.mark.parametrize("service", [None, "MG" + "0" * 32])
+def test_other_senders_other_times_and_other_words_are_told_apart(
+    open_carrier: OpenCarrier, sandbox: Sandbox, service: str | None
+) -> None:
+    carrier = open_carrier()
+    ours = envelope(service=service)
+    send(carrier, ours, envelope(sender="+12025550199"))
+
+    (later,) = look_up(carrier, suspect(ours, since=datetime.now(UTC) + timedelta(minutes=5)))
+    (other_words,) = look_up(carrier, suspect(ours, content="something else"))
+    (found,) = look_up(carrier, suspect(ours))
+
+    assert later.records == ()
+    assert [record.same_content for record in other_words.records or ()] == [False]
+    assert [record.same_content for record in found.records or ()] == [True]
+
+
+@pytest.mark.parametrize("faults", [Faults(unreadable=1.0), Faults(latency_ms=2000)])
+def test_a_list_that_cannot_be_read_proves_nothing(open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults) -> None:
+    sandbox.set_faults(faults)
+
+    (sighting,) = look_up(open_carrier(), suspect(envelope()))
+
+    assert sighting.records is None
+
+
+def test_a_list_that_is_full_hides_what_may_be_behind(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+    carrier, lost = open_carrier(), envelope()
+    send(carrier, *(envelope() for _ in range(LIST_LIMIT)))
+
+    (sighting,) = look_up(carrier, suspect(lost, content="something else"))
+
+    assert sighting.records is None
+
+
+def test_the_carrier_can_be_asked_what_became_of_a_text(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+    carrier = open_carrier()
+    (delivered,) = send(carrier, envelope())
+    (unreachable,) = send(carrier, envelope("+15005530003"))
+    sandbox.wait_until_quiet()
+
+    sids = [delivered.carrier_id, unreachable.carrier_id, "SM" + "0" * 32]
+    receipts = [receipt for receipts in carrier.ask(sids) for receipt in receipts]
+
+    assert sorted((receipt.status, receipt.error_code) for receipt in receipts) == [
+        (Status.DELIVERED, None),
+        (Status.UNDELIVERED, "30003"),
+    ]

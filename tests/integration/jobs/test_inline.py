@@ -76,7 +76,7 @@ def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, doorbell:
 def test_the_clock_alone_sends_what_is_due_later(settings: Settings, database: Database, sandbox: Sandbox) -> None:
     church = found_church(database).church_id
     later = compose(database, church, numbers=["+12025550123"], send_at=datetime.now(UTC) + timedelta(seconds=1))
-    sandbox.set_faults(Faults(too_many_requests=Next(count=1)))
+    sandbox.set_faults(Faults(too_many_requests=Next(count=1)))  # and what is refused for now is due later again
     stop = threading.Event()
     running = threading.Thread(target=clock.run, args=(settings, stop))
     running.start()

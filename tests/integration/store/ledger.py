@@ -10,6 +10,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from messaging.retry import RetryPolicy
 from messaging.states import Status
 from store import churches, deliveries, messages, receipts
 from store.database import Database, system_scope
@@ -146,7 +147,7 @@ class Ledger:
 
     def apply(self, *, limit: int = 1000) -> int:
         with system_scope(self.database) as connection:
-            return receipts.apply(connection, limit=limit)
+            return receipts.apply(connection, limit=limit, policy=RetryPolicy(), passing={})
 
     def expire_leases(self) -> int:
         with system_scope(self.database) as connection:

@@ -147,4 +147,4 @@ def test_a_lease_that_ran_out_is_held_as_unknown_and_never_claimed_again(ledger:
 
     assert ledger.counts(message) == {Status.UNKNOWN: 1, Status.SENDING: 1, Status.QUEUED: 1}
     assert ledger.claim(church).taken == 1
-    assert ledger.query("SELECT reason FROM deliveries WHERE status = 'unknown'") == [("no answer from the carrier",)]
+    assert ledger.query("SELECT reason FROM deliveries WHERE status = 'unknown'") == [("the worker went silent",)]

@@ -1,42 +1,87 @@
-"""When a transient refusal is tried again."""
+"""What follows from a carrier's answer."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.retry import BASE_SECONDS, CAP_SECONDS, backoff_seconds
+from messaging.outcomes import Outcome, Verdict
+from messaging.retry import RetryPolicy, backoff_seconds, next_step
+from messaging.states import Status
 
+POLICY = RetryPolicy(limit=3, age_limit_seconds=3600.0, base_seconds=2.0, cap_seconds=600.0, doubt_seconds=15.0)
 attempts = st.integers(min_value=1, max_value=32767)
 draws = st.floats(min_value=0, max_value=1, exclude_max=True)
 JUST_UNDER_ONE = 0.999999
 
 
-@pytest.mark.parametrize(
-    ("attempt", "ceiling"), [(1, 2), (2, 4), (3, 8), (5, 32), (9, 512), (10, CAP_SECONDS), (1000, CAP_SECONDS)]
-)
+def outcome(verdict: Verdict, *, retry_after_seconds: float | None = None) -> Outcome:
+    return Outcome(delivery_id=UUID(int=1), attempt=1, verdict=verdict, retry_after_seconds=retry_after_seconds)
+
+
+@pytest.mark.parametrize(("attempt", "ceiling"), [(1, 2), (2, 4), (3, 8), (5, 32), (9, 512), (10, 600), (1000, 600)])
 def test_the_longest_wait_doubles_up_to_the_cap(attempt: int, ceiling: float) -> None:
-    assert backoff_seconds(attempt, draw=JUST_UNDER_ONE) == pytest.approx(ceiling, rel=1e-4)
+    assert backoff_seconds(attempt, policy=POLICY, draw=JUST_UNDER_ONE) == pytest.approx(ceiling, rel=1e-4)
 
 
 @given(attempts, draws)
 def test_the_wait_is_bounded(attempt: int, draw: float) -> None:
-    assert 0 <= backoff_seconds(attempt, draw=draw) <= CAP_SECONDS
+    assert 0 <= backoff_seconds(attempt, policy=POLICY, draw=draw) <= POLICY.cap_seconds
 
 
 @given(attempts, draws)
 def test_a_later_attempt_with_the_same_luck_never_waits_less(attempt: int, draw: float) -> None:
-    assert backoff_seconds(attempt + 1, draw=draw) >= backoff_seconds(attempt, draw=draw)
+    earlier = backoff_seconds(attempt, policy=POLICY, draw=draw)
+    assert backoff_seconds(attempt + 1, policy=POLICY, draw=draw) >= earlier
 
 
 @given(attempts, draws, st.floats(min_value=0, max_value=86400))
 def test_it_waits_at_least_as_long_as_the_carrier_asks(attempt: int, draw: float, asked: float) -> None:
-    assert backoff_seconds(attempt, retry_after_seconds=asked, draw=draw) >= asked
+    assert backoff_seconds(attempt, policy=POLICY, at_least_seconds=asked, draw=draw) >= asked
 
 
 def test_the_waits_of_many_are_spread() -> None:
-    waits = {backoff_seconds(3) for _ in range(100)}
+    waits = {backoff_seconds(3, policy=POLICY) for _ in range(100)}
 
     assert len(waits) > 90
-    assert max(waits) - min(waits) > BASE_SECONDS
+    assert max(waits) - min(waits) > POLICY.base_seconds
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tries", "age_seconds", "status", "counts"),
+    [
+        (Verdict.ACCEPTED, 0, 0, Status.SENT, False),
+        (Verdict.ACCEPTED, 9, 9e9, Status.SENT, False),
+        (Verdict.PERMANENT, 0, 0, Status.FAILED, False),
+        (Verdict.TRANSIENT, 0, 0, Status.QUEUED, True),
+        (Verdict.TRANSIENT, 2, 3599, Status.QUEUED, True),
+        (Verdict.TRANSIENT, 3, 0, Status.FAILED, False),
+        (Verdict.TRANSIENT, 0, 3600, Status.FAILED, False),
+        (Verdict.THROTTLED, 99, 0, Status.QUEUED, False),
+        (Verdict.THROTTLED, 0, 3600, Status.FAILED, False),
+        (Verdict.SENDER, 99, 9e9, Status.QUEUED, False),
+        (Verdict.UNSUBMITTED, 99, 9e9, Status.QUEUED, False),
+        (Verdict.AMBIGUOUS, 99, 9e9, Status.UNKNOWN, False),
+    ],
+)
+def test_each_answer_has_its_step(
+    verdict: Verdict, tries: int, age_seconds: float, status: Status, counts: bool
+) -> None:
+    step = next_step(outcome(verdict), tries=tries, age_seconds=age_seconds, policy=POLICY)
+
+    assert (step.status, step.counts_as_try) == (status, counts)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.TRANSIENT, Verdict.THROTTLED])
+def test_what_the_carrier_asks_for_is_kept(verdict: Verdict) -> None:
+    step = next_step(outcome(verdict, retry_after_seconds=77.0), tries=0, age_seconds=0, policy=POLICY)
+
+    assert step.delay_seconds == 77.0
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SENDER, Verdict.UNSUBMITTED, Verdict.ACCEPTED, Verdict.PERMANENT])
+def test_what_is_untouched_keeps_its_place(verdict: Verdict) -> None:
+    assert next_step(outcome(verdict), tries=0, age_seconds=0, policy=POLICY).delay_seconds is None

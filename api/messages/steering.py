@@ -1,0 +1,153 @@
+"""POST /api/messages/{id}/cancel, pause, resume and retry-failed: what people say of a message under way."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from psycopg import Connection
+from pydantic import Field, StringConstraints
+
+from api import problems
+from api.authentication import with_key
+from api.endpoints import Answer, Promise, endpoint
+from api.messages import views
+from api.problems import Refusal
+from api.services import services
+from api.shapes import STORABLE, Given, Told
+from messaging.states import Status
+from store import messages
+from store.churches import KeyHolder
+from store.database import church_scope
+from store.messages import Message
+
+_PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
+_STANDS = (Promise(status=200, description="The message as it now stands.", content=views.CountedMessage),)
+
+
+class Retry(Given):
+    """Which failed deliveries to send once more. With neither list, all of them; with both, those that fit both."""
+
+    reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="As told in `reason` of the deliveries."
+    )
+    error_codes: (
+        Annotated[
+            list[Annotated[str, StringConstraints(min_length=1, max_length=50), STORABLE]],
+            Field(min_length=1, max_length=100),
+        ]
+        | None
+    ) = Field(default=None, description="The carrier's own codes, as told in `errorCode` of the deliveries.")
+
+
+class Retried(Told):
+    """What comes of it."""
+
+    retried: int = Field(description="Deliveries that are queued once more.")
+    message: views.CountedMessage
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/cancel",
+    tag="Messages",
+    summary="Cancel a message",
+    authentication=with_key("messages:write"),
+    promises=_STANDS,
+    problems=_PROBLEMS,
+)
+def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """Sends nothing more of it, for good. What the carrier has cannot be called back. Repeating changes nothing."""
+    with _held(caller, message_id) as (connection, message):
+        in_doubt = messages.counts(connection, message_id)[Status.UNKNOWN]
+        if message.completed_at is not None and message.canceled_at is None and not in_doubt:
+            raise Refusal(problems.WRONG_STATE, "Everything of this message has been sent.")
+        if message.canceled_at is None:
+            messages.cancel(connection, church_id=caller.church_id, message_id=message_id)
+        return _stands(connection, caller, message_id)
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/pause",
+    tag="Messages",
+    summary="Pause a message",
+    authentication=with_key("messages:write"),
+    promises=_STANDS,
+    problems=_PROBLEMS,
+)
+def pause_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """Sends nothing more of it until it is resumed. Repeating changes nothing."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is not None or message.completed_at is not None:
+            raise Refusal(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
+        if message.paused_at is None:
+            messages.pause(connection, church_id=caller.church_id, message_id=message_id)
+        return _stands(connection, caller, message_id)
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/resume",
+    tag="Messages",
+    summary="Resume a paused message",
+    authentication=with_key("messages:write"),
+    promises=_STANDS,
+    problems=_PROBLEMS,
+)
+def resume_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """Sends the rest of it, and only the rest. Repeating changes nothing."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is not None:
+            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        if message.paused_at is not None:
+            messages.resume(connection, church_id=caller.church_id, message=message)
+        answer = _stands(connection, caller, message_id)
+    services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
+    return answer
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/retry-failed",
+    tag="Messages",
+    summary="Send failed deliveries once more",
+    authentication=with_key("messages:write"),
+    body=Retry,
+    example={"errorCodes": ["30003"]},
+    promises=(Promise(status=200, description="They are queued.", content=Retried),),
+    problems=_PROBLEMS,
+)
+def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
+    """Sends those that ended as `failed` or `undelivered` once more. Whoever opted out is left out."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is not None:
+            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        retried = messages.retry_failed(
+            connection,
+            church_id=caller.church_id,
+            message_id=message_id,
+            reasons=body.reasons,
+            error_codes=body.error_codes,
+        )
+        shown = _counted(connection, caller, message_id)
+    services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
+    return Answer(status=200, content=Retried(retried=retried, message=shown))
+
+
+@contextmanager
+def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
+    """The church's message, while nobody else says anything of it. Raises Refusal (404)."""
+    with church_scope(services().database, caller.church_id) as connection:
+        message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+        if message is None:
+            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+        yield connection, message
+
+
+def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> Answer:
+    return Answer(status=200, content=_counted(connection, caller, message_id))
+
+
+def _counted(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> views.CountedMessage:
+    message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+    assert message is not None  # noqa: S101 - it is locked
+    return views.counted(message, messages.counts(connection, message_id))

@@ -1,0 +1,121 @@
+"""Every process of a run: kept alive as a service manager would, killed at will, and gone when the run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+from chaos import process_table
+from jobs import tethered
+from jobs.tethered import Program
+
+RESTART_SECONDS = 0.3
+"""What ended is started again after this, unless it was killed for longer."""
+_REAP_SECONDS = 1.0
+
+
+@dataclass(kw_only=True)
+class _Member:
+    program: Program
+    process: subprocess.Popen[bytes] | None = None
+    start_at: float = 0.0
+
+
+class Fleet:
+    """A context manager for the main thread: on leaving it no process is left, nor any that those had started."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, _Member] = {}
+        self._reap_at = 0.0
+        self.restarts: Counter[str] = Counter()
+        """How often each program was started again."""
+
+    def __enter__(self) -> Fleet:
+        process_table.adopt_orphans()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for member in self._members.values():
+            if member.process:
+                tethered.kill(member.process)
+        process_table.end_children()
+
+    def start(self, program: Program) -> None:
+        """Start the program, and again whenever it ends."""
+        self._members[program.name] = _Member(program=program, process=tethered.start(program))
+
+    def has(self, name: str) -> bool:
+        """Whether the program is part of this run."""
+        return name in self._members
+
+    def pid(self, name: str) -> int | None:
+        """The process id of the program; None while it is down."""
+        process = self._members[name].process
+        return process.pid if process and process.poll() is None else None
+
+    def children(self, name: str) -> list[int]:
+        """The processes that the program has started."""
+        pid = self.pid(name)
+        return [] if pid is None else process_table.children(pid)
+
+    def kill(
+        self,
+        name: str,
+        *,
+        whole: bool = False,
+        down_seconds: float = RESTART_SECONDS,
+        then: Callable[[], None] | None = None,
+    ) -> bool:
+        """SIGKILL the program, and if `whole` the rest of its process group; `then` is done while it is down.
+
+        False if it was down already.
+        """
+        member = self._members[name]
+        if self.pid(name) is None or member.process is None:
+            return False
+        if whole:
+            tethered.kill(member.process)
+        member.process.kill()
+        member.process.wait()
+        if then:
+            then()
+        self._bury(member, down_seconds)
+        return True
+
+    def tick(self) -> None:
+        """Notice who ended, and start who is due."""
+        for member in self._members.values():
+            if member.process and member.process.poll() is not None:
+                self._bury(member, RESTART_SECONDS)
+            if member.process is None and time.monotonic() >= member.start_at:
+                member.process = tethered.start(member.program)
+                self.restarts[member.program.name] += 1
+        if time.monotonic() >= self._reap_at:
+            self._reap_at = time.monotonic() + _REAP_SECONDS
+            process_table.reap_orphans({member.process.pid for member in self._members.values() if member.process})
+
+    def stop(self, *names: str, patience_seconds: float) -> None:
+        """Ask the programs to end, all at once, and kill what has not after that time. They are not started again."""
+        stopping = [member.process for name in names if (member := self._members.pop(name, None)) and member.process]
+        for process in stopping:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + patience_seconds
+        for process in stopping:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            tethered.kill(process)
+
+    @staticmethod
+    def _bury(member: _Member, down_seconds: float) -> None:
+        member.process = None
+        member.start_at = time.monotonic() + down_seconds

@@ -1,0 +1,140 @@
+"""Carries the plan out."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from chaos.episodes import CALM, EPISODES
+from chaos.plan import EMPTY, TWO_OPERATORS, Event, Kind, Victim
+from chaos.points import Point
+from chaos.requeueing import requeue_failed
+from chaos.system import API, CLOCK, POSTGRES, VALKEY, WORKERS, System
+from sandbox.control import Faults
+
+_TRY_AGAIN_SECONDS = 0.5
+
+
+@dataclass(kw_only=True)
+class Mischief:
+    """Does what is due whenever it is asked to go on. What cannot be done yet (its victim is down) is tried again."""
+
+    system: System
+    plan: Sequence[Event]
+    done: Counter[str] = field(default_factory=Counter[str])
+    """What was really done, by kind and detail. Deaths at a point are counted where they happen."""
+    requeued_jobs: int = 0
+    faults: Counter[str] = field(default_factory=Counter[str])
+    """How often the carrier met a request, or made a callback, with each fault."""
+
+    def __post_init__(self) -> None:
+        self._order = count()
+        self._agenda = [(event.at_seconds, next(self._order), event) for event in self.plan]
+        heapq.heapify(self._agenda)
+
+    def go_on(self, now_seconds: float) -> None:
+        """Do everything due `now_seconds` after the start."""
+        while self._agenda and self._agenda[0][0] <= now_seconds:
+            _, _, event = heapq.heappop(self._agenda)
+            if not self._do[event.kind](event):
+                heapq.heappush(self._agenda, (now_seconds + _TRY_AGAIN_SECONDS, next(self._order), event))
+            elif event.kind not in (Kind.TRAP, Kind.STALL, Kind.FAULTS):
+                self.done[f"{event.kind}: {event.detail}" if event.detail else event.kind] += 1
+
+    def stop(self) -> None:
+        """Nothing goes wrong any more: what was left to do is dropped."""
+        self._agenda.clear()
+        self.system.traps.disarm_all()
+        self._change_faults(CALM)
+
+    @property
+    def deaths(self) -> int:
+        """Processes killed so far, at a point or anywhere; servers not counted."""
+        killed = sum(times for what, times in self.done.items() if what.startswith(f"{Kind.KILL}:"))
+        return killed + self.system.traps.deaths()
+
+    @property
+    def _do(self) -> Mapping[Kind, Callable[[Event], bool]]:
+        return {
+            Kind.TRAP: self._set_trap,
+            Kind.KILL: self._kill,
+            Kind.STALL: self._set_stall,
+            Kind.FLUSH: self._flush,
+            Kind.REDIS: self._restart_redis,
+            Kind.POSTGRES: self._restart_postgres,
+            Kind.FAULTS: self._set_faults,
+            Kind.REQUEUE: self._requeue,
+        }
+
+    def _set_trap(self, event: Event) -> bool:
+        self.system.traps.arm(Point(event.detail))
+        return True
+
+    def _kill(self, event: Event) -> bool:
+        fleet = self.system.fleet
+        match event.detail:
+            case Victim.WORKER:
+                return _kill_one([pid for name in WORKERS for pid in fleet.children(name)], event.draw)
+            case Victim.API_WORKER:
+                return _kill_one(fleet.children(API), event.draw)
+            case Victim.WORKERS:
+                return fleet.kill(WORKERS[int(event.draw * len(WORKERS))])
+            case Victim.API_MASTER:
+                return fleet.kill(API)
+            case Victim.API:
+                return fleet.kill(API, whole=True)
+            case _:
+                return fleet.kill(CLOCK) if fleet.has(CLOCK) else True
+
+    def _set_stall(self, event: Event) -> bool:
+        self.system.traps.arm(Point.STALLED, seconds=event.lasts_seconds)
+        return True
+
+    def _flush(self, _event: Event) -> bool:
+        try:
+            with Redis.from_url(self.system.valkey.url(), socket_timeout=2.0) as redis:
+                return bool(redis.flushall())
+        except RedisError:
+            return False
+
+    def _restart_redis(self, event: Event) -> bool:
+        forget = self.system.forget_redis if event.detail == EMPTY else None
+        return self.system.fleet.kill(VALKEY, down_seconds=event.lasts_seconds, then=forget)
+
+    def _restart_postgres(self, event: Event) -> bool:
+        return self.system.fleet.kill(POSTGRES, down_seconds=event.lasts_seconds)
+
+    def _set_faults(self, event: Event) -> bool:
+        self._change_faults(EPISODES[event.detail] if event.detail else CALM)
+        if event.detail:
+            self.done[f"{Kind.FAULTS}: {event.detail}"] += 1
+        return True
+
+    def _change_faults(self, faults: Faults) -> None:
+        sandbox = self.system.sandbox
+        self.faults.update(sandbox.summary().faults_drawn)  # its counts begin anew with each change
+        sandbox.set_faults(faults)
+
+    def _requeue(self, event: Event) -> bool:
+        operators = 2 if event.detail == TWO_OPERATORS else 1
+        self.requeued_jobs += requeue_failed(self.system.valkey.url(), operators=operators)
+        return True
+
+
+def _kill_one(pids: Sequence[int], draw: float) -> bool:
+    """SIGKILL one of the processes, chosen by `draw`; false when there is none."""
+    if not pids:
+        return False
+    try:
+        os.kill(pids[int(draw * len(pids))], signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,42 @@
+"""What a run is asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Ablation(StrEnum):
+    """A part of the product's safety that is taken away, to see that the run then fails."""
+
+    RECONCILE = "reconcile"
+    """What may have been sent is simply sent again, without asking the carrier. Must end in doubles."""
+    SWEEP = "sweep"
+    """No clock: nothing rings for what was left lying. Must end in losses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """How much is sent, and how often what goes wrong. The same parameters give the same plan."""
+
+    seed: int = 1
+    deliveries: int = 5_000
+    churches: int = 4
+    mischief_seconds: float = 60.0
+    """How long things go wrong. Messages are accepted during the first four fifths of it."""
+    kills: int = 20
+    redis_restarts: int = 2
+    flushes: int = 1
+    postgres_restarts: int = 1
+    episodes: int = 12
+    """Times in which the carrier misbehaves, one after the other."""
+    requeues: int = 4
+    stalls: int = 0
+    """Workers that stand still between their claim and its submission, and then go on where they were."""
+    stall_seconds: float = 20.0
+    """Longer than a lease, and than reconciliation takes after it."""
+    ablations: frozenset[Ablation] = frozenset()
+
+    @property
+    def posting_seconds(self) -> float:
+        return 0.8 * self.mischief_seconds

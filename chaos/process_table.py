@@ -1,0 +1,62 @@
+"""Who descends from whom, read from /proc; and orphans that come to us. Linux only, as /proc and prctl(2) are."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def adopt_orphans() -> None:
+    """From now on what our children leave behind becomes our child: so nothing can outlive us unseen."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children(parent: int) -> list[int]:
+    """The process ids of the living children, the oldest first."""
+    return sorted(pid for pid, (its_parent, state) in _processes().items() if its_parent == parent and state != "Z")
+
+
+def end_children(*, patience_seconds: float = 10.0) -> int:
+    """Kill every child of this process and reap it, then what they left behind; how many there were."""
+    ended = 0
+    deadline = time.monotonic() + patience_seconds
+    while time.monotonic() < deadline:
+        ours = [pid for pid, (parent, _) in _processes().items() if parent == os.getpid()]
+        if not ours:
+            break
+        for pid in ours:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+            ended += 1
+    return ended
+
+
+def reap_orphans(known: set[int]) -> None:
+    """Bury those of our dead children that nobody else waits for: all but `known`."""
+    for pid, (parent, state) in _processes().items():
+        if parent == os.getpid() and state == "Z" and pid not in known:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Parent and state by process id."""
+    found: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            stat = (entry / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
+        state, parent = stat.rpartition(")")[2].split()[:2]  # the name may hold spaces and brackets
+        found[int(entry.name)] = (int(parent), state)
+    return found

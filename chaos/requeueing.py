@@ -1,0 +1,45 @@
+"""What operators do with failed jobs: put them all back on their queues."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.serializers import JSONSerializer
+
+QUEUES = ("sms", "mms", "mail", "analytics")
+
+
+def requeue_failed(redis_url: str, *, operators: int = 1) -> int:
+    """Requeue every failed job, by that many operators at the same moment; how often a job was put back."""
+    counts: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: counts.append(_requeue_all(redis_url)), daemon=True) for _ in range(operators)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10.0)
+    return sum(counts)
+
+
+def count_failed(redis_url: str) -> int:
+    """Failed jobs on all queues. Raises RedisError."""
+    with Redis.from_url(redis_url, socket_timeout=5.0) as redis:
+        return sum(Queue(name, connection=redis).failed_job_registry.get_job_count(cleanup=False) for name in QUEUES)
+
+
+def _requeue_all(redis_url: str) -> int:
+    requeued = 0
+    with suppress(RedisError), Redis.from_url(redis_url, socket_timeout=5.0) as redis:
+        for name in QUEUES:
+            failed = Queue(name, connection=redis, serializer=JSONSerializer).failed_job_registry
+            for job_id in failed.get_job_ids(cleanup=False):
+                with suppress(NoSuchJobError, InvalidJobOperation):  # somebody else was quicker
+                    failed.requeue(job_id)
+                    requeued += 1
+    return requeued

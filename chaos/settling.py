@@ -1,0 +1,59 @@
+"""Waits until the system has done all it will do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+
+import psycopg
+
+from chaos.system import System
+from chaos.tables import Standing, Tables
+from sandbox.control import SandboxError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    longest_seconds: float = 180.0
+    still_seconds: float = 20.0
+    """Nothing has moved for so long, and nothing is due later: nothing more will come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    seconds: float
+    how: str
+
+
+def settle(system: System, tables: Tables, patience: Patience, *, each_time: Callable[[], None]) -> Settled:
+    """Return once all is done, once nothing moves any more, or once patience is at its end."""
+    began = moved_at = time.monotonic()
+    before: object = None
+    while True:
+        each_time()
+        now = time.monotonic()
+        with suppress(psycopg.Error, SandboxError, HTTPException, OSError):
+            standing = tables.standing()
+            summary = system.sandbox.summary()
+            if _is_done(standing) and summary.is_quiet:
+                return Settled(seconds=now - began, how="all done")
+            state = (_position(standing), summary.accepted, summary.callbacks)
+            if state != before or standing.due_in_seconds > 0:
+                moved_at, before = now, state
+        if now - moved_at > patience.still_seconds:
+            return Settled(seconds=moved_at - began, how="nothing moves any more")
+        if now - began > patience.longest_seconds:
+            return Settled(seconds=now - began, how="patience ended")
+        time.sleep(0.2)
+
+
+def _is_done(standing: Standing) -> bool:
+    nothing_open = not (standing.open or standing.unexpanded or standing.unapplied or standing.uncompleted)
+    return nothing_open and not standing.statuses["sent"]
+
+
+def _position(standing: Standing) -> tuple[object, ...]:
+    return (standing.statuses, standing.unexpanded, standing.unapplied, standing.uncompleted)

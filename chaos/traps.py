@@ -1,0 +1,85 @@
+"""Traps: a file in the run's folder for each death that is wanted. The first worker to pass the point takes it.
+
+Taking is one rename, so a trap catches exactly one process, and the taken ones are the count.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from chaos.points import Point
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traps:
+    folder: Path
+
+    def make_folders(self) -> None:
+        self._armed.mkdir(parents=True)
+        self._taken.mkdir()
+
+    def arm(self, point: Point, *, seconds: float = 0.0) -> None:
+        """The next worker that passes the point dies there, or stands still for so long."""
+        half = self.folder / uuid4().hex
+        half.write_text(str(seconds))
+        half.rename(self._armed / f"{point.name}.{half.name}")
+
+    def disarm_all(self) -> int:
+        """Nobody dies any more; how many were waiting."""
+        disarmed = 0
+        for trap in list(self._armed.iterdir()):
+            trap.unlink(missing_ok=True)
+            disarmed += 1
+        return disarmed
+
+    def taken(self) -> Counter[Point]:
+        """How many processes were caught at each point."""
+        return Counter(Point[trap.name.partition(".")[0]] for trap in self._taken.iterdir())
+
+    def deaths(self) -> int:
+        """How many processes died at a point."""
+        return sum(times for point, times in self.taken().items() if point is not Point.STALLED)
+
+    def take(self, point: Point) -> str | None:
+        """The name of a trap that is now the caller's; None when none is armed for the point."""
+        for name in os.listdir(self._armed):  # noqa: PTH208 - on the path of every job: the cheapest look
+            if name.startswith(f"{point.name}."):
+                try:
+                    (self._armed / name).rename(self._taken / name)
+                except FileNotFoundError:
+                    continue  # another worker was quicker
+                return name
+        return None
+
+    def give_back(self, name: str) -> None:
+        """Arm a taken trap again: the point was not reached as it should be."""
+        (self._taken / name).rename(self._armed / name)
+
+    def strike(self, point: Point) -> None:
+        """Die here and now, if a trap is armed for the point."""
+        if self.take(point) is not None:
+            die()
+
+    def stall(self) -> None:
+        """Stand still here and now, if a trap says so."""
+        if name := self.take(Point.STALLED):
+            time.sleep(float((self._taken / name).read_text()))
+
+    @property
+    def _armed(self) -> Path:
+        return self.folder / "armed"
+
+    @property
+    def _taken(self) -> Path:
+        return self.folder / "taken"
+
+
+def die() -> None:
+    """As if by kill -9: no handler runs, nothing is flushed."""
+    os.kill(os.getpid(), signal.SIGKILL)

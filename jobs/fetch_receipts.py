@@ -1,0 +1,43 @@
+"""Ask the carrier about deliveries of which it never said what became of them."""
+
+from __future__ import annotations
+
+import logs
+from jobs import runtime
+from store import doubts, messages, receipts
+from store.database import system_scope
+
+log = logs.get_logger(__name__)
+
+BATCH = 500
+"""Deliveries asked about in one turn."""
+
+
+def fetch_receipts() -> None:
+    """Store what the carrier says of deliveries it accepted long enough ago, as if it had called back; ring for it."""
+    run = runtime.current()
+    settings = run.settings
+    with system_scope(run.database) as connection:
+        messages.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
+        silent = doubts.take_unreported(connection, limit=BATCH, after_seconds=settings.receipt_after_seconds)
+    by_channel: dict[str, dict[str, doubts.Unreported]] = {}
+    for each in silent:
+        by_channel.setdefault(each.channel, {})[each.carrier_id] = each
+    new = 0
+    for channel, asked in by_channel.items():
+        for answers in run.carrier(channel).ask(list(asked)):
+            with system_scope(run.database) as connection:
+                for answer in answers:
+                    delivery = asked[answer.carrier_id]
+                    new += receipts.insert(
+                        connection,
+                        delivery_id=delivery.delivery_id,
+                        attempt=delivery.attempt,
+                        carrier_id=answer.carrier_id,
+                        status=answer.status,
+                        error_code=answer.error_code,
+                    )
+    if new:
+        run.doorbell.ring_receipts()
+    if silent:
+        log.info("asked after silent deliveries", asked=len(silent), new_receipts=new)

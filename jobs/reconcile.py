@@ -1,0 +1,58 @@
+"""Settle deliveries in doubt by what the carrier's list says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import logs
+from jobs import runtime
+from jobs.queues import RECONCILE
+from jobs.runtime import Runtime
+from messaging.doubt import Found, Missing, judge
+from messaging.outcomes import Sighting
+from store import doubts
+from store.database import system_scope
+
+log = logs.get_logger(__name__)
+
+BATCH = 200
+"""Deliveries looked for in one turn."""
+
+
+def reconcile() -> None:
+    """Look for each delivery in doubt at its carrier: found, it is sent; missed often and long enough, it is queued.
+
+    What cannot be read stays in doubt and is looked for again. Killed at any point, it starts over after a while.
+    """
+    run = runtime.current()
+    hold_seconds = 4 * run.settings.carrier_timeout_seconds
+    with system_scope(run.database) as connection:
+        taken = doubts.take_suspects(connection, limit=BATCH, hold_seconds=hold_seconds)
+    for channel, suspects in taken.items():
+        for sightings in run.carrier(channel).look_up(suspects):
+            _settle(run, sightings)
+    if sum(map(len, taken.values())) == BATCH:
+        run.doorbell.ring_tick(RECONCILE)
+
+
+def _settle(run: Runtime, sightings: Sequence[Sighting]) -> None:
+    policy = run.doubt_policy
+    found: list[tuple[UUID, int, str]] = []
+    missing: list[tuple[UUID, int]] = []
+    with system_scope(run.database) as connection:
+        seen = [record.carrier_id for sighting in sightings for record in sighting.records or ()]
+        owned = doubts.taken_carrier_ids(connection, [sighting.delivery_id for sighting in sightings], seen=seen)
+        for sighting in sightings:
+            match judge(sighting, taken=owned):
+                case Found(carrier_id=carrier_id):
+                    owned.add(carrier_id)
+                    found.append((sighting.delivery_id, sighting.attempt, carrier_id))
+                case Missing():
+                    missing.append((sighting.delivery_id, sighting.attempt))
+                case _:
+                    pass
+        doubts.settle_found(connection, found)
+        pause_seconds = policy.period_seconds / policy.reads
+        queued = doubts.settle_missing(connection, missing, policy=policy, pause_seconds=pause_seconds)
+    log.info("doubts looked into", found=len(found), missed=len(missing), queued_again=queued, read=len(sightings))

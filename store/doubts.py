@@ -1,0 +1,123 @@
+"""Deliveries of which nobody knows, or nobody said, what became of them: who is to be asked for, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from messaging.doubt import DoubtPolicy
+from messaging.outcomes import Sender, Suspect
+from store import sql
+
+_SQL = sql.load("doubts")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SuspectRow:
+    delivery_id: UUID
+    attempt: int
+    channel: str
+    address: str
+    content: str
+    since: datetime
+    sender_address: str | None
+    messaging_service_sid: str | None
+
+    def suspect(self) -> Suspect:
+        return Suspect(
+            delivery_id=self.delivery_id,
+            attempt=self.attempt,
+            address=self.address,
+            content=self.content,
+            sender=Sender(address=self.sender_address, messaging_service_sid=self.messaging_service_sid),
+            since=self.since,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreported:
+    """Accepted by the carrier under this id, and no ending heard of."""
+
+    delivery_id: UUID
+    attempt: int
+    channel: str
+    carrier_id: str
+
+
+def take_suspects(connection: Connection[Any], *, limit: int, hold_seconds: float) -> dict[str, list[Suspect]]:
+    """Up to `limit` deliveries in doubt whose time has come, by channel. Nobody else gets them for `hold_seconds`."""
+    with connection.cursor(row_factory=class_row(_SuspectRow)) as cursor:
+        rows = cursor.execute(_SQL["take_suspects"], {"row_limit": limit, "hold_seconds": hold_seconds}).fetchall()
+    taken: dict[str, list[Suspect]] = {}
+    for row in rows:
+        taken.setdefault(row.channel, []).append(row.suspect())
+    return taken
+
+
+def taken_carrier_ids(connection: Connection[Any], delivery_ids: Sequence[UUID], *, seen: Sequence[str]) -> set[str]:
+    """The carrier's ids that belong to other deliveries; `seen`: those in the carrier's list.
+
+    Holds off every other settler until the transaction ends, so that no id is given to two deliveries.
+    """
+    connection.execute(_SQL["lock_settling"])
+    rows = connection.execute(
+        _SQL["carrier_ids_of_others"], {"delivery_ids": list(delivery_ids), "seen": list(seen)}
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def settle_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, str]]) -> None:
+    """(delivery id, attempt, carrier id): the carrier had them all the while."""
+    connection.execute(
+        _SQL["settle_found"],
+        {
+            "delivery_ids": [delivery_id for delivery_id, _, _ in found],
+            "attempts": [attempt for _, attempt, _ in found],
+            "carrier_ids": [carrier_id for _, _, carrier_id in found],
+        },
+    )
+
+
+def settle_missing(
+    connection: Connection[Any], missing: Sequence[tuple[UUID, int]], *, policy: DoubtPolicy, pause_seconds: float
+) -> int:
+    """(delivery id, attempt): once more not found. How many went back to the queue; the others are asked for again."""
+    row = connection.execute(
+        _SQL["settle_missing"],
+        {
+            "delivery_ids": [delivery_id for delivery_id, _ in missing],
+            "attempts": [attempt for _, attempt in missing],
+            "reads": policy.reads,
+            "period_seconds": policy.period_seconds,
+            "pause_seconds": pause_seconds,
+        },
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def resolve(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    message_id: UUID,
+    delivery_id: UUID,
+    status: Literal["sent", "failed", "queued"],
+) -> bool | None:
+    """A person's word on a delivery in doubt. False when it is in no doubt, None when there is no such delivery."""
+    names = {"church_id": church_id, "message_id": message_id, "delivery_id": delivery_id}
+    if connection.execute(_SQL["resolve_delivery"], {**names, "status": status}).fetchone():
+        return True
+    row = connection.execute(_SQL["delivery_exists"], names).fetchone()
+    return False if row and row[0] else None
+
+
+def take_unreported(connection: Connection[Any], *, limit: int, after_seconds: float) -> list[Unreported]:
+    """Up to `limit` deliveries to ask the carrier about, silent for `after_seconds` and longer."""
+    with connection.cursor(row_factory=class_row(Unreported)) as cursor:
+        return cursor.execute(_SQL["take_unreported"], {"row_limit": limit, "after_seconds": after_seconds}).fetchall()
