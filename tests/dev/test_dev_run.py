@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,43 +16,12 @@ from dev.api_client import ApiClient
 from dev.environment import ROOT
 from tests.harness.processes import descendants, lives
 from tests.harness.waiting import wait_until
+from tests.harness.whole_system import environment, running
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
     pytest.mark.timeout(300),
 ]
-UP = "Ctrl-C stops everything in order."
-
-
-def environment(var_dir: Path, port: int, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
-    return {**kept, "VAR_DIR": str(var_dir), "PORT": str(port), "WEB_CONCURRENCY": "1", **more}
-
-
-class RunningRun:
-    """A bin/run that is up, and what it has written."""
-
-    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
-        self.process = process
-        self.output = output
-
-    def await_line(self, text: str) -> None:
-        wait_until(lambda: text in self.output.read_text() or self.process.poll() is not None, timeout_seconds=150)
-        assert text in self.output.read_text(), self.output.read_text()
-
-
-@contextmanager
-def running(given: dict[str, str], output: Path) -> Generator[RunningRun]:
-    with output.open("wb") as writing:
-        command = (sys.executable, "-m", "dev.run")
-        process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=writing, stderr=subprocess.STDOUT)
-    run = RunningRun(process, output)
-    try:
-        run.await_line(UP)
-        yield run
-    finally:
-        process.kill()
-        process.wait()
 
 
 def refusal(given: dict[str, str]) -> str:
