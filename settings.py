@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """Connections a worker process keeps to the carrier."""
     carrier_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
     """How long one submission to the carrier may take. A slower one is ambiguous: neither sent nor unsent."""
-    lease_seconds: Annotated[float, Field(ge=1, le=3600)] = 120.0
+    lease_seconds: Annotated[float, Field(ge=1, le=240)] = 120.0
     """How long a claimed delivery stays its claimer's. Longer than a whole turn can take."""
     retry_limit: Annotated[int, Field(ge=0, le=20)] = 5
     """How often a transient refusal is tried again before the delivery fails."""

@@ -7,7 +7,6 @@ heard now, the clock rings again.
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from uuid import UUID, uuid4
 
@@ -16,6 +15,7 @@ from rq import Retry
 from rq.job import Job
 
 import logs
+from channels.registry import CHANNELS
 from jobs.queues import (
     APPLY_RECEIPTS,
     EXPAND_MESSAGE,
@@ -30,6 +30,8 @@ from settings import Settings, mask_url
 
 log = logs.get_logger(__name__)
 
+PATIENCE_SECONDS = 1.0
+"""How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
 QUEUED_TRUST_SECONDS = 30
 """A job that should be waiting for longer than this may have been lost by a worker that was killed: ring beside it."""
 
@@ -66,6 +68,9 @@ class Doorbell(ABC):
 
     def ring_tick(self, kind: JobKind) -> bool:
         """Ask for a piece of housekeeping."""
+        if kind.asks_carriers:
+            heard = [self.ring(kind, channel, channel) for channel in CHANNELS]
+            return all(heard)
         return self.ring(kind, self._housekeeping)
 
 
@@ -90,22 +95,23 @@ def open_doorbell(settings: Settings) -> Doorbell:
     return doorbell
 
 
-# KEYS[1]: the job that is pending for these ids, and since when. ARGV: the new job's id, RQ's prefix of jobs, now,
-# and how long a waiting and a failed job hold the place, in seconds. Answers 1 when the caller is to enqueue under the
+# KEYS[1]: the job that is pending for these ids, and since when. ARGV: the new job's id, RQ's prefix of jobs, and
+# how long a waiting and a failed job hold the place, in seconds. Answers 1 when the caller is to enqueue under the
 # new id. A job that vanished (Redis emptied, ringer killed before it enqueued) or that has begun holds no place.
 _TAKE_PLACE = """
+local now = tonumber(redis.call('TIME')[1])
 local pending = redis.call('HGET', KEYS[1], 'job')
 if pending then
     local status = redis.call('HGET', ARGV[2] .. pending, 'status')
-    local since = tonumber(ARGV[3]) - tonumber(redis.call('HGET', KEYS[1], 'at'))
-    if status == 'queued' and since < tonumber(ARGV[4]) then
+    local since = now - tonumber(redis.call('HGET', KEYS[1], 'at'))
+    if status == 'queued' and since < tonumber(ARGV[3]) then
         return 0
     end
-    if status == 'failed' and since < tonumber(ARGV[5]) then
+    if (status == 'failed' or status == 'scheduled') and since < tonumber(ARGV[4]) then
         return 0
     end
 end
-redis.call('HSET', KEYS[1], 'job', ARGV[1], 'at', ARGV[3])
+redis.call('HSET', KEYS[1], 'job', ARGV[1], 'at', now)
 redis.call('EXPIRE', KEYS[1], 86400)
 return 1
 """
@@ -116,7 +122,7 @@ class RedisDoorbell(Doorbell):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._redis = open_redis(settings)
+        self._redis = open_redis(settings, patience_seconds=PATIENCE_SECONDS)
         self._take_place = self._redis.register_script(_TAKE_PLACE)
 
     def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
@@ -145,7 +151,6 @@ class RedisDoorbell(Doorbell):
             args=[
                 job_id,
                 Job.redis_job_namespace_prefix,
-                int(time.time()),
                 QUEUED_TRUST_SECONDS,
                 kind.failed_pause_seconds,
             ],

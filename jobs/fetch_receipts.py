@@ -13,30 +13,29 @@ BATCH = 500
 """Deliveries asked about in one turn."""
 
 
-def fetch_receipts() -> None:
+def fetch_receipts(channel: str) -> None:
     """Store what the carrier says of deliveries it accepted long enough ago, as if it had called back; ring for it."""
     run = runtime.current()
     settings = run.settings
     with system_scope(run.database) as connection:
         messages.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
-        silent = doubts.take_unreported(connection, limit=BATCH, after_seconds=settings.receipt_after_seconds)
-    by_channel: dict[str, dict[str, doubts.Unreported]] = {}
-    for each in silent:
-        by_channel.setdefault(each.channel, {})[each.carrier_id] = each
+        silent = doubts.take_unreported(
+            connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
+        )
+    asked = {each.carrier_id: each for each in silent}
     new = 0
-    for channel, asked in by_channel.items():
-        for answers in run.carrier(channel).ask(list(asked)):
-            with system_scope(run.database) as connection:
-                for answer in answers:
-                    delivery = asked[answer.carrier_id]
-                    new += receipts.insert(
-                        connection,
-                        delivery_id=delivery.delivery_id,
-                        attempt=delivery.attempt,
-                        carrier_id=answer.carrier_id,
-                        status=answer.status,
-                        error_code=answer.error_code,
-                    )
+    for answers in run.carrier(channel).ask(list(asked)):
+        with system_scope(run.database) as connection:
+            for answer in answers:
+                delivery = asked[answer.carrier_id]
+                new += receipts.insert(
+                    connection,
+                    delivery_id=delivery.delivery_id,
+                    attempt=delivery.attempt,
+                    carrier_id=answer.carrier_id,
+                    status=answer.status,
+                    error_code=answer.error_code,
+                )
     if new:
         run.doorbell.ring_receipts()
     if silent:

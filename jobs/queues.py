@@ -28,13 +28,15 @@ class JobKind:
     """Once it failed for good it is rung for again after this: often enough to mend, too rarely to flood the list."""
     failed_for_seconds: int = 7 * 24 * 3600
     """How long a failed one can be seen and requeued."""
+    asks_carriers: bool = False
+    """Housekeeping that waits for a carrier: done on each channel's own queue, so that it holds up nothing else."""
 
     @property
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 
 
-def tick_kind(name: str, *, timeout_seconds: int) -> JobKind:
+def tick_kind(name: str, *, timeout_seconds: int, asks_carriers: bool = False) -> JobKind:
     """Housekeeping, the function `jobs.<name>.<name>`: it comes again by itself, so its failures pass quickly."""
     return JobKind(
         path=f"jobs.{name}.{name}",
@@ -42,6 +44,7 @@ def tick_kind(name: str, *, timeout_seconds: int) -> JobKind:
         retry_after_seconds=(),
         failed_pause_seconds=1,
         failed_for_seconds=300,
+        asks_carriers=asks_carriers,
     )
 
 
@@ -50,8 +53,8 @@ SEND_BATCH = JobKind(path="jobs.send_batch.send_batch", timeout_seconds=300)
 APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120)
 DISPATCH = tick_kind("dispatch", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)
-RECONCILE = tick_kind("reconcile", timeout_seconds=600)
-FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600)
+RECONCILE = tick_kind("reconcile", timeout_seconds=600, asks_carriers=True)
+FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600, asks_carriers=True)
 ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
 
 JOBS = (EXPAND_MESSAGE, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP)
@@ -72,13 +75,16 @@ def housekeeping_queue(settings: Settings) -> str:
     return ANALYTICS if settings.analytics_enabled else SENDING_QUEUES[0]
 
 
-def open_redis(settings: Settings) -> Redis:
-    """A client that gives up quickly, and never repeats a command by itself: a lost reply must not ring twice."""
+def open_redis(settings: Settings, *, patience_seconds: float = 5.0) -> Redis:
+    """A client that gives up after `patience_seconds` without an answer.
+
+    It never repeats a command by itself: a lost reply must not ring twice.
+    """
     assert settings.redis_url is not None  # noqa: S101 - settings refuse queues without it
     return Redis.from_url(
         settings.redis_url,
-        socket_connect_timeout=2.0,
-        socket_timeout=5.0,
+        socket_connect_timeout=min(patience_seconds, 2.0),
+        socket_timeout=patience_seconds,
         socket_keepalive=True,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),

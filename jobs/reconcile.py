@@ -9,7 +9,7 @@ import logs
 from jobs import runtime
 from jobs.queues import RECONCILE
 from jobs.runtime import Runtime
-from messaging.doubt import Found, Missing, judge
+from messaging.doubt import Claimant, Found, Missing, judge
 from messaging.outcomes import Sighting
 from store import doubts
 from store.database import system_scope
@@ -20,7 +20,7 @@ BATCH = 200
 """Deliveries looked for in one turn."""
 
 
-def reconcile() -> None:
+def reconcile(channel: str) -> None:
     """Look for each delivery in doubt at its carrier: found, it is sent; missed often and long enough, it is queued.
 
     What cannot be read stays in doubt and is looked for again. Killed at any point, it starts over after a while.
@@ -28,11 +28,10 @@ def reconcile() -> None:
     run = runtime.current()
     hold_seconds = 4 * run.settings.carrier_timeout_seconds
     with system_scope(run.database) as connection:
-        taken = doubts.take_suspects(connection, limit=BATCH, hold_seconds=hold_seconds)
-    for channel, suspects in taken.items():
-        for sightings in run.carrier(channel).look_up(suspects):
-            _settle(run, sightings)
-    if sum(map(len, taken.values())) == BATCH:
+        suspects = doubts.take_suspects(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
+    for sightings in run.carrier(channel).look_up(suspects):
+        _settle(run, sightings)
+    if len(suspects) == BATCH:
         run.doorbell.ring_tick(RECONCILE)
 
 
@@ -40,14 +39,23 @@ def _settle(run: Runtime, sightings: Sequence[Sighting]) -> None:
     policy = run.doubt_policy
     found: list[tuple[UUID, int, str]] = []
     missing: list[tuple[UUID, int]] = []
+    delivery_ids = [sighting.delivery_id for sighting in sightings]
+    seen = [record.carrier_id for sighting in sightings for record in sighting.records or ()]
     with system_scope(run.database) as connection:
-        seen = [record.carrier_id for sighting in sightings for record in sighting.records or ()]
-        owned = doubts.taken_carrier_ids(connection, [sighting.delivery_id for sighting in sightings], seen=seen)
+        claimants = doubts.claimants(connection, delivery_ids, seen=seen)
+        rivals = doubts.rivals(connection, delivery_ids)
         for sighting in sightings:
-            match judge(sighting, taken=owned):
+            match judge(sighting, claimants=claimants, rivals=rivals):
                 case Found(carrier_id=carrier_id):
-                    owned.add(carrier_id)
                     found.append((sighting.delivery_id, sighting.attempt, carrier_id))
+                    claimants.setdefault(carrier_id, []).append(
+                        Claimant(
+                            carrier_id=carrier_id,
+                            delivery_id=sighting.delivery_id,
+                            attempt=sighting.attempt,
+                            failed=False,
+                        )
+                    )
                 case Missing():
                     missing.append((sighting.delivery_id, sighting.attempt))
                 case _:

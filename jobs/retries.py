@@ -12,22 +12,22 @@ from jobs.queues import queue
 
 
 def bring_back(redis: Redis, names: tuple[str, ...]) -> int:
-    """Put the parked jobs whose pause is over back on their queues; how many. Two at once may put one back twice,
-    which is harmless. Raises redis.exceptions.RedisError.
+    """Put the parked jobs whose pause is over back on their queues; how many. Of two at once one gets each.
+
+    Killed in between, it loses a job, which is harmless: what it was to do is rung for again.
+    Raises redis.exceptions.RedisError.
     """
     brought = 0
     for name in names:
         target = queue(redis, name)
         parked = ScheduledJobRegistry(queue=target)
         for job_id in parked.get_jobs_to_schedule():
-            with redis.pipeline() as pipeline:
-                try:
-                    job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
-                except NoSuchJobError:
-                    parked.remove(job_id, pipeline=pipeline)
-                else:
-                    parked.remove(job, pipeline=pipeline)
-                    target.enqueue_job(job, pipeline=pipeline)
-                    brought += 1
-                pipeline.execute()
+            if not redis.zrem(parked.key, job_id):
+                continue
+            try:
+                job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+            except NoSuchJobError:
+                continue
+            target.enqueue_job(job)
+            brought += 1
     return brought

@@ -38,7 +38,11 @@ class Runtime:
 
     @property
     def doubt_policy(self) -> DoubtPolicy:
-        return DoubtPolicy(reads=self.settings.reconcile_reads, period_seconds=self.settings.reconcile_seconds)
+        return DoubtPolicy(
+            reads=self.settings.reconcile_reads,
+            period_seconds=self.settings.reconcile_seconds,
+            age_limit_seconds=self.settings.retry_age_seconds,
+        )
 
     def carrier(self, channel: str) -> Carrier:
         with self._opening:

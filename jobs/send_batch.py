@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from psycopg import OperationalError
 from rq import get_current_job
 
 import logs
@@ -19,6 +21,9 @@ from store.database import system_scope
 from store.deliveries import Claim, Recorded
 
 log = logs.get_logger(__name__)
+
+
+RECORD_AGAIN_SECONDS = 0.5
 
 
 class SenderRefused(Exception):
@@ -46,16 +51,22 @@ def send_batch(church_id: str, channel: str) -> None:
     verdicts: Counter[Verdict] = Counter()
     refusal: str | None = None
     with logs.bound(church_id=church_id, channel=channel, request_ids=sorted(claim.request_ids)):
-        for outcomes in run.carrier(channel).send(
-            claim.envelopes, may_submit=lambda: elapsed_seconds() < deadline and not run.stopping.is_set()
-        ):
-            verdicts.update(outcome.verdict for outcome in outcomes)
-            refusal = _record(run, church, channel, envelopes, outcomes) or refusal
+        given_up = threading.Event()
+        try:
+            for outcomes in run.carrier(channel).send(
+                claim.envelopes,
+                may_submit=lambda: elapsed_seconds() < deadline and not (run.stopping.is_set() or given_up.is_set()),
+            ):
+                verdicts.update(outcome.verdict for outcome in outcomes)
+                refusal = _record_surely(run, church, channel, envelopes, outcomes, deadline) or refusal
+        finally:
+            given_up.set()  # what waits for a connection to the carrier is not submitted when nobody listens any more
         log.info("turn sent", claimed=claim.taken, **{verdict.value: count for verdict, count in verdicts.items()})
-    with system_scope(run.database) as connection:
-        if claim.taken < run.settings.turn_size:
+    if claim.taken < run.settings.turn_size:
+        with system_scope(run.database) as connection:
             messages.complete(connection, church_id=church)
-        if verdicts[Verdict.ACCEPTED] and not verdicts[Verdict.THROTTLED]:
+    if verdicts[Verdict.ACCEPTED] and not verdicts[Verdict.THROTTLED]:
+        with system_scope(run.database) as connection:
             churches.quicken_sender(connection, church_id=church, channel=channel)
     if refusal is not None:
         raise _refused(refusal)
@@ -80,6 +91,28 @@ def _claim(run: Runtime, church: UUID, channel: str) -> Claim:
     return _claim(run, church, channel) if mended else claim
 
 
+def _record_surely(
+    run: Runtime,
+    church: UUID,
+    channel: str,
+    envelopes: Mapping[UUID, Envelope],
+    outcomes: Sequence[Outcome],
+    deadline: float,
+) -> str | None:
+    """Record, through a restart of PostgreSQL too: what the carrier said is known to nobody else.
+
+    Raises psycopg.OperationalError when the lease is about to end; the deliveries are then looked for at the carrier.
+    """
+    while True:
+        try:
+            return _record(run, church, channel, envelopes, outcomes)
+        except OperationalError as error:
+            if elapsed_seconds() > deadline or run.stopping.is_set():
+                raise
+            log.warning("outcomes cannot be recorded yet", error=type(error).__name__)
+            run.stopping.wait(RECORD_AGAIN_SECONDS)
+
+
 def _record(
     run: Runtime, church: UUID, channel: str, envelopes: Mapping[UUID, Envelope], outcomes: Sequence[Outcome]
 ) -> str | None:
@@ -92,7 +125,7 @@ def _record(
         if refusal is not None:
             churches.pause_sender(connection, church_id=church, channel=channel, reason=refusal, job_id=_job_id())
         if throttled:
-            asked = max(outcome.retry_after_seconds or 0.0 for outcome in throttled)
+            asked = min(max(outcome.retry_after_seconds or 0.0 for outcome in throttled), run.retry_policy.cap_seconds)
             churches.slow_sender(connection, church_id=church, channel=channel, at_least_seconds=asked)
         deliveries.record(connection, results)
         if opted_out:

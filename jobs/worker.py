@@ -11,11 +11,13 @@ import argparse
 import importlib
 import sys
 import time
+from contextlib import suppress
 from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 import logs
@@ -54,6 +56,18 @@ class Worker(SimpleWorker):
         self._runtime.stopping.set()
         super().request_stop(signum, frame)
 
+    def set_shutdown_requested_date(self) -> None:
+        """For those who look on. It happens in the middle of a job, which must not break because Redis is away."""
+        with suppress(RedisError):
+            super().set_shutdown_requested_date()
+
+    def teardown(self) -> None:
+        """Without Redis there is nobody to say goodbye to; the thread that listens to it ends all the same."""
+        with suppress(RedisError):
+            super().teardown()
+        if self.pubsub_thread:
+            self.pubsub_thread.stop()
+
 
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty."""
@@ -65,11 +79,30 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     runtime = Runtime(settings, database=database, doorbell=open_doorbell(settings))
     log.info(f"{name} connected to Redis")
     try:
-        with working_with(runtime):
-            Worker(redis, name, runtime).work(burst=burst, with_scheduler=False)
+        with working_with(runtime), suppress(StopRequested):
+            _work(redis, name, runtime, burst=burst)
     finally:
         runtime.close()
         redis.close()
+
+
+def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
+    """RQ's worker ends when Redis is lost at the end of a job: then another takes over.
+
+    Raises StopRequested when told to stop in between.
+    """
+    while not runtime.stopping.is_set():
+        try:
+            Worker(redis, name, runtime).work(burst=burst, with_scheduler=False)
+        except RedisError as error:
+            if burst:
+                raise
+            log.warning("the worker lost Redis", error=type(error).__name__)
+        if burst:
+            return
+        runtime.stopping.wait(RECONNECT_SECONDS)
+        if not runtime.stopping.is_set():
+            _wait_for(redis)
 
 
 def _wait_for(redis: Redis) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from uuid import UUID
 
-from messaging.outcomes import Sighting
+from messaging.outcomes import CarrierRecord, Sighting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,6 +17,8 @@ class DoubtPolicy:
     """Readings of the list that must have missed it."""
     period_seconds: float = 300.0
     """The least time since the doubt began: a list may lag behind what the carrier accepted."""
+    age_limit_seconds: float = 24 * 3600.0
+    """Older than this, since its message was due, it is given up instead of sent: its hour is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +41,38 @@ class Unclear:
 Finding = Found | Missing | Unclear
 
 
-def judge(sighting: Sighting, *, taken: Set[str]) -> Finding:
-    """What a sighting proves. `taken`: the carrier's ids that belong to other deliveries."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claimant:
+    """A delivery to which one of the carrier's ids belongs, by the ledger or by a receipt of this `attempt`."""
+
+    carrier_id: str
+    delivery_id: UUID
+    attempt: int
+    failed: bool
+    """The carrier said that nothing came of it."""
+
+
+Claimants = Mapping[str, Sequence[Claimant]]
+"""By the carrier's id."""
+
+
+def judge(sighting: Sighting, *, claimants: Claimants, rivals: Set[UUID] = frozenset()) -> Finding:
+    """What a sighting proves. `rivals`: suspects whose text in the list may be another delivery's.
+
+    Such a delivery, to the same person with the same words, is being submitted just now.
+    """
     if sighting.records is None:
         return Unclear()
-    free = [record for record in sighting.records if record.carrier_id not in taken]
+    free = [record for record in sighting.records if not _is_taken(record, sighting, claimants)]
     for record in free:
         if record.same_content:
-            return Found(carrier_id=record.carrier_id)
-    return Unclear() if free else Missing()
+            return Unclear() if sighting.delivery_id in rivals else Found(carrier_id=record.carrier_id)
+    return Missing() if sighting.complete and not free else Unclear()
+
+
+def _is_taken(record: CarrierRecord, sighting: Sighting, claimants: Claimants) -> bool:
+    """Whether it is another delivery's, or what an earlier attempt of this one came to nothing as."""
+    return any(
+        claimant.delivery_id != sighting.delivery_id or (claimant.attempt < sighting.attempt and claimant.failed)
+        for claimant in claimants.get(record.carrier_id, ())
+    )

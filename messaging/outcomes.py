@@ -40,7 +40,7 @@ class Verdict(StrEnum):
     TRANSIENT = "transient"
     """Certainly not accepted; may work later."""
     THROTTLED = "throttled"
-    """Not even looked at: the sender is too fast."""
+    """Not even looked at: too fast, or the carrier cannot be reached. The sender is to wait."""
     SENDER = "sender"
     """Nothing works for this sender until a person mends it; certainly not accepted."""
     AMBIGUOUS = "ambiguous"
@@ -91,3 +91,5 @@ class Sighting:
     delivery_id: UUID
     attempt: int
     records: tuple[CarrierRecord, ...] | None
+    complete: bool = True
+    """The list was read back to before the suspect can have been submitted."""

@@ -58,4 +58,4 @@ def receipt_may_move(status: Status) -> frozenset[Status]:
     if status not in RECEIPT_STATUSES:
         raise ValueError(f"not a receipt's status: {status}")
     proven = {source for source, targets in TRANSITIONS.items() if status in targets and source is not Status.QUEUED}
-    return frozenset(proven | {Status.QUEUED})
+    return frozenset(proven | {Status.QUEUED, Status.CANCELED})

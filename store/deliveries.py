@@ -85,6 +85,7 @@ def claim(connection: Connection[Any], *, church_id: UUID, channel: str, limit: 
     They are the caller's until the lease ends, once the transaction has committed. Nothing is taken for a paused
     sender.
     """
+    connection.execute(_SQL["lock_sender"], {"church_id": church_id, "channel": channel})
     with connection.cursor(row_factory=class_row(_ClaimedRow)) as cursor:
         rows = cursor.execute(
             _SQL["claim"],
@@ -100,6 +101,9 @@ def claim(connection: Connection[Any], *, church_id: UUID, channel: str, limit: 
 
 def record(connection: Connection[Any], results: Sequence[Recorded]) -> int:
     """Write what became of claimed deliveries; how many still stood in their attempt and were changed."""
+    queued_again = [result.delivery_id for result in results if result.status is Status.QUEUED]
+    if queued_again:
+        connection.execute(_SQL["reopen_messages"], {"delivery_ids": queued_again})
     cursor = connection.execute(
         _SQL["record_outcomes"],
         {

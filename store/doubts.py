@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from messaging.doubt import DoubtPolicy
+from messaging.doubt import Claimant, DoubtPolicy
 from messaging.outcomes import Sender, Suspect
 from store import sql
 
@@ -22,7 +22,6 @@ _SQL = sql.load("doubts")
 class _SuspectRow:
     delivery_id: UUID
     attempt: int
-    channel: str
     address: str
     content: str
     since: datetime
@@ -46,30 +45,35 @@ class Unreported:
 
     delivery_id: UUID
     attempt: int
-    channel: str
     carrier_id: str
 
 
-def take_suspects(connection: Connection[Any], *, limit: int, hold_seconds: float) -> dict[str, list[Suspect]]:
-    """Up to `limit` deliveries in doubt whose time has come, by channel. Nobody else gets them for `hold_seconds`."""
+def take_suspects(connection: Connection[Any], *, channel: str, limit: int, hold_seconds: float) -> list[Suspect]:
+    """Up to `limit` of the channel's deliveries in doubt whose time has come. Nobody else gets them for a while."""
     with connection.cursor(row_factory=class_row(_SuspectRow)) as cursor:
-        rows = cursor.execute(_SQL["take_suspects"], {"row_limit": limit, "hold_seconds": hold_seconds}).fetchall()
-    taken: dict[str, list[Suspect]] = {}
-    for row in rows:
-        taken.setdefault(row.channel, []).append(row.suspect())
-    return taken
+        cursor.execute(_SQL["take_suspects"], {"channel": channel, "row_limit": limit, "hold_seconds": hold_seconds})
+        return [row.suspect() for row in cursor]
 
 
-def taken_carrier_ids(connection: Connection[Any], delivery_ids: Sequence[UUID], *, seen: Sequence[str]) -> set[str]:
-    """The carrier's ids that belong to other deliveries; `seen`: those in the carrier's list.
+def claimants(
+    connection: Connection[Any], delivery_ids: Sequence[UUID], *, seen: Sequence[str]
+) -> dict[str, list[Claimant]]:
+    """To whom the carrier's ids `seen` belong, and all those of other deliveries to the suspects' recipients.
 
     Holds off every other settler until the transaction ends, so that no id is given to two deliveries.
     """
     connection.execute(_SQL["lock_settling"])
-    rows = connection.execute(
-        _SQL["carrier_ids_of_others"], {"delivery_ids": list(delivery_ids), "seen": list(seen)}
-    ).fetchall()
-    return {row[0] for row in rows}
+    by_id: dict[str, list[Claimant]] = {}
+    with connection.cursor(row_factory=class_row(Claimant)) as cursor:
+        cursor.execute(_SQL["claimants"], {"delivery_ids": list(delivery_ids), "seen": list(seen)})
+        for claimant in cursor:
+            by_id.setdefault(claimant.carrier_id, []).append(claimant)
+    return by_id
+
+
+def rivals(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> set[UUID]:
+    """Those beside which another delivery with the same words to the same person is being submitted just now."""
+    return {row[0] for row in connection.execute(_SQL["rivals"], {"delivery_ids": list(delivery_ids)})}
 
 
 def settle_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, str]]) -> None:
@@ -96,6 +100,7 @@ def settle_missing(
             "reads": policy.reads,
             "period_seconds": policy.period_seconds,
             "pause_seconds": pause_seconds,
+            "age_limit_seconds": policy.age_limit_seconds,
         },
     ).fetchone()
     return row[0] if row else 0
@@ -117,7 +122,9 @@ def resolve(
     return False if row and row[0] else None
 
 
-def take_unreported(connection: Connection[Any], *, limit: int, after_seconds: float) -> list[Unreported]:
+def take_unreported(connection: Connection[Any], *, channel: str, limit: int, after_seconds: float) -> list[Unreported]:
     """Up to `limit` deliveries to ask the carrier about, silent for `after_seconds` and longer."""
     with connection.cursor(row_factory=class_row(Unreported)) as cursor:
-        return cursor.execute(_SQL["take_unreported"], {"row_limit": limit, "after_seconds": after_seconds}).fetchall()
+        return cursor.execute(
+            _SQL["take_unreported"], {"channel": channel, "row_limit": limit, "after_seconds": after_seconds}
+        ).fetchall()

@@ -130,7 +130,10 @@ def due_expansions(connection: Connection[Any], *, limit: int) -> list[DueExpans
 
 def complete(connection: Connection[Any], *, church_id: UUID | None = None) -> int:
     """Mark every message, of the church or of all, that has nothing left to submit; how many."""
-    return connection.execute(_SQL["complete_messages"], {"church_id": church_id}).rowcount
+    found = connection.execute(_SQL["lock_open_messages"], {"church_id": church_id}).fetchall()
+    if not found:
+        return 0
+    return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
 
 
 def lock(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:

@@ -24,6 +24,7 @@ from store.database import church_scope
 from store.messages import Message
 
 _PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
+_LEFT = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
 _STANDS = (Promise(status=200, description="The message as it now stands.", content=views.CountedMessage),)
 
 
@@ -60,8 +61,7 @@ class Retried(Told):
 def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     """Sends nothing more of it, for good. What the carrier has cannot be called back. Repeating changes nothing."""
     with _held(caller, message_id) as (connection, message):
-        in_doubt = messages.counts(connection, message_id)[Status.UNKNOWN]
-        if message.completed_at is not None and message.canceled_at is None and not in_doubt:
+        if message.canceled_at is None and not _has_something_left(connection, message):
             raise Refusal(problems.WRONG_STATE, "Everything of this message has been sent.")
         if message.canceled_at is None:
             messages.cancel(connection, church_id=caller.church_id, message_id=message_id)
@@ -79,7 +79,7 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
 def pause_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     """Sends nothing more of it until it is resumed. Repeating changes nothing."""
     with _held(caller, message_id) as (connection, message):
-        if message.canceled_at is not None or message.completed_at is not None:
+        if message.canceled_at is not None or not _has_something_left(connection, message):
             raise Refusal(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
         if message.paused_at is None:
             messages.pause(connection, church_id=caller.church_id, message_id=message_id)
@@ -141,6 +141,12 @@ def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any
         if message is None:
             raise Refusal(problems.NOT_FOUND, "There is no such message.")
         yield connection, message
+
+
+def _has_something_left(connection: Connection[Any], message: Message) -> bool:
+    """Whether anything of it may still be submitted. By the deliveries themselves: a mark may be a moment old."""
+    counts = messages.counts(connection, message.message_id)
+    return message.expanded_at is None or any(counts[status] for status in _LEFT)
 
 
 def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> Answer:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
 import logs
@@ -14,7 +14,7 @@ from channels.background_loop import BackgroundLoop
 from channels.base import CarrierReceipt
 from channels.sms.errors import CODES, Meaning, meaning_of
 from channels.sms.inquiries import ask, look_up
-from channels.sms.transport import NO_ANSWER, NOT_SENT, SessionTransport, TooManyRequests
+from channels.sms.transport import CONNECT_TIMEOUT_SECONDS, NO_ANSWER, NOT_SENT, SessionTransport, TooManyRequests
 from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
 from settings import Settings
 
@@ -28,6 +28,7 @@ class TwilioCarrier:
         self._callbacks = f"{settings.public_url.rstrip('/')}/callbacks/sms"
         self._loop = BackgroundLoop("twilio")
         self._transport = self._loop.run(_open_transport(settings))
+        self._patience_seconds = settings.carrier_timeout_seconds + CONNECT_TIMEOUT_SECONDS
         self._slots = asyncio.Semaphore(settings.carrier_connections)
         self._client = Client(
             settings.twilio_account_sid,
@@ -61,18 +62,19 @@ class TwilioCarrier:
 
     async def _create(self, envelope: Envelope) -> Outcome:
         try:
-            message = await self._client.messages.create_async(
-                to=envelope.address,
-                body=envelope.content,
-                status_callback=f"{self._callbacks}/{envelope.delivery_id}/{envelope.attempt}",
-                **_from(envelope),
-            )
-        except TwilioRestException as error:
+            async with asyncio.timeout(self._patience_seconds):
+                message = await self._client.messages.create_async(
+                    to=envelope.address,
+                    body=envelope.content,
+                    status_callback=f"{self._callbacks}/{envelope.delivery_id}/{envelope.attempt}",
+                    **_from(envelope),
+                )
+        except (TwilioRestException, TwilioServiceException) as error:
             return _refused(envelope, meaning_of(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
         except NOT_SENT as error:
-            return _outcome(envelope, Verdict.TRANSIENT, f"the carrier cannot be reached ({_name(error)})")
+            return _outcome(envelope, Verdict.THROTTLED, f"the carrier cannot be reached ({_name(error)})")
         except NO_ANSWER as error:
             return _outcome(envelope, Verdict.AMBIGUOUS, f"no answer from the carrier ({_name(error)})")
         except Exception:  # the request may have left: whatever went wrong, it must not be sent again

@@ -51,6 +51,10 @@ CODES: Mapping[int, Meaning] = {
     30007: _permanent("filtered as spam"),
     30019: _permanent("the content is too large"),
     # of the sender or the account: nothing works until a person mends it
+    10001: _sender("the account is not active"),
+    20005: _sender("the account is not active"),
+    21703: _sender("the messaging service has no numbers"),
+    21705: _sender("the messaging service cannot be used"),
     20003: _sender("Twilio refuses the account's credentials"),
     20404: _sender("Twilio does not know the account or the messaging service"),
     21603: _sender("no sender is given"),
@@ -88,8 +92,9 @@ def meaning_of(*, code: int | None, http_status: int) -> Meaning:
         return Meaning(verdict=Verdict.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
     if code is not None and code in CODES:
         return CODES[code]
-    if http_status == 429:
+    if http_status in (408, 425, 429):
         return CODES[20429]
-    if http_status in (401, 403):
-        return _sender(f"Twilio refuses the request (HTTP {http_status}, code {code})")
+    if code is None or http_status in (401, 403):
+        # Not Twilio's own words: a proxy in between, or an address that is not Twilio's.
+        return _sender(f"refused before it came to a carrier (HTTP {http_status}, code {code})")
     return _permanent(f"refused by the carrier (code {code})")

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 import logs
 from channels.base import CarrierReceipt
 from channels.sms.receipts import STATUSES
-from channels.sms.transport import NO_ANSWER, NOT_SENT, TooManyRequests
 from messaging.outcomes import CarrierRecord, Sighting, Suspect
 
 log = logs.get_logger(__name__)
 
 LIST_LIMIT = 200
 """How many messages to one person are looked through, newest first."""
-SKEW = timedelta(minutes=1)
-"""How far Twilio's clock may be behind ours."""
-
-_UNREADABLE = (TwilioException, TooManyRequests, *NOT_SENT, *NO_ANSWER)
+SKEW = timedelta(minutes=10)
+"""How far Twilio's clock may be behind the database's."""
 
 
 async def look_up(client: Client, suspect: Suspect) -> Sighting:
@@ -32,24 +28,26 @@ async def look_up(client: Client, suspect: Suspect) -> Sighting:
     """
     try:
         listed = await client.messages.list_async(to=suspect.address, page_size=LIST_LIMIT, limit=LIST_LIMIT)
-    except _UNREADABLE as error:
+        earliest = suspect.since - SKEW
+        recent = [message for message in listed if message.date_created is None or message.date_created >= earliest]
+        records = tuple(record for message in recent if (record := _record(message, suspect)) is not None)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the answer, it proves nothing
         log.warning("the carrier's list cannot be read", error=type(error).__name__)
         return Sighting(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=None)
-    records = tuple(
-        CarrierRecord(carrier_id=str(message.sid), same_content=_same(message.body, suspect.content))
-        for message in listed
-        if _is_of(message, suspect)
+    return Sighting(
+        delivery_id=suspect.delivery_id,
+        attempt=suspect.attempt,
+        records=records,
+        # A full page that does not reach back to the beginning may hide older ones.
+        complete=len(listed) < LIST_LIMIT or len(recent) < len(listed),
     )
-    # A full page may hide older ones: what is not on it is not proven missing.
-    conclusive = len(listed) < LIST_LIMIT or any(record.same_content for record in records)
-    return Sighting(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records if conclusive else None)
 
 
 async def ask(client: Client, carrier_id: str) -> CarrierReceipt | None:
     """What became of one message; None when Twilio cannot say, or has nothing new."""
     try:
         message = await client.messages(carrier_id).fetch_async()
-    except _UNREADABLE as error:
+    except Exception as error:  # noqa: BLE001 - it is asked again later
         log.warning("the carrier cannot be asked", error=type(error).__name__)
         return None
     status = STATUSES.get(str(message.status))
@@ -59,12 +57,20 @@ async def ask(client: Client, carrier_id: str) -> CarrierReceipt | None:
     return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=code)
 
 
-def _is_of(message: MessageInstance, suspect: Suspect) -> bool:
-    if message.date_created is None or message.date_created < suspect.since - SKEW:
-        return False
-    if suspect.sender.messaging_service_sid is not None:
-        return message.messaging_service_sid == suspect.sender.messaging_service_sid
-    return message.from_ == suspect.sender.address
+def _record(message: MessageInstance, suspect: Suspect) -> CarrierRecord | None:
+    """The message as it bears on the suspect; None when it has nothing to do with it.
+
+    The sender may have been changed since: the same words from another one are not taken for it, nor passed over.
+    """
+    service = suspect.sender.messaging_service_sid
+    if service is not None:
+        same_sender = message.messaging_service_sid == service
+    else:
+        same_sender = message.from_ == suspect.sender.address
+    same_content = _same(message.body, suspect.content)
+    if not (same_sender or same_content):
+        return None
+    return CarrierRecord(carrier_id=str(message.sid), same_content=same_sender and same_content)
 
 
 def _same(body: str | None, content: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -91,6 +92,7 @@ class SessionTransport(AsyncHttpClient):
 def _seconds(retry_after: str | None) -> float | None:
     """The header's seconds; None for none, or for a date (which Twilio does not send)."""
     try:
-        return max(0.0, float(retry_after)) if retry_after else None
+        seconds = float(retry_after) if retry_after else None
     except ValueError:
         return None
+    return max(0.0, seconds) if seconds is not None and math.isfinite(seconds) else None

@@ -7,6 +7,8 @@ ALTER TABLE messages
     ADD COLUMN canceled_at timestamptz,
     -- Every delivery has its end, or the carrier is no longer asked for it.
     ADD COLUMN settled_at timestamptz;
+DROP INDEX messages_to_expand;
+CREATE INDEX messages_to_expand ON messages (send_at) WHERE expanded_at IS NULL AND canceled_at IS NULL;
 CREATE INDEX messages_unsettled ON messages (completed_at) WHERE completed_at IS NOT NULL AND settled_at IS NULL;
 
 ALTER TABLE senders

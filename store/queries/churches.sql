@@ -18,7 +18,9 @@ SET address = excluded.address,
     segments_per_second = excluded.segments_per_second,
     paused_at = NULL,
     paused_reason = NULL,
-    paused_by = NULL;
+    paused_by = NULL,
+    slowed_until = '-infinity',
+    slowdowns = 0;
 
 -- name: has_sender
 SELECT EXISTS (SELECT FROM senders WHERE church_id = :church_id AND channel = :channel);
@@ -31,19 +33,23 @@ WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL;
 -- name: resume_sender!
 -- By anyone, or only if this job was the one that met the refusal.
 UPDATE senders
-SET paused_at = NULL, paused_reason = NULL, paused_by = NULL
+SET paused_at = NULL, paused_reason = NULL, paused_by = NULL, slowed_until = '-infinity', slowdowns = 0
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL
   AND (:paused_by::text IS NULL OR paused_by = :paused_by::text);
 
 -- name: slow_sender!
--- Each row of "too many requests" doubles the pause, up to a minute; what the carrier asks for is the least.
+-- Each row of "too many requests" doubles the pause, up to a minute; what the carrier asks for is the least, also when it
+-- asks during a pause.
 UPDATE senders
 SET slowed_until = greatest(
         slowed_until,
-        now() + greatest(:at_least_seconds, least(60, 2 ^ least(slowdowns, 6)) * (0.5 + random() / 2)) * interval '1 second'
+        now() + interval '1 second' * greatest(
+            :at_least_seconds,
+            CASE WHEN slowed_until <= now() THEN least(60, 2 ^ least(slowdowns, 6)) * (0.5 + random() / 2) END
+        )
     ),
-    slowdowns = least(slowdowns + 1, 100)
-WHERE church_id = :church_id AND channel = :channel AND slowed_until <= now();
+    slowdowns = CASE WHEN slowed_until <= now() THEN least(slowdowns + 1, 100) ELSE slowdowns END
+WHERE church_id = :church_id AND channel = :channel;
 
 -- name: quicken_sender!
 UPDATE senders

@@ -1,9 +1,14 @@
+-- name: lock_sender
+-- In a statement of its own before the claim, which then begins, and looks at who opted out, when the wait is over.
+SELECT FROM senders WHERE church_id = :church_id AND channel = :channel FOR UPDATE;
+
 -- name: claim
 -- One turn's share: the church's oldest due deliveries, no more than its sender's pace allows now. The sender's row is
 -- locked first, so that the token bucket is exact across all workers. A delivery is taken while a token is left before
 -- it, and the bucket may go below zero: a text longer than the bucket still goes out, and the pace holds over time.
 -- What a person said since the delivery was queued is heeded here, before anything is submitted: a recipient who opted
--- out is suppressed, a canceled message's delivery canceled, a paused one's put off until it is resumed.
+-- out is suppressed, a canceled message's delivery canceled, a paused one's put off. For a little: whoever resumed
+-- the message just now did not see this delivery, nor was seen by this claim.
 WITH sender AS MATERIALIZED (
     SELECT address, messaging_service_sid, segments_per_second,
            least(
@@ -60,7 +65,7 @@ WITH sender AS MATERIALIZED (
     SET status = taken.status,
         reason = CASE WHEN taken.status = 'suppressed' THEN 'opted out' END,
         attempts = deliveries.attempts + CASE WHEN taken.status = 'sending' THEN 1 ELSE 0 END,
-        due_at = CASE WHEN taken.status = 'queued' THEN 'infinity' ELSE deliveries.due_at END,
+        due_at = CASE WHEN taken.status = 'queued' THEN now() + interval '5 seconds' ELSE deliveries.due_at END,
         lease_until = CASE WHEN taken.status = 'sending' THEN now() + :lease_seconds * interval '1 second' END,
         missed_reads = 0,
         updated_at = now()
@@ -77,6 +82,19 @@ FROM claimed
 CROSS JOIN sender
 ORDER BY claimed.due_at, claimed.delivery_id;
 
+-- name: reopen_messages!
+-- Before deliveries go back to the queue; messages are locked before their deliveries, as by people who steer them. Also what
+-- seems open: somebody may be marking it as completed just now, and this then comes after.
+UPDATE messages
+SET completed_at = NULL, settled_at = NULL
+WHERE message_id IN (
+    SELECT messages.message_id
+    FROM messages
+    WHERE message_id IN (SELECT message_id FROM deliveries WHERE delivery_id = ANY (:delivery_ids::uuid[]))
+    ORDER BY messages.message_id
+    FOR UPDATE
+);
+
 -- name: record_outcomes!
 -- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first. A claimer who
 -- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown.
@@ -91,7 +109,9 @@ WITH outcome AS (
     SELECT deliveries.delivery_id
     FROM deliveries
     JOIN outcome USING (delivery_id)
-    WHERE deliveries.attempts = outcome.attempt AND deliveries.status IN ('sending', 'unknown')
+    WHERE deliveries.attempts = outcome.attempt
+      -- Also one that was believed lost and waits to be sent again: the carrier has it after all.
+      AND (deliveries.status IN ('sending', 'unknown') OR deliveries.status = 'queued' AND outcome.status = 'sent')
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 )

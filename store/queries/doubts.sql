@@ -1,44 +1,57 @@
 -- name: take_suspects
--- Deliveries in doubt whose time has come. They are put off while the carrier is asked, so that nobody else asks too; one
--- whose asker dies is asked for again then.
+-- Deliveries in doubt whose time has come. They are put off while the carrier is asked, so that nobody else asks too, and
+-- longer the older the doubt; one whose asker dies is asked for again then.
 WITH suspects AS MATERIALIZED (
     SELECT delivery_id
     FROM deliveries
-    WHERE status = 'unknown' AND due_at <= now()
+    WHERE status = 'unknown' AND due_at <= now() AND channel = :channel
     ORDER BY due_at
     LIMIT :row_limit
     FOR UPDATE SKIP LOCKED
 ), taken AS (
     UPDATE deliveries
-    SET due_at = now() + :hold_seconds * interval '1 second'
+    SET due_at = now() + greatest(
+        :hold_seconds * interval '1 second', least((now() - deliveries.updated_at) / 4, interval '1 hour')
+    )
     FROM suspects
     WHERE deliveries.delivery_id = suspects.delivery_id
-    RETURNING deliveries.*
+    RETURNING deliveries.delivery_id, deliveries.message_id, deliveries.church_id, deliveries.channel,
+              deliveries.attempts, deliveries.address
 )
-SELECT taken.delivery_id, taken.attempts AS attempt, taken.channel, taken.address, messages.content,
+SELECT taken.delivery_id, taken.attempts AS attempt, taken.address, messages.content,
        messages.created_at AS since, senders.address AS sender_address, senders.messaging_service_sid
 FROM taken
 JOIN messages ON messages.message_id = taken.message_id
 JOIN senders ON senders.church_id = taken.church_id AND senders.channel = taken.channel;
 
--- name: carrier_ids_of_others
--- The carrier's ids that belong to other deliveries: of the same church to the same people, as far as those can have been
--- submitted since the suspect's message was made; and of anyone, among those seen, if the carrier has said a word about
--- them. (Churches may share a sender. Of those about which no word came one is asked for, and comes.)
-SELECT carrier_id
+-- name: claimants
+-- To whom the carrier's ids belong: to deliveries of the same church to the same people, as far as those can have been
+-- submitted since the suspect's message was made; and of those seen, to whomever the carrier has said a word about.
+-- (Churches may share a sender. Of those about which no word came one is asked for, and comes.)
+SELECT carrier_id, delivery_id, attempt::int, status IN ('failed', 'undelivered') AS failed
 FROM receipts
-WHERE carrier_id = ANY (:seen::text[]) AND delivery_id <> ALL (:delivery_ids::uuid[])
-UNION
-SELECT others.carrier_id
+WHERE carrier_id = ANY (:seen::text[])
+UNION ALL
+SELECT others.carrier_id, others.delivery_id, others.attempts::int, false
 FROM deliveries AS suspects
 JOIN messages AS own ON own.message_id = suspects.message_id
 JOIN messages ON messages.church_id = suspects.church_id
-    AND (messages.completed_at IS NULL OR messages.completed_at >= own.created_at)
+    AND (messages.completed_at IS NULL OR messages.completed_at >= own.created_at - interval '1 hour')
 JOIN deliveries AS others ON others.message_id = messages.message_id
     AND (CASE WHEN others.status <> 'suppressed' THEN others.address END) = suspects.address -- as in the index
 WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[])
   AND others.delivery_id <> suspects.delivery_id
   AND others.carrier_id IS NOT NULL;
+
+-- name: rivals
+-- Suspects beside which another delivery with the same words to the same person is being submitted just now.
+SELECT DISTINCT suspects.delivery_id
+FROM deliveries AS suspects
+JOIN messages AS own ON own.message_id = suspects.message_id
+JOIN deliveries AS others ON others.status = 'sending' AND others.address = suspects.address
+    AND others.church_id = suspects.church_id
+JOIN messages ON messages.message_id = others.message_id AND messages.content = own.content
+WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[]);
 
 -- name: lock_settling
 -- One settler at a time looks at whose ids are taken and writes: two must not give the same text to two deliveries.
@@ -46,48 +59,74 @@ SELECT pg_advisory_xact_lock(6051908);
 
 -- name: settle_found!
 -- The carrier had it all the while. What follows comes by callback, or is asked for.
-UPDATE deliveries
-SET status = 'sent', carrier_id = found.carrier_id, reason = NULL, updated_at = now()
-FROM unnest(:delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[]) AS found (delivery_id, attempt, carrier_id)
-WHERE deliveries.delivery_id = found.delivery_id
-  AND deliveries.attempts = found.attempt
-  AND deliveries.status = 'unknown';
+WITH found AS (
+    SELECT delivery_id, attempt, carrier_id
+    FROM unnest(:delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[])
+        AS listed (delivery_id, attempt, carrier_id)
+), locked AS MATERIALIZED (
+    SELECT deliveries.delivery_id
+    FROM deliveries
+    JOIN found ON found.delivery_id = deliveries.delivery_id AND found.attempt = deliveries.attempts
+    WHERE deliveries.status = 'unknown'
+    ORDER BY deliveries.delivery_id
+    FOR UPDATE OF deliveries
+), settled AS (
+    UPDATE deliveries
+    SET status = 'sent', carrier_id = found.carrier_id, reason = NULL, updated_at = now()
+    FROM locked
+    JOIN found USING (delivery_id)
+    WHERE deliveries.delivery_id = locked.delivery_id
+    RETURNING deliveries.message_id
+)
+UPDATE messages
+SET settled_at = NULL
+WHERE message_id IN (SELECT message_id FROM settled);
 
 -- name: settle_missing
 -- Once more not in the list. After enough readings over a long enough time the carrier does not have it, and it goes back
--- to the queue; until then it is looked for again. How many went back.
+-- to the queue, or fails if its hour is over; until then it is looked for again. A receipt that waits to be applied is
+-- waited for. How many went back.
 WITH judged AS MATERIALIZED (
     SELECT deliveries.delivery_id,
-           deliveries.missed_reads + 1 >= :reads::int
-               AND deliveries.updated_at <= now() - :period_seconds * interval '1 second' AS enough
+           CASE
+               WHEN deliveries.missed_reads + 1 < :reads::int
+                   OR deliveries.updated_at > now() - :period_seconds * interval '1 second'
+                   OR deliveries.delivery_id IN (SELECT delivery_id FROM receipts WHERE applied_at IS NULL)
+                   THEN 'unknown'
+               WHEN messages.send_at < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
+               ELSE 'queued'
+           END::delivery_status AS status
     FROM deliveries
     JOIN unnest(:delivery_ids::uuid[], :attempts::int[]) AS missing (delivery_id, attempt)
         ON deliveries.delivery_id = missing.delivery_id AND deliveries.attempts = missing.attempt
+    JOIN messages ON messages.message_id = deliveries.message_id
     WHERE deliveries.status = 'unknown'
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 ), counted AS (
     UPDATE deliveries
     SET missed_reads = deliveries.missed_reads + 1,
-        status = CASE WHEN judged.enough THEN 'queued' ELSE 'unknown' END::delivery_status,
-        due_at = CASE WHEN judged.enough THEN now() ELSE now() + :pause_seconds * interval '1 second' END,
-        updated_at = CASE WHEN judged.enough THEN now() ELSE deliveries.updated_at END
+        status = judged.status,
+        reason = CASE judged.status WHEN 'failed' THEN 'too late to be sent' ELSE deliveries.reason END,
+        due_at = CASE judged.status WHEN 'unknown' THEN now() + :pause_seconds * interval '1 second' ELSE now() END,
+        updated_at = CASE judged.status WHEN 'unknown' THEN deliveries.updated_at ELSE now() END
     FROM judged
     WHERE deliveries.delivery_id = judged.delivery_id
-    RETURNING deliveries.message_id, judged.enough
+    RETURNING deliveries.message_id, judged.status
 ), reopened AS (
+    -- Also what seems open: somebody may be marking it as completed just now, and this then comes after.
     UPDATE messages
     SET completed_at = NULL, settled_at = NULL
-    WHERE message_id IN (SELECT message_id FROM counted WHERE enough) AND completed_at IS NOT NULL
+    WHERE message_id IN (SELECT message_id FROM counted WHERE status = 'queued')
 )
-SELECT count(*) FILTER (WHERE enough) FROM counted;
+SELECT count(*) FILTER (WHERE status = 'queued') FROM counted;
 
 -- name: resolve_delivery
--- A person decides what nobody could find out. A new attempt begins, so that a late word about the old one is not taken
--- for this one's.
+-- A person decides what nobody could find out. When it is to be sent, a new attempt begins, so that a late word about the
+-- old one is not taken for this one's; otherwise the carrier may still correct the person.
 UPDATE deliveries
-SET status = :status::delivery_status,
-    attempts = attempts + 1,
+SET status = :status::text::delivery_status,
+    attempts = attempts + CASE WHEN :status::text = 'queued' THEN 1 ELSE 0 END,
     due_at = now(),
     tries = 0,
     reason = 'decided by a person',
@@ -110,6 +149,7 @@ WITH unreported AS MATERIALIZED (
     JOIN deliveries ON deliveries.message_id = messages.message_id
     WHERE messages.completed_at <= now() - :after_seconds * interval '1 second'
       AND messages.settled_at IS NULL
+      AND messages.channel = :channel
       AND deliveries.status = 'sent'
       AND deliveries.carrier_id IS NOT NULL
       AND deliveries.updated_at <= now() - :after_seconds * interval '1 second'
@@ -122,4 +162,4 @@ UPDATE deliveries
 SET due_at = now() + greatest(:after_seconds * interval '1 second', now() - deliveries.updated_at)
 FROM unreported
 WHERE deliveries.delivery_id = unreported.delivery_id
-RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.channel, deliveries.carrier_id;
+RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.carrier_id;

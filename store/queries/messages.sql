@@ -92,24 +92,29 @@ WHERE expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
 ORDER BY send_at
 LIMIT :row_limit;
 
+-- name: lock_open_messages
+-- Those that may be complete, of one church or of all. What somebody else holds is left to them.
+SELECT message_id
+FROM messages
+WHERE completed_at IS NULL
+  AND expanded_at IS NOT NULL
+  AND (:church_id::uuid IS NULL OR church_id = :church_id::uuid)
+  AND NOT EXISTS (
+      SELECT FROM deliveries
+      WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
+  )
+FOR UPDATE SKIP LOCKED;
+
 -- name: complete_messages!
--- Mark the messages, of one church or of all, that have nothing left to submit. Both looks, at open messages and at
--- their open deliveries, go through small indexes of what is unfinished. A message that somebody else is just marking
--- is theirs.
+-- Once they are locked, and with a fresh look at their deliveries: whoever puts one back into the queue reopens its message,
+-- and did so before this lock or waits for it.
 UPDATE messages
 SET completed_at = now()
-WHERE message_id IN (
-    SELECT message_id
-    FROM messages
-    WHERE completed_at IS NULL
-      AND expanded_at IS NOT NULL
-      AND (:church_id::uuid IS NULL OR church_id = :church_id::uuid)
-      AND NOT EXISTS (
-          SELECT FROM deliveries
-          WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
-      )
-    FOR UPDATE SKIP LOCKED
-);
+WHERE message_id = ANY (:message_ids::uuid[])
+  AND NOT EXISTS (
+      SELECT FROM deliveries
+      WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
+  );
 
 -- name: lock_message
 -- What people say of one message is done one after the other.
@@ -175,9 +180,17 @@ WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queue
 
 -- name: retry_deliveries!
 -- Those that failed, of all or of the chosen reasons or codes. A new attempt begins, so that a late word about the old one
--- is not taken for this one's. Whoever opted out is suppressed at the claim.
+-- is not taken for this one's. Whoever opted out is suppressed at the claim;
+-- of a paused message they wait with the rest.
 UPDATE deliveries
-SET status = 'queued', due_at = now(), tries = 0, attempts = attempts + 1, carrier_id = NULL, updated_at = now()
+SET status = 'queued',
+    due_at = (
+        SELECT CASE WHEN paused_at IS NULL THEN now() ELSE 'infinity' END FROM messages WHERE message_id = :message_id
+    ),
+    tries = 0,
+    attempts = attempts + 1,
+    carrier_id = NULL,
+    updated_at = now()
 FROM (
     SELECT delivery_id
     FROM deliveries

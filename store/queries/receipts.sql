@@ -2,7 +2,10 @@
 -- The carrier repeats itself: the same word about the same message is stored once.
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code)
 VALUES (:delivery_id, :attempt, :carrier_id, :status, :error_code)
-ON CONFLICT (carrier_id, status) DO NOTHING;
+ON CONFLICT (carrier_id, status) DO UPDATE
+-- Used up under an attempt that was over, and now found to be of a later one: it is to be applied to that.
+SET attempt = excluded.attempt, applied_at = NULL
+WHERE receipts.delivery_id = excluded.delivery_id AND receipts.attempt < excluded.attempt;
 
 -- name: apply_receipts
 -- Up to one batch of receipts, oldest first: each delivery moves at most once, to the furthest that is said of its present
@@ -60,7 +63,7 @@ WITH batch AS MATERIALIZED (
 ), reopened AS (
     UPDATE messages
     SET completed_at = NULL, settled_at = NULL
-    WHERE message_id IN (SELECT message_id FROM moved WHERE status = 'queued') AND completed_at IS NOT NULL
+    WHERE message_id IN (SELECT message_id FROM moved WHERE status = 'queued')
 ), used AS (
     UPDATE receipts
     SET applied_at = now()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -63,6 +65,24 @@ def test_the_same_key_with_another_body_is_a_conflict(
 
     assert answer.status_code == 409
     assert answer.mimetype == "application/problem+json"
+    assert stored(database, church) == 1
+
+
+def test_a_repetition_is_the_same_after_its_hour_has_come(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    headers = church.bearer | {"Idempotency-Key": "vespers"}
+    body = body_of(church) | {"sendAt": (datetime.now(UTC) + timedelta(seconds=1)).isoformat()}
+
+    first = client.post(SEND, json=body, headers=headers)
+    time.sleep(1.1)
+    again = client.post(SEND, json=body, headers=headers)
+
+    assert (first.status_code, again.status_code) == (202, 202), again.text
+    assert (first.get_json()["status"], again.get_json()["status"]) == ("scheduled", "accepted")
+    assert first.get_json()["id"] == again.get_json()["id"]
+    assert first.get_json()["sendAt"] == again.get_json()["sendAt"]
+    assert again.headers["Idempotent-Replayed"] == "true"
     assert stored(database, church) == 1
 
 

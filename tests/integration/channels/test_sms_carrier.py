@@ -154,7 +154,7 @@ def test_a_carrier_that_cannot_be_reached_has_nothing(open_carrier: OpenCarrier,
 
     (outcome,) = send(carrier, envelope())
 
-    assert outcome.verdict is Verdict.TRANSIENT
+    assert outcome.verdict is Verdict.THROTTLED
 
 
 def test_wrong_credentials_are_the_senders_matter(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -215,9 +215,9 @@ def test_other_senders_other_times_and_other_words_are_told_apart(
 ) -> None:
     carrier = open_carrier()
     ours = envelope(service=service)
-    send(carrier, ours, envelope(sender="+12025550199"))
+    send(carrier, ours)
 
-    (later,) = look_up(carrier, suspect(ours, since=datetime.now(UTC) + timedelta(minutes=5)))
+    (later,) = look_up(carrier, suspect(ours, since=datetime.now(UTC) + timedelta(minutes=15)))
     (other_words,) = look_up(carrier, suspect(ours, content="something else"))
     (found,) = look_up(carrier, suspect(ours))
 
@@ -241,7 +241,28 @@ def test_a_list_that_is_full_hides_what_may_be_behind(open_carrier: OpenCarrier,
 
     (sighting,) = look_up(carrier, suspect(lost, content="something else"))
 
-    assert sighting.records is None
+    assert not sighting.complete
+
+
+def test_a_list_that_reaches_back_far_enough_hides_nothing(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+    carrier, lost = open_carrier(), envelope()
+    send(carrier, *(envelope() for _ in range(LIST_LIMIT)))
+
+    (sighting,) = look_up(carrier, suspect(lost, since=datetime.now(UTC) + timedelta(minutes=15)))
+
+    assert sighting.complete
+
+
+def test_the_same_words_from_another_sender_are_neither_taken_nor_passed_over(
+    open_carrier: OpenCarrier, sandbox: Sandbox
+) -> None:
+    carrier = open_carrier()
+    before, now = envelope(sender="+12025550198"), envelope(sender="+12025550199")
+    send(carrier, before)
+
+    (sighting,) = look_up(carrier, suspect(now))
+
+    assert [record.same_content for record in sighting.records or ()] == [False]
 
 
 def test_the_carrier_can_be_asked_what_became_of_a_text(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:

@@ -18,6 +18,7 @@ from settings import Settings, load_settings
 from store import messages
 from store.database import Database, church_scope, open_database
 from store.messages import NewMessage
+from tests.integration.store.ledger import numbers
 
 RunWorker = Callable[..., None]
 
@@ -98,6 +99,14 @@ def compose(
     with church_scope(database, church_id) as connection:
         message, _ = messages.insert(connection, new)
     return message.message_id
+
+
+def expanded(database: Database, church_id: UUID) -> UUID:
+    """A message to three numbers whose audience is written: only its turns are left to run."""
+    message = compose(database, church_id, numbers=numbers(3))
+    with church_scope(database, church_id) as connection:
+        messages.expand(connection, church_id=church_id, message_id=message)
+    return message
 
 
 def counts(database: Database, church_id: UUID, message_id: UUID) -> dict[Status, int]:

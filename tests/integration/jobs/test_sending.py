@@ -162,22 +162,24 @@ def test_too_many_requests_slow_the_sender_and_lose_nothing(
     assert counts(database, church, message) == {Status.SENT: 1}
 
 
-def test_a_carrier_that_cannot_be_reached_is_tried_again_but_not_for_ever(
+def test_a_carrier_that_cannot_be_reached_costs_no_try_but_time(
     settings: Settings, database: Database, doorbell: RedisDoorbell, work: RunWorker, free_port: int, sandbox: Sandbox
 ) -> None:
     church = found_church(database).church_id
     message = compose(database, church, numbers=["+12025550123"])
-    away = settings.model_copy(update={"twilio_api_base_url": f"http://127.0.0.1:{free_port}", "retry_limit": 1})
+    away = settings.model_copy(update={"twilio_api_base_url": f"http://127.0.0.1:{free_port}", "retry_limit": 0})
     ring(doorbell, church, message)
     work(with_settings=away)
     assert counts(database, church, message) == {Status.QUEUED: 1}
 
     with system_scope(database) as connection:
         connection.execute("UPDATE deliveries SET due_at = now()")
+        connection.execute("UPDATE senders SET slowed_until = '-infinity'")
+        connection.execute("UPDATE messages SET send_at = now() - interval '25 hours'")
     doorbell.ring_turn(channel="sms", church_id=church)
     work(with_settings=away)
 
-    assert counts(database, church, message) == {Status.FAILED: 1}
+    assert counts(database, church, message) == {Status.FAILED: 1}, "its hour is over"
 
 
 def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(

@@ -19,6 +19,10 @@ from store.messages import Message, NewMessage
 
 T = TypeVar("T")
 
+USUAL = RetryPolicy()
+NONE_PASS: Mapping[str, float] = {}
+"""No failure may pass."""
+
 
 def numbers(count: int, *, first: int = 0) -> list[str]:
     """Consecutive valid numbers, from +12025550000 on."""
@@ -132,22 +136,28 @@ class Ledger:
             return deliveries.record(connection, results)
 
     def receive(
-        self, delivery_id: UUID, status: Status, *, carrier_id: str = "", error_code: str | None = None
+        self,
+        delivery_id: UUID,
+        status: Status,
+        *,
+        attempt: int = 1,
+        carrier_id: str = "",
+        error_code: str | None = None,
     ) -> bool:
         """Store a receipt, from another message at the carrier each time unless one is named."""
         with system_scope(self.database) as connection:
             return receipts.insert(
                 connection,
                 delivery_id=delivery_id,
-                attempt=1,
+                attempt=attempt,
                 carrier_id=carrier_id or f"SM{uuid4().hex}",
                 status=status,
                 error_code=error_code,
             )
 
-    def apply(self, *, limit: int = 1000) -> int:
+    def apply(self, *, limit: int = 1000, policy: RetryPolicy = USUAL, passing: Mapping[str, float] = NONE_PASS) -> int:
         with system_scope(self.database) as connection:
-            return receipts.apply(connection, limit=limit, policy=RetryPolicy(), passing={})
+            return receipts.apply(connection, limit=limit, policy=policy, passing=passing)
 
     def expire_leases(self) -> int:
         with system_scope(self.database) as connection:

@@ -62,9 +62,13 @@ def test_a_receipt_moves_a_delivery_that_was_queued_again_because_its_submission
 
 
 @pytest.mark.parametrize("said", RECEIPT_STATUSES)
-@pytest.mark.parametrize("never", NEVER_SUBMITTED)
-def test_no_receipt_moves_what_was_never_submitted(said: Status, never: Status) -> None:
-    assert never not in receipt_may_move(said)
+def test_no_receipt_moves_what_was_never_submitted(said: Status) -> None:
+    assert Status.SUPPRESSED not in receipt_may_move(said)
+
+
+@pytest.mark.parametrize("said", RECEIPT_STATUSES)
+def test_what_was_canceled_after_a_submission_believed_lost_is_what_the_carrier_says(said: Status) -> None:
+    assert Status.CANCELED in receipt_may_move(said)
 
 
 @pytest.mark.parametrize("said", [status for status in Status if status not in RECEIPT_STATUSES])

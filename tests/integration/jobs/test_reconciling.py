@@ -51,6 +51,7 @@ def tick(doorbell: RedisDoorbell, work: RunWorker, database: Database, kind: obj
     with system_scope(database) as connection:
         connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'unknown'")
     doorbell.ring_tick(kind)  # pyright: ignore[reportArgumentType]
+    work("sms")
     work("analytics")
 
 

@@ -1,0 +1,43 @@
+"""`python -m jobs.worker` as a process of its own, told by its environment what a test has in its settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dev.environment import ROOT
+from settings import Settings
+
+_TOLD = (
+    "database_url",
+    "redis_url",
+    "twilio_account_sid",
+    "twilio_api_base_url",
+    "public_url",
+    "carrier_timeout_seconds",
+    "carrier_connections",
+    "lease_seconds",
+    "turn_size",
+)
+
+
+@contextmanager
+def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
+    """A worker that is killed with the block, if it has not ended before. What it says is appended to `output`."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
+        **{name.upper(): str(getattr(settings, name)) for name in _TOLD},
+        "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
+    }
+    command = (sys.executable, "-m", "jobs.worker", queue)
+    with output.open("ab") as writing:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

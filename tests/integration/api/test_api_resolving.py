@@ -1,0 +1,160 @@
+"""POST /api/messages/{id}/deliveries/{id}/resolve: a person's word ends a doubt, and nothing but a doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from redis import Redis
+from werkzeug.test import TestResponse
+
+from messaging.states import Status
+from store.database import Database
+from store.messages import Message
+from tests.harness.churches import KnownChurch, another_key
+from tests.integration.api.under_way import message_with
+from tests.integration.store.ledger import Ledger
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def message(ledger: Ledger, church: KnownChurch) -> Message:
+    """A completed one with one delivery, in doubt."""
+    return message_with(ledger, church.church_id, {Status.UNKNOWN: 1})
+
+
+def delivery_of(ledger: Ledger, message: Message) -> UUID:
+    found = ledger.query("SELECT delivery_id FROM deliveries WHERE message_id = %(id)s", id=message.message_id)
+    return found[0][0]
+
+
+def resolve(client: FlaskClient, church: KnownChurch, message: UUID, delivery: UUID, body: object) -> TestResponse:
+    path = f"/api/messages/{message}/deliveries/{delivery}/resolve"
+    return client.post(path, json=body, headers=church.bearer)
+
+
+@pytest.mark.parametrize(
+    ("status", "message_status", "sent_again"),
+    [("sent", "completed", 0), ("failed", "completed", 0), ("queued", "sending", 1)],
+)
+def test_a_doubt_ends_as_the_person_says(
+    client: FlaskClient,
+    church: KnownChurch,
+    ledger: Ledger,
+    message: Message,
+    redis_url: str,
+    status: str,
+    message_status: str,
+    sent_again: int,
+) -> None:
+    delivery = delivery_of(ledger, message)
+
+    answer = resolve(client, church, message.message_id, delivery, {"status": status})
+
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert ledger.counts(message) == {Status(status): 1}
+    assert ledger.stands(delivery).reason == "decided by a person"
+    shown = client.get(f"/api/messages/{message.message_id}", headers=church.bearer).get_json()
+    assert shown["status"] == message_status
+    pending = f"koinonia:pending:send_batch:{church.church_id}:sms"
+    assert Redis.from_url(redis_url).exists(pending) == sent_again
+    assert len(ledger.claim(church.church_id).envelopes) == sent_again
+
+
+@pytest.mark.parametrize("status", ["sent", "failed", "queued"])
+def test_a_second_word_is_a_conflict_and_changes_nothing(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, status: str
+) -> None:
+    delivery = delivery_of(ledger, message)
+    resolve(client, church, message.message_id, delivery, {"status": status})
+    stood = ledger.stands(delivery)
+
+    for another in ("sent", "failed", "queued"):
+        answer = resolve(client, church, message.message_id, delivery, {"status": another})
+        assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
+
+    assert ledger.stands(delivery) == stood
+
+
+@pytest.mark.parametrize("stands", [status for status in Status if status is not Status.UNKNOWN])
+def test_what_is_in_no_doubt_cannot_be_decided(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, stands: Status
+) -> None:
+    delivery = delivery_of(ledger, message)
+    ledger.put(delivery, stands)
+
+    assert resolve(client, church, message.message_id, delivery, {"status": "queued"}).status_code == 409
+
+    assert ledger.counts(message) == {stands: 1}
+
+
+@pytest.mark.parametrize("late", [Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
+def test_a_late_word_about_the_doubtful_attempt_does_not_touch_the_new_one(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, late: Status
+) -> None:
+    delivery = delivery_of(ledger, message)
+    resolve(client, church, message.message_id, delivery, {"status": "queued"})
+    ledger.receive(delivery, late)
+
+    ledger.apply()
+
+    assert ledger.stands(delivery).status == "queued"
+
+
+def test_another_churchs_delivery_is_not_there(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, ledger: Ledger, message: Message
+) -> None:
+    answer = resolve(client, other_church, message.message_id, delivery_of(ledger, message), {"status": "failed"})
+
+    assert answer.status_code == 404
+    assert ledger.counts(message) == {Status.UNKNOWN: 1}
+
+
+def test_a_delivery_is_found_under_its_own_message_only(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message
+) -> None:
+    other = message_with(ledger, church.church_id, {Status.SENT: 1}, first=9)
+    delivery = delivery_of(ledger, message)
+
+    for message_id, delivery_id in [(other.message_id, delivery), (message.message_id, uuid4()), (uuid4(), delivery)]:
+        assert resolve(client, church, message_id, delivery_id, {"status": "failed"}).status_code == 404
+
+    assert ledger.counts(message) == {Status.UNKNOWN: 1}
+
+
+def test_a_key_that_may_only_read_may_not_decide(
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, message: Message
+) -> None:
+    key = another_key(database, church.church_id, scopes=["messages:read"])
+    reader = KnownChurch(church_id=church.church_id, key=key)
+
+    answer = resolve(client, reader, message.message_id, delivery_of(ledger, message), {"status": "failed"})
+
+    assert answer.status_code == 403
+    assert ledger.counts(message) == {Status.UNKNOWN: 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "status"),
+        ({"status": "delivered"}, "status"),
+        ({"status": "unknown"}, "status"),
+        ({"status": None}, "status"),
+        ({"status": "sent", "why": "I asked her"}, "why"),
+    ],
+)
+def test_wrong_fields_are_named(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, body: dict[str, Any], field: str
+) -> None:
+    answer = resolve(client, church, message.message_id, delivery_of(ledger, message), body)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [field]
+    assert ledger.counts(message) == {Status.UNKNOWN: 1}

@@ -1,0 +1,153 @@
+"""POST /api/messages/{id}/retry-failed: those that failed, and no others, go once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from messaging.states import Status
+from store.database import Database
+from store.deliveries import Recorded
+from store.messages import Message
+from tests.harness.churches import KnownChurch
+from tests.integration.api.under_way import message_with, say, told
+from tests.integration.store.ledger import Ledger, numbers, sent
+
+FAILURES = [
+    ("away", "30003"),
+    ("landline", "30006"),
+    ("away", "30006"),
+    ("away", None),
+    (None, "30003"),
+    (None, None),
+]
+"""(reason, code) of failed deliveries, to consecutive numbers."""
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def failed(ledger: Ledger, church: KnownChurch) -> Message:
+    """A completed message with one failure of each kind."""
+    message = ledger.send(church.church_id, numbers(len(FAILURES)))
+    ledger.record(
+        [
+            Recorded(
+                delivery_id=envelope.delivery_id,
+                attempt=envelope.attempt,
+                status=Status.FAILED,
+                reason=FAILURES[int(envelope.address[-4:])][0],
+                error_code=FAILURES[int(envelope.address[-4:])][1],
+            )
+            for envelope in ledger.claim(church.church_id).envelopes
+        ]
+    )
+    ledger.complete(church.church_id)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"reasons": None, "errorCodes": None}, [0, 1, 2, 3, 4, 5]),
+        ({"reasons": ["away"]}, [0, 2, 3]),
+        ({"reasons": ["away", "landline"]}, [0, 1, 2, 3]),
+        ({"errorCodes": ["30006"]}, [1, 2]),
+        ({"errorCodes": ["30003", "30006"]}, [0, 1, 2, 4]),
+        ({"reasons": ["away"], "errorCodes": ["30006"]}, [2]),
+        ({"reasons": ["no such"]}, []),
+        ({"errorCodes": ["99999"]}, []),
+    ],
+)
+def test_the_chosen_failures_are_sent_once_more(
+    client: FlaskClient,
+    church: KnownChurch,
+    ledger: Ledger,
+    failed: Message,
+    chosen: dict[str, Any],
+    expected: list[int],
+) -> None:
+    answer = say(client, church, failed, "retry-failed", **chosen)
+
+    left = {Status.FAILED: len(FAILURES) - len(expected), Status.QUEUED: len(expected)}
+    counts = {status: count for status, count in left.items() if count}
+    assert told(answer) == ("sending" if expected else "completed", counts)
+    assert answer.get_json()["retried"] == len(expected)
+    claim = ledger.claim(church.church_id)
+    assert sorted(int(envelope.address[-4:]) for envelope in claim.envelopes) == expected
+
+
+def test_only_failures_are_retried_and_only_once(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+    wanted = {status: 1 for status in Status if status not in (Status.SUPPRESSED, Status.CANCELED)}
+    message = message_with(ledger, church.church_id, wanted)
+
+    first = say(client, church, message, "retry-failed")
+    again = say(client, church, message, "retry-failed")
+
+    left = {status: 1 for status in wanted if status not in (Status.FAILED, Status.UNDELIVERED)} | {Status.QUEUED: 3}
+    assert told(first) == told(again) == ("sending", left)
+    assert (first.get_json()["retried"], again.get_json()["retried"]) == (2, 0)
+
+
+def test_who_opted_out_since_is_left_out(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, failed: Message
+) -> None:
+    ledger.opt_out(church.church_id, numbers(1)[0])
+
+    say(client, church, failed, "retry-failed")
+
+    ledger.record(sent(ledger.claim(church.church_id)))
+    assert ledger.counts(failed) == {Status.SUPPRESSED: 1, Status.SENT: len(FAILURES) - 1}
+
+
+def test_a_late_word_about_the_failed_attempt_is_not_taken_for_the_new_one(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, failed: Message
+) -> None:
+    say(client, church, failed, "retry-failed", errorCodes=["30006"], reasons=["away"])
+    [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries WHERE status = 'queued'")
+    ledger.receive(delivery, Status.UNDELIVERED)
+
+    ledger.apply()
+
+    assert ledger.stands(delivery).status == "queued"
+
+
+def test_a_paused_message_retries_when_it_is_resumed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+    message = message_with(ledger, church.church_id, {Status.FAILED: 2, Status.QUEUED: 1})
+    say(client, church, message, "pause")
+
+    assert told(say(client, church, message, "retry-failed")) == ("paused", {Status.QUEUED: 3})
+    assert ledger.claim(church.church_id).taken == 0
+
+    say(client, church, message, "resume")
+    assert len(ledger.claim(church.church_id).envelopes) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"reason": ["away"]}, "reason"),
+        ({"error_codes": ["30003"]}, "error_codes"),
+        ({"reasons": []}, "reasons"),
+        ({"reasons": "away"}, "reasons"),
+        ({"reasons": ["a\0b"]}, "reasons[0]"),
+        ({"errorCodes": []}, "errorCodes"),
+        ({"errorCodes": [30003]}, "errorCodes[0]"),
+        ({"errorCodes": [""]}, "errorCodes[0]"),
+        ({"errorCodes": ["1"] * 101}, "errorCodes"),
+    ],
+)
+def test_wrong_fields_are_named_and_nothing_is_retried(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, failed: Message, body: dict[str, Any], field: str
+) -> None:
+    answer = say(client, church, failed, "retry-failed", **body)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [field]
+    assert ledger.counts(failed) == {Status.FAILED: len(FAILURES)}

@@ -1,0 +1,59 @@
+"""Messages whose deliveries stand wherever a test wants them, brought there by claims, records and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from messaging.states import Status
+from store.deliveries import Recorded
+from store.messages import Message
+from tests.harness.churches import KnownChurch
+from tests.integration.store.ledger import Ledger, numbers
+
+EVERYTHING = "SELECT messages::text, deliveries::text FROM messages, deliveries ORDER BY delivery_id"
+"""All that is known of messages and deliveries, as text."""
+
+
+def message_with(ledger: Ledger, church_id: UUID, wanted: Mapping[Status, int], *, first: int = 0) -> Message:
+    """A message with so many deliveries in each status, completed if nothing is left to submit."""
+    fates = [status for status, count in wanted.items() if status is not Status.QUEUED for _ in range(count)]
+    message = ledger.send(church_id, numbers(sum(wanted.values()), first=first))
+    claim = ledger.claim(church_id, limit=len(fates)) if fates else None
+    for envelope, fate in zip(claim.envelopes if claim else (), fates, strict=True):
+        if fate is Status.SENDING:
+            continue
+        told_later = fate in (Status.DELIVERED, Status.UNDELIVERED)
+        carrier_id = f"SM{envelope.delivery_id.hex}"
+        answer = Recorded(
+            delivery_id=envelope.delivery_id,
+            attempt=envelope.attempt,
+            status=Status.SENT if told_later else fate,
+            carrier_id=None if fate is Status.UNKNOWN else carrier_id,
+        )
+        ledger.record([answer])
+        if told_later:
+            ledger.receive(envelope.delivery_id, fate, carrier_id=carrier_id)
+    ledger.apply()
+    ledger.complete(church_id)
+    return message
+
+
+def say(client: FlaskClient, church: KnownChurch, message: Message, word: str, **body: Any) -> TestResponse:
+    """POST /api/messages/{id}/{word}, with the church's key."""
+    path = f"/api/messages/{message.message_id}/{word}"
+    return client.post(path, json=body if word == "retry-failed" else None, headers=church.bearer)
+
+
+def told(answer: TestResponse) -> tuple[str, dict[Status, int]]:
+    """The status of the message in the answer and its deliveries by status, those with none left out."""
+    assert answer.status_code == 200, answer.text
+    message = answer.get_json().get("message") or answer.get_json()
+    counts = message["counts"]
+    by_status = {status: counts[status] for status in Status if counts[status]}
+    assert counts["audience"] == sum(by_status.values())
+    return message["status"], by_status

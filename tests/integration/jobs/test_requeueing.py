@@ -1,0 +1,82 @@
+"""Requeuing a failed job is always safe: twice, or while it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis import Redis
+from rq.exceptions import InvalidJobOperation
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+from jobs.doorbell import RedisDoorbell
+from jobs.queues import queue
+from messaging.states import Status
+from sandbox.control import Faults, Sandbox
+from settings import Settings
+from store.database import Database, church_scope
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import RunWorker, counts, expanded
+from tests.integration.store.ledger import numbers
+
+REFUSED_SENDER, GOOD_SENDER = "+15005550007", "+15005550006"
+
+
+def failed(redis: Redis) -> FailedJobRegistry:
+    return FailedJobRegistry(queue=queue(redis, "sms"))
+
+
+def refused_then_mended(database: Database, doorbell: RedisDoorbell, work: RunWorker) -> tuple[UUID, UUID]:
+    """(church, message): its turn failed for the sender, which is a good one now and still paused."""
+    church = found_church(database, sender=REFUSED_SENDER).church_id
+    message = expanded(database, church)
+    doorbell.ring_turn(channel="sms", church_id=church)
+    work()
+    with church_scope(database, church) as connection:
+        connection.execute("UPDATE senders SET address = %s", (GOOD_SENDER,))
+    return church, message
+
+
+def test_requeued_twice_it_sends_once(
+    database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, sandbox: Sandbox
+) -> None:
+    church, message = refused_then_mended(database, doorbell, work)
+    (job_id,) = failed(redis).get_job_ids()
+
+    failed(redis).requeue(job_id)
+    with pytest.raises(InvalidJobOperation):
+        failed(redis).requeue(job_id)
+    queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
+    work()
+
+    assert counts(database, church, message) == {Status.SENT: 3}
+    assert sorted(row.to for row in sandbox.ledger()) == numbers(3)
+
+
+def test_put_on_the_queue_while_it_runs_it_sends_once(
+    settings: Settings,
+    database: Database,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    sandbox: Sandbox,
+    tmp_path: Path,
+) -> None:
+    church, message = refused_then_mended(database, doorbell, work)
+    (job_id,) = failed(redis).get_job_ids()
+    slow = settings.model_copy(update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0})
+    sandbox.set_faults(Faults(latency_ms=1000))
+
+    with running_worker(slow, tmp_path / "one"), running_worker(slow, tmp_path / "two"):
+        failed(redis).requeue(job_id)
+        wait_until(lambda: StartedJobRegistry(queue=queue(redis, "sms")).count == 1, timeout_seconds=30)
+        queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
+        wait_until(lambda: counts(database, church, message) == {Status.SENT: 3}, timeout_seconds=30)
+        wait_until(lambda: len(queue(redis, "sms")) == 0, timeout_seconds=30)
+
+    assert sorted(row.to for row in sandbox.ledger()) == numbers(3)

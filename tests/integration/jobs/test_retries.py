@@ -1,0 +1,161 @@
+"""A job that broke is run again by itself, after a pause; a job that needs a person is not."""
+
+from __future__ import annotations
+
+import time
+from threading import Barrier
+from typing import Any
+from uuid import UUID
+
+import pytest
+from redis import Redis
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry
+
+from jobs.doorbell import RedisDoorbell
+from jobs.queues import SEND_BATCH, queue
+from jobs.retries import bring_back
+from messaging.states import Status
+from sandbox.control import Sandbox
+from store import deliveries
+from store.database import Database
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.integration.jobs.conftest import RunWorker, counts, expanded
+from tests.integration.store.ledger import together
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database).church_id
+
+
+@pytest.fixture
+def message(database: Database, church: UUID) -> UUID:
+    """Expanded: only its turns are left to run."""
+    return expanded(database, church)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Every turn meets an error that nobody foresaw, until this is undone."""
+
+    def claim(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(deliveries, "claim", claim)
+    return monkeypatch
+
+
+def parked(redis: Redis) -> dict[str, float]:
+    """The ids of the parked jobs, with the seconds that are left of their pauses."""
+    rows: Any = redis.zrange(ScheduledJobRegistry(queue=queue(redis, "sms")).key, 0, -1, withscores=True)
+    return {job_id.decode(): at - time.time() for job_id, at in rows}
+
+
+def end_pauses(redis: Redis) -> None:
+    redis.zadd(ScheduledJobRegistry(queue=queue(redis, "sms")).key, dict.fromkeys(parked(redis), 0))
+
+
+def failed(redis: Redis) -> FailedJobRegistry:
+    return FailedJobRegistry(queue=queue(redis, "sms"))
+
+
+def test_it_is_run_again_once_its_pause_is_over(
+    database: Database,
+    church: UUID,
+    message: UUID,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    broken: pytest.MonkeyPatch,
+    sandbox: Sandbox,
+) -> None:
+    doorbell.ring_turn(channel="sms", church_id=church)
+    work()
+    broken.undo()
+    assert len(parked(redis)) == 1
+
+    wait_until(lambda: bring_back(redis, ("mms", "sms")) == 1)
+
+    work()
+    assert counts(database, church, message) == {Status.SENT: 3}
+    assert (parked(redis), failed(redis).count, len(queue(redis, "sms"))) == ({}, 0, 0)
+
+
+def test_the_pauses_grow_and_at_last_an_operator_sees_it(
+    database: Database,
+    church: UUID,
+    message: UUID,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    broken: pytest.MonkeyPatch,
+    sandbox: Sandbox,
+) -> None:
+    doorbell.ring_turn(channel="sms", church_id=church)
+    (job_id,) = queue(redis, "sms").job_ids
+    for pause in SEND_BATCH.retry_after_seconds:
+        work()
+        assert parked(redis).keys() == {job_id}
+        assert pause - 2 < parked(redis)[job_id] <= pause
+        assert bring_back(redis, ("sms",)) == 0, "not before its time"
+        end_pauses(redis)
+        assert bring_back(redis, ("sms",)) == 1
+    work()
+
+    assert (parked(redis), failed(redis).get_job_ids()) == ({}, [job_id])
+    broken.undo()
+    failed(redis).requeue(job_id)
+    work()
+    assert counts(database, church, message) == {Status.SENT: 3}
+
+
+def test_a_refused_sender_is_not_tried_again_by_itself(
+    database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, sandbox: Sandbox
+) -> None:
+    church = found_church(database, sender="+15005550007").church_id
+    expanded(database, church)
+
+    doorbell.ring_turn(channel="sms", church_id=church)
+    work()
+
+    assert (parked(redis), failed(redis).count) == ({}, 1)
+
+
+def test_two_who_bring_back_at_once_do_no_harm(
+    database: Database,
+    church: UUID,
+    message: UUID,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    broken: pytest.MonkeyPatch,
+    sandbox: Sandbox,
+) -> None:
+    doorbell.ring_turn(channel="sms", church_id=church)
+    work()
+    broken.undo()
+    end_pauses(redis)
+    everyone_has_looked = Barrier(4)
+    look = ScheduledJobRegistry.get_jobs_to_schedule
+
+    def look_together(registry: ScheduledJobRegistry) -> list[str]:
+        found = look(registry)
+        everyone_has_looked.wait()
+        return found
+
+    broken.setattr(ScheduledJobRegistry, "get_jobs_to_schedule", look_together)
+
+    assert sum(together(4, lambda _: bring_back(redis, ("sms",)))) == 1
+    work()
+
+    assert len(sandbox.ledger()) == 3
+    assert counts(database, church, message) == {Status.SENT: 3}
+    assert (parked(redis), failed(redis).count, len(queue(redis, "sms"))) == ({}, 0, 0)
+
+
+def test_a_parked_job_that_vanished_is_forgotten(redis: Redis) -> None:
+    redis.zadd(ScheduledJobRegistry(queue=queue(redis, "sms")).key, {"gone": 0})
+
+    assert bring_back(redis, ("sms",)) == 0
+    assert parked(redis) == {}

@@ -1,0 +1,128 @@
+"""What people say of a message while a worker is sending it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from jobs.doorbell import RedisDoorbell
+from messaging.states import Status
+from sandbox.control import Faults, Sandbox
+from settings import Settings
+from store import messages
+from store.database import Database, church_scope, system_scope
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import compose, counts
+from tests.integration.store.ledger import numbers
+
+AUDIENCE = 400
+HEARD_SECONDS = 2.0
+"""After this nothing more of a paused message may be submitted."""
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "turn_size": 20})
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database).church_id
+
+
+@pytest.fixture
+def worker(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[None]:
+    """At a carrier that takes its time: some fifty texts a second."""
+    sandbox.set_faults(Faults(latency_ms=400))
+    with running_worker(settings, tmp_path / "output"):
+        yield
+
+
+def start_sending(database: Database, doorbell: RedisDoorbell, church: UUID, sandbox: Sandbox) -> UUID:
+    """A message of which some is sent and most is not."""
+    message = compose(database, church, numbers=numbers(AUDIENCE))
+    doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    wait_until(lambda: sandbox.summary().create_requests > 30, timeout_seconds=30)
+    return message
+
+
+def pause(database: Database, church: UUID, message: UUID) -> None:
+    with church_scope(database, church) as connection:
+        messages.pause(connection, church_id=church, message_id=message)
+
+
+def resume(database: Database, church: UUID, message: UUID) -> None:
+    with church_scope(database, church) as connection:
+        found = messages.lock(connection, church_id=church, message_id=message)
+        assert found is not None
+        messages.resume(connection, church_id=church, message=found)
+
+
+def submitted(database: Database) -> list[str | None]:
+    """The addresses that the ledger holds for sent."""
+    with system_scope(database) as connection:
+        rows = connection.execute("SELECT address FROM deliveries WHERE status = 'sent'").fetchall()
+    return sorted(address for (address,) in rows)
+
+
+def test_a_pause_is_heeded_soon_and_resuming_sends_exactly_the_rest(
+    database: Database, doorbell: RedisDoorbell, church: UUID, sandbox: Sandbox, worker: None
+) -> None:
+    message = start_sending(database, doorbell, church, sandbox)
+
+    pause(database, church, message)
+    time.sleep(HEARD_SECONDS)
+    heard = sandbox.summary().create_requests
+    for _ in range(5):
+        doorbell.ring_turn(channel="sms", church_id=church)
+        time.sleep(0.3)
+
+    assert sandbox.summary().create_requests == heard < AUDIENCE / 2
+    assert counts(database, church, message) == {Status.SENT: heard, Status.QUEUED: AUDIENCE - heard}
+
+    sandbox.clear_faults()
+    resume(database, church, message)
+    doorbell.ring_turn(channel="sms", church_id=church)
+    wait_until(lambda: counts(database, church, message) == {Status.SENT: AUDIENCE}, timeout_seconds=30)
+    assert sorted(row.to for row in sandbox.ledger()) == numbers(AUDIENCE)
+
+
+def test_what_was_canceled_and_what_was_sent_are_the_audience(
+    database: Database, doorbell: RedisDoorbell, church: UUID, sandbox: Sandbox, worker: None
+) -> None:
+    message = start_sending(database, doorbell, church, sandbox)
+
+    with church_scope(database, church) as connection:
+        spared = messages.cancel(connection, church_id=church, message_id=message)
+    time.sleep(HEARD_SECONDS)
+    doorbell.ring_turn(channel="sms", church_id=church)
+    time.sleep(0.5)
+
+    assert spared > AUDIENCE / 2
+    assert counts(database, church, message) == {Status.SENT: AUDIENCE - spared, Status.CANCELED: spared}
+    assert sorted(row.to for row in sandbox.ledger()) == submitted(database)
+    assert sandbox.summary().create_requests == AUDIENCE - spared
+
+
+def test_a_large_paused_message_does_not_hold_up_the_churchs_next(
+    database: Database, doorbell: RedisDoorbell, church: UUID, sandbox: Sandbox, worker: None
+) -> None:
+    large = compose(database, church, numbers=numbers(5000))
+    with church_scope(database, church) as connection:
+        messages.expand(connection, church_id=church, message_id=large)
+    pause(database, church, large)
+    following = compose(database, church, numbers=numbers(15, first=6000))
+    wait_until(lambda: doorbell.ring_turn(channel="sms", church_id=church))
+
+    doorbell.ring_expansion(channel="sms", church_id=church, message_id=following, request_id="r")
+
+    wait_until(lambda: counts(database, church, following) == {Status.SENT: 15}, timeout_seconds=20)
+    assert counts(database, church, large) == {Status.QUEUED: 5000}
+    with system_scope(database) as connection:  # and nothing of it was as much as looked at
+        assert connection.execute("SELECT count(*) FROM deliveries WHERE due_at = 'infinity'").fetchone() == (5000,)

@@ -1,0 +1,170 @@
+"""`python -m jobs.worker sms` through what a server goes through: Redis late, Redis lost, and its own end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from dev import valkey
+from dev.valkey import Valkey
+from jobs import tethered
+from jobs.doorbell import RedisDoorbell
+from messaging.states import Status
+from sandbox.control import Faults, Sandbox
+from settings import Settings
+from store.database import Database
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import RunWorker, compose, counts
+from tests.integration.store.ledger import numbers
+
+BACK_SECONDS = 15.0
+"""After Redis came back, a text that is rung for is sent within this."""
+CONNECTIONS, AUDIENCE = 10, 60
+
+
+class OwnRedis:
+    """A Valkey for one test, to be killed. It keeps nothing."""
+
+    def __init__(self, server: Valkey, folder: Path) -> None:
+        self._server, self._folder = server, folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self._server.url()
+
+    def start(self) -> None:
+        self._process = tethered.start(self._server.program(output=self._folder / "valkey.log"))
+        wait_until(self._server.is_ready)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            tethered.kill(self._process)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, free_port: int) -> Iterator[OwnRedis]:
+    server = valkey.prepare(tmp_path / "valkey", port=free_port, password="tests", durable=False)
+    with ExitStack() as stack:
+        own = OwnRedis(server, tmp_path)
+        stack.callback(own.kill)
+        yield own
+
+
+@pytest.fixture
+def settings(settings: Settings, own_redis: OwnRedis) -> Settings:
+    changes = {
+        "redis_url": own_redis.url,
+        "carrier_timeout_seconds": 10.0,
+        "lease_seconds": 60.0,
+        "carrier_connections": CONNECTIONS,
+    }
+    return settings.model_copy(update=changes)
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database).church_id
+
+
+def send(database: Database, doorbell: RedisDoorbell, church: UUID, *, count: int = 1) -> UUID:
+    message = compose(database, church, numbers=numbers(count))
+    assert doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    return message
+
+
+def await_sent(database: Database, church: UUID, message: UUID, *, count: int = 1, seconds: float = 30.0) -> None:
+    wait_until(lambda: counts(database, church, message) == {Status.SENT: count}, timeout_seconds=seconds)
+
+
+def test_started_before_redis_it_waits_and_then_serves(
+    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, own_redis: OwnRedis, tmp_path: Path
+) -> None:
+    with running_worker(settings, tmp_path / "output") as worker:
+        wait_until(lambda: (tmp_path / "output").read_text().count("waiting for Redis") > 1, timeout_seconds=30)
+        assert worker.poll() is None
+
+        own_redis.start()
+
+        await_sent(database, church, send(database, doorbell, church))
+
+
+@pytest.mark.parametrize("idle_seconds", [0, 1.5], ids=["at the end of a job", "idle"])
+@pytest.mark.parametrize("away_seconds", [0, 3])
+def test_it_outlives_a_redis_that_is_killed_and_comes_back_empty(
+    settings: Settings,
+    database: Database,
+    church: UUID,
+    doorbell: RedisDoorbell,
+    own_redis: OwnRedis,
+    tmp_path: Path,
+    idle_seconds: float,
+    away_seconds: float,
+) -> None:
+    own_redis.start()
+    with running_worker(settings, tmp_path / "output") as worker:
+        await_sent(database, church, send(database, doorbell, church))
+
+        for _ in range(2):
+            time.sleep(idle_seconds)
+            own_redis.kill()
+            time.sleep(away_seconds)
+            own_redis.start()
+            await_sent(database, church, send(database, doorbell, church), seconds=BACK_SECONDS)
+
+        assert worker.poll() is None
+
+
+@pytest.mark.parametrize("redis_stays", [True, False], ids=["Redis there", "Redis away"])
+def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
+    settings: Settings,
+    database: Database,
+    church: UUID,
+    doorbell: RedisDoorbell,
+    own_redis: OwnRedis,
+    sandbox: Sandbox,
+    work: RunWorker,
+    tmp_path: Path,
+    redis_stays: bool,
+) -> None:
+    own_redis.start()
+    sandbox.set_faults(Faults(latency_ms=1500))
+    with running_worker(settings, tmp_path / "output") as worker:
+        message = send(database, doorbell, church, count=AUDIENCE)
+        wait_until(lambda: sandbox.summary().create_requests >= CONNECTIONS, timeout_seconds=30)
+        if not redis_stays:
+            own_redis.kill()
+
+        worker.send_signal(signal.SIGTERM)
+        ended = worker.wait(timeout=30)
+
+    sent = len(sandbox.ledger())
+    assert CONNECTIONS <= sent <= 2 * CONNECTIONS, "nothing was submitted after the signal"
+    assert counts(database, church, message) == {Status.SENT: sent, Status.QUEUED: AUDIENCE - sent}
+    assert ended == 0
+    if redis_stays:
+        sandbox.clear_faults()
+        doorbell.ring_turn(channel="sms", church_id=church)
+        work()
+        assert sorted(row.to for row in sandbox.ledger()) == numbers(AUDIENCE)
+
+
+def test_told_to_end_while_idle_it_ends_at_once(
+    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, own_redis: OwnRedis, tmp_path: Path
+) -> None:
+    own_redis.start()
+    with running_worker(settings, tmp_path / "output") as worker:
+        await_sent(database, church, send(database, doorbell, church))
+
+        worker.send_signal(signal.SIGTERM)
+
+        assert worker.wait(timeout=10) == 0

@@ -1,0 +1,160 @@
+"""A receipt is of one attempt; a failure that may pass begins the next, a bounded number of times."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from messaging.retry import RetryPolicy
+from messaging.states import RECEIPT_STATUSES, Status
+from store.deliveries import Recorded
+from tests.integration.store.ledger import Ledger, numbers, sent
+
+PASSING = {"30003": 300.0}
+POLICY = RetryPolicy(limit=2, age_limit_seconds=3600.0)
+
+
+@pytest.fixture
+def church(ledger: Ledger) -> UUID:
+    return ledger.church()
+
+
+@pytest.fixture
+def delivery(ledger: Ledger, church: UUID) -> UUID:
+    """One that the carrier accepted, of a completed message."""
+    ledger.send(church, numbers(1))
+    claim = ledger.claim(church)
+    ledger.record(sent(claim))
+    ledger.complete(church)
+    return claim.envelopes[0].delivery_id
+
+
+def fail(ledger: Ledger, delivery: UUID, status: Status = Status.UNDELIVERED, *, code: str = "30003") -> None:
+    """The carrier reports the failure of the delivery's present attempt."""
+    ledger.receive(delivery, status, attempt=ledger.stands(delivery).attempts, error_code=code)
+    ledger.apply(policy=POLICY, passing=PASSING)
+
+
+def send_again(ledger: Ledger, church: UUID) -> None:
+    ledger.query("UPDATE deliveries SET due_at = now()")
+    ledger.record(sent(ledger.claim(church)))
+    ledger.complete(church)
+
+
+@pytest.mark.parametrize("said", RECEIPT_STATUSES)
+@pytest.mark.parametrize("stands", [Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT])
+@pytest.mark.parametrize("attempt", [1, 3])
+def test_receipts_of_other_attempts_are_used_up_and_change_nothing(
+    ledger: Ledger, church: UUID, delivery: UUID, said: Status, stands: Status, attempt: int
+) -> None:
+    ledger.query("UPDATE deliveries SET attempts = 2")
+    ledger.put(delivery, stands)
+    before = ledger.stands(delivery)
+
+    ledger.receive(delivery, said, attempt=attempt)
+
+    assert [ledger.apply(), ledger.apply()] == [1, 0]
+    assert ledger.stands(delivery) == before
+
+
+def test_in_one_batch_only_the_present_attempts_receipt_counts(ledger: Ledger, delivery: UUID) -> None:
+    ledger.query("UPDATE deliveries SET attempts = 2")
+    ledger.receive(delivery, Status.DELIVERED, attempt=1)
+    ledger.receive(delivery, Status.UNDELIVERED, attempt=2)
+
+    assert ledger.apply() == 2
+
+    assert ledger.stands(delivery).status == "undelivered"
+
+
+@pytest.mark.parametrize("status", [Status.UNDELIVERED, Status.FAILED])
+def test_a_failure_that_may_pass_is_queued_as_a_new_attempt_and_its_message_reopened(
+    ledger: Ledger, church: UUID, delivery: UUID, status: Status
+) -> None:
+    ledger.query("UPDATE messages SET settled_at = now()")
+
+    fail(ledger, delivery, status)
+
+    stands = ledger.stands(delivery)
+    assert (stands.status, stands.attempts, stands.carrier_id, stands.error_code) == ("queued", 2, None, "30003")
+    assert ledger.query("SELECT completed_at, settled_at FROM messages") == [(None, None)]
+    [(pause, tries)] = ledger.query("SELECT extract(epoch FROM due_at - now())::float, tries FROM deliveries")
+    assert 140 < pause <= 300
+    assert tries == 1
+    assert ledger.claim(church).taken == 0
+    ledger.receive(delivery, Status.FAILED, attempt=1)
+    ledger.apply()
+    assert ledger.stands(delivery).status == "queued", "the old attempt says no more"
+
+
+def test_the_pauses_double_and_the_tries_end(ledger: Ledger, church: UUID, delivery: UUID) -> None:
+    pauses: list[float] = []
+    for _ in range(POLICY.limit):
+        fail(ledger, delivery)
+        pauses += ledger.query("SELECT extract(epoch FROM due_at - now())::float FROM deliveries")[0]
+        send_again(ledger, church)
+
+    fail(ledger, delivery)
+
+    assert 140 < pauses[0] <= 300 < 2 * 150 + 0.1
+    assert 290 < pauses[1] <= 600
+    assert ledger.stands(delivery).status == "undelivered"
+    assert ledger.query("SELECT completed_at IS NULL FROM messages") == [(False,)]
+
+
+@pytest.mark.parametrize(("age_seconds", "status"), [(3500, "queued"), (3700, "undelivered")])
+def test_a_message_whose_hour_is_over_is_not_tried_again(
+    ledger: Ledger, delivery: UUID, age_seconds: int, status: str
+) -> None:
+    ledger.query("UPDATE messages SET send_at = now() - %(age)s", age=timedelta(seconds=age_seconds))
+
+    fail(ledger, delivery)
+
+    assert ledger.stands(delivery).status == status
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "becomes"),
+    [
+        ("30006", Status.UNDELIVERED, "undelivered"),
+        ("30003", Status.SENT, "sent"),
+        ("30003", Status.DELIVERED, "delivered"),
+    ],
+)
+def test_only_a_failure_with_a_code_that_may_pass_is_tried_again(
+    ledger: Ledger, delivery: UUID, code: str, said: Status, becomes: str
+) -> None:
+    fail(ledger, delivery, said, code=code)
+
+    assert (ledger.stands(delivery).status, ledger.stands(delivery).attempts) == (becomes, 1)
+
+
+def test_what_was_delivered_after_all_is_not_tried_again(ledger: Ledger, delivery: UUID) -> None:
+    ledger.receive(delivery, Status.UNDELIVERED, carrier_id="SM1", error_code="30003")
+    ledger.receive(delivery, Status.DELIVERED, carrier_id="SM1")
+
+    ledger.apply(policy=POLICY, passing=PASSING)
+    fail(ledger, delivery)
+
+    assert ledger.stands(delivery).status == "delivered"
+
+
+def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger, church: UUID) -> None:
+    ledger.send(church, numbers(1))
+    for _ in range(POLICY.limit):
+        [envelope] = ledger.claim(church).envelopes
+        refused = Recorded(
+            delivery_id=envelope.delivery_id,
+            attempt=envelope.attempt,
+            status=Status.QUEUED,
+            delay_seconds=0.0,
+            counts_as_try=True,
+        )
+        ledger.record([refused])
+    ledger.record(sent(ledger.claim(church)))
+
+    fail(ledger, envelope.delivery_id)
+
+    assert ledger.stands(envelope.delivery_id).status == "undelivered"
