@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -92,8 +93,12 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
     Raises StopRequested when told to stop in between.
     """
     while not runtime.stopping.is_set():
+        worker = Worker(redis, name, runtime)
         try:
-            Worker(redis, name, runtime).work(burst=burst, with_scheduler=False)
+            worker.work(burst=burst, with_scheduler=False)
+        except StopRequested:  # while it was taking up its work
+            worker.teardown()
+            raise
         except RedisError as error:
             if burst:
                 raise
@@ -117,6 +122,10 @@ def _wait_for(redis: Redis) -> None:
             return
 
 
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise StopRequested
+
+
 def main() -> None:
     try:
         settings = load_settings()
@@ -125,7 +134,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m jobs.worker", description="Serve one queue.")
     parser.add_argument("queue", choices=enabled_queues(settings))
     logs.configure(fmt=settings.log_format, level=settings.log_level)
-    run_worker(settings, parser.parse_args().queue)
+    signal.signal(signal.SIGTERM, _stop)  # until RQ's worker takes over
+    signal.signal(signal.SIGINT, _stop)
+    with suppress(StopRequested):
+        run_worker(settings, parser.parse_args().queue)
 
 
 if __name__ == "__main__":
