@@ -26,7 +26,7 @@ from api import (
 from api.endpoints import mount
 from api.operator import blueprint as operator
 from api.services import Services
-from jobs.doorbell import open_doorbell
+from jobs.doorbells import open_doorbell
 from settings import Settings, load_settings
 from store.database import open_database
 

@@ -12,7 +12,8 @@ from types import FrameType
 from redis.exceptions import RedisError
 
 import logs
-from jobs.doorbell import Doorbell, open_doorbell
+from jobs.doorbell import Doorbell
+from jobs.doorbells import open_doorbell
 from jobs.queues import enabled_queues, open_redis
 from jobs.retries import bring_back
 from jobs.ticks import TICKS

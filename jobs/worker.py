@@ -22,7 +22,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 import logs
-from jobs.doorbell import open_doorbell
+from jobs.doorbells import open_doorbell
 from jobs.queues import JOBS, enabled_queues, open_redis, queue
 from jobs.runtime import Runtime, working_with
 from settings import Settings, SettingsError, load_settings

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from redis import Redis
 
-from jobs.doorbell import RedisDoorbell
 from jobs.queues import open_redis
+from jobs.redis_doorbell import RedisDoorbell
 from jobs.worker import run_worker
 from messaging.states import Status
 from sandbox.control import Sandbox

@@ -10,8 +10,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs import clock
-from jobs.doorbell import RedisDoorbell
 from jobs.queues import JobKind, open_redis, queue
+from jobs.redis_doorbell import RedisDoorbell
 from jobs.schedule import TickSchedule
 from jobs.ticks import Tick
 from settings import Settings

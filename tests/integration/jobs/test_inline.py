@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs import clock
-from jobs.doorbell import Doorbell, open_doorbell
+from jobs.doorbell import Doorbell
+from jobs.doorbells import open_doorbell
 from messaging.states import Status
 from sandbox.control import Faults, Next, Sandbox
 from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from jobs.doorbell import RedisDoorbell
 from jobs.queues import FETCH_RECEIPTS, RECONCILE, SWEEP
+from jobs.redis_doorbell import RedisDoorbell
 from messaging.states import Status
 from sandbox.control import Faults, Sandbox
 from settings import Settings

@@ -12,8 +12,8 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.doorbell import RedisDoorbell
 from jobs.queues import queue
+from jobs.redis_doorbell import RedisDoorbell
 from messaging.states import Status
 from sandbox.control import Faults, Sandbox
 from settings import Settings

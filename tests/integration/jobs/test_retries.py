@@ -11,8 +11,8 @@ import pytest
 from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
-from jobs.doorbell import RedisDoorbell
 from jobs.queues import SEND_BATCH, queue
+from jobs.redis_doorbell import RedisDoorbell
 from jobs.retries import bring_back
 from messaging.states import Status
 from sandbox.control import Sandbox

@@ -8,8 +8,8 @@ from redis import Redis
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from jobs.doorbell import RedisDoorbell
 from jobs.queues import queue
+from jobs.redis_doorbell import RedisDoorbell
 from jobs.ticks import TICKS
 from messaging.states import Status
 from sandbox.control import Faults, Sandbox

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from jobs.doorbell import RedisDoorbell
+from jobs.redis_doorbell import RedisDoorbell
 from messaging.states import Status
 from sandbox.control import Faults, Sandbox
 from settings import Settings

@@ -15,7 +15,7 @@ import pytest
 from dev import valkey
 from dev.valkey import Valkey
 from jobs import tethered
-from jobs.doorbell import RedisDoorbell
+from jobs.redis_doorbell import RedisDoorbell
 from messaging.states import Status
 from sandbox.control import Faults, Sandbox
 from settings import Settings

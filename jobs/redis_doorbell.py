@@ -1,0 +1,98 @@
+"""With queues: ringing puts a job on an RQ queue."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from rq import Retry
+from rq.job import Job
+
+import logs
+from jobs.doorbell import Doorbell
+from jobs.queues import JobKind, open_redis, queue
+from settings import Settings
+
+log = logs.get_logger(__name__)
+
+PATIENCE_SECONDS = 1.0
+"""How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
+QUEUED_TRUST_SECONDS = 30
+"""A job that should be waiting for longer than this may have been lost by a worker that was killed: ring beside it."""
+
+# KEYS[1]: the job that is pending for these ids, and since when. ARGV: the new job's id, RQ's prefix of jobs, and
+# how long a waiting and a failed job hold the place, in seconds. Answers 1 when the caller is to enqueue under the
+# new id. A job that vanished (Redis emptied, ringer killed before it enqueued) or that has begun holds no place.
+_TAKE_PLACE = """
+local now = tonumber(redis.call('TIME')[1])
+local pending = redis.call('HGET', KEYS[1], 'job')
+if pending then
+    local status = redis.call('HGET', ARGV[2] .. pending, 'status')
+    local since = now - tonumber(redis.call('HGET', KEYS[1], 'at'))
+    if status == 'queued' and since < tonumber(ARGV[3]) then
+        return 0
+    end
+    if (status == 'failed' or status == 'scheduled') and since < tonumber(ARGV[4]) then
+        return 0
+    end
+end
+redis.call('HSET', KEYS[1], 'job', ARGV[1], 'at', now)
+redis.call('EXPIRE', KEYS[1], 86400)
+return 1
+"""
+
+
+class RedisDoorbell(Doorbell):
+    """Rings by putting a job on an RQ queue, unless the same is waiting already."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._redis = open_redis(settings, patience_seconds=PATIENCE_SECONDS)
+        self._take_place = self._redis.register_script(_TAKE_PLACE)
+
+    def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
+        try:
+            self._enqueue(kind, queue, arguments)
+        except RedisError as error:
+            log.warning("doorbell not heard", job=kind.name, queue=queue, error=type(error).__name__)
+            return False
+        return True
+
+    def check(self) -> str | None:
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            return f"Redis does not answer ({type(error).__name__})"
+        return None
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _enqueue(self, kind: JobKind, name: str, arguments: tuple[str, ...]) -> None:
+        job_id = f"{kind.name}-{uuid4().hex}"
+        place = ":".join(("koinonia:pending", kind.name, *arguments))
+        taken = self._take_place(
+            keys=[place],
+            args=[
+                job_id,
+                Job.redis_job_namespace_prefix,
+                QUEUED_TRUST_SECONDS,
+                kind.failed_pause_seconds,
+            ],
+        )
+        if taken:
+            queue(self._redis, name).enqueue_call(
+                kind.path,
+                args=arguments,
+                job_id=job_id,
+                description=kind.name,
+                timeout=kind.timeout_seconds,
+                result_ttl=0,
+                failure_ttl=kind.failed_for_seconds,
+                retry=_retry(kind),
+            )
+
+
+def _retry(kind: JobKind) -> Retry | None:
+    pauses = list(kind.retry_after_seconds)
+    return Retry(max=len(pauses), interval=pauses) if pauses else None
