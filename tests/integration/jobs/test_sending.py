@@ -193,7 +193,9 @@ def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(
     failed = FailedJobRegistry(queue=queue(redis, "sms"))
     (job_id,) = failed.get_job_ids()
     job = Job.fetch(job_id, connection=redis, serializer=queue(redis, "sms").serializer)
-    assert "SenderRefused" in str(job.exc_info)
+    result = job.latest_result()
+    assert result is not None
+    assert "SenderRefused" in str(result.exc_string)
     assert counts(database, church, message) == {Status.QUEUED: 2}
 
     doorbell.ring_tick(TICK["dispatch"])
