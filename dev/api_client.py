@@ -36,7 +36,7 @@ class ApiClient:
 
     def post(self, path: str, body: object, **headers: str) -> Any:
         """The JSON answer; in the names of `headers` an underscore is a hyphen. Raises Refused and Unreachable."""
-        request = Request(self.base_url + path, data=json.dumps(body).encode(), method="POST")  # noqa: S310
+        request = Request(self.base_url + path, data=json.dumps(body).encode(), method="POST")  # noqa: S310 - http
         request.add_header("Content-Type", "application/json")
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)

@@ -98,7 +98,7 @@ class Run:
         self._supervisor.start(program)
 
     def _open_log(self, program: Program) -> LogFile:
-        assert program.output is not None  # noqa: S101
+        assert program.output is not None  # noqa: S101 - every program here is given one
         log = self._logs[program.name] = LogFile(program.output)
         return log
 

@@ -26,7 +26,7 @@ class Text(click.ParamType[str]):
 
     name = "text"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = str(value).strip()
         if not text:
             raise BadInput(f"{_option(param)} must not be empty.")
@@ -38,7 +38,7 @@ class Phone(click.ParamType[str]):
 
     name = "phone number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not str(value).startswith("+"):
             raise BadInput(f"{_option(param)} must be in international form, such as +12025550123.")
         try:
@@ -52,7 +52,7 @@ class MessagingService(click.ParamType[str]):
 
     name = "SID"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not _MESSAGING_SERVICE.fullmatch(value):
             raise BadInput(f"{_option(param)} must be MG and 32 hexadecimal digits.")
         return value
@@ -63,7 +63,7 @@ class TimeZone(click.ParamType[str]):
 
     name = "time zone"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in zoneinfo.available_timezones():
             raise BadInput(f"{_option(param)} must be a time zone such as America/New_York.")
         return value
@@ -74,7 +74,7 @@ class Pace(click.ParamType[float]):
 
     name = "number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
             pace = float(value)
         except ValueError:
@@ -89,7 +89,7 @@ class ChurchId(click.ParamType[UUID]):
 
     name = "UUID"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
         try:
             return UUID(str(value))
         except ValueError as error:

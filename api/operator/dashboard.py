@@ -31,7 +31,7 @@ from settings import mask_url
 class JsonJob(Job):
     """A job whose call, meta and result are JSON."""
 
-    def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: A002
+    def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: A002 - RQ's
         super().__init__(id, connection, serializer or JSONSerializer)
 
 
