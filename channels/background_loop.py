@@ -24,6 +24,7 @@ class BackgroundLoop:
 
     def __init__(self, name: str) -> None:
         self._loop = uvloop.new_event_loop()
+        self._started: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -34,6 +35,10 @@ class BackgroundLoop:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run the coroutine and wait for what it returns or raises."""
         return self.submit(coroutine).result()
+
+    def start(self, coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Start them all, in one step across the threads, and return at once. They must not raise."""
+        self._loop.call_soon_threadsafe(self._start, coroutines)
 
     def stream(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> Iterator[list[T]]:
         """Run them all at once; yield what they return in slices, as it comes in. Raises what one of them raises."""
@@ -51,6 +56,12 @@ class BackgroundLoop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _start(self, coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+        for coroutine in coroutines:
+            task = self._loop.create_task(coroutine)
+            self._started.add(task)  # the loop itself holds tasks weakly
+            task.add_done_callback(self._started.discard)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from channels.sms.carrier import TwilioCarrier
+from channels.twilio.carrier import TwilioCarrier
 from chaos.ablations import send_doubts_again
 from chaos.parameters import Ablation
 from chaos.points import Point
 from chaos.traps import Traps, die
 from jobs import worker
 from jobs.doorbell import Doorbell
+from jobs.line import Line, Turn
 from messaging.outcomes import Envelope, Outcome, Verdict
 from store import deliveries, messages
 
@@ -43,50 +44,75 @@ def _watch_claims(traps: Traps) -> None:
 
 
 def _watch_submissions(traps: Traps) -> None:
-    """The carrier is asked once the claim is committed, and its outcomes are recorded slice by slice as it yields."""
-    send = TwilioCarrier.send
+    """The carrier is asked once the claim is committed, and what it answers is recorded in slices as it comes in."""
+    send, record = TwilioCarrier.send, Line.record
 
     @wraps(send)
     def send_or_die(
-        self: TwilioCarrier, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]
-    ) -> Iterator[Sequence[Outcome]]:
+        self: TwilioCarrier,
+        batch: Sequence[Envelope],
+        *,
+        may_submit: Callable[[], bool],
+        take: Callable[[Outcome], None],
+    ) -> None:
         if batch:
             traps.strike(Point.AFTER_CLAIM)
             traps.stall()
-        slices = send(self, batch, may_submit=may_submit)
         if len(batch) > 1 and (trap := traps.take(Point.HALF_RECORDED)):
-            slices = _die_halfway(slices, traps, trap)
+            take = _Answers(len(batch), take, trap=trap, traps=traps, recorded=len(batch) // 2)
         elif trap := traps.take(Point.AFTER_ACCEPTANCE):
-            slices = _die_unrecorded(slices, traps, trap)
-        yield from slices
+            take = _Answers(len(batch), take, trap=trap, traps=traps, recorded=0)
+        send(self, batch, may_submit=may_submit, take=take)
+
+    @wraps(record)
+    def record_and_die(self: Line, landings: Sequence[tuple[Turn, Outcome]]) -> None:
+        record(self, landings)
+        for _, outcome in landings:
+            _last_words.discard((outcome.delivery_id, outcome.attempt))
+        if _last_words.armed and not _last_words:
+            die()
 
     TwilioCarrier.send = send_or_die
+    Line.record = record_and_die
 
 
-def _die_unrecorded(slices: Iterator[Sequence[Outcome]], traps: Traps, trap: str) -> Iterator[Sequence[Outcome]]:
-    """Die once the carrier has accepted and answered everything; hand on what it said if it accepted nothing."""
-    answered = list(slices)
-    if _any_accepted(answered):
-        die()
-    traps.give_back(trap)
-    yield from answered
+class _LastWords(set[tuple[UUID, int]]):
+    """The outcomes after whose recording the process is to die, once armed."""
+
+    armed = False
 
 
-def _die_halfway(slices: Iterator[Sequence[Outcome]], traps: Traps, trap: str) -> Iterator[Sequence[Outcome]]:
-    """Hand on one half of the outcomes, and die when the other half is asked for: the first is recorded by then."""
-    answered = list(slices)
-    if not _any_accepted(answered):
-        traps.give_back(trap)
-        yield from answered
-        return
-    # What was accepted comes last: the half that is lost then matters.
-    outcomes = sorted((o for part in answered for o in part), key=lambda o: o.verdict is Verdict.ACCEPTED)
-    yield outcomes[: len(outcomes) // 2]
-    die()
+_last_words = _LastWords()
 
 
-def _any_accepted(slices: Sequence[Sequence[Outcome]]) -> bool:
-    return any(outcome.verdict is Verdict.ACCEPTED for part in slices for outcome in part)
+class _Answers:
+    """Holds back what the carrier says until it has answered everything, hands on so many of it, and dies then.
+
+    If it accepted nothing, everything is handed on and the trap is given back.
+    """
+
+    def __init__(
+        self, awaited: int, take: Callable[[Outcome], None], *, trap: str, traps: Traps, recorded: int
+    ) -> None:
+        self._awaited, self._take, self._trap, self._traps, self._recorded = awaited, take, trap, traps, recorded
+        self._outcomes: list[Outcome] = []
+
+    def __call__(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        if len(self._outcomes) < self._awaited:
+            return
+        # What was accepted comes last: the part that is lost then matters.
+        outcomes = sorted(self._outcomes, key=lambda each: each.verdict is Verdict.ACCEPTED)
+        if outcomes[-1].verdict is not Verdict.ACCEPTED:
+            self._traps.give_back(self._trap)
+        elif not self._recorded:
+            die()
+        else:
+            outcomes = outcomes[: self._recorded]
+            _last_words.update((each.delivery_id, each.attempt) for each in outcomes)
+            _last_words.armed = True
+        for each in outcomes:
+            self._take(each)
 
 
 def _watch_expansions(traps: Traps) -> None:

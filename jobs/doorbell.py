@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from uuid import UUID
 
 from channels.registry import CHANNELS
-from jobs.queues import APPLY_RECEIPTS, EXPAND_MESSAGE, SEND_BATCH, JobKind, housekeeping_queue
+from jobs.queues import APPLY_RECEIPTS, EXPAND_MESSAGES, SEND_BATCH, JobKind, housekeeping_queue
 from settings import Settings
 
 
@@ -33,9 +33,9 @@ class Doorbell(ABC):
     def check(self) -> str | None:
         """None when the bell works, else why not."""
 
-    def ring_expansion(self, *, channel: str, church_id: UUID, message_id: UUID, request_id: str) -> bool:
-        """Ask for a message's audience to be written."""
-        return self.ring(EXPAND_MESSAGE, channel, str(church_id), str(message_id), request_id)
+    def ring_expansion(self, *, channel: str) -> bool:
+        """Ask for the audiences of the channel's due messages to be written."""
+        return self.ring(EXPAND_MESSAGES, channel, channel)
 
     def ring_turn(self, *, channel: str, church_id: UUID) -> bool:
         """Ask for one turn of sending for the church."""

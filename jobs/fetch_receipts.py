@@ -24,7 +24,7 @@ def fetch_receipts(channel: str) -> None:
         )
     asked = {each.carrier_id: each for each in silent}
     new = 0
-    for answers in run.carrier(channel).ask(list(asked)):
+    for answers in run.line(channel).carrier.ask(list(asked)):
         with system_scope(run.database) as connection:
             for answer in answers:
                 delivery = asked[answer.carrier_id]

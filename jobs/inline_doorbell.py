@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import threading
 from collections import deque
 
 import logs
@@ -19,22 +18,23 @@ _Ring = tuple[JobKind, tuple[str, ...]]
 
 
 class InlineDoorbell(Doorbell):
-    """Runs each job in the ringing thread, one after the other, before the ringing returns."""
+    """Runs each job in the ringing thread, and those that it rings for, before the ringing returns."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         database = open_database(settings.database_url, size=settings.database_pool_size, name="inline")
-        self._runtime = Runtime(settings, database=database, doorbell=self)
-        self._thread = threading.local()
+        self._echo = _Echo(settings)
+        self._runtime = Runtime(settings, database=database, doorbell=self._echo)
 
-    def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:  # noqa: ARG002 - there are no queues
-        ring: _Ring = (kind, arguments)
-        waiting: deque[_Ring] | None = getattr(self._thread, "waiting", None)
-        if waiting is not None:  # rung by a job: it runs when that job has ended
-            if ring not in waiting:
-                waiting.append(ring)
-            return True
-        return self._run(ring)
+    def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
+        self._echo.ring(kind, queue, *arguments)
+        heard = True
+        with working_with(self._runtime):
+            while ring := self._echo.next():
+                heard = _run(ring) and heard
+                if self._echo.is_silent:
+                    self._runtime.settle()  # what lands may ring again
+        return heard
 
     def check(self) -> str | None:
         return None
@@ -42,17 +42,44 @@ class InlineDoorbell(Doorbell):
     def close(self) -> None:
         self._runtime.close()
 
-    def _run(self, first: _Ring) -> bool:
-        waiting = self._thread.waiting = deque([first])
-        try:
-            with working_with(self._runtime):
-                while waiting:
-                    kind, arguments = waiting.popleft()
-                    module, _, function = kind.path.rpartition(".")
-                    getattr(importlib.import_module(module), function)(*arguments)
-        except Exception:  # as a worker would: the job failed, whoever rang did not; the clock rings again
-            log.exception("job failed")
-            return False
-        finally:
-            self._thread.waiting = None
+
+class _Echo(Doorbell):
+    """What jobs and lines ring for: remembered until the thread that is at work comes to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._rings: deque[_Ring] = deque()
+
+    def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:  # noqa: ARG002 - there are no queues
+        ring: _Ring = (kind, arguments)
+        if ring not in list(self._rings):
+            self._rings.append(ring)
         return True
+
+    @property
+    def is_silent(self) -> bool:
+        return not self._rings
+
+    def next(self) -> _Ring | None:
+        try:
+            return self._rings.popleft()
+        except IndexError:
+            return None
+
+    def check(self) -> str | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def _run(ring: _Ring) -> bool:
+    """Whether the job came to its end. One that fails is no matter of the ringer, as on a worker; the clock rings again."""
+    kind, arguments = ring
+    module, _, function = kind.path.rpartition(".")
+    try:
+        getattr(importlib.import_module(module), function)(*arguments)
+    except Exception:
+        log.exception("job failed")
+        return False
+    return True

@@ -48,7 +48,7 @@ def tick_kind(name: str, *, timeout_seconds: int, asks_carriers: bool = False) -
     )
 
 
-EXPAND_MESSAGE = JobKind(path="jobs.expand_message.expand_message", timeout_seconds=120)
+EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120)
 SEND_BATCH = JobKind(path="jobs.send_batch.send_batch", timeout_seconds=300)
 APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120)
 DISPATCH = tick_kind("dispatch", timeout_seconds=60)
@@ -57,7 +57,7 @@ RECONCILE = tick_kind("reconcile", timeout_seconds=600, asks_carriers=True)
 FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600, asks_carriers=True)
 ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
 
-JOBS = (EXPAND_MESSAGE, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP)
+JOBS = (EXPAND_MESSAGES, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP)
 
 
 def enabled_queues(settings: Settings) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from channels.base import Carrier
 from channels.registry import CHANNELS
 from jobs.doorbell import Doorbell
+from jobs.line import Line
 from messaging.doubt import DoubtPolicy
 from messaging.retry import RetryPolicy
 from settings import Settings
@@ -17,7 +17,7 @@ from store.database import Database
 
 
 class Runtime:
-    """Opened once a process, after any fork. A carrier is opened when first needed, and stays open."""
+    """Opened once a process, after any fork. A line to a carrier is opened when first needed, and stays."""
 
     def __init__(self, settings: Settings, *, database: Database, doorbell: Doorbell) -> None:
         self.settings = settings
@@ -25,7 +25,7 @@ class Runtime:
         self.doorbell = doorbell
         self.stopping = threading.Event()
         """The process was asked to end: submit nothing more."""
-        self._carriers: dict[str, Carrier] = {}
+        self._lines: dict[str, Line] = {}
         self._opening = threading.Lock()
 
     @property
@@ -44,16 +44,30 @@ class Runtime:
             age_limit_seconds=self.settings.retry_age_seconds,
         )
 
-    def carrier(self, channel: str) -> Carrier:
+    def line(self, channel: str) -> Line:
+        """The process's line to the channel's carrier."""
         with self._opening:
-            if channel not in self._carriers:
-                self._carriers[channel] = CHANNELS[channel].open_carrier(self.settings)
-            return self._carriers[channel]
+            if channel not in self._lines:
+                self._lines[channel] = Line(
+                    channel,
+                    CHANNELS[channel].open_carrier(self.settings),
+                    database=self.database,
+                    doorbell=self.doorbell,
+                    retry_policy=self.retry_policy,
+                    stopping=self.stopping,
+                )
+            return self._lines[channel]
+
+    def settle(self) -> None:
+        """Wait until everything that was submitted is answered and recorded."""
+        for line in list(self._lines.values()):
+            line.settle()
 
     def close(self) -> None:
-        for carrier in self._carriers.values():
-            carrier.close()
-        self._carriers.clear()
+        self.stopping.set()
+        for line in self._lines.values():
+            line.close()
+        self._lines.clear()
         self.database.close()
 
 

@@ -76,7 +76,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
         importlib.import_module(kind.path.rpartition(".")[0])
     redis = open_redis(settings)
     _wait_for(redis)
-    database = open_database(settings.database_url, size=2, name=f"worker {name}")
+    database = open_database(settings.database_url, size=3, name=f"worker {name}")
     runtime = Runtime(settings, database=database, doorbell=open_doorbell(settings))
     log.info(f"{name} connected to Redis")
     try:
@@ -104,7 +104,10 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
                 raise
             log.warning("the worker lost Redis", error=type(error).__name__)
         if burst:
-            return
+            runtime.settle()  # what lands may ring again
+            if queue(redis, name).is_empty():
+                return
+            continue
         runtime.stopping.wait(RECONNECT_SECONDS)
         if not runtime.stopping.is_set():
             _wait_for(redis)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
@@ -14,6 +16,8 @@ class Sender:
 
     address: str | None
     messaging_service_sid: str | None
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the channel needs beyond these, such as a name to show."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +32,8 @@ class Envelope:
     tries: int = 0
     age_seconds: float = 0.0
     """Since its message was due."""
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the channel carries beyond the text, such as a subject."""
 
 
 class Verdict(StrEnum):

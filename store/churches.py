@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -67,13 +68,16 @@ def has_sender(connection: Connection[Any], *, church_id: UUID, channel: str) ->
     return bool(row and row[0])
 
 
-def pause_sender(
-    connection: Connection[Any], *, church_id: UUID, channel: str, reason: str, job_id: str | None
-) -> None:
-    """Let nothing more be claimed for the sender until a person resumes it. `job_id`: the job that was refused."""
-    connection.execute(
-        _SQL["pause_sender"], {"church_id": church_id, "channel": channel, "reason": reason, "job_id": job_id}
-    )
+def pause_sender(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str) -> None:
+    """Let nothing more be claimed for the sender until a person resumes it."""
+    connection.execute(_SQL["pause_sender"], {"church_id": church_id, "channel": channel, "reason": reason})
+
+
+def report_refusal(connection: Connection[Any], church_id: UUID, channel: str, *, job_id: str) -> str | None:
+    """Why the carrier refused the sender, if no job has told of it yet: the caller's is the one that does."""
+    names = {"church_id": church_id, "channel": channel, "job_id": job_id}
+    row = connection.execute(_SQL["report_refusal"], names).fetchone()
+    return row[0] if row else None
 
 
 def resume_sender(connection: Connection[Any], *, church_id: UUID, channel: str, paused_by: str | None = None) -> bool:
@@ -91,9 +95,9 @@ def slow_sender(connection: Connection[Any], *, church_id: UUID, channel: str, a
     )
 
 
-def quicken_sender(connection: Connection[Any], *, church_id: UUID, channel: str) -> None:
-    """The carrier takes its messages again: the next slowing begins small."""
-    connection.execute(_SQL["quicken_sender"], {"church_id": church_id, "channel": channel})
+def quicken_senders(connection: Connection[Any], *, church_ids: Sequence[UUID], channel: str) -> None:
+    """The carrier takes their messages again: the next slowing begins small."""
+    connection.execute(_SQL["quicken_senders"], {"church_ids": list(church_ids), "channel": channel})
 
 
 def add_key(connection: Connection[Any], *, church_id: UUID, label: str, secret_hash: bytes, scopes: list[str]) -> UUID:

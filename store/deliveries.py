@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,9 @@ from store import sql
 
 _SQL = sql.load("deliveries")
 
+PACE_SECONDS = 0.25
+"""How often a paced sender claims at the most: each claim takes what its pace has allowed since."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
@@ -25,6 +28,8 @@ class Claim:
     taken: int
     envelopes: list[Envelope]
     request_ids: frozenset[str]
+    again_in_seconds: float | None
+    """When to claim again: at once (0) if more may be due, later if the sender's pace held something back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,18 +90,26 @@ def claim(connection: Connection[Any], *, church_id: UUID, channel: str, limit: 
     They are the caller's until the lease ends, once the transaction has committed. Nothing is taken for a paused
     sender.
     """
-    connection.execute(_SQL["lock_sender"], {"church_id": church_id, "channel": channel})
+    names = {"church_id": church_id, "channel": channel}
+    connection.execute(_SQL["lock_sender"], names)
     with connection.cursor(row_factory=class_row(_ClaimedRow)) as cursor:
         rows = cursor.execute(
             _SQL["claim"],
-            {"church_id": church_id, "channel": channel, "row_limit": limit, "lease_seconds": lease_seconds},
+            {**names, "row_limit": limit, "lease_seconds": lease_seconds},
         ).fetchall()
     submitted = [row for row in rows if row.to_submit]
     return Claim(
         taken=len(rows),
         envelopes=[row.envelope() for row in submitted],
         request_ids=frozenset(row.request_id for row in submitted),
+        again_in_seconds=0.0 if len(rows) == limit else _pace(connection, names) if rows else None,
     )
+
+
+def _pace(connection: Connection[Any], names: Mapping[str, Any]) -> float | None:
+    """Seconds until a paced sender with more due may go on; None for all others."""
+    row = connection.execute(_SQL["pace_after_claim"], names).fetchone()
+    return max(PACE_SECONDS, row[0]) if row else None
 
 
 def record(connection: Connection[Any], results: Sequence[Recorded]) -> int:

@@ -68,7 +68,6 @@ class NewMessage:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DueExpansion:
     church_id: UUID
-    channel: str
     message_id: UUID
     request_id: str
 
@@ -123,14 +122,24 @@ def expand(connection: Connection[Any], *, church_id: UUID, message_id: UUID) ->
     return cursor.rowcount
 
 
-def due_expansions(connection: Connection[Any], *, limit: int) -> list[DueExpansion]:
+def next_expansion(
+    connection: Connection[Any], *, channel: str, passing_over: Sequence[UUID] = ()
+) -> DueExpansion | None:
+    """The message that waits longest for its audience to be written, held until the transaction ends."""
     with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
-        return cursor.execute(_SQL["due_expansions"], {"row_limit": limit}).fetchall()
+        cursor.execute(_SQL["next_expansion"], {"channel": channel, "passing_over": list(passing_over)})
+        return cursor.fetchone()
 
 
-def complete(connection: Connection[Any], *, church_id: UUID | None = None) -> int:
-    """Mark every message, of the church or of all, that has nothing left to submit; how many."""
-    found = connection.execute(_SQL["lock_open_messages"], {"church_id": church_id}).fetchall()
+def channels_to_expand(connection: Connection[Any]) -> list[str]:
+    """The channels with messages whose hour has come and whose audience is not written yet."""
+    return [channel for (channel,) in connection.execute(_SQL["channels_to_expand"]).fetchall()]
+
+
+def complete(connection: Connection[Any], *, church_ids: Sequence[UUID] | None = None) -> int:
+    """Mark every message, of these churches or of all, that has nothing left to submit; how many."""
+    chosen = None if church_ids is None else list(church_ids)
+    found = connection.execute(_SQL["lock_open_messages"], {"church_ids": chosen}).fetchall()
     if not found:
         return 0
     return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount

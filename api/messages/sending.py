@@ -105,12 +105,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     if message.request_hash != new.request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:
-        services().doorbell.ring_expansion(
-            channel=message.channel,
-            church_id=caller.church_id,
-            message_id=message.message_id,
-            request_id=new.request_id,
-        )
+        services().doorbell.ring_expansion(channel=message.channel)
     view = views.accepted(message)
     replayed = {} if is_new else {"Idempotent-Replayed": "true"}
     return Answer(status=202, content=view, headers={"Location": view.links.self, **replayed})

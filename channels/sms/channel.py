@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from channels.base import Callback, Carrier, CarrierReceipt
-from channels.sms.carrier import TwilioCarrier
-from channels.sms.errors import PASSING
-from channels.sms.receipts import read_callback
+from channels.twilio.carrier import TwilioCarrier
+from channels.twilio.errors import PASSING
+from channels.twilio.receipts import read_callback
 from messaging.segments import MAX_CHARACTERS, count_segments
 from settings import Settings
 
@@ -25,7 +25,7 @@ class SmsChannel:
         return count_segments(content)
 
     def open_carrier(self, settings: Settings) -> Carrier:
-        return TwilioCarrier(settings)
+        return TwilioCarrier(settings, channel=self.name)
 
     def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
         return read_callback(callback, settings)

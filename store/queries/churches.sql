@@ -27,8 +27,15 @@ SELECT EXISTS (SELECT FROM senders WHERE church_id = :church_id AND channel = :c
 
 -- name: pause_sender!
 UPDATE senders
-SET paused_at = now(), paused_reason = :reason, paused_by = :job_id
+SET paused_at = now(), paused_reason = :reason, paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL;
+
+-- name: report_refusal
+-- One job tells of it, and is seen among the failed ones.
+UPDATE senders
+SET paused_by = :job_id
+WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL AND paused_by IS NULL
+RETURNING paused_reason;
 
 -- name: resume_sender!
 -- By anyone, or only if this job was the one that met the refusal.
@@ -51,10 +58,17 @@ SET slowed_until = greatest(
     slowdowns = CASE WHEN slowed_until <= now() THEN least(slowdowns + 1, 100) ELSE slowdowns END
 WHERE church_id = :church_id AND channel = :channel;
 
--- name: quicken_sender!
+-- name: quicken_senders!
 UPDATE senders
 SET slowdowns = 0
-WHERE church_id = :church_id AND channel = :channel AND slowdowns > 0 AND slowed_until <= now();
+FROM (
+    SELECT church_id
+    FROM senders
+    WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND slowdowns > 0 AND slowed_until <= now()
+    ORDER BY church_id
+    FOR UPDATE
+) AS slowed
+WHERE senders.church_id = slowed.church_id AND senders.channel = :channel;
 
 -- name: insert_key
 INSERT INTO api_keys (church_id, label, secret_hash, scopes)

@@ -2,17 +2,25 @@
 -- In a statement of its own before the claim, which then begins, and looks at who opted out, when the wait is over.
 SELECT FROM senders WHERE church_id = :church_id AND channel = :channel FOR UPDATE;
 
+-- name: pace_after_claim
+-- What a paced sender may do next: nothing if nothing more is due, or when the next segment's token is there.
+SELECT greatest(0, (1 - tokens) / segments_per_second)
+FROM senders
+WHERE church_id = :church_id AND channel = :channel AND segments_per_second IS NOT NULL AND NOT ran_dry;
+
 -- name: claim
 -- One turn's share: the church's oldest due deliveries, no more than its sender's pace allows now. The sender's row is
--- locked first, so that the token bucket is exact across all workers. A delivery is taken while a token is left before
--- it, and the bucket may go below zero: a text longer than the bucket still goes out, and the pace holds over time.
+-- locked first, so that the token bucket is exact across all workers. A delivery is taken when there are tokens for all of
+-- it; only the first may overdraw, so that a text of any length goes out, and the next waits for it. The bucket holds what two
+-- seconds bring, for workers that come late. A sender with nothing left to send gathers no more than a single token: so
+-- it is never ahead of its pace, counted from its first text.
 -- What a person said since the delivery was queued is heeded here, before anything is submitted: a recipient who opted
 -- out is suppressed, a canceled message's delivery canceled, a paused one's put off. For a little: whoever resumed
 -- the message just now did not see this delivery, nor was seen by this claim.
 WITH sender AS MATERIALIZED (
     SELECT address, messaging_service_sid, segments_per_second,
            least(
-               2 * segments_per_second,
+               CASE WHEN ran_dry THEN 1 ELSE greatest(1, 2 * segments_per_second) END,
                tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
            ) AS available,
            clock_timestamp() AS filled_at -- and not when the claim ends: its own time fills the bucket too
@@ -52,11 +60,15 @@ WITH sender AS MATERIALIZED (
         FROM priced
     ) AS spending
     CROSS JOIN sender
-    WHERE sender.segments_per_second IS NULL OR spending.spent_before < sender.available
+    WHERE sender.segments_per_second IS NULL
+       OR spending.spent_before + spending.segments <= sender.available
+       OR spending.spent_before = 0 AND sender.available >= 1
 ), paid AS (
     UPDATE senders
     SET tokens = sender.available - (SELECT coalesce(sum(segments), 0) FROM taken),
-        tokens_at = sender.filled_at
+        tokens_at = sender.filled_at,
+        ran_dry = (SELECT count(*) FROM taken) = (SELECT count(*) FROM due)
+            AND (SELECT count(*) FROM due) < :row_limit
     FROM sender
     WHERE senders.church_id = :church_id AND senders.channel = :channel
       AND sender.segments_per_second IS NOT NULL
@@ -152,14 +164,18 @@ WHERE delivery_id IN (
 ) AND status = 'sending';
 
 -- name: due_turns
--- Churches and channels with something due that their sender may send now. One small index probe a sender.
+-- Churches and channels with something due that their sender may send now, or whose refusal no job has told of yet. One
+-- small index probe a sender.
 SELECT senders.church_id, senders.channel
 FROM senders
-WHERE senders.paused_at IS NULL AND senders.slowed_until <= now()
-  AND (
-      senders.segments_per_second IS NULL
-      OR senders.tokens + senders.segments_per_second
-          * extract(epoch FROM clock_timestamp() - senders.tokens_at) > 0
+WHERE (
+      senders.paused_at IS NULL AND senders.slowed_until <= now()
+      AND (
+          senders.segments_per_second IS NULL
+          OR senders.tokens + senders.segments_per_second
+              * extract(epoch FROM clock_timestamp() - senders.tokens_at) >= 1
+      )
+      OR senders.paused_at IS NOT NULL AND senders.paused_by IS NULL
   )
   AND EXISTS (
       SELECT FROM deliveries

@@ -84,13 +84,20 @@ SELECT message.message_id, :church_id, message.channel, judged.contact_id, judge
 FROM message
 CROSS JOIN judged;
 
--- name: due_expansions
--- Messages whose hour has come and whose audience is not written yet, the longest waiting first.
-SELECT church_id, channel, message_id, request_id
+-- name: next_expansion
+-- The one whose hour came first. What another worker is expanding is passed over.
+SELECT church_id, message_id, request_id
 FROM messages
-WHERE expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
+WHERE channel = :channel AND expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
+  AND message_id <> ALL (:passing_over::uuid[])
 ORDER BY send_at
-LIMIT :row_limit;
+LIMIT 1
+FOR UPDATE SKIP LOCKED;
+
+-- name: channels_to_expand
+SELECT DISTINCT channel
+FROM messages
+WHERE expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL;
 
 -- name: lock_open_messages
 -- Those that may be complete, of one church or of all. What somebody else holds is left to them.
@@ -98,7 +105,7 @@ SELECT message_id
 FROM messages
 WHERE completed_at IS NULL
   AND expanded_at IS NOT NULL
-  AND (:church_id::uuid IS NULL OR church_id = :church_id::uuid)
+  AND (:church_ids::uuid[] IS NULL OR church_id = ANY (:church_ids::uuid[]))
   AND NOT EXISTS (
       SELECT FROM deliveries
       WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')

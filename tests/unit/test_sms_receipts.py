@@ -6,7 +6,7 @@ import pytest
 from twilio.request_validator import RequestValidator
 
 from channels.base import Callback, CarrierReceipt, ForgedCallback, MalformedCallback
-from channels.sms.receipts import read_callback
+from channels.twilio.receipts import read_callback
 from messaging.states import Status
 from settings import Settings, load_settings
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import queue
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from channels.sms.carrier import TwilioCarrier
-from channels.sms.inquiries import LIST_LIMIT
+from channels.twilio.carrier import TwilioCarrier
+from channels.twilio.inquiries import LIST_LIMIT
 from messaging.outcomes import CarrierRecord, Envelope, Outcome, Sender, Sighting, Suspect, Verdict
 from messaging.states import Status
 from sandbox.control import Faults, Next, Sandbox
@@ -36,7 +37,7 @@ def open_carrier(sandbox: Sandbox) -> Iterator[OpenCarrier]:
                 **overrides,
             }
         )
-        opened.append(TwilioCarrier(settings))
+        opened.append(TwilioCarrier(settings, channel="sms"))
         return opened[-1]
 
     yield open_it
@@ -55,7 +56,13 @@ def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", s
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[Outcome]:
-    return [outcome for outcomes in carrier.send(envelopes, may_submit=lambda: True) for outcome in outcomes]
+    return submit(carrier, envelopes, may_submit=lambda: True)
+
+
+def submit(carrier: TwilioCarrier, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> list[Outcome]:
+    taken: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    carrier.send(batch, may_submit=may_submit, take=taken.put)
+    return [taken.get(timeout=20) for _ in batch]
 
 
 def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -167,7 +174,7 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
     asked = iter([True, False, False])
     batch = [envelope(f"+1202555{number:04d}") for number in range(3)]
 
-    outcomes = [o for slice_ in open_carrier().send(batch, may_submit=lambda: next(asked)) for o in slice_]
+    outcomes = submit(open_carrier(), batch, may_submit=lambda: next(asked))
 
     assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(sandbox.ledger()) == 1

@@ -124,7 +124,7 @@ def test_what_does_not_exist_is_said_in_one_line(run: Run, arguments: list[str])
 def test_a_paused_sender_is_resumed(run: Run, database: Database) -> None:
     church_id = new_church(run)
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token", job_id=None)
+        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
     arguments = ("resume-sender", "--church", str(church_id), "--channel", "sms")
     assert "was paused; now it sends again" in run(*arguments).stdout
     assert "was not paused" in run(*arguments).stdout

@@ -57,7 +57,7 @@ def test_everything_is_sent_before_the_ringing_returns(
     add_contacts(database, church, count=100)  # many turns, each rung for by the one before
     message = compose(database, church)
 
-    heard = doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    heard = doorbell.ring_expansion(channel="sms")
 
     assert heard
     assert counts(database, church, message) == {Status.SENT: 100}
@@ -68,7 +68,7 @@ def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, doorbell:
     church = found_church(database, sender="+15005550007").church_id
     message = compose(database, church, numbers=["+12025550123"])
 
-    heard = doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    heard = doorbell.ring_expansion(channel="sms")
 
     assert not heard
     assert counts(database, church, message) == {Status.QUEUED: 1}

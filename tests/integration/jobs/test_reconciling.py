@@ -40,7 +40,7 @@ def send_into_doubt(
 ) -> UUID:
     message = compose(database, church, numbers=[NUMBER], content=content)
     sandbox.set_faults(faults)
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     work()
     sandbox.clear_faults()
     assert counts(database, church, message) == {Status.UNKNOWN: 1}
@@ -123,7 +123,7 @@ def test_a_text_of_another_message_with_the_same_words_is_not_taken_for_it(
 ) -> None:
     lost = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
     same = compose(database, church, numbers=[NUMBER])
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=same, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     work()
     assert counts(database, church, same) == {Status.SENT: 1}
 
@@ -138,7 +138,7 @@ def test_a_text_of_another_church_with_the_same_sender_does_not_hold_it_up(
     lost = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
     other = found_church(database).church_id
     theirs = compose(database, other, numbers=[NUMBER], content="of another church")
-    doorbell.ring_expansion(channel="sms", church_id=other, message_id=theirs, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     work()
     tick(doorbell, work, database)
     with system_scope(database) as connection:
@@ -178,7 +178,7 @@ def test_a_worker_that_went_silent_leaves_its_deliveries_in_doubt(
     database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
 ) -> None:
     message = compose(database, church, numbers=[NUMBER])
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     work()
     with system_scope(database) as connection:  # as after a kill between the acceptance and its recording
         connection.execute("UPDATE deliveries SET status = 'sending', carrier_id = NULL, lease_until = now()")
@@ -196,7 +196,7 @@ def test_receipts_that_never_came_are_fetched(
 ) -> None:
     message = compose(database, church, numbers=[NUMBER, "+15005530005"])
     sandbox.set_faults(Faults(callback_lost=1.0))
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     work()
     sandbox.wait_until_quiet()
     assert counts(database, church, message) == {Status.SENT: 2}
@@ -211,7 +211,7 @@ def test_a_failure_that_may_pass_is_tried_again_as_a_new_attempt(
     settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
 ) -> None:
     message = compose(database, church, numbers=["+15005530003"])
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     work()
     sandbox.wait_until_quiet()
     soon = settings.model_copy(update={"receipt_after_seconds": 0.01, "retry_limit": 1})

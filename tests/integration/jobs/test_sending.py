@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from redis import Redis
 from rq.job import Job
 from rq.registry import FailedJobRegistry
@@ -22,10 +20,6 @@ from tests.integration.jobs.conftest import RunWorker, compose, counts
 TICK = {tick.kind.name: tick.kind for tick in TICKS}
 
 
-def ring(doorbell: RedisDoorbell, church_id: UUID, message_id: UUID) -> None:
-    assert doorbell.ring_expansion(channel="sms", church_id=church_id, message_id=message_id, request_id="request-1")
-
-
 def test_everyone_gets_the_message_once(
     database: Database, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
 ) -> None:
@@ -33,7 +27,7 @@ def test_everyone_gets_the_message_once(
     add_contacts(database, church, count=180)  # several turns
     message = compose(database, church)
 
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
     work()
 
     recipients = [row.to for row in sandbox.ledger()]
@@ -50,10 +44,10 @@ def test_a_job_that_runs_twice_finds_nothing_left(
 ) -> None:
     church = found_church(database).church_id
     add_contacts(database, church, count=3)
-    message = compose(database, church)
+    compose(database, church)
 
     for _ in range(3):
-        ring(doorbell, church, message)
+        doorbell.ring_expansion(channel="sms")
         doorbell.ring_turn(channel="sms", church_id=church)
         work()
 
@@ -79,7 +73,7 @@ def test_after_redis_was_emptied_the_bell_is_heard_again(
     church = found_church(database).church_id
     add_contacts(database, church, count=2)
     message = compose(database, church)
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
 
     redis.flushdb()
     doorbell.ring_tick(TICK["dispatch"])
@@ -98,9 +92,9 @@ def test_ringing_without_redis_is_not_heard_and_does_no_harm(settings: Settings,
 
 def test_jobs_carry_ids_only(database: Database, doorbell: RedisDoorbell, redis: Redis) -> None:
     church = found_church(database).church_id
-    message = compose(database, church, numbers=["+12025550123"], content="the secret word")
+    compose(database, church, numbers=["+12025550123"], content="the secret word")
 
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
 
     everything = b""
     for key in redis.scan_iter():
@@ -115,7 +109,7 @@ def test_a_refused_recipient_fails_alone(
     church = found_church(database).church_id
     message = compose(database, church, numbers=["+15005550009", "+12025550123"])
 
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
     work()
 
     assert counts(database, church, message) == {Status.FAILED: 1, Status.SENT: 1}
@@ -126,11 +120,11 @@ def test_who_opted_out_at_the_carrier_is_never_written_to_again(
 ) -> None:
     church = found_church(database).church_id
     first = compose(database, church, numbers=["+15005550004"])
-    ring(doorbell, church, first)
+    doorbell.ring_expansion(channel="sms")
     work()
 
     second = compose(database, church, numbers=["+15005550004"])
-    ring(doorbell, church, second)
+    doorbell.ring_expansion(channel="sms")
     work()
 
     assert counts(database, church, first) == {Status.FAILED: 1}
@@ -145,7 +139,7 @@ def test_too_many_requests_slow_the_sender_and_lose_nothing(
     message = compose(database, church, numbers=["+12025550123"])
     sandbox.set_faults(Faults(too_many_requests=1.0))
     impatient = settings.model_copy(update={"retry_limit": 0})
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
     work(with_settings=impatient)
 
     doorbell.ring_turn(channel="sms", church_id=church)
@@ -168,7 +162,7 @@ def test_a_carrier_that_cannot_be_reached_costs_no_try_but_time(
     church = found_church(database).church_id
     message = compose(database, church, numbers=["+12025550123"])
     away = settings.model_copy(update={"twilio_api_base_url": f"http://127.0.0.1:{free_port}", "retry_limit": 0})
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
     work(with_settings=away)
     assert counts(database, church, message) == {Status.QUEUED: 1}
 
@@ -187,7 +181,7 @@ def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(
 ) -> None:
     church = found_church(database, sender="+15005550007").church_id
     message = compose(database, church, numbers=["+12025550123", "+12025550124"])
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
     work()
 
     failed = FailedJobRegistry(queue=queue(redis, "sms"))
@@ -231,7 +225,7 @@ def test_a_paced_sender_sends_no_faster(
     church = found_church(database, segments_per_second=10).church_id
     add_contacts(database, church, count=100)
     message = compose(database, church)
-    ring(doorbell, church, message)
+    doorbell.ring_expansion(channel="sms")
 
     work()
     with system_scope(database) as connection:
@@ -245,7 +239,8 @@ def test_a_paced_sender_sends_no_faster(
 def test_a_sender_may_be_resumed_by_command_too(database: Database) -> None:
     church = found_church(database).church_id
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church, channel="sms", reason="test", job_id="a job")
+        churches.pause_sender(connection, church_id=church, channel="sms", reason="test")
+        assert churches.report_refusal(connection, church, "sms", job_id="a job") == "test"
         assert not churches.resume_sender(connection, church_id=church, channel="sms", paused_by="another job")
         assert churches.resume_sender(connection, church_id=church, channel="sms")
         assert not churches.resume_sender(connection, church_id=church, channel="sms")

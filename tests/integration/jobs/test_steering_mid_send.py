@@ -28,7 +28,9 @@ HEARD_SECONDS = 2.0
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "turn_size": 20})
+    return settings.model_copy(
+        update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "turn_size": 20, "carrier_connections": 20}
+    )
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def worker(settings: Settings, sandbox: Sandbox, tmp_path: Path) -> Iterator[Non
 def start_sending(database: Database, doorbell: RedisDoorbell, church: UUID, sandbox: Sandbox) -> UUID:
     """A message of which some is sent and most is not."""
     message = compose(database, church, numbers=numbers(AUDIENCE))
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=message, request_id="r")
+    doorbell.ring_expansion(channel="sms")
     wait_until(lambda: sandbox.summary().create_requests > 30, timeout_seconds=30)
     return message
 
@@ -120,7 +122,7 @@ def test_a_large_paused_message_does_not_hold_up_the_churchs_next(
     following = compose(database, church, numbers=numbers(15, first=6000))
     wait_until(lambda: doorbell.ring_turn(channel="sms", church_id=church))
 
-    doorbell.ring_expansion(channel="sms", church_id=church, message_id=following, request_id="r")
+    doorbell.ring_expansion(channel="sms")
 
     wait_until(lambda: counts(database, church, following) == {Status.SENT: 15}, timeout_seconds=20)
     assert counts(database, church, large) == {Status.QUEUED: 5000}

@@ -169,7 +169,7 @@ class Ledger:
 
     def complete(self, church_id: UUID | None = None) -> int:
         with system_scope(self.database) as connection:
-            return messages.complete(connection, church_id=church_id)
+            return messages.complete(connection, church_ids=None if church_id is None else [church_id])
 
     def counts(self, message: Message) -> dict[Status, int]:
         """By status, those with none left out."""

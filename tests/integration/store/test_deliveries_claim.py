@@ -92,7 +92,9 @@ def test_a_paused_sender_gets_nothing_until_it_is_resumed(ledger: Ledger) -> Non
     church = ledger.church()
     ledger.send(church, numbers(2))
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=church, channel="sms", reason="unregistered", job_id="job-1")
+        churches.pause_sender(connection, church_id=church, channel="sms", reason="unregistered")
+        assert churches.report_refusal(connection, church, "sms", job_id="job-1") == "unregistered"
+        assert churches.report_refusal(connection, church, "sms", job_id="job-2") is None, "one job tells of it"
 
     assert ledger.claim(church).taken == 0
 
@@ -127,13 +129,41 @@ def test_no_pace_means_all_at_once(ledger: Ledger) -> None:
     assert ledger.claim(church, limit=500).taken == 500
 
 
-def test_a_sender_that_rested_has_saved_up_two_seconds_of_its_pace(ledger: Ledger) -> None:
+def test_a_sender_that_rested_begins_with_one_and_saves_up_two_seconds_while_it_has_more_to_send(
+    ledger: Ledger,
+) -> None:
     church = ledger.church(segments_per_second=10)
     ledger.send(church, numbers(100))
+    long_ago = "UPDATE senders SET tokens_at = now() - interval '1 hour'"
+
+    ledger.query(long_ago)
+    assert ledger.claim(church).taken == 1
+    ledger.query(long_ago)
+    assert ledger.claim(church).taken == 20
+    assert ledger.claim(church).taken <= 1
+
+    ledger.query("DELETE FROM deliveries WHERE status = 'queued'")
+    ledger.claim(church)
+    ledger.send(church, numbers(100, first=200))
+    ledger.query(long_ago)
+    assert ledger.claim(church).taken == 1, "it had nothing left to send, and begins anew"
+
+
+def test_a_claim_says_when_the_next_one_is_worth_it(ledger: Ledger) -> None:
+    church = ledger.church(segments_per_second=0.5)
+    ledger.send(church, numbers(2))
     ledger.query("UPDATE senders SET tokens_at = now() - interval '1 hour'")
 
-    assert ledger.claim(church).taken == 20
-    assert ledger.claim(church).taken <= 1  # what came in meanwhile is no whole token, and may be overdrawn
+    again = ledger.claim(church).again_in_seconds
+    assert again is not None
+    assert 1.5 < again <= 2
+    ledger.query("UPDATE senders SET tokens_at = now() - interval '2 seconds'")
+    assert ledger.claim(church).again_in_seconds is None, "nothing more is due"
+
+    unpaced = ledger.church(segments_per_second=None)
+    ledger.send(unpaced, numbers(3, first=10))
+    assert ledger.claim(unpaced, limit=2).again_in_seconds == 0
+    assert ledger.claim(unpaced, limit=2).again_in_seconds is None
 
 
 def test_a_text_longer_than_the_bucket_goes_out_and_the_next_waits_for_it(ledger: Ledger) -> None:
@@ -180,7 +210,8 @@ def test_due_turns_name_who_may_send_now(ledger: Ledger) -> None:
     for church in (ready, paused, spent, rested):
         ledger.send(church, numbers(1))
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=paused, channel="sms", reason="unregistered", job_id=None)
+        churches.pause_sender(connection, church_id=paused, channel="sms", reason="unregistered")
+        churches.report_refusal(connection, paused, "sms", job_id="job-1")
     for church, tokens in ((spent, -5), (rested, 5)):
         ledger.set_sender(church, segments_per_second=1)
         ledger.query("UPDATE senders SET tokens = %(tokens)s WHERE church_id = %(id)s", tokens=tokens, id=church)

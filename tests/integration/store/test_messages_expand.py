@@ -157,17 +157,22 @@ def test_a_message_is_not_expanded_in_the_name_of_another_church(ledger: Ledger)
     assert ledger.counts(message) == {}
 
 
-def test_due_expansions_are_those_whose_hour_has_come_the_longest_waiting_first(ledger: Ledger) -> None:
+def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> None:
     church, now = ledger.church(), datetime.now(UTC)
     young = ledger.compose(church, send_at=now - timedelta(minutes=1))
     old = ledger.compose(church, send_at=now - timedelta(minutes=2))
     ledger.compose(church, send_at=now + timedelta(minutes=1))
     ledger.expand(church, ledger.compose(church))
 
-    with system_scope(ledger.database) as connection:
-        due = messages.due_expansions(connection, limit=10)
-
-    assert [one.message_id for one in due] == [old.message_id, young.message_id]
+    with system_scope(ledger.database) as connection, system_scope(ledger.database) as other:
+        first = messages.next_expansion(connection, channel="sms")
+        second = messages.next_expansion(other, channel="sms")  # the first is in somebody's hands
+        assert first is not None
+        assert second is not None
+        assert [first.message_id, second.message_id] == [old.message_id, young.message_id]
+        assert messages.next_expansion(other, channel="sms", passing_over=[young.message_id]) is None
+        assert messages.next_expansion(other, channel="mail") is None
+        assert messages.channels_to_expand(other) == ["sms"]
 
 
 def test_fifty_thousand_contacts_are_written_by_one_statement(ledger: Ledger) -> None:

@@ -33,7 +33,7 @@ def rest(ledger: Ledger) -> None:
 
 def quicken(ledger: Ledger, church: UUID) -> None:
     with system_scope(ledger.database) as connection:
-        churches.quicken_sender(connection, church_id=church, channel="sms")
+        churches.quicken_senders(connection, church_ids=[church], channel="sms")
 
 
 def test_each_slowing_in_a_row_doubles_the_rest_up_to_a_minute(ledger: Ledger, church: UUID) -> None:

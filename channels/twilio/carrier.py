@@ -1,85 +1,102 @@
-"""Submits texts through the official Twilio client, all of a batch at once."""
+"""Submits messages through the official Twilio client, all of a batch at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import json
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
 
+from twilio.base import values
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.rest import Client
 
 import logs
 from channels.background_loop import BackgroundLoop
 from channels.base import CarrierReceipt
-from channels.sms.errors import CODES, Meaning, meaning_of
-from channels.sms.inquiries import ask, look_up
-from channels.sms.transport import CONNECT_TIMEOUT_SECONDS, NO_ANSWER, NOT_SENT, SessionTransport, TooManyRequests
+from channels.twilio.connections import NoAnswer, Unreached
+from channels.twilio.errors import CODES, Meaning, meaning_of
+from channels.twilio.inquiries import ask, look_up
+from channels.twilio.transport import KeptTransport, TooManyRequests
 from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
 from settings import Settings
 
 log = logs.get_logger(__name__)
 
+T = TypeVar("T")
+
+INQUIRIES_AT_ONCE = 20
+"""Besides the submissions: whoever asks never takes a connection from whoever sends."""
+
 
 class TwilioCarrier:
-    """One line to Twilio for the life of the process."""
+    """One line to Twilio for the life of the process, for the messages of one channel."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._callbacks = f"{settings.public_url.rstrip('/')}/callbacks/sms"
+    def __init__(self, settings: Settings, *, channel: str) -> None:
+        self._callbacks = f"{settings.public_url.rstrip('/')}/callbacks/{channel}"
         self._loop = BackgroundLoop("twilio")
         self._transport = self._loop.run(_open_transport(settings))
-        self._patience_seconds = settings.carrier_timeout_seconds + CONNECT_TIMEOUT_SECONDS
-        self._slots = asyncio.Semaphore(settings.carrier_connections)
+        self.capacity = settings.carrier_connections
+        self._submissions = asyncio.Semaphore(self.capacity)
+        self._inquiries = asyncio.Semaphore(INQUIRIES_AT_ONCE)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token.get_secret_value(),
             http_client=self._transport,
         )
 
-    def send(self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> Iterator[Sequence[Outcome]]:
-        """Submit the envelopes, all at once; yield their outcomes as they come in. See channels.base.Carrier."""
-        return self._loop.stream(self._submit(envelope, may_submit) for envelope in batch)
+    def send(
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+    ) -> None:
+        """Start submitting the envelopes, all at once. See channels.base.Carrier."""
+        self._loop.start(self._submit(envelope, may_submit, take) for envelope in batch)
 
     def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
         """Read the carrier's list for each suspect. See channels.base.Carrier."""
-        return self._loop.stream(look_up(self._client, suspect) for suspect in suspects)
+        return self._loop.stream(self._inquire(look_up(self._client, suspect)) for suspect in suspects)
 
     def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
         """What became of submissions. See channels.base.Carrier."""
-        for answers in self._loop.stream(ask(self._client, carrier_id) for carrier_id in carrier_ids):
+        for answers in self._loop.stream(self._inquire(ask(self._client, sid)) for sid in carrier_ids):
             yield [answer for answer in answers if answer is not None]
 
     def close(self) -> None:
-        self._loop.run(self._transport.close())
+        self._loop.run(self._close())
         self._loop.close()
 
-    async def _submit(self, envelope: Envelope, may_submit: Callable[[], bool]) -> Outcome:
+    async def _submit(
+        self, envelope: Envelope, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+    ) -> None:
         # No more at once than there are connections, so that whoever may submit does so now, and not in a line.
-        async with self._slots:
-            if not may_submit():
-                return _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
-            return await self._create(envelope)
+        async with self._submissions:
+            if may_submit():
+                outcome = await self._create(envelope)
+            else:
+                outcome = _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
+        take(outcome)
 
     async def _create(self, envelope: Envelope) -> Outcome:
         try:
-            async with asyncio.timeout(self._patience_seconds):
-                message = await self._client.messages.create_async(
-                    to=envelope.address,
-                    body=envelope.content,
-                    status_callback=f"{self._callbacks}/{envelope.delivery_id}/{envelope.attempt}",
-                    **_from(envelope),
-                )
+            message = await self._client.messages.create_async(
+                to=envelope.address,
+                body=envelope.content,
+                status_callback=f"{self._callbacks}/{envelope.delivery_id}/{envelope.attempt}",
+                media_url=envelope.details.get("mediaUrls", values.unset),
+                **_from(envelope),
+            )
         except (TwilioRestException, TwilioServiceException) as error:
             return _refused(envelope, meaning_of(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
-        except NOT_SENT as error:
-            return _outcome(envelope, Verdict.THROTTLED, f"the carrier cannot be reached ({_name(error)})")
-        except NO_ANSWER as error:
-            return _outcome(envelope, Verdict.AMBIGUOUS, f"no answer from the carrier ({_name(error)})")
+        except Unreached as error:
+            return _outcome(envelope, Verdict.THROTTLED, f"the carrier cannot be reached ({error})")
+        except (NoAnswer, json.JSONDecodeError) as error:
+            return _outcome(envelope, Verdict.AMBIGUOUS, f"no answer from the carrier ({error})")
         except Exception:  # the request may have left: whatever went wrong, it must not be sent again
             log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
             return _outcome(envelope, Verdict.AMBIGUOUS, "the submission failed in an unforeseen way")
+        if not message.sid:
+            return _outcome(envelope, Verdict.AMBIGUOUS, "the carrier's answer names no message")
         return Outcome(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -87,11 +104,18 @@ class TwilioCarrier:
             carrier_id=message.sid,
         )
 
+    async def _inquire(self, inquiry: Coroutine[Any, Any, T]) -> T:
+        async with self._inquiries:
+            return await inquiry
 
-async def _open_transport(settings: Settings) -> SessionTransport:
-    return SessionTransport(
+    async def _close(self) -> None:
+        self._transport.close()
+
+
+async def _open_transport(settings: Settings) -> KeptTransport:
+    return KeptTransport(
         base_url=settings.twilio_api_base_url,
-        connections=settings.carrier_connections,
+        connections=settings.carrier_connections + INQUIRIES_AT_ONCE,
         timeout_seconds=settings.carrier_timeout_seconds,
     )
 
@@ -119,7 +143,3 @@ def _refused(
 
 def _outcome(envelope: Envelope, verdict: Verdict, reason: str) -> Outcome:
     return Outcome(delivery_id=envelope.delivery_id, attempt=envelope.attempt, verdict=verdict, reason=reason)
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__

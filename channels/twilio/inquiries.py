@@ -9,7 +9,7 @@ from twilio.rest.api.v2010.account.message import MessageInstance
 
 import logs
 from channels.base import CarrierReceipt
-from channels.sms.receipts import STATUSES
+from channels.twilio.receipts import STATUSES
 from messaging.outcomes import CarrierRecord, Sighting, Suspect
 
 log = logs.get_logger(__name__)

@@ -1,0 +1,66 @@
+"""Turn the targets of messages into deliveries."""
+
+from __future__ import annotations
+
+import time
+from uuid import UUID
+
+from psycopg import OperationalError
+
+import logs
+from jobs import runtime
+from jobs.runtime import Runtime
+from store import messages
+from store.database import system_scope
+from store.messages import DueExpansion
+
+log = logs.get_logger(__name__)
+
+TURN_SECONDS = 0.5
+"""After this the rest waits for another turn: other work shares the queue."""
+
+
+class ExpansionFailed(Exception):
+    """The audience of a message cannot be written; the others were. Run the job again once the cause is mended."""
+
+
+def expand_messages(channel: str) -> None:
+    """Write the deliveries of every message whose hour has come, each once, and ring for its church's turn.
+
+    Any number of workers may be at it: a message is one worker's while its deliveries are being written. One that
+    cannot be expanded holds up no other. Raises ExpansionFailed for it, so that the job is seen among the failed ones.
+    """
+    run = runtime.current()
+    began = time.monotonic()
+    broken: dict[UUID, Exception] = {}
+    while time.monotonic() - began < TURN_SECONDS:
+        due = _expand_next(run, channel, broken)
+        if due is None:
+            break
+        if due.message_id not in broken:
+            run.doorbell.ring_turn(channel=channel, church_id=due.church_id)
+    else:
+        run.doorbell.ring_expansion(channel=channel)
+    for message_id, error in broken.items():
+        raise ExpansionFailed(f"message {message_id}") from error
+
+
+def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:
+    """The message that was expanded, or that was added to the broken ones; None when none is left."""
+    due = None
+    try:
+        with system_scope(run.database) as connection:
+            due = messages.next_expansion(connection, channel=channel, passing_over=list(broken))
+            if due is None:
+                return None
+            with logs.bound(request_id=due.request_id, church_id=str(due.church_id), message_id=str(due.message_id)):
+                written = messages.expand(connection, church_id=due.church_id, message_id=due.message_id)
+                log.info("audience written", deliveries=written)
+    except OperationalError:
+        raise
+    except Exception as error:
+        if due is None:
+            raise
+        log.exception("audience cannot be written", message_id=str(due.message_id))
+        broken[due.message_id] = error
+    return due
