@@ -45,9 +45,9 @@ class Settings(BaseSettings):
     """Proxies in front that add X-Forwarded-For and -Proto: whom to believe about a visitor's address."""
 
     turn_size: Annotated[int, Field(ge=1, le=5000)] = 500
-    """Deliveries one turn claims at the most. All of them are in flight at once."""
-    carrier_connections: Annotated[int, Field(ge=1, le=1000)] = 200
-    """Connections a worker process keeps to the carrier."""
+    """Deliveries one turn claims at the most."""
+    carrier_connections: Annotated[int, Field(ge=1, le=5000)] = 500
+    """Connections a worker process keeps to the carrier, and so the deliveries it has in flight at once."""
     carrier_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
     """How long one submission to the carrier may take. A slower one is ambiguous: neither sent nor unsent."""
     lease_seconds: Annotated[float, Field(ge=1, le=240)] = 120.0

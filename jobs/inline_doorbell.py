@@ -74,7 +74,7 @@ class _Echo(Doorbell):
 
 
 def _run(ring: _Ring) -> bool:
-    """Whether the job came to its end. One that fails is no matter of the ringer, as on a worker; the clock rings again."""
+    """Whether the job came to its end. A failure is no matter of the ringer, as on a worker; the clock rings again."""
     kind, arguments = ring
     module, _, function = kind.path.rpartition(".")
     try:

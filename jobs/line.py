@@ -100,6 +100,11 @@ class Line:
                 self._turns.add(church_id)
             return room
 
+    def flies(self, church_id: UUID) -> bool:
+        """Whether something of the church is in the air."""
+        with self._changed:
+            return church_id in self._flying
+
     def launch(self, turn: Turn) -> None:
         """Submit what was claimed, and return at once.
 

@@ -32,11 +32,16 @@ def send_batch(church_id: str, channel: str) -> None:
     limit = min(run.settings.turn_size, line.room(church))
     if not limit:
         return  # the line rings for the church when it has room
+    begins = not line.flies(church)
     deadline = elapsed_seconds() + run.settings.lease_seconds - run.settings.carrier_timeout_seconds
     claim = _claim(run, church, channel, limit=limit)
     if claim.envelopes:
         envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}
         line.launch(Turn(church_id=church, envelopes=envelopes, request_ids=claim.request_ids, deadline=deadline))
+    if begins and claim.again_in_seconds == 0:
+        run.doorbell.ring_turn(
+            channel=channel, church_id=church
+        )  # another worker may take the next turn beside this one
     if claim.again_in_seconds is not None:
         line.ring_again(church, after_seconds=claim.again_in_seconds)
     elif not claim.envelopes:

@@ -110,17 +110,16 @@ WHERE message_id IN (
 -- name: record_outcomes!
 -- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first. A claimer who
 -- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown.
--- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock.
-WITH outcome AS (
-    SELECT *
-    FROM unnest(
+-- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock. The outcomes go along with
+-- the locked rows: joined a second time they would be compared each with each, for the planner cannot know how many they are.
+WITH mine AS (
+    SELECT outcome.*
+    FROM deliveries
+    JOIN unnest(
         :delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[], :error_codes::text[],
         :reasons::text[], :delays_seconds::double precision[], :tries_added::int[]
-    ) AS listed (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds, tries_added)
-), mine AS (
-    SELECT deliveries.delivery_id
-    FROM deliveries
-    JOIN outcome USING (delivery_id)
+    ) AS outcome (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds, tries_added)
+        USING (delivery_id)
     WHERE deliveries.attempts = outcome.attempt
       -- Also one that was believed lost and waits to be sent again: the carrier has it after all.
       AND (deliveries.status IN ('sending', 'unknown') OR deliveries.status = 'queued' AND outcome.status = 'sent')
@@ -128,17 +127,16 @@ WITH outcome AS (
     FOR UPDATE OF deliveries
 )
 UPDATE deliveries
-SET status = outcome.status::delivery_status,
-    carrier_id = coalesce(outcome.carrier_id, deliveries.carrier_id),
-    error_code = outcome.error_code,
-    reason = outcome.reason,
-    due_at = CASE WHEN outcome.delay_seconds IS NULL THEN deliveries.due_at
-                  ELSE clock_timestamp() + outcome.delay_seconds * interval '1 second' END,
-    tries = deliveries.tries + outcome.tries_added,
+SET status = mine.status::delivery_status,
+    carrier_id = coalesce(mine.carrier_id, deliveries.carrier_id),
+    error_code = mine.error_code,
+    reason = mine.reason,
+    due_at = CASE WHEN mine.delay_seconds IS NULL THEN deliveries.due_at
+                  ELSE clock_timestamp() + mine.delay_seconds * interval '1 second' END,
+    tries = deliveries.tries + mine.tries_added,
     lease_until = NULL,
     updated_at = now()
 FROM mine
-JOIN outcome USING (delivery_id)
 WHERE deliveries.delivery_id = mine.delivery_id;
 
 -- name: opt_out_recipients!

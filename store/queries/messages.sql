@@ -106,10 +106,8 @@ FROM messages
 WHERE completed_at IS NULL
   AND expanded_at IS NOT NULL
   AND (:church_ids::uuid[] IS NULL OR church_id = ANY (:church_ids::uuid[]))
-  AND NOT EXISTS (
-      SELECT FROM deliveries
-      WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
-  )
+  AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'queued')
+  AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'sending')
 FOR UPDATE SKIP LOCKED;
 
 -- name: complete_messages!
@@ -118,10 +116,8 @@ FOR UPDATE SKIP LOCKED;
 UPDATE messages
 SET completed_at = now()
 WHERE message_id = ANY (:message_ids::uuid[])
-  AND NOT EXISTS (
-      SELECT FROM deliveries
-      WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('queued', 'sending')
-  );
+  AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'queued')
+  AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'sending');
 
 -- name: lock_message
 -- What people say of one message is done one after the other.

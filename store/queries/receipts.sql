@@ -24,27 +24,28 @@ WITH batch AS MATERIALIZED (
     FROM batch
     ORDER BY delivery_id, attempt, status DESC
 ), locked AS MATERIALIZED (
-    -- With the row as it is once the lock is held: another writer may have moved the delivery in the meantime.
-    SELECT deliveries.delivery_id, deliveries.status::text AS status, deliveries.attempts, deliveries.tries,
+    -- With the row as it is once the lock is held: another writer may have moved the delivery in the meantime. The receipts go
+    -- along: joined a second time they would be compared each with each.
+    SELECT furthest.*, deliveries.status::text AS present_status, deliveries.attempts, deliveries.tries,
            deliveries.message_id
-    FROM deliveries
-    JOIN (SELECT DISTINCT delivery_id FROM furthest) AS named USING (delivery_id)
+    FROM furthest
+    JOIN deliveries USING (delivery_id)
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 ), judged AS (
     -- By the status read under the lock, not by the row's own: the statement began before the lock was had, and a row
     -- that changed since would be compared with the one move that its old status was found with, and be left behind.
-    SELECT locked.delivery_id, locked.message_id, furthest.carrier_id, furthest.status, furthest.error_code,
-           CASE WHEN furthest.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
+    SELECT locked.delivery_id, locked.message_id, locked.carrier_id, locked.status, locked.error_code,
+           CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
                      AND messages.send_at > now() - :age_limit_seconds * interval '1 second'
                 THEN passing.pause_seconds * 2 ^ locked.tries * (0.5 + random() / 2) END AS again_in_seconds
     FROM locked
-    JOIN furthest ON furthest.delivery_id = locked.delivery_id AND furthest.attempt = locked.attempts
     JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
-        ON move.from_status = locked.status AND move.to_status = furthest.status::text
+        ON move.from_status = locked.present_status AND move.to_status = locked.status::text
     JOIN messages ON messages.message_id = locked.message_id
     LEFT JOIN unnest(:passing_codes::text[], :pauses_seconds::double precision[]) AS passing (code, pause_seconds)
-        ON passing.code = furthest.error_code
+        ON passing.code = locked.error_code
+    WHERE locked.attempt = locked.attempts
 ), moved AS (
     UPDATE deliveries
     SET status = CASE WHEN judged.again_in_seconds IS NULL THEN judged.status ELSE 'queued' END,
