@@ -25,10 +25,7 @@ from api import (
 )
 from api.endpoints import mount
 from api.operator import blueprint as operator
-from api.services import Services
-from jobs.doorbells import open_doorbell
 from settings import Settings, load_settings
-from store.database import open_database
 
 ENDPOINTS = (
     *messages.ENDPOINTS,
@@ -52,11 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
     app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BYTES
     app.url_map.merge_slashes = False
-    shared = Services(
-        settings=settings,
-        database=open_database(settings.database_url, size=settings.database_pool_size, name="web"),
-        doorbell=open_doorbell(settings),
-    )
+    shared = services.open_services(settings)
     atexit.register(shared.close)
     services.install(app, shared)
     for layer in (traces, security_headers, authentication, errors):

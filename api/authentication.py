@@ -16,7 +16,6 @@ from api.problems import Refusal
 from api.services import services
 from store import churches
 from store.churches import KeyHolder
-from store.database import system_scope
 
 _NAME = "koinonia.authentication"
 
@@ -91,10 +90,7 @@ def _key_holder(scope: Any) -> KeyHolder:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
-    holder = None
-    if keys.looks_like_key(key):
-        with system_scope(services().database) as connection:
-            holder = churches.find_key(connection, keys.hash_key(key))
+    holder = churches.find_key(services().database, keys.hash_key(key)) if keys.looks_like_key(key) else None
     if holder is None:
         raise _unauthorized("The key is unknown or revoked.", 'Bearer error="invalid_token"')
     if scope not in holder.scopes:

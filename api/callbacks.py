@@ -17,6 +17,7 @@ from channels.base import Callback, CarrierReceipt, Channel, ForgedCallback, Mal
 from channels.registry import CHANNELS
 from store import receipts
 from store.database import system_scope
+from store.receipts import Receipt
 
 _log = logs.get_logger(__name__)
 
@@ -45,17 +46,17 @@ def take_callback(*, channel: str, delivery_id: UUID, attempt: int) -> Answer:
     """For carriers only: every submission names this address. Repeated, late and reordered receipts do no harm."""
     if channel not in CHANNELS:
         raise Refusal(problems.NOT_FOUND, "There is no such channel.")
-    receipt = _read(CHANNELS[channel])
-    if receipt is not None:
-        with system_scope(services().database) as connection:
-            receipts.insert(
-                connection,
+    told = _read(CHANNELS[channel])
+    if told is not None:
+        services().receipts.put(
+            Receipt(
                 delivery_id=delivery_id,
                 attempt=attempt,
-                carrier_id=receipt.carrier_id,
-                status=receipt.status,
-                error_code=receipt.error_code,
+                carrier_id=told.carrier_id,
+                status=told.status,
+                error_code=told.error_code,
             )
+        )
         services().doorbell.ring_receipts()
     return Answer(status=204)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from api.group_commit import GroupCommit
 from jobs.doorbell import Doorbell
+from jobs.doorbells import open_soon_doorbell
 from settings import Settings
-from store.database import Database
+from store import receipts
+from store.database import Database, open_database, system_scope
+from store.receipts import Receipt
 
 _NAME = "koinonia"
 
@@ -18,11 +23,25 @@ class Services:
     settings: Settings
     database: Database
     doorbell: Doorbell
+    receipts: GroupCommit[Receipt]
+    """Where carriers' receipts are stored: they come in swarms."""
 
     def close(self) -> None:
         """Give the connections back. May be called twice."""
         self.doorbell.close()
         self.database.close()
+
+
+def open_services(settings: Settings) -> Services:
+    """Works while PostgreSQL and Redis are away: they are needed when something is asked of them."""
+    database = open_database(settings.database_url, size=settings.database_pool_size, name="web")
+
+    def store_receipts(told: Sequence[Receipt]) -> None:
+        with system_scope(database) as connection:
+            receipts.insert(connection, told)
+
+    doorbell = open_soon_doorbell(settings)
+    return Services(settings=settings, database=database, doorbell=doorbell, receipts=GroupCommit(store_receipts))
 
 
 def install(app: Flask, services: Services) -> None:

@@ -7,9 +7,15 @@ from jobs.doorbell import Doorbell
 from jobs.inline_doorbell import InlineDoorbell
 from jobs.queues import enabled_queues
 from jobs.redis_doorbell import RedisDoorbell
+from jobs.soon_doorbell import SoonDoorbell
 from settings import Settings, mask_url
 
 log = logs.get_logger(__name__)
+
+
+def open_soon_doorbell(settings: Settings) -> Doorbell:
+    """The same for the API, whose callers shall not wait for Redis."""
+    return SoonDoorbell(settings, open_doorbell(settings)) if settings.enable_queues else open_doorbell(settings)
 
 
 def open_doorbell(settings: Settings) -> Doorbell:

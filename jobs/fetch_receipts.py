@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logs
+from channels.base import CarrierReceipt
 from jobs import runtime
 from store import doubts, messages, receipts
 from store.database import system_scope
+from store.doubts import Unreported
+from store.receipts import Receipt
 
 log = logs.get_logger(__name__)
 
@@ -26,17 +29,18 @@ def fetch_receipts(channel: str) -> None:
     new = 0
     for answers in run.line(channel).carrier.ask(list(asked)):
         with system_scope(run.database) as connection:
-            for answer in answers:
-                delivery = asked[answer.carrier_id]
-                new += receipts.insert(
-                    connection,
-                    delivery_id=delivery.delivery_id,
-                    attempt=delivery.attempt,
-                    carrier_id=answer.carrier_id,
-                    status=answer.status,
-                    error_code=answer.error_code,
-                )
+            new += receipts.insert(connection, [_receipt(answer, asked[answer.carrier_id]) for answer in answers])
     if new:
         run.doorbell.ring_receipts()
     if silent:
         log.info("asked after silent deliveries", asked=len(silent), new_receipts=new)
+
+
+def _receipt(answer: CarrierReceipt, delivery: Unreported) -> Receipt:
+    return Receipt(
+        delivery_id=delivery.delivery_id,
+        attempt=delivery.attempt,
+        carrier_id=answer.carrier_id,
+        status=answer.status,
+        error_code=answer.error_code,
+    )

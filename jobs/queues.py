@@ -28,6 +28,8 @@ class JobKind:
     """Once it failed for good it is rung for again after this: often enough to mend, too rarely to flood the list."""
     failed_for_seconds: int = 7 * 24 * 3600
     """How long a failed one can be seen and requeued."""
+    quiet_seconds: float = 0.005
+    """How long the API, once it rang, lets rings for the same job gather: at full speed one serves many requests."""
     asks_carriers: bool = False
     """Housekeeping that waits for a carrier: done on each channel's own queue, so that it holds up nothing else."""
 
@@ -36,7 +38,7 @@ class JobKind:
         return self.path.rpartition(".")[2]
 
 
-def tick_kind(name: str, *, timeout_seconds: int, asks_carriers: bool = False) -> JobKind:
+def tick_kind(name: str, *, timeout_seconds: int, quiet_seconds: float = 0.005, asks_carriers: bool = False) -> JobKind:
     """Housekeeping, the function `jobs.<name>.<name>`: it comes again by itself, so its failures pass quickly."""
     return JobKind(
         path=f"jobs.{name}.{name}",
@@ -44,13 +46,14 @@ def tick_kind(name: str, *, timeout_seconds: int, asks_carriers: bool = False) -
         retry_after_seconds=(),
         failed_pause_seconds=1,
         failed_for_seconds=300,
+        quiet_seconds=quiet_seconds,
         asks_carriers=asks_carriers,
     )
 
 
 EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120)
 SEND_BATCH = JobKind(path="jobs.send_batch.send_batch", timeout_seconds=300)
-APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120)
+APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, quiet_seconds=0.25)
 DISPATCH = tick_kind("dispatch", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)
 RECONCILE = tick_kind("reconcile", timeout_seconds=600, asks_carriers=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -18,8 +17,6 @@ log = logs.get_logger(__name__)
 
 PATIENCE_SECONDS = 1.0
 """How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
-RECEIPTS_PAUSE_SECONDS = 0.25
-"""Receipts of this long are applied together: a job for each costs twenty times what its receipt does."""
 QUEUED_TRUST_SECONDS = 30
 """A job that should be waiting for longer than this may have been lost by a worker that was killed: ring beside it."""
 
@@ -51,7 +48,6 @@ class RedisDoorbell(Doorbell):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._redis = open_redis(settings, patience_seconds=PATIENCE_SECONDS)
-        self._receipts_quiet_until = 0.0
         self._take_place = self._redis.register_script(_TAKE_PLACE)
 
     def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
@@ -61,16 +57,6 @@ class RedisDoorbell(Doorbell):
             log.warning("doorbell not heard", job=kind.name, queue=queue, error=type(error).__name__)
             return False
         return True
-
-    def ring_receipts(self) -> bool:
-        """Carriers call back in swarms: one ring in a while is enough, and what it misses the clock rings for."""
-        now = time.monotonic()
-        if now < self._receipts_quiet_until:
-            return True
-        heard = super().ring_receipts()
-        if heard:
-            self._receipts_quiet_until = now + RECEIPTS_PAUSE_SECONDS
-        return heard
 
     def check(self) -> str | None:
         try:

@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from store import sql
+from store.database import Database, ask
 
 _SQL = sql.load("churches")
 
@@ -109,7 +110,7 @@ def add_key(connection: Connection[Any], *, church_id: UUID, label: str, secret_
     return row[0]
 
 
-def find_key(connection: Connection[Any], secret_hash: bytes) -> KeyHolder | None:
+def find_key(database: Database, secret_hash: bytes) -> KeyHolder | None:
     """Whom the key with this SHA-256 speaks for; None when there is none, or it was revoked."""
-    with connection.cursor(row_factory=class_row(KeyHolder)) as cursor:
-        return cursor.execute(_SQL["find_key"], {"secret_hash": secret_hash}).fetchone()
+    found = ask(database, _SQL["find_key"], {"secret_hash": secret_hash})
+    return KeyHolder(church_id=found[0][0], scopes=found[0][1]) if found else None

@@ -72,8 +72,15 @@ class DueExpansion:
     request_id: str
 
 
+class NoSender(Exception):
+    """The church has no sender on the message's channel."""
+
+
 def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]:
-    """The message and whether it is new: with an idempotency key used before, the message that key made."""
+    """The message and whether it is new: with an idempotency key used before, the message that key made.
+
+    Raises NoSender.
+    """
     parameters = {
         "church_id": new.church_id,
         "channel": new.channel,
@@ -91,7 +98,8 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         if made is not None:
             return made, True
         known = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
-    assert known is not None  # noqa: S101 - messages are never deleted
+    if known is None:
+        raise NoSender
     return known, False
 
 

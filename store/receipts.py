@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,27 +18,30 @@ _SQL = sql.load("receipts")
 _MOVES = sorted((source.value, target.value) for target in RECEIPT_STATUSES for source in receipt_may_move(target))
 
 
-def insert(
-    connection: Connection[Any],
-    *,
-    delivery_id: UUID,
-    attempt: int,
-    carrier_id: str,
-    status: Status,
-    error_code: str | None,
-) -> bool:
-    """Whether it is new: a carrier may say the same more than once."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What the carrier said of one attempt of a delivery."""
+
+    delivery_id: UUID
+    attempt: int
+    carrier_id: str
+    status: Status
+    error_code: str | None
+
+
+def insert(connection: Connection[Any], told: Sequence[Receipt]) -> int:
+    """How many of them are new: a carrier may say the same more than once."""
     cursor = connection.execute(
-        _SQL["insert_receipt"],
+        _SQL["insert_receipts"],
         {
-            "delivery_id": delivery_id,
-            "attempt": attempt,
-            "carrier_id": carrier_id,
-            "status": status.value,
-            "error_code": error_code,
+            "delivery_ids": [receipt.delivery_id for receipt in told],
+            "attempts": [receipt.attempt for receipt in told],
+            "carrier_ids": [receipt.carrier_id for receipt in told],
+            "statuses": [receipt.status.value for receipt in told],
+            "error_codes": [receipt.error_code for receipt in told],
         },
     )
-    return cursor.rowcount > 0
+    return cursor.rowcount
 
 
 def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> int:

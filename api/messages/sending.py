@@ -17,10 +17,10 @@ from api.problems import FieldError, Refusal
 from api.services import services
 from api.traces import request_id
 from channels.registry import CHANNELS
-from store import churches, contacts, messages
+from store import contacts, messages
 from store.churches import KeyHolder
 from store.database import church_scope
-from store.messages import NewMessage
+from store.messages import NewMessage, NoSender
 
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 
@@ -99,9 +99,12 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
         send_at=due_at,
     )
     with church_scope(services().database, caller.church_id) as connection:
-        message, is_new = messages.insert(connection, new)
-        if is_new:
-            _refuse_unsendable(connection, caller=caller, body=body)
+        try:
+            message, is_new = messages.insert(connection, new)
+        except NoSender:
+            raise _unsendable([_no_sender(body.channel), *_strangers(connection, caller, body)]) from None
+        if is_new and (strangers := _strangers(connection, caller, body)):
+            raise _unsendable(strangers)  # inside the transaction: the message vanishes with it
     if message.request_hash != new.request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:
@@ -122,18 +125,22 @@ def _idempotency_key() -> str | None:
     )
 
 
-def _refuse_unsendable(connection: Connection[Any], *, caller: KeyHolder, body: Composition) -> None:
-    """What only the database knows. Raised inside the transaction, so that the message vanishes with it."""
-    errors: list[FieldError] = []
-    if not churches.has_sender(connection, church_id=caller.church_id, channel=body.channel):
-        advice = f"has no sender in this church yet; an operator sets one for {body.channel}"
-        errors.append(FieldError(field="channel", message=advice))
-    if body.contact_ids is not None:
-        strangers = contacts.unknown(connection, church_id=caller.church_id, contact_ids=body.contact_ids)
-        errors += [
-            FieldError(field=f"contactIds[{index}]", message="is not a contact of this church")
-            for index, contact_id in enumerate(body.contact_ids)
-            if contact_id in strangers
-        ]
-    if errors:
-        raise Refusal(problems.INVALID, "The message cannot be sent as it is.", errors=errors)
+def _no_sender(channel: str) -> FieldError:
+    advice = f"has no sender in this church yet; an operator sets one for {channel}"
+    return FieldError(field="channel", message=advice)
+
+
+def _strangers(connection: Connection[Any], caller: KeyHolder, body: Composition) -> list[FieldError]:
+    """What only the database knows: which of the contacts are not the church's."""
+    if body.contact_ids is None:
+        return []
+    strangers = contacts.unknown(connection, church_id=caller.church_id, contact_ids=body.contact_ids)
+    return [
+        FieldError(field=f"contactIds[{index}]", message="is not a contact of this church")
+        for index, contact_id in enumerate(body.contact_ids)
+        if contact_id in strangers
+    ]
+
+
+def _unsendable(errors: list[FieldError]) -> Refusal:
+    return Refusal(problems.INVALID, "The message cannot be sent as it is.", errors=errors)

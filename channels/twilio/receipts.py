@@ -38,9 +38,12 @@ def read_callback(callback: Callback, settings: Settings) -> CarrierReceipt | No
         carrier_id, word = callback.form["MessageSid"], callback.form["MessageStatus"]
     except KeyError as error:
         raise MalformedCallback(f"{error.args[0]} is missing") from error
+    error_code = callback.form.get("ErrorCode") or None
     if not carrier_id:
         raise MalformedCallback("MessageSid is empty")
+    if not (carrier_id + (error_code or "")).isprintable():
+        raise MalformedCallback("MessageSid or ErrorCode holds control characters")
     status = STATUSES.get(word)
     if status is None:
         return None
-    return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=callback.form.get("ErrorCode") or None)
+    return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=error_code)

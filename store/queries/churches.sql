@@ -78,5 +78,4 @@ RETURNING api_key_id;
 -- name: find_key
 -- By the hash of the whole key: the lookup itself compares nothing that leaks the secret.
 SELECT church_id, scopes
-FROM api_keys
-WHERE secret_hash = :secret_hash AND revoked_at IS NULL;
+FROM find_key(:secret_hash);

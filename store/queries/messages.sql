@@ -1,12 +1,12 @@
 -- name: insert_message
--- Nothing comes back when the church has used the idempotency key before.
+-- Nothing comes back when the church has used the idempotency key before, or has no sender on the channel.
 INSERT INTO messages (
     church_id, channel, content, segments, target_type, target, idempotency_key, request_hash, request_id, send_at
 )
-VALUES (
-    :church_id, :channel, :content, :segments, :target_type, :target, :idempotency_key, :request_hash, :request_id,
-    coalesce(:send_at, now())
-)
+SELECT church_id, channel, :content, :segments, :target_type, :target, :idempotency_key, :request_hash, :request_id,
+       coalesce(:send_at, now())
+FROM senders
+WHERE church_id = :church_id AND channel = :channel
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
           expanded_at, completed_at, paused_at, canceled_at;

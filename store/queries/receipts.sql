@@ -1,7 +1,12 @@
--- name: insert_receipt!
--- The carrier repeats itself: the same word about the same message is stored once.
+-- name: insert_receipts!
+-- The carrier repeats itself: the same word about the same message is stored once. In order, so that two who store the same
+-- words at once wait for one another in the same order.
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code)
-VALUES (:delivery_id, :attempt, :carrier_id, :status, :error_code)
+SELECT DISTINCT ON (carrier_id, status) delivery_id, attempt, carrier_id, status::delivery_status, error_code
+FROM unnest(
+    :delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[], :statuses::text[], :error_codes::text[]
+) AS told (delivery_id, attempt, carrier_id, status, error_code)
+ORDER BY carrier_id, status, attempt DESC
 ON CONFLICT (carrier_id, status) DO UPDATE
 -- Used up under an attempt that was over, and now found to be of a later one: it is to be applied to that.
 SET attempt = excluded.attempt, applied_at = NULL

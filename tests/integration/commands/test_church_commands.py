@@ -18,8 +18,7 @@ NOBODY = "01900000-0000-7000-8000-000000000000"
 
 
 def holder(database: Database, key: str) -> churches.KeyHolder:
-    with system_scope(database) as connection:
-        found = churches.find_key(connection, keys.hash_key(key))
+    found = churches.find_key(database, keys.hash_key(key))
     assert found is not None
     return found
 

@@ -13,6 +13,7 @@ from sandbox.control import Faults, Sandbox
 from settings import Settings
 from store import receipts
 from store.database import Database, system_scope
+from store.receipts import Receipt
 from tests.harness.churches import found_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
 
@@ -146,14 +147,10 @@ def test_a_text_of_another_church_with_the_same_sender_does_not_hold_it_up(
         assert connection.execute(missed, (lost,)).fetchone() == (0,), "nobody knows yet whose text that is"
         row = connection.execute("SELECT delivery_id, carrier_id FROM deliveries WHERE message_id = %s", (theirs,))
         delivery_id, carrier_id = row.fetchone() or (None, None)
-        receipts.insert(
-            connection,
-            delivery_id=delivery_id,
-            attempt=1,
-            carrier_id=carrier_id,
-            status=Status.DELIVERED,
-            error_code=None,
+        told = Receipt(
+            delivery_id=delivery_id, attempt=1, carrier_id=carrier_id, status=Status.DELIVERED, error_code=None
         )
+        receipts.insert(connection, [told])
 
     tick(doorbell, work, database)
 

@@ -16,6 +16,7 @@ from store import churches, deliveries, messages, receipts
 from store.database import Database, system_scope
 from store.deliveries import Claim, Recorded
 from store.messages import Message, NewMessage
+from store.receipts import Receipt
 
 T = TypeVar("T")
 
@@ -146,14 +147,14 @@ class Ledger:
     ) -> bool:
         """Store a receipt, from another message at the carrier each time unless one is named."""
         with system_scope(self.database) as connection:
-            return receipts.insert(
-                connection,
+            told = Receipt(
                 delivery_id=delivery_id,
                 attempt=attempt,
                 carrier_id=carrier_id or f"SM{uuid4().hex}",
                 status=status,
                 error_code=error_code,
             )
+            return receipts.insert(connection, [told]) == 1
 
     def apply(self, *, limit: int = 1000, policy: RetryPolicy = USUAL, passing: Mapping[str, float] = NONE_PASS) -> int:
         with system_scope(self.database) as connection:

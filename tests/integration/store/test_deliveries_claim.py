@@ -82,8 +82,8 @@ def test_another_church_and_what_is_not_due_yet_stay(ledger: Ledger) -> None:
 
 def test_without_a_sender_nothing_is_taken(ledger: Ledger) -> None:
     church = ledger.church()
-    ledger.query("DELETE FROM senders")
     ledger.send(church, numbers(1))
+    ledger.query("DELETE FROM senders")
 
     assert ledger.claim(church).taken == 0
 

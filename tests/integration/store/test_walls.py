@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from store.database import Database, church_scope, open_database, system_scope
+from store.database import Database, ask, church_scope, open_database, system_scope
 from tests.integration.store.ledger import Ledger
 
 ROWS = {
@@ -164,3 +164,14 @@ def _enter_scopes(database: Database, church: UUID, *, fails: bool) -> None:
                     connection.execute("SELECT 1 / 0")
         except psycopg.errors.DivisionByZero:
             continue
+
+
+def test_looking_up_a_key_leaves_the_walls_as_they_were(ledger: Ledger, mine: UUID, theirs: UUID) -> None:
+    lookup = "SELECT church_id FROM find_key(%(secret_hash)s)"
+    [(their_hash,)] = ledger.query("SELECT secret_hash FROM api_keys WHERE church_id = %(church)s", church=theirs)
+
+    with church_scope(ledger.database, mine) as connection:
+        assert connection.execute(lookup, {"secret_hash": their_hash}).fetchone() == (theirs,)
+        assert owners(connection, "api_keys") == {mine}
+    assert ask(ledger.database, lookup, {"secret_hash": their_hash}) == [(theirs,)]
+    assert ask(ledger.database, "SELECT count(*) FROM api_keys", {}) == [(0,)]

@@ -1,0 +1,69 @@
+"""Many small writes in one transaction, for those who come at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class _Waiter(Generic[T]):
+    __slots__ = ("called", "error", "leads", "thing")
+
+    def __init__(self, thing: T) -> None:
+        self.thing = thing
+        self.leads = False
+        self.error: BaseException | None = None
+        self.called = threading.Lock()  # held until this waiter is served, or is to lead
+        self.called.acquire()
+
+
+class GroupCommit(Generic[T]):
+    """Writes one thing for each caller, and returns once it is committed.
+
+    What comes while a group is being written makes up the next one. Its first caller then writes it for all of them:
+    nobody is kept longer than two writes take.
+    """
+
+    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiter[T]] = []
+        self._is_led = False
+
+    def put(self, thing: T) -> None:
+        """Raises what the write raised, which then failed for everyone in the group."""
+        waiter = _Waiter(thing)
+        with self._lock:
+            self._waiting.append(waiter)
+            if not self._is_led:
+                self._is_led = waiter.leads = True
+        if not waiter.leads:
+            waiter.called.acquire()
+        if waiter.leads:
+            self._lead()
+        if waiter.error is not None:
+            raise waiter.error
+
+    def _lead(self) -> None:
+        with self._lock:
+            group, self._waiting = self._waiting, []
+        try:
+            self._write([waiter.thing for waiter in group])
+        except BaseException as error:  # noqa: BLE001 - each of them raises it
+            for waiter in group:
+                waiter.error = error
+        finally:
+            for waiter in group:
+                waiter.called.release()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._is_led = False
+                return
+            self._waiting[0].leads = True
+            self._waiting[0].called.release()

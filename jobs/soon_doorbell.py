@@ -1,0 +1,65 @@
+"""A bell whose rope is pulled by a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from jobs.doorbell import Doorbell
+from jobs.queues import JobKind
+from settings import Settings
+
+_Ring = tuple[JobKind, str, tuple[str, ...]]
+
+
+class SoonDoorbell(Doorbell):
+    """Whoever rings never waits for Redis, and what many ask for at once is rung for once, soon after the last of them.
+
+    What is asked for when the process is killed is not heard, as when Redis is away: the clock rings for it.
+    """
+
+    def __init__(self, settings: Settings, bell: Doorbell) -> None:
+        super().__init__(settings)
+        self._bell = bell
+        self._changed = threading.Condition()
+        self._asked: dict[_Ring, None] = {}
+        self._quiet_until: dict[_Ring, float] = {}
+        self._closed = False
+        self._thread = threading.Thread(target=self._ring_for_all, name="ringer", daemon=True)
+        self._thread.start()
+
+    def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
+        with self._changed:
+            self._asked[(kind, queue, arguments)] = None
+            self._changed.notify()
+        return True
+
+    def check(self) -> str | None:
+        return self._bell.check()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+        self._bell.close()
+
+    def _ring_for_all(self) -> None:
+        while rings := self._next():
+            for kind, queue, arguments in rings:
+                self._bell.ring(kind, queue, *arguments)
+
+    def _next(self) -> list[_Ring]:
+        """What is to be rung for now, once there is something; nothing when the bell is closed."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                ready = [ring for ring in self._asked if self._closed or self._quiet_until.get(ring, 0.0) <= now]
+                if ready or self._closed:
+                    break
+                self._changed.wait(min((self._quiet_until[ring] - now for ring in self._asked), default=None))
+            self._quiet_until = {ring: until for ring, until in self._quiet_until.items() if until > now}
+            for ring in ready:
+                del self._asked[ring]
+                self._quiet_until[ring] = now + ring[0].quiet_seconds
+            return ready

@@ -1,0 +1,68 @@
+"""Many small writes become few, and each caller hears what became of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from api.group_commit import GroupCommit
+
+CALLERS = 12
+
+
+class Ledger:
+    """Counts the writes; the first one waits until everybody else has come."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.go_on = threading.Event()
+
+    def write(self, things: Sequence[int]) -> None:
+        first = not self.groups
+        self.groups.append(list(things))
+        if first:
+            assert self.go_on.wait(timeout=20)
+        if 13 in things:
+            raise ValueError("thirteen")
+
+
+def test_what_comes_during_a_write_is_written_together_by_the_next() -> None:
+    ledger = Ledger()
+    commit = GroupCommit(ledger.write)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        puts = [pool.submit(commit.put, 0)]
+        while not ledger.groups:
+            pass
+        puts += [pool.submit(commit.put, number) for number in range(1, CALLERS)]
+        while len(commit._waiting) < CALLERS - 1:
+            pass
+        ledger.go_on.set()
+        for put in puts:
+            put.result(timeout=20)
+
+    assert [sorted(group) for group in ledger.groups] == [[0], list(range(1, CALLERS))]
+
+
+def test_everybody_in_a_group_that_fails_hears_of_it_and_the_next_group_is_written() -> None:
+    ledger = Ledger()
+    ledger.go_on.set()
+    commit = GroupCommit(ledger.write)
+
+    with pytest.raises(ValueError, match="thirteen"):
+        commit.put(13)
+    commit.put(1)
+
+    assert ledger.groups == [[13], [1]]
+
+
+def test_nothing_is_left_out_and_nothing_written_twice() -> None:
+    written: list[int] = []
+    commit: GroupCommit[int] = GroupCommit(written.extend)
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(commit.put, range(3000)))
+
+    assert sorted(written) == list(range(3000))
