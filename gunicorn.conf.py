@@ -15,7 +15,7 @@ bind = [f"{_host}:{_port}"]
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
-threads = 8
+threads = 16
 # Each worker opens connections and threads of its own: nothing of the application may exist before the fork.
 preload_app = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from flask import request
@@ -68,8 +69,8 @@ def _read(channel: Channel) -> CarrierReceipt | None:
     settings = services().settings
     callback = Callback(
         url=settings.public_url.rstrip("/") + request.full_path.removesuffix("?"),
-        form=request.form.to_dict(),
-        headers={name.lower(): value for name, value in request.headers},
+        form=dict(parse_qsl(request.get_data(cache=False).decode("utf-8", "replace"), keep_blank_values=True)),
+        header=request.headers.get,
     )
     try:
         return channel.read_callback(callback, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 import uuid
@@ -40,9 +39,9 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     # Carriers call back several times for every text: as long as all is well nobody reads of it.
-    routine = request.endpoint == "take_callback" and response.status_code < 400
-    _log.log(
-        logging.DEBUG if routine else logging.INFO,
+    if request.endpoint == "take_callback" and response.status_code < 400:
+        return response
+    _log.info(
         "request",
         method=request.method,
         route=request.url_rule.rule if request.url_rule else None,

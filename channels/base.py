@@ -21,11 +21,11 @@ class MalformedCallback(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback:
-    """A callback as it came in. `url` is the public one, query included; `headers` by lower-case name."""
+    """A callback as it came in. `url` is the public one, query included; `header` finds one by name in any case."""
 
     url: str
     form: Mapping[str, str]
-    headers: Mapping[str, str]
+    header: Callable[[str], str | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,7 +27,7 @@ def settings() -> Settings:
 
 def callback(form: dict[str, str], *, url: str = URL, token: str = TOKEN) -> Callback:
     signature = RequestValidator(token).compute_signature(URL, form)
-    return Callback(url=url, form=form, headers={"x-twilio-signature": signature})
+    return Callback(url=url, form=form, header={"X-Twilio-Signature": signature}.get)
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ FORM = {"MessageSid": "SM1", "MessageStatus": "delivered"}
 @pytest.mark.parametrize(
     "forged",
     [
-        Callback(url=URL, form=FORM, headers={}),
-        Callback(url=URL, form=FORM, headers={"x-twilio-signature": "x"}),
+        Callback(url=URL, form=FORM, header={}.get),
+        Callback(url=URL, form=FORM, header={"X-Twilio-Signature": "x"}.get),
         callback(FORM, token="b" * 32),
         callback(FORM, url=URL + "0"),
-        Callback(url=URL, form={**FORM, "MessageStatus": "failed"}, headers=callback(FORM).headers),
+        Callback(url=URL, form={**FORM, "MessageStatus": "failed"}, header=callback(FORM).header),
     ],
     ids=["unsigned", "nonsense", "other token", "other delivery", "other word"],
 )
