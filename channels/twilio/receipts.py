@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from typing import cast
 
 from twilio.request_validator import RequestValidator
 
@@ -55,4 +56,4 @@ def _is_signed(validator: RequestValidator, callback: Callback, signature: str) 
     expected: str = validator.compute_signature(callback.url, callback.form)
     if hmac.compare_digest(expected.encode(), signature.encode()):
         return True
-    return bool(validator.validate(callback.url, dict(callback.form), signature))
+    return cast("bool", validator.validate(callback.url, dict(callback.form), signature))

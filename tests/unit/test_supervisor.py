@@ -19,25 +19,26 @@ from tests.harness.waiting import wait_until
 ROOT = Path(__file__).parents[2]
 QUICK = Backoff(first_seconds=0.01, longest_seconds=0.02)
 
-# Tells that it is there, and how it was stopped; drains for a while when asked to end.
+# Tells that it is there, and how it was stopped; drains for a while when asked to end. One write a line: a signal may
+# come in between.
 DRAINS = """
-import signal, sys, time
+import os, signal, sys, time
 def end(*_):
-    print("asked", flush=True); time.sleep({drain}); print("drained", flush=True); sys.exit(0)
+    os.write(1, b"asked\\n"); time.sleep({drain}); os.write(1, b"drained\\n"); sys.exit(0)
 signal.signal(signal.SIGTERM, end)
-print("up", flush=True)
+os.write(1, b"up\\n")
 while True: time.sleep(1)
 """
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 COUNTS_SIGNALS = """
-import signal, sys, time
+import os, signal, sys, time
 asked = 0
 def end(*_):
     global asked
-    asked += 1; print(f"asked {asked}", flush=True)
+    asked += 1; os.write(1, b"asked %d\\n" % asked)
     if asked == 2: sys.exit(0)
 signal.signal(signal.SIGTERM, end)
-print("up", flush=True)
+os.write(1, b"up\\n")
 while True: time.sleep(0.05)
 """
 
