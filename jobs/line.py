@@ -41,10 +41,6 @@ LEAST_SHARE = 0.25
 """A church that flies already claims again only when it may claim this much of the line: claims of a few are dear."""
 
 
-class RecordingFailed(Exception):
-    """Outcomes could not be written, for a reason that does not pass by itself. They are in doubt, and looked into."""
-
-
 @dataclass(kw_only=True, eq=False)
 class Turn:
     """What one job claimed for one church. After `deadline` (channels.clock) nothing of it is submitted any more."""
@@ -87,7 +83,6 @@ class Line:
         self._flying: Counter[UUID] = Counter()
         self._unrecorded = 0
         self._turns = WaitingTurns()
-        self._trouble: Exception | None = None
         self._closed = False
         self._recorder = threading.Thread(target=self._record_landings, name=f"{channel} recorder", daemon=True)
         self._recorder.start()
@@ -146,12 +141,6 @@ class Line:
         else:
             self._ring_waiting()
 
-    def raise_trouble(self) -> None:
-        """Raises RecordingFailed, once, for what went wrong since: operators look at failed jobs, not at threads."""
-        trouble, self._trouble = self._trouble, None
-        if trouble is not None:
-            raise RecordingFailed from trouble
-
     def settle(self) -> None:
         """Wait until what flies now has landed and is recorded, and those are rung for who then had room."""
         with self._changed:
@@ -179,9 +168,8 @@ class Line:
                 self._ring_waiting()
                 if landings:
                     self._record_surely(landings)
-            except Exception as error:  # the thread must live: what it could not write is in doubt when its lease ends
+            except Exception:  # the thread must live: what it could not write is in doubt when its lease ends
                 log.exception("outcomes cannot be recorded", channel=self._channel, outcomes=len(landings))
-                self._trouble = error
             finally:
                 with self._changed:
                     self._unrecorded -= len(landings)

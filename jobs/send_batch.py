@@ -28,7 +28,6 @@ def send_batch(church_id: str, channel: str) -> None:
     """
     run = runtime.current()
     line, church = run.line(channel), UUID(church_id)
-    line.raise_trouble()
     limit = min(run.settings.turn_size, line.room(church))
     if not limit:
         return  # the line rings for the church when it has room

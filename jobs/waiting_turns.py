@@ -34,6 +34,3 @@ class WaitingTurns:
     def seconds_to_next(self) -> float | None:
         """Until the next one's time comes; None when nobody waits for a time."""
         return max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
-
-    def __contains__(self, church_id: UUID) -> bool:
-        return church_id in self._waiting
