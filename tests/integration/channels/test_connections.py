@@ -37,6 +37,7 @@ class Server:
         self._talk = talk
         self.connections = 0
         self.requests = 0
+        self.ended = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -45,6 +46,7 @@ class Server:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self.ended += 1
             writer.close()
 
 
@@ -194,7 +196,8 @@ def test_whoever_gives_up_leaves_no_answer_for_the_next() -> None:
                     await pool.exchange(REQUEST)
             answer: Answer = await pool.exchange(REQUEST)
             assert answer.body == b"done"
-            assert server.connections == 2
+            await asyncio.sleep(0.3)
+            assert (server.connections, server.ended) == (2, 1), "and its connection is closed"
 
     run(test)
 
