@@ -43,7 +43,7 @@ class BackgroundLoop:
             self.submit(coroutine).add_done_callback(arrived.put)
             missing += 1
         while missing:
-            done = _next_slice(arrived, at_most=min(SLICE, missing))
+            done = next_slice(arrived, at_most=min(SLICE, missing))
             missing -= len(done)
             yield [each.result() for each in done]
 
@@ -57,7 +57,8 @@ class BackgroundLoop:
         self._loop.run_forever()
 
 
-def _next_slice(arrived: queue.SimpleQueue[T], *, at_most: int) -> list[T]:
+def next_slice(arrived: queue.SimpleQueue[T], *, at_most: int) -> list[T]:
+    """What has arrived, at least one: waits for the first, and a moment for company."""
     results = [arrived.get()]
     try:
         while len(results) < at_most:

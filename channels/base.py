@@ -40,11 +40,19 @@ class CarrierReceipt:
 class Carrier(Protocol):
     """An open line to the carrier. Threads may share it."""
 
-    def send(self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> Iterator[Sequence[Outcome]]:
-        """Submit the whole batch at once; yield outcomes in slices, as they come in, exactly one for each envelope.
+    @property
+    def capacity(self) -> int:
+        """How many submissions fly at once at the most."""
+        ...
 
-        `may_submit` is asked right before each submission: what it forbids is handed back unsubmitted. Never raises
-        for what the carrier says or fails to say: that is in the outcomes.
+    def send(
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+    ) -> None:
+        """Start submitting the whole batch and return at once: this never blocks on the network.
+
+        `take` is called with exactly one outcome for each envelope, from any thread, as they come in. `may_submit` is
+        asked right before each submission, and what it forbids is handed back as Verdict.UNSUBMITTED. Never raises for
+        what the carrier says or fails to say: that is in the outcomes.
         """
         ...
 

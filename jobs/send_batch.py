@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from psycopg import OperationalError
 from rq import get_current_job
 
 import logs
+from channels.background_loop import SLICE, next_slice
 from channels.clock import elapsed_seconds
 from jobs import runtime
 from jobs.runtime import Runtime
@@ -53,10 +55,16 @@ def send_batch(church_id: str, channel: str) -> None:
     with logs.bound(church_id=church_id, channel=channel, request_ids=sorted(claim.request_ids)):
         given_up = threading.Event()
         try:
-            for outcomes in run.carrier(channel).send(
+            arrived: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+            run.carrier(channel).send(
                 claim.envelopes,
                 may_submit=lambda: elapsed_seconds() < deadline and not (run.stopping.is_set() or given_up.is_set()),
-            ):
+                take=arrived.put,
+            )
+            missing = len(claim.envelopes)
+            while missing:
+                outcomes = next_slice(arrived, at_most=min(SLICE, missing))
+                missing -= len(outcomes)
                 verdicts.update(outcome.verdict for outcome in outcomes)
                 refusal = _record_surely(run, church, channel, envelopes, outcomes, deadline) or refusal
         finally:

@@ -29,16 +29,21 @@ class TwilioCarrier:
         self._loop = BackgroundLoop("twilio")
         self._transport = self._loop.run(_open_transport(settings))
         self._patience_seconds = settings.carrier_timeout_seconds + CONNECT_TIMEOUT_SECONDS
-        self._slots = asyncio.Semaphore(settings.carrier_connections)
+        self.capacity = settings.carrier_connections
+        self._slots = asyncio.Semaphore(self.capacity)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token.get_secret_value(),
             http_client=self._transport,
         )
 
-    def send(self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> Iterator[Sequence[Outcome]]:
-        """Submit the envelopes, all at once; yield their outcomes as they come in. See channels.base.Carrier."""
-        return self._loop.stream(self._submit(envelope, may_submit) for envelope in batch)
+    def send(
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+    ) -> None:
+        """Submit the envelopes, all at once. See channels.base.Carrier."""
+        for envelope in batch:
+            future = self._loop.submit(self._submit(envelope, may_submit))
+            future.add_done_callback(lambda done: take(done.result()))
 
     def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
         """Read the carrier's list for each suspect. See channels.base.Carrier."""
