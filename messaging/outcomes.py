@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
-    """Who a church sends as on one channel: a number, or a messaging service that picks one."""
+    """Who a church sends as on one channel: an address, or a messaging service that picks one."""
 
     address: str | None
     messaging_service_sid: str | None
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the channel knows of it beyond the address. For mail: name, replyTo."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +29,8 @@ class Envelope:
     address: str
     content: str
     sender: Sender
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the channel's message has beyond its content. For mail: subject."""
     tries: int = 0
     age_seconds: float = 0.0
     """Since its message was due."""
