@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logs
+from channels.registry import CHANNELS
 from jobs.doorbell import Doorbell
 from jobs.inline_doorbell import InlineDoorbell
 from jobs.queues import enabled_queues
@@ -14,6 +15,9 @@ log = logs.get_logger(__name__)
 
 def open_doorbell(settings: Settings) -> Doorbell:
     """The bell that the settings ask for. Works without Redis being there yet."""
+    for channel in CHANNELS.values():
+        if reason := channel.unavailable(settings):
+            log.warning(f"the channel {channel.name} {reason}")
     if not settings.enable_queues:
         return InlineDoorbell(settings)
     doorbell = RedisDoorbell(settings)

@@ -53,7 +53,7 @@ def parse_email(text: str) -> str:
     No server is asked. Letters beyond ASCII before the @ (RFC 6531) are refused: too few servers take them.
     """
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
         raise InvalidEmail("is not an e-mail address that mail can be sent to") from error
     return f"{found.local_part}@{found.ascii_domain}".lower()

@@ -77,7 +77,7 @@ _EXAMPLE_ANSWER = {
     problems=(problems.KEY_REUSED,),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
-    """Accepts one message for everyone, for some contacts or for some numbers, to be sent now or later.
+    """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.
 
     The answer comes before anything is sent: follow `links.self` to see how far it came. Send an `Idempotency-Key`,
     and repeat the request unchanged whenever you do not know whether it arrived.
@@ -90,6 +90,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
         church_id=caller.church_id,
         channel=body.channel,
         content=body.content,
+        details=body.details,
         segments=CHANNELS[body.channel].count_segments(body.content),
         target_type=body.target_type,
         target=body.target,
@@ -128,9 +129,11 @@ def _idempotency_key() -> str | None:
 
 
 def _refuse_unsendable(connection: Connection[Any], *, caller: KeyHolder, body: Composition) -> None:
-    """What only the database knows. Raised inside the transaction, so that the message vanishes with it."""
+    """What only settings and database know. Raised inside the transaction, so that the message vanishes with it."""
     errors: list[FieldError] = []
-    if not churches.has_sender(connection, church_id=caller.church_id, channel=body.channel):
+    if reason := CHANNELS[body.channel].unavailable(services().settings):
+        errors.append(FieldError(field="channel", message=reason))
+    elif not churches.has_sender(connection, church_id=caller.church_id, channel=body.channel):
         advice = f"has no sender in this church yet; an operator sets one for {body.channel}"
         errors.append(FieldError(field="channel", message=advice))
     if body.contact_ids is not None:
