@@ -15,7 +15,6 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -41,9 +40,11 @@ def _known_channel(name: str) -> str:
     return name
 
 
-ChannelName = Annotated[
-    str, AfterValidator(_known_channel), WithJsonSchema({"type": "string", "enum": sorted(CHANNELS)})
-]
+def _name_channels(schema: dict[str, Any]) -> None:
+    schema["enum"] = sorted(CHANNELS)
+
+
+ChannelName = Annotated[str, AfterValidator(_known_channel), Field(json_schema_extra=_name_channels)]
 LISTED = {"numbers": AddressKind.PHONE, "addresses": AddressKind.EMAIL}
 """Targets that list addresses themselves, and of which kind."""
 

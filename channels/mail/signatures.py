@@ -57,7 +57,8 @@ class BounceAddresses:
 
     def attempt_of(self, address: str) -> tuple[UUID, int] | None:
         """The delivery and the attempt that the address was made for; None when it is not from us."""
-        local_part = address.strip().strip("<>").rpartition("@")[0].lower()
+        # A plus that was not written as %2B in an address's query has become a space.
+        local_part = address.strip().strip("<>").rpartition("@")[0].lower().replace(" ", "+")
         try:
             sealed = base64.b32decode(local_part.removeprefix(_BOUNCE_PREFIX), casefold=True)
         except (ValueError, binascii.Error):

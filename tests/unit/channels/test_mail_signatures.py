@@ -53,7 +53,9 @@ def test_without_a_secret_nothing_is_signed() -> None:
     assert links.delivery_of(token(links.url(uuid4()))) is None
 
 
-@pytest.mark.parametrize("changed", [str, str.upper, str.title, lambda address: f"<{address}>"])
+@pytest.mark.parametrize(
+    "changed", [str, str.upper, str.title, lambda address: f"<{address}>", lambda address: address.replace("+", " ")]
+)
 def test_a_bounce_address_survives_what_servers_do_to_it(changed: object) -> None:
     assert callable(changed)
     addresses, delivery = BounceAddresses(SETTINGS), uuid4()
