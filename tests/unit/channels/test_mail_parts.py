@@ -69,7 +69,8 @@ def test_addresses_become_links_and_nothing_else_does(written: str, links: list[
 
 @pytest.mark.parametrize("where", ["content", "subject", "sender"])
 def test_nothing_given_becomes_html(where: str) -> None:
-    page = html(**{"content": "x", where: "<img src=x onerror=alert(1)>&\"'"})
+    evil = "<img src=x onerror=alert(1)>&\"'"
+    page = html(**{"content": "x", where: f"{evil} https://example.org/{evil} {evil}"})
 
     assert "<img" not in page
     assert "&lt;img" in page
