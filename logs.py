@@ -12,12 +12,18 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+_EMAIL = re.compile(r"([\w%])[\w.!#$&'*+/=?^`{|}~%-]{0,80}@(?=[\w-]+(\.[\w-]+)+)")
 _PHONE = re.compile(r"(\+|%2B)(\d{5,13})(\d\d)", re.IGNORECASE)
 
 
-def mask_phones(text: str) -> str:
-    """Every E.164 number in the text shown by its last two digits only: `+12025550123` becomes `+*********23`."""
-    return _PHONE.sub(lambda found: found[1] + "*" * len(found[2]) + found[3], text)
+def mask_addresses(text: str) -> str:
+    """The text without anyone's whole address.
+
+    Of an E.164 number the last two digits are shown: `+12025550123` becomes `+*********23`. Of a mail address the first
+    letter and the domain: `ruth@example.org` becomes `r***@example.org`.
+    """
+    text = _PHONE.sub(lambda found: found[1] + "*" * len(found[2]) + found[3], text)
+    return _EMAIL.sub(r"\1***@", text)
 
 
 def configure(*, fmt: Literal["text", "json"], level: str) -> None:
@@ -43,8 +49,8 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
     )
 
     def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
-        """The line as it will be read: whatever a number stands in, it is masked here."""
-        return mask_phones(str(renderer(logger, method, event)))
+        """The line as it will be read: whatever an address stands in, it is masked here."""
+        return mask_addresses(str(renderer(logger, method, event)))
 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -9,6 +9,12 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError, model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")]
+SmtpUrl = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^smtps?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?(\?starttls=(always|never))?$"
+    ),
+]
 
 
 class SettingsError(Exception):
@@ -35,6 +41,17 @@ class Settings(BaseSettings):
     twilio_api_base_url: HttpUrl = "https://api.twilio.com"
     public_url: HttpUrl
     """Where the carrier reaches this service; status callbacks are sent, and signed, for this address."""
+
+    smtp_url: SmtpUrl | None = Field(default=None, repr=False)
+    """The mail server all churches send through: smtp:// (STARTTLS, unless ?starttls=never) or smtps://."""
+    secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """Signs the links to unsubscribe and the addresses that bounces come back to. Needed with `smtp_url`."""
+    mail_bounce_domain: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$")] | None = None
+    """Where bounces are sent to, and handed to us. Without one they go to each church's own address."""
+    smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
+    """Connections a worker process keeps to the mail server."""
+    smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """How long the mail server may take for one answer. A slower one to a whole mail is ambiguous."""
 
     operator_password: SecretStr | None = None
     """The password of /rq. Without one the dashboard stays shut."""
@@ -90,6 +107,18 @@ class Settings(BaseSettings):
     def _doubt_outlives_a_submission(self) -> Settings:
         if self.reconcile_seconds <= self.carrier_timeout_seconds:
             raise ValueError("RECONCILE_SECONDS: must be longer than CARRIER_TIMEOUT_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _doubt_outlives_a_mail(self) -> Settings:
+        if self.smtp_url is not None and self.reconcile_seconds <= self.smtp_timeout_seconds:
+            raise ValueError("RECONCILE_SECONDS: must be longer than SMTP_TIMEOUT_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_needs_a_secret(self) -> Settings:
+        if self.mail_enabled and self.smtp_url is not None and self.secret_key is None:
+            raise ValueError("SECRET_KEY: is missing (it signs the unsubscribe links of mails)")
         return self
 
     @property

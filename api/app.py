@@ -11,6 +11,7 @@ import logs
 from api import (
     authentication,
     bodies,
+    bounces,
     callbacks,
     commands,
     contacts,
@@ -25,12 +26,14 @@ from api import (
 )
 from api.endpoints import mount
 from api.operator import blueprint as operator
+from api.unsubscribe import pages as unsubscribe
 from settings import Settings, load_settings
 
 ENDPOINTS = (
     *messages.ENDPOINTS,
     *contacts.ENDPOINTS,
     callbacks.take_callback,
+    bounces.take_bounce,
     health.live,
     health.ready,
 )
@@ -58,6 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     mount(app, ENDPOINTS)
     documentation.install(app, ENDPOINTS, public_url=settings.public_url)
     operator.register(app, settings)
+    unsubscribe.register(app)
     commands.register(app)
     warming.warm(app)
     return app

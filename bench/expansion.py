@@ -70,7 +70,9 @@ def read(ledger: Connection, *, database_url: str, church: Church, number: int) 
             connection.execute("SELECT 1")
         began = time.perf_counter()
         with system_scope(database) as connection:
-            recipients = messages.expand(connection, church_id=UUID(church.church_id), message_id=message_id)
+            recipients = messages.expand(
+                connection, church_id=UUID(church.church_id), message_id=message_id, address_kind="phone"
+            )
         product_seconds = time.perf_counter() - began
     ledger.execute("DROP TABLE IF EXISTS bare_deliveries")
     ledger.execute(_MAKE_BARE)

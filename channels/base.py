@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from messaging.addresses import AddressKind
 from messaging.outcomes import Envelope, Outcome, Sighting, Suspect
 from messaging.states import Status
 from settings import Settings
@@ -42,7 +43,7 @@ class Carrier(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Submissions that fly at once at the most."""
+        """Submissions that it takes at once at the most, under way or about to be."""
         ...
 
     def send(
@@ -67,18 +68,48 @@ class Carrier(Protocol):
     def close(self) -> None: ...
 
 
+Details = Mapping[str, Any]
+"""What a message has beyond its content, by the names of the fields in JSON."""
+
+
 class Channel(Protocol):
     """Everything that differs between texts, pictures and mail."""
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def address_kind(self) -> AddressKind:
+        """Which of a contact's addresses it writes to."""
+        ...
+
+    def unavailable(self, settings: Settings) -> str | None:
+        """Why nothing can be sent on it here, such as `is switched off`; None when something can."""
+        ...
+
     def check_content(self, content: str) -> str | None:
         """What is wrong with the content, for the person who wrote it; None when it can be sent."""
         ...
 
+    @property
+    def detail_schemas(self) -> Mapping[str, Mapping[str, Any]]:
+        """The fields that a message has beyond its content, by their names in JSON, each as JSON Schema."""
+        ...
+
+    def check_details(self, details: Details) -> Mapping[str, str]:
+        """What is wrong with these fields, and which are missing, by names such as `mediaUrls[2]`. Empty: all is well.
+
+        Only fields of `detail_schemas` are given, with any values.
+        """
+        ...
+
     def count_segments(self, content: str) -> int:
         """What one delivery of the content costs of the sender's pace, at least 1."""
+        ...
+
+    @property
+    def reports_endings(self) -> bool:
+        """Whether the carrier can be asked what became of a submission. If not, nobody asks."""
         ...
 
     @property

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from channels.base import Channel
+from channels.mail.channel import MailChannel
 from channels.sms.channel import SmsChannel
 
-CHANNELS: Mapping[str, Channel] = {channel.name: channel for channel in (SmsChannel(),)}
+CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (SmsChannel(), MailChannel())}
 
-NOT_YET = frozenset({"mms", "mail"})
+NOT_YET = frozenset({"mms"})
 """Channels that are announced, and refused for now."""

@@ -31,6 +31,7 @@ def contacts() -> list[dict[str, str]]:
         {
             "name": f"{_FIRST_NAMES[line // 10]} {_LAST_NAMES[line % 10]}",
             "phone": f"+1{area}55501{line:02d}",
+            "email": f"{_FIRST_NAMES[line // 10]}.{_LAST_NAMES[line % 10]}.{area}@example.org",
         }
         for area in _AREAS
         for line in range(100)
@@ -51,7 +52,7 @@ def found(file: Path, *, environment: Mapping[str, str]) -> DemoChurch:
     Raises LocalError.
     """
     command = ("-m", "flask", "--app", "wsgi", "create-church", "--name", "Demo Church")
-    options = ("--sms-from", "+15005550006", "--json")
+    options = ("--sms-from", "+15005550006", "--mail-from", "office@demo-church.example.org", "--json")
     done = subprocess.run(
         (sys.executable, *command, *options), env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -45,6 +45,11 @@ class Local:
         return "TWILIO_ACCOUNT_SID" not in self.given
 
     @property
+    def needs_mail_sandbox(self) -> bool:
+        """Beside the sandbox carrier: with a Twilio account no mail is taken by a server that throws it away."""
+        return self.needs_sandbox and "SMTP_URL" not in self.given
+
+    @property
     def base_url(self) -> str:
         """Where this machine reaches the API."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound

@@ -11,6 +11,8 @@ from dev.var_dir import VarDir
 from jobs.tethered import Program
 
 API, WORKERS, CLOCK, SANDBOX, POSTGRES, VALKEY = "api", "workers", "clock", "sandbox", "postgres", "valkey"
+MAIL_SANDBOX = "mail-sandbox"
+"""A port of the sandbox's, not a program of its own."""
 
 STOP_ORDER = (API, WORKERS, CLOCK, SANDBOX, POSTGRES, VALKEY)
 """Nothing loses what it still needs while it drains."""
@@ -42,9 +44,10 @@ class Programs:
     def clock(self) -> Program:
         return self._program(CLOCK, "jobs.clock", drain_seconds=20.0)
 
-    def sandbox(self, *, port: int, account_sid: str, auth_token: str) -> Program:
-        account = ("--account-sid", account_sid, "--auth-token", auth_token)
-        return self._program(SANDBOX, "sandbox", "--host", "127.0.0.1", "--port", str(port), *account)
+    def sandbox(self, *, port: int, account_sid: str, auth_token: str, mail_port: int | None) -> Program:
+        options = ("--port", str(port), "--account-sid", account_sid, "--auth-token", auth_token)
+        mail = () if mail_port is None else ("--mail-port", str(mail_port))
+        return self._program(SANDBOX, "sandbox", "--host", "127.0.0.1", *options, *mail)
 
     def _program(self, name: str, module: str, *arguments: str, drain_seconds: float = 10.0) -> Program:
         return self._python(name, "-m", module, *arguments, drain_seconds=drain_seconds)

@@ -16,7 +16,7 @@ from dev import ports
 from dev.environment import Local, LocalError
 from dev.postgres import Postgres
 from dev.postgres import prepare as prepare_postgres
-from dev.programs import DEATHS_ALLOWED, POSTGRES, SANDBOX, VALKEY, Programs
+from dev.programs import DEATHS_ALLOWED, MAIL_SANDBOX, POSTGRES, SANDBOX, VALKEY, Programs
 from dev.valkey import Valkey
 from dev.valkey import prepare as prepare_valkey
 from dev.var_dir import VarDir, write_private
@@ -59,7 +59,8 @@ class Services:
             port = self._port(SANDBOX)
             account_sid, auth_token = self._account
             programs = Programs(var=self.var, environment=self.local.given)
-            program = programs.sandbox(port=port, account_sid=account_sid, auth_token=auth_token)
+            mail_port = self._port(MAIL_SANDBOX) if self.local.needs_mail_sandbox else None
+            program = programs.sandbox(port=port, account_sid=account_sid, auth_token=auth_token, mail_port=mail_port)
             yield self._service(program, lambda: _listens(port))
 
     def environment(self) -> dict[str, str]:
@@ -79,6 +80,9 @@ class Services:
         if self.local.needs_sandbox:
             environment["TWILIO_ACCOUNT_SID"], environment["TWILIO_AUTH_TOKEN"] = self._account
             environment["TWILIO_API_BASE_URL"] = f"http://127.0.0.1:{self._port(SANDBOX)}"
+        if self.local.needs_mail_sandbox:
+            environment["SMTP_URL"] = f"smtp://127.0.0.1:{self._port(MAIL_SANDBOX)}?starttls=never"
+            environment.setdefault("SECRET_KEY", self.var.kept("mail.secret", lambda: secrets.token_hex(32)))
         return environment
 
     @cached_property

@@ -18,17 +18,15 @@ TURN_SECONDS = 1.0
 """After this the rest waits for another turn: other work shares the queue."""
 
 
-PASSING = {code: pause for channel in CHANNELS.values() for code, pause in channel.passing_codes.items()}
-
-
 def apply_receipts() -> None:
     """Apply what has come in, oldest first, for up to about a second; ring again if there is more."""
     run = runtime.current()
+    passing = {code: pause for channel in CHANNELS.values() for code, pause in channel.passing_codes.items()}
     began = time.monotonic()
     applied = 0
     while True:
         with system_scope(run.database) as connection:
-            used = receipts.apply(connection, limit=BATCH, policy=run.retry_policy, passing=PASSING)
+            used = receipts.apply(connection, limit=BATCH, policy=run.retry_policy, passing=passing)
         applied += used
         if used < BATCH:
             break

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from uuid import UUID
 
 from channels.registry import CHANNELS
-from jobs.queues import APPLY_RECEIPTS, EXPAND_MESSAGES, SEND_BATCH, JobKind, housekeeping_queue
+from jobs.queues import APPLY_RECEIPTS, EXPAND_MESSAGES, SEND_BATCH, JobKind, enabled_queues, housekeeping_queue
 from settings import Settings
 
 
@@ -20,6 +20,7 @@ class Doorbell(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self._housekeeping = housekeeping_queue(settings)
+        self._served = frozenset(enabled_queues(settings))
 
     @abstractmethod
     def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
@@ -35,11 +36,11 @@ class Doorbell(ABC):
 
     def ring_expansion(self, *, channel: str) -> bool:
         """Ask for the audiences of the channel's due messages to be written."""
-        return self.ring(EXPAND_MESSAGES, channel, channel)
+        return self._ring_channel(EXPAND_MESSAGES, channel, channel)
 
     def ring_turn(self, *, channel: str, church_id: UUID) -> bool:
         """Ask for one turn of sending for the church."""
-        return self.ring(SEND_BATCH, channel, str(church_id), channel)
+        return self._ring_channel(SEND_BATCH, channel, str(church_id), channel)
 
     def ring_receipts(self) -> bool:
         """Ask for stored receipts to be applied."""
@@ -48,6 +49,10 @@ class Doorbell(ABC):
     def ring_tick(self, kind: JobKind) -> bool:
         """Ask for a piece of housekeeping."""
         if kind.asks_carriers:
-            heard = [self.ring(kind, channel, channel) for channel in CHANNELS]
+            heard = [self.ring(kind, channel, channel) for channel in CHANNELS if channel in self._served]
             return all(heard)
         return self.ring(kind, self._housekeeping)
+
+    def _ring_channel(self, kind: JobKind, channel: str, *arguments: str) -> bool:
+        """Unless its queue is switched off: then nobody would take the job, and what is due waits in the ledger."""
+        return channel in self._served and self.ring(kind, channel, *arguments)

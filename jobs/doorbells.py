@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logs
+from channels.registry import CHANNELS
 from jobs.doorbell import Doorbell
 from jobs.inline_doorbell import InlineDoorbell
 from jobs.queues import enabled_queues
@@ -20,6 +21,9 @@ def open_soon_doorbell(settings: Settings) -> Doorbell:
 
 def open_doorbell(settings: Settings) -> Doorbell:
     """The bell that the settings ask for. Works without Redis being there yet."""
+    for channel in CHANNELS.values():
+        if reason := channel.unavailable(settings):
+            log.warning(f"the channel {channel.name} {reason}")
     if not settings.enable_queues:
         return InlineDoorbell(settings)
     doorbell = RedisDoorbell(settings)

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import OperationalError
 
 import logs
+from channels.registry import CHANNELS
 from jobs import runtime
 from jobs.runtime import Runtime
 from store import messages
@@ -54,7 +55,12 @@ def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> D
             if due is None:
                 return None
             with logs.bound(request_id=due.request_id, church_id=str(due.church_id), message_id=str(due.message_id)):
-                written = messages.expand(connection, church_id=due.church_id, message_id=due.message_id)
+                written = messages.expand(
+                    connection,
+                    church_id=due.church_id,
+                    message_id=due.message_id,
+                    address_kind=CHANNELS[channel].address_kind,
+                )
                 log.info("audience written", deliveries=written)
     except OperationalError:
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logs
 from channels.base import CarrierReceipt
+from channels.registry import CHANNELS
 from jobs import runtime
 from store import doubts, messages, receipts
 from store.database import system_scope
@@ -22,6 +23,9 @@ def fetch_receipts(channel: str) -> None:
     settings = run.settings
     with system_scope(run.database) as connection:
         messages.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
+    if not CHANNELS[channel].reports_endings:
+        return
+    with system_scope(run.database) as connection:
         silent = doubts.take_unreported(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )

@@ -10,10 +10,12 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from channels.registry import CHANNELS, NOT_YET
 from settings import Settings
 
-SENDING_QUEUES = ("sms", "mms", "mail")
 ANALYTICS = "analytics"
+_FIRST = ("sms", "mms", "mail")
+"""The order in which queues are shown; what is not named here comes after."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +65,21 @@ ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
 JOBS = (EXPAND_MESSAGES, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP)
 
 
+def sending_queues() -> tuple[str, ...]:
+    """One for each channel, those that are only announced included."""
+    names = CHANNELS.keys() | NOT_YET
+    return (*(name for name in _FIRST if name in names), *sorted(names.difference(_FIRST)))
+
+
 def enabled_queues(settings: Settings) -> tuple[str, ...]:
     """The names of the queues that are switched on, in the order in which they are shown."""
-    switched_off = set[str]()
-    if not settings.mail_enabled:
-        switched_off.add("mail")
-    if not settings.analytics_enabled:
-        switched_off.add(ANALYTICS)
-    return tuple(name for name in (*SENDING_QUEUES, ANALYTICS) if name not in switched_off)
+    sending = (name for name in sending_queues() if settings.mail_enabled or name != "mail")
+    return (*sending, ANALYTICS) if settings.analytics_enabled else tuple(sending)
 
 
 def housekeeping_queue(settings: Settings) -> str:
     """Where ticks and receipts go: analytics, or sms when that is switched off."""
-    return ANALYTICS if settings.analytics_enabled else SENDING_QUEUES[0]
+    return ANALYTICS if settings.analytics_enabled else sending_queues()[0]
 
 
 def open_redis(settings: Settings, *, patience_seconds: float = 5.0) -> Redis:

@@ -1,15 +1,29 @@
-"""Phone numbers: read in any usual form, kept as E.164."""
+"""Where people are reached: phone numbers, kept as E.164, and e-mail addresses, kept in lower case."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import phonenumbers
+from email_validator import EmailNotValidError, validate_email
 
 DEFAULT_REGION = "US"
 """The region of a number written without a country code."""
 
 
+class AddressKind(StrEnum):
+    """Which of a person's addresses a channel writes to."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+
+
 class InvalidPhone(ValueError):
     """Not a phone number that can be sent to; the message tells a person why."""
+
+
+class InvalidEmail(ValueError):
+    """Not an e-mail address that can be sent to; the message tells a person why."""
 
 
 def parse_phone(text: str) -> str:
@@ -25,3 +39,21 @@ def parse_phone(text: str) -> str:
     if not phonenumbers.is_valid_number(number):
         raise InvalidPhone("is not a number in use in its country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def mask_email(address: str) -> str:
+    """Enough for its owner to know it again: `r***@example.org`."""
+    local_part, _, domain = address.rpartition("@")
+    return f"{local_part[:1]}***@{domain}"
+
+
+def parse_email(text: str) -> str:
+    """The address in lower case and in ASCII, its domain in the form that the DNS knows. Raises InvalidEmail.
+
+    No server is asked. Letters beyond ASCII before the @ (RFC 6531) are refused: too few servers take them.
+    """
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
+    except EmailNotValidError as error:
+        raise InvalidEmail("is not an e-mail address that mail can be sent to") from error
+    return f"{found.local_part}@{found.ascii_domain}".lower()

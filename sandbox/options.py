@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from sandbox.callbacks.manners import Manners
 from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, Credentials
+from sandbox.mail import options as mail_options
+from sandbox.mail.options import MailOptions
 from sandbox.messages.lifecycle import Pace
 
 
@@ -18,6 +20,7 @@ class Options:
     credentials: Credentials = field(default_factory=Credentials)
     pace: Pace = field(default_factory=Pace)
     manners: Manners = field(default_factory=Manners)
+    mail: MailOptions = field(default_factory=MailOptions)
 
 
 def read_options(arguments: Sequence[str] | None = None) -> Options:
@@ -35,6 +38,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--callback-attempts", type=int, default=manners.attempts)
     parser.add_argument("--callback-backoff-ms", type=float, default=manners.backoff_ms)
     parser.add_argument("--callback-timeout-ms", type=float, default=manners.timeout_ms)
+    mail_options.add_options(parser)
     given = parser.parse_args(arguments)
     return Options(
         host=given.host,
@@ -51,4 +55,5 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
             backoff_ms=given.callback_backoff_ms,
             timeout_ms=given.callback_timeout_ms,
         ),
+        mail=mail_options.read(given),
     )

@@ -7,6 +7,8 @@ from binascii import Error as Base64Error
 from sandbox.control_api import ControlApi
 from sandbox.credentials import Credentials
 from sandbox.desk import Desk
+from sandbox.mail import control_api as mail_control_api
+from sandbox.mail.control_api import MailControlApi
 from sandbox.messages.create import CreateMessage
 from sandbox.messages.errors import refuse
 from sandbox.messages.read import ReadMessages
@@ -30,6 +32,7 @@ class Router:
         create: CreateMessage,
         read: ReadMessages,
         control: ControlApi,
+        mail_control: MailControlApi,
         representation: Representation,
     ) -> None:
         self._credentials = credentials
@@ -38,6 +41,7 @@ class Router:
         self._create = create
         self._read = read
         self._control = control
+        self._mail_control = mail_control
         self._list_path = f"{representation.messages_path}.json".encode()
         self._item_root = f"{representation.messages_path}/".encode()
 
@@ -50,6 +54,8 @@ class Router:
                     self._desk.create_requests += 1
                     return self._create.answer(request.body, dice=self._desk.dice)
                 return refuse(20003)
+            if request.target.startswith(mail_control_api.ROOT):
+                return self._mail_control.answer(request)
             if request.target.startswith(b"/_sandbox/"):
                 return self._control.answer(request)
             self._desk.requests += 1

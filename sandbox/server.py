@@ -9,6 +9,8 @@ from sandbox.callbacks.callback import Writer
 from sandbox.callbacks.dispatch import Dispatch
 from sandbox.control_api import ControlApi
 from sandbox.desk import Desk
+from sandbox.mail.control_api import MailControlApi
+from sandbox.mail.server import MailServer
 from sandbox.messages.create import CreateMessage
 from sandbox.messages.ledger import Ledger
 from sandbox.messages.lifecycle import Lifecycle
@@ -23,7 +25,7 @@ BACKLOG = 1_024
 """Connections the kernel may hold ready for us: load tests open hundreds at once."""
 
 
-def build(options: Options, loop: asyncio.AbstractEventLoop) -> Router:
+def build(options: Options, loop: asyncio.AbstractEventLoop, mail: MailServer | None = None) -> Router:
     """Put the parts together."""
     wheel, ledger = Wheel(loop), Ledger()
     representation = Representation(options.credentials.account_sid)
@@ -36,6 +38,7 @@ def build(options: Options, loop: asyncio.AbstractEventLoop) -> Router:
         create=CreateMessage(ledger=ledger, lifecycle=lifecycle, representation=representation),
         read=ReadMessages(ledger=ledger, representation=representation),
         control=ControlApi(desk),
+        mail_control=MailControlApi(mail),
         representation=representation,
     )
 
@@ -43,12 +46,15 @@ def build(options: Options, loop: asyncio.AbstractEventLoop) -> Router:
 async def serve(options: Options) -> int:
     """Listen until SIGTERM or SIGINT. Returns the exit code: 1 if the address could not be had."""
     loop = asyncio.get_running_loop()
-    router = build(options, loop)
     ended = asyncio.Event()
     for end in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(end, ended.set)
     connections: set[asyncio.Protocol] = set()
+    mail = None
     try:
+        if options.mail.port is not None:
+            mail = await asyncio.to_thread(MailServer, options.mail, host=options.host)
+        router = build(options, loop, mail)
         server = await loop.create_server(
             lambda: ServerProtocol(router.answer, loop=loop, open_connections=connections),
             options.host,
@@ -57,7 +63,8 @@ async def serve(options: Options) -> int:
         )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        sys.stderr.write(f"sandbox carrier cannot listen on {options.host}:{options.port}: {reason}\n")
+        place = f"{options.host}:{options.port}" if mail or options.mail.port is None else f"port {options.mail.port}"
+        sys.stderr.write(f"sandbox carrier cannot listen on {place}: {reason}\n")
         return 1
     port = server.sockets[0].getsockname()[1]
     # Messages are never garbage before a reset: look through a million of them seldom.

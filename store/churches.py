@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from store import sql
 from store.database import Database, ask
@@ -50,8 +51,12 @@ def set_sender(
     address: str | None,
     messaging_service_sid: str | None,
     segments_per_second: float | None,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Give the church its sender on the channel, or another one. Without a pace, as fast as the carrier takes them."""
+    """Give the church its sender on the channel, or another one. Without a pace, as fast as the carrier takes them.
+
+    `details` are what the channel's senders have beyond an address. For mail: name, replyTo.
+    """
     connection.execute(
         _SQL["upsert_sender"],
         {
@@ -59,6 +64,7 @@ def set_sender(
             "channel": channel,
             "address": address,
             "messaging_service_sid": messaging_service_sid,
+            "details": Jsonb(dict(details or {})),
             "segments_per_second": segments_per_second,
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -21,8 +21,20 @@ class Contact:
     contact_id: UUID
     name: str
     phone: str | None
+    email: str | None
     created_at: datetime
     opted_out_at: datetime | None
+    """From texts."""
+    mail_opted_out_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """A contact to be stored: a phone in E.164, a mail address in lower case, or both."""
+
+    name: str
+    phone: str | None = None
+    email: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,18 +45,35 @@ class Added:
     created: bool
 
 
-def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[tuple[str, str]]) -> list[Added]:
-    """Store (name, E.164 phone) pairs; one answer for each, in the order given."""
+def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[Added]:
+    """Store people; one answer for each, in the order given.
+
+    A person is known by number and name; given without a number, by mail address and name.
+    """
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})
+    with_phone = [person for person in people if person.phone is not None]
+    without = [person for person in people if person.phone is None]
+    if any(person.email for person in with_phone):
+        connection.execute(_SQL["give_numbers"], _lists(church_id, with_phone))
+    by_phone = iter(_add(connection, _SQL["add_by_phone"], church_id, with_phone))
+    by_email = iter(_add(connection, _SQL["add_by_email"], church_id, without))
+    return [next(by_email if person.phone is None else by_phone) for person in people]
+
+
+def _add(connection: Connection[Any], query: LiteralString, church_id: UUID, people: Sequence[Person]) -> list[Added]:
+    if not people:
+        return []
     with connection.cursor(row_factory=class_row(Added)) as cursor:
-        cursor.execute(
-            _SQL["add_contacts"],
-            {
-                "church_id": church_id,
-                "names": [name for name, _ in people],
-                "phones": [phone for _, phone in people],
-            },
-        )
-        return cursor.fetchall()
+        return cursor.execute(query, _lists(church_id, people)).fetchall()
+
+
+def _lists(church_id: UUID, people: Sequence[Person]) -> dict[str, Any]:
+    return {
+        "church_id": church_id,
+        "names": [person.name for person in people],
+        "phones": [person.phone for person in people],
+        "emails": [person.email for person in people],
+    }
 
 
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Contact]:

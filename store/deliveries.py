@@ -38,11 +38,13 @@ class _ClaimedRow:
     attempt: int
     address: str
     content: str
+    details: dict[str, Any]
     request_id: str
     tries: int
     age_seconds: float
     sender_address: str | None
     messaging_service_sid: str | None
+    sender_details: dict[str, Any]
     to_submit: bool
 
     def envelope(self) -> Envelope:
@@ -51,7 +53,12 @@ class _ClaimedRow:
             attempt=self.attempt,
             address=self.address,
             content=self.content,
-            sender=Sender(address=self.sender_address, messaging_service_sid=self.messaging_service_sid),
+            sender=Sender(
+                address=self.sender_address,
+                messaging_service_sid=self.messaging_service_sid,
+                details=self.sender_details,
+            ),
+            details=self.details,
             tries=self.tries,
             age_seconds=self.age_seconds,
         )

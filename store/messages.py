@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from messaging.addresses import AddressKind
 from messaging.states import Status
 from store import sql
 
@@ -25,6 +26,8 @@ class Message:
     message_id: UUID
     channel: str
     content: str
+    details: dict[str, Any]
+    """The channel's own fields, by their names in JSON."""
     segments: int
     target_type: str
     request_hash: bytes
@@ -51,7 +54,10 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewMessage:
-    """What the API accepted. `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...]} or {}."""
+    """What the API accepted.
+
+    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...]}, {"emailAddresses": [...]} or {}.
+    """
 
     church_id: UUID
     channel: str
@@ -63,6 +69,8 @@ class NewMessage:
     request_hash: bytes
     request_id: str
     send_at: datetime | None
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The channel's own fields, by their names in JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +93,7 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "church_id": new.church_id,
         "channel": new.channel,
         "content": new.content,
+        "details": Jsonb(dict(new.details)),
         "segments": new.segments,
         "target_type": new.target_type,
         "target": Jsonb(new.target),
@@ -124,9 +133,15 @@ def counts(connection: Connection[Any], message_id: UUID) -> dict[Status, int]:
     return dict.fromkeys(Status, 0) | {Status(status): deliveries for status, deliveries in found}
 
 
-def expand(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> int:
-    """Write the message's deliveries and return how many; 0 if that was done before, or its hour has not come."""
-    cursor = connection.execute(_SQL["expand_message"], {"church_id": church_id, "message_id": message_id})
+def expand(connection: Connection[Any], *, church_id: UUID, message_id: UUID, address_kind: AddressKind) -> int:
+    """Write the message's deliveries and return how many; 0 if that was done before, or its hour has not come.
+
+    `address_kind` says at which of their addresses contacts are reached.
+    """
+    cursor = connection.execute(
+        _SQL["expand_message"],
+        {"church_id": church_id, "message_id": message_id, "address_kind": address_kind.value},
+    )
     return cursor.rowcount
 
 

@@ -14,6 +14,7 @@ from redis import Redis
 
 from dev import ports
 from sandbox.control import Sandbox
+from sandbox.mail.control import MailSandbox
 from tests.harness import keeper
 from tests.harness.databases import Cleaner, make_database
 from tests.harness.sandbox_carrier import running_sandbox
@@ -97,6 +98,14 @@ def sandbox(_sandbox_url: str) -> Sandbox:
     sandbox.reset()
     sandbox.release_callbacks()
     return sandbox
+
+
+@pytest.fixture
+def mail_sandbox(_sandbox_url: str) -> MailSandbox:
+    """The sandbox's mail server, without mails and faults."""
+    mail_sandbox = MailSandbox(_sandbox_url)
+    mail_sandbox.clear()
+    return mail_sandbox
 
 
 @pytest.fixture

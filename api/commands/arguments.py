@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from messaging.addresses import InvalidPhone, parse_phone
+from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
 
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
@@ -44,6 +44,18 @@ class Phone(click.ParamType[str]):
         try:
             return parse_phone(value)
         except InvalidPhone as error:
+            raise BadInput(f"{_option(param)} {error}.") from error
+
+
+class Email(click.ParamType[str]):
+    """An e-mail address."""
+
+    name = "e-mail address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return parse_email(value)
+        except InvalidEmail as error:
             raise BadInput(f"{_option(param)} {error}.") from error
 
 

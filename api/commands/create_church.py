@@ -1,4 +1,4 @@
-"""`flask create-church`: a church, its sender for texts, and its first key."""
+"""`flask create-church`: a church, its senders, and its first key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, MessagingService, Pace, Phone, Text, TimeZone
+from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Text, TimeZone
 from api.commands.ledger import ledger
 from store import churches
 
@@ -18,6 +18,7 @@ from store import churches
 @click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
 @click.option("--sms-from", type=Phone(), help="The number it sends texts from, such as +12025550123.")
 @click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends texts with.")
+@click.option("--mail-from", type=Email(), help="The address it sends mail from. Its own name stands before it.")
 @click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @with_appcontext
@@ -26,6 +27,7 @@ def create_church(
     time_zone: str,
     sms_from: str | None,
     messaging_service: str | None,
+    mail_from: str | None,
     segments_per_second: float | None,
     as_json: bool,
 ) -> None:
@@ -45,6 +47,16 @@ def create_church(
                 messaging_service_sid=messaging_service,
                 segments_per_second=segments_per_second,
             )
+        if mail_from is not None:
+            churches.set_sender(
+                connection,
+                church_id=church_id,
+                channel="mail",
+                address=mail_from,
+                messaging_service_sid=None,
+                segments_per_second=None,
+                details={"name": name},
+            )
         churches.add_key(
             connection, church_id=church_id, label="first key", secret_hash=key_hash, scopes=list(keys.SCOPES)
         )
@@ -55,4 +67,4 @@ def create_church(
     click.echo(f"API key: {key}")
     click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")
     if not has_sender:
-        click.echo("It has no sender yet, so it cannot send texts.")
+        click.echo("It has no sender for texts yet: `flask set-sender --channel sms` gives it one.")

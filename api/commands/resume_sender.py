@@ -10,13 +10,13 @@ from flask.cli import with_appcontext
 from api.commands.arguments import BadInput, ChurchId
 from api.commands.ledger import ledger
 from api.services import services
-from jobs.queues import SENDING_QUEUES
+from channels.registry import CHANNELS
 from store import churches
 
 
 @click.command("resume-sender")
 @click.option("--church", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--channel", type=click.Choice(SENDING_QUEUES), required=True)
+@click.option("--channel", type=click.Choice(list(CHANNELS)), required=True)
 @with_appcontext
 def resume_sender(church: UUID, channel: str) -> None:
     """Let a sender that was paused, for wrong credentials for instance, send what has been waiting."""

@@ -6,27 +6,36 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, WithJsonSchema, field_validator
 
+from api.addresses import Email, Phone
 from api.authentication import with_key
 from api.complaints import complaints
 from api.endpoints import Answer, Promise, endpoint
-from api.messages.composition import Phone
 from api.problems import FieldError
 from api.services import services
-from api.shapes import STORABLE, Given, Told
+from api.shapes import STORABLE, Given, Told, wrong
 from store import contacts
 from store.churches import KeyHolder
+from store.contacts import Person
 from store.database import church_scope
 
 MAX_CONTACTS = 10_000
 
 
 class NewContact(Given):
-    """A person: a name and a number together, for a family may share one phone."""
+    """A person: a name and a number together, for a family may share one phone. Or, without one, a mail address."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
-    phone: Phone
+    email: Email | None = None
+    phone: Phone | None = Field(default=None, validate_default=True)
+
+    @field_validator("phone")
+    @classmethod
+    def _reachable(cls, phone: str | None, about: ValidationInfo) -> str | None:
+        if phone is None and about.data.get("email", "") is None:
+            raise wrong("is required where there is no email")
+        return phone
 
 
 class ContactImport(Given):
@@ -40,10 +49,11 @@ class ContactImport(Given):
                     {
                         "title": "NewContact",
                         "description": (
-                            "An object of `name` (1 to 200 characters) and `phone` (in any usual form). Anything else "
-                            "is refused in `results`, and does not hold up its neighbours."
+                            "An object of `name` (1 to 200 characters), `phone` (in any usual form) and `email`, at "
+                            "least one of the two. Anything else is refused in `results`, and does not hold up its "
+                            "neighbours."
                         ),
-                        "examples": [{"name": "Ruth Bell", "phone": "+12025550123"}],
+                        "examples": [{"name": "Ruth Bell", "phone": "+12025550123", "email": "ruth@example.org"}],
                     }
                 ),
             ]
@@ -57,7 +67,8 @@ class StoredContact(Told):
 
     index: int = Field(description="The place in the request, from 0.")
     id: UUID
-    phone: str = Field(description="The number in E.164.")
+    phone: str | None = Field(description="The number in E.164.")
+    email: str | None = Field(description="The mail address in lower case.")
     created: bool
 
 
@@ -79,7 +90,7 @@ class ImportResult(Told):
 
 _EXAMPLE = {
     "contacts": [
-        {"name": "Ruth Bell", "phone": "(202) 555-0123"},
+        {"name": "Ruth Bell", "phone": "(202) 555-0123", "email": "Ruth@Example.org"},
         {"name": "Amos Hill", "phone": "12"},
     ]
 }
@@ -88,7 +99,13 @@ _EXAMPLE_ANSWER = {
     "existing": 0,
     "refused": 1,
     "results": [
-        {"index": 0, "id": "0197a3f1-0c55-7be2-a6d4-58e1c9d0b7f3", "phone": "+12025550123", "created": True},
+        {
+            "index": 0,
+            "id": "0197a3f1-0c55-7be2-a6d4-58e1c9d0b7f3",
+            "phone": "+12025550123",
+            "email": "ruth@example.org",
+            "created": True,
+        },
         {
             "index": 1,
             "errors": [
@@ -119,7 +136,9 @@ _EXAMPLE_ANSWER = {
     ),
 )
 def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
-    """Stores up to 10,000 contacts. Repeating it changes nothing: a person is known by name and number."""
+    """Stores up to 10,000 contacts. Repeating it changes nothing: a person is known by name and number, or, without a
+    number, by name and mail address. Who was known by mail address alone gets the number they are then given with.
+    """
     good: dict[int, NewContact] = {}
     refused: list[RefusedContact] = []
     for index, given in enumerate(body.contacts):
@@ -142,10 +161,10 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
 def _store(caller: KeyHolder, good: Mapping[int, NewContact]) -> list[StoredContact]:
     if not good:
         return []
-    people = [(contact.name, contact.phone) for contact in good.values()]
+    people = [Person(name=contact.name, phone=contact.phone, email=contact.email) for contact in good.values()]
     with church_scope(services().database, caller.church_id) as connection:
         added = contacts.add(connection, church_id=caller.church_id, people=people)
     return [
-        StoredContact(index=index, id=one.contact_id, phone=contact.phone, created=one.created)
+        StoredContact(index=index, id=one.contact_id, phone=contact.phone, email=contact.email, created=one.created)
         for (index, contact), one in zip(good.items(), added, strict=True)
     ]

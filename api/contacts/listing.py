@@ -23,8 +23,10 @@ class ContactView(Told):
     id: UUID
     name: str
     phone: str | None = Field(description="The number in E.164.")
+    email: str | None = Field(description="The mail address in lower case.")
     created_at: Timestamp
     opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this number.")
+    mail_opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this mail address.")
 
 
 class ContactPage(Told):
@@ -53,8 +55,10 @@ def list_contacts(*, caller: KeyHolder, query: PageQuery) -> Answer:
                 id=contact.contact_id,
                 name=contact.name,
                 phone=contact.phone,
+                email=contact.email,
                 created_at=contact.created_at,
                 opted_out_at=contact.opted_out_at,
+                mail_opted_out_at=contact.mail_opted_out_at,
             )
             for contact in shown
         ],

@@ -90,6 +90,8 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         if endpoint.example is not None:
             content["example"] = endpoint.example
         operation["requestBody"] = {"required": True, "content": {media_type: content}}
+    if endpoint.raw is not None:
+        operation["requestBody"] = {"required": True, "content": {endpoint.raw: {"schema": {"type": "string"}}}}
     return operation
 
 
@@ -123,7 +125,7 @@ def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
         yield from (problems.NO_KEY, problems.FORBIDDEN)
     if endpoint.body is not None:
         yield problems.MALFORMED
-    if endpoint.body is not None or endpoint.form is not None:
+    if endpoint.body is not None or endpoint.form is not None or endpoint.raw is not None:
         yield from (problems.TOO_LARGE, problems.WRONG_MEDIA_TYPE)
     if endpoint.body is not None or endpoint.query is not None:
         yield problems.INVALID

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from api.addresses import Email, Phone
+from api.messages import channel_fields
 from api.shapes import STORABLE, Given, Instant, wrong
 from channels.registry import CHANNELS, NOT_YET
-from messaging.addresses import InvalidPhone, parse_phone
+from messaging.addresses import AddressKind
 
 MAX_RECIPIENTS = 10_000
 """Recipients that one request may list. "all" has no such limit."""
@@ -22,35 +34,39 @@ _Listed = TypeVar("_Listed", list[UUID] | None, list[str] | None)
 
 def _known_channel(name: str) -> str:
     if name in NOT_YET:
-        raise wrong("is not yet available; use sms")
+        raise wrong(f"is not yet available; use {' or '.join(CHANNELS)}")
     if name not in CHANNELS:
         raise wrong(f"must be one of {', '.join(sorted(CHANNELS))}")
     return name
 
 
-def _phone(text: str) -> str:
-    try:
-        return parse_phone(text)
-    except InvalidPhone as error:
-        raise wrong(str(error)) from None
+def _name_channels(schema: dict[str, Any]) -> None:
+    schema["enum"] = sorted(CHANNELS)
 
 
-ChannelName = Annotated[
-    str, AfterValidator(_known_channel), WithJsonSchema({"type": "string", "enum": sorted(CHANNELS)})
-]
-Phone = Annotated[str, AfterValidator(_phone)]
+ChannelName = Annotated[str, AfterValidator(_known_channel), Field(json_schema_extra=_name_channels)]
+LISTED = {"numbers": AddressKind.PHONE, "addresses": AddressKind.EMAIL}
+"""Targets that list addresses themselves, and of which kind."""
 
 
 class Composition(Given):
-    """One message and whom it is for."""
+    """One message and whom it is for. What only some channels have is beside these fields: see `details`."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
 
     church_id: UUID = Field(description="The church that sends. The key must be its own.")
-    channel: ChannelName = Field(default="sms", description="How it is sent. Picture messages and mail come later.")
+    channel: ChannelName = Field(default="sms", description="How it is sent. Picture messages come later.")
     content: Annotated[str, StringConstraints(min_length=1), STORABLE] = Field(
-        description="The text, not blank, as the recipients will read it. At most 1,600 characters for sms."
+        description=(
+            "The text, not blank, as the recipients will read it. At most 1,600 characters for sms, 100,000 for mail. "
+            "In a mail, blank lines part paragraphs and addresses that begin with https:// become links."
+        )
     )
-    target_type: Literal["all", "contacts", "numbers"] = Field(
-        description="Everyone in the church, the contacts in `contactIds`, or the numbers in `phoneNumbers`."
+    target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
+        description=(
+            "Everyone in the church, the contacts in `contactIds`, the numbers in `phoneNumbers` (for texts), or the "
+            "addresses in `emailAddresses` (for mail)."
+        )
     )
     contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
         default=None, validate_default=True, description='Contacts of this church. Only with "contacts".'
@@ -59,6 +75,9 @@ class Composition(Given):
         default=None,
         validate_default=True,
         description='Phone numbers in any usual form; without a country code they are read as US. Only with "numbers".',
+    )
+    email_addresses: Annotated[list[Email], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
+        default=None, validate_default=True, description='E-mail addresses. Only with "addresses".'
     )
     send_at: Instant | None = Field(
         default=None, description="When to send: RFC 3339 with an offset, up to a year ahead. Absent or past: now."
@@ -73,6 +92,34 @@ class Composition(Given):
             raise wrong(complaint)
         return content
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _details_suit_channel(cls, given: Any, read: ModelWrapValidatorHandler[Composition]) -> Composition:
+        """All that is wrong is told at once: with the channel's own fields, and with everyone's."""
+        made, found = None, list[Any]()
+        try:
+            made = read(given)
+        except ValidationError as error:
+            found += channel_fields.told_again(error)
+        if isinstance(given, dict):
+            body = cast("dict[str, Any]", given)
+            everyones = {field.alias for field in cls.model_fields.values()}
+            own = {name: value for name, value in body.items() if name not in everyones}
+            found += channel_fields.findings(body.get("channel", cls.model_fields["channel"].default), own)
+        if made is None or found:
+            raise ValidationError.from_exception_data(cls.__name__, found)
+        return made
+
+    @field_validator("target_type")
+    @classmethod
+    def _target_suits_channel(cls, target_type: str, about: ValidationInfo) -> str:
+        channel = CHANNELS.get(about.data.get("channel", ""))
+        kind = LISTED.get(target_type)
+        if channel is not None and kind not in (channel.address_kind, None):
+            listed = next(name for name, listed_kind in LISTED.items() if listed_kind is channel.address_kind)
+            raise wrong(f'does not suit {channel.name}: use "all", "contacts" or "{listed}"')
+        return target_type
+
     @field_validator("contact_ids")
     @classmethod
     def _contacts_fit_target(cls, listed: list[UUID] | None, about: ValidationInfo) -> list[UUID] | None:
@@ -82,6 +129,11 @@ class Composition(Given):
     @classmethod
     def _numbers_fit_target(cls, listed: list[str] | None, about: ValidationInfo) -> list[str] | None:
         return _fits_target(listed, about.data, target_type="numbers")
+
+    @field_validator("email_addresses")
+    @classmethod
+    def _addresses_fit_target(cls, listed: list[str] | None, about: ValidationInfo) -> list[str] | None:
+        return _fits_target(listed, about.data, target_type="addresses")
 
     @field_validator("send_at")
     @classmethod
@@ -99,12 +151,19 @@ class Composition(Given):
         return self.send_at if self.send_at is not None and self.send_at > datetime.now(UTC) else None
 
     @property
+    def details(self) -> dict[str, Any]:
+        """The channel's own fields, by their names in JSON."""
+        return dict(self.model_extra or {})
+
+    @property
     def target(self) -> dict[str, list[str]]:
         """Whom it is for, as the ledger keeps it."""
         if self.contact_ids is not None:
             return {"contactIds": [str(contact_id) for contact_id in self.contact_ids]}
         if self.phone_numbers is not None:
             return {"phoneNumbers": self.phone_numbers}
+        if self.email_addresses is not None:
+            return {"emailAddresses": self.email_addresses}
         return {}
 
     def digest(self) -> bytes:

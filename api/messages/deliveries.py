@@ -45,7 +45,7 @@ class DeliveryView(Told):
 
     id: UUID
     contact_id: UUID | None
-    address: str | None = Field(description="The recipient's number in E.164.")
+    address: str | None = Field(description="The recipient's number in E.164, or mail address.")
     status: Status
     reason: str | None = Field(description="Why it is not, or not yet, delivered.")
     error_code: str | None = Field(description="The carrier's own code.")

@@ -77,7 +77,7 @@ _EXAMPLE_ANSWER = {
     problems=(problems.KEY_REUSED,),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
-    """Accepts one message for everyone, for some contacts or for some numbers, to be sent now or later.
+    """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.
 
     The answer comes before anything is sent: follow `links.self` to see how far it came. Send an `Idempotency-Key`,
     and repeat the request unchanged whenever you do not know whether it arrived.
@@ -90,6 +90,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
         church_id=caller.church_id,
         channel=body.channel,
         content=body.content,
+        details=body.details,
         segments=CHANNELS[body.channel].count_segments(body.content),
         target_type=body.target_type,
         target=body.target,
@@ -99,6 +100,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
         send_at=due_at,
     )
     with church_scope(services().database, caller.church_id) as connection:
+        if reason := CHANNELS[body.channel].unavailable(services().settings):
+            raise _unsendable([FieldError(field="channel", message=reason), *_strangers(connection, caller, body)])
         try:
             message, is_new = messages.insert(connection, new)
         except NoSender:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -25,7 +25,7 @@ class AcceptedMessage(Told):
     id: UUID
     status: MessageStatus
     channel: str
-    segments: int = Field(description="What one delivery costs, in SMS segments.")
+    segments: int = Field(description="What one delivery costs: SMS segments of a text, 1 of a mail.")
     send_at: Timestamp
     created_at: Timestamp
     links: Links
@@ -35,7 +35,8 @@ class MessageSummary(AcceptedMessage):
     """A message as it stands."""
 
     content: str
-    target_type: Literal["all", "contacts", "numbers"]
+    details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
+    target_type: Literal["all", "contacts", "numbers", "addresses"]
     expanded_at: Timestamp | None = Field(description="When its audience was written.")
     completed_at: Timestamp | None = Field(description="When nothing was left to submit. Receipts may still come.")
 
@@ -98,6 +99,7 @@ def _fields(message: Message) -> dict[str, object]:
     return {
         **accepted(message).model_dump(),
         "content": message.content,
+        "details": message.details,
         "target_type": message.target_type,
         "expanded_at": message.expanded_at,
         "completed_at": message.completed_at,

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from channels.base import Callback, Carrier, CarrierReceipt
+from collections.abc import Mapping
+from typing import Any
+
+from channels.base import Callback, Carrier, CarrierReceipt, Details
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import PASSING
 from channels.twilio.receipts import read_callback
+from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
 from settings import Settings
 
 
 class SmsChannel:
     name = "sms"
+    address_kind = AddressKind.PHONE
+    detail_schemas: Mapping[str, Mapping[str, Any]] = {}
+    reports_endings = True
     passing_codes = PASSING
+
+    def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
+        return None
 
     def check_content(self, content: str) -> str | None:
         if not content.strip():
@@ -20,6 +30,9 @@ class SmsChannel:
         if len(content) > MAX_CHARACTERS:
             return f"is longer than the {MAX_CHARACTERS} characters that one text may have"
         return None
+
+    def check_details(self, details: Details) -> Mapping[str, str]:  # noqa: ARG002 - a text is all there is
+        return {}
 
     def count_segments(self, content: str) -> int:
         return count_segments(content)

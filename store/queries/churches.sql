@@ -10,10 +10,11 @@ WHERE church_id = :church_id;
 
 -- name: upsert_sender!
 -- A changed sender is a mended one: it is no longer paused.
-INSERT INTO senders (church_id, channel, address, messaging_service_sid, segments_per_second)
-VALUES (:church_id, :channel, :address, :messaging_service_sid, :segments_per_second)
+INSERT INTO senders (church_id, channel, address, messaging_service_sid, details, segments_per_second)
+VALUES (:church_id, :channel, :address, :messaging_service_sid, :details, :segments_per_second)
 ON CONFLICT (church_id, channel) DO UPDATE
 SET address = excluded.address,
+    details = excluded.details,
     messaging_service_sid = excluded.messaging_service_sid,
     segments_per_second = excluded.segments_per_second,
     paused_at = NULL,

@@ -1,15 +1,45 @@
--- name: add_contacts
--- In the order given, with whether each is new. A person already known (same number and name) stays who they are;
--- the update changes nothing and is there for its RETURNING, which also sees rows of a concurrent import.
+-- name: lock_church
+-- One import of a church at a time: several that meet the same people would each make them, or wait for one another.
+SELECT FROM churches WHERE church_id = :church_id FOR NO KEY UPDATE;
+
+-- name: give_numbers!
+-- A person known so far by mail address and name gets the number that they are now given with, unless that number and
+-- name are somebody already.
 WITH given AS (
-    SELECT place, name, phone
-    FROM unnest(:names::text[], :phones::text[]) WITH ORDINALITY AS listed (name, phone, place)
-), stored AS (
-    INSERT INTO contacts (church_id, name, phone)
-    SELECT DISTINCT ON (phone, lower(name)) :church_id, name, phone
+    SELECT DISTINCT ON (email, lower(name)) phone, email, lower(name) AS person
+    FROM unnest(:names::text[], :phones::text[], :emails::text[]) WITH ORDINALITY
+        AS listed (name, phone, email, place)
+    WHERE email IS NOT NULL
+    ORDER BY email, lower(name), place
+), known AS (
+    SELECT DISTINCT ON (given.phone, given.person) contacts.contact_id, given.phone
     FROM given
-    ORDER BY phone, lower(name), place
-    ON CONFLICT (church_id, phone, lower(name)) DO UPDATE SET phone = excluded.phone
+    JOIN contacts ON contacts.church_id = :church_id AND contacts.phone IS NULL
+        AND contacts.email = given.email AND lower(contacts.name) = given.person
+    WHERE NOT EXISTS (
+        SELECT FROM contacts AS others
+        WHERE others.church_id = :church_id AND others.phone = given.phone AND lower(others.name) = given.person
+    )
+    ORDER BY given.phone, given.person, contacts.contact_id
+)
+UPDATE contacts
+SET phone = known.phone
+FROM known
+WHERE contacts.contact_id = known.contact_id;
+
+-- name: add_by_phone
+-- In the order given, with whether each is new. A person already known (same number and name) stays who they are, and
+-- keeps their mail address unless another is given.
+WITH given AS (
+    SELECT place, name, phone, email
+    FROM unnest(:names::text[], :phones::text[], :emails::text[]) WITH ORDINALITY
+        AS listed (name, phone, email, place)
+), stored AS (
+    INSERT INTO contacts (church_id, name, phone, email)
+    SELECT DISTINCT ON (phone, lower(name)) :church_id, name, phone, email
+    FROM given
+    ORDER BY phone, lower(name), email IS NULL, place
+    ON CONFLICT (church_id, phone, lower(name)) DO UPDATE SET email = coalesce(excluded.email, contacts.email)
     RETURNING contact_id, phone, lower(name) AS person, xmax = 0 AS created
 )
 SELECT stored.contact_id,
@@ -18,12 +48,45 @@ FROM given
 JOIN stored ON stored.phone = given.phone AND stored.person = lower(given.name)
 ORDER BY given.place;
 
+-- name: add_by_email
+-- Those without a number, in the order given, with whether each is new. A person already known (same mail address and
+-- name, with a number or without) stays who they are.
+WITH given AS (
+    SELECT place, name, email
+    FROM unnest(:names::text[], :emails::text[]) WITH ORDINALITY AS listed (name, email, place)
+), known AS MATERIALIZED (
+    SELECT DISTINCT ON (contacts.email, lower(contacts.name))
+           contacts.contact_id, contacts.email, lower(contacts.name) AS person, false AS created
+    FROM contacts
+    WHERE contacts.church_id = :church_id
+      AND (contacts.email, lower(contacts.name)) IN (SELECT email, lower(name) FROM given)
+    ORDER BY contacts.email, lower(contacts.name), contacts.contact_id
+), stored AS (
+    INSERT INTO contacts (church_id, name, email)
+    SELECT DISTINCT ON (email, lower(name)) :church_id, name, email
+    FROM given
+    WHERE (email, lower(name)) NOT IN (SELECT email, person FROM known)
+    ORDER BY email, lower(name), place
+    RETURNING contact_id, email, lower(name) AS person, true AS created
+), people AS (
+    SELECT contact_id, email, person, created FROM known
+    UNION ALL
+    SELECT contact_id, email, person, created FROM stored
+)
+SELECT people.contact_id,
+       people.created AND row_number() OVER (PARTITION BY people.contact_id ORDER BY given.place) = 1 AS created
+FROM given
+JOIN people ON people.email = given.email AND people.person = lower(given.name)
+ORDER BY given.place;
+
 -- name: page_contacts
 -- The start is always a bound of the index, also in a plan made before `after` is known.
-SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.created_at,
-       opt_outs.opted_out_at
+SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.email, contacts.created_at,
+       opt_outs.opted_out_at, mail_opt_outs.opted_out_at AS mail_opted_out_at
 FROM contacts
 LEFT JOIN opt_outs ON opt_outs.church_id = contacts.church_id AND opt_outs.address = contacts.phone
+LEFT JOIN opt_outs AS mail_opt_outs
+    ON mail_opt_outs.church_id = contacts.church_id AND mail_opt_outs.address = contacts.email
 WHERE contacts.church_id = :church_id
   AND contacts.contact_id > :after
 ORDER BY contacts.contact_id

@@ -18,7 +18,7 @@ WHERE church_id = :church_id AND channel = :channel AND segments_per_second IS N
 -- out is suppressed, a canceled message's delivery canceled, a paused one's put off. For a little: whoever resumed
 -- the message just now did not see this delivery, nor was seen by this claim.
 WITH sender AS MATERIALIZED (
-    SELECT address, messaging_service_sid, segments_per_second,
+    SELECT address, messaging_service_sid, details, segments_per_second,
            least(
                CASE WHEN ran_dry THEN 1 ELSE greatest(1, 2 * segments_per_second) END,
                tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
@@ -40,7 +40,8 @@ WITH sender AS MATERIALIZED (
     SELECT judged.*,
            CASE WHEN judged.status = 'sending' THEN judged.message_segments ELSE 0 END AS segments
     FROM (
-        SELECT due.delivery_id, due.due_at, messages.content, messages.request_id, messages.send_at,
+        SELECT due.delivery_id, due.due_at, messages.content, messages.details, messages.request_id,
+               messages.send_at,
                messages.segments AS message_segments,
                CASE
                    WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
@@ -84,11 +85,11 @@ WITH sender AS MATERIALIZED (
     FROM taken
     WHERE deliveries.delivery_id = taken.delivery_id
     RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.address, deliveries.status,
-              deliveries.tries, taken.content, taken.request_id, taken.due_at, taken.send_at
+              deliveries.tries, taken.content, taken.details, taken.request_id, taken.due_at, taken.send_at
 )
-SELECT claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.request_id, claimed.tries,
-       extract(epoch FROM now() - claimed.send_at)::double precision AS age_seconds,
-       sender.address AS sender_address, sender.messaging_service_sid,
+SELECT claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.details, claimed.request_id,
+       claimed.tries, extract(epoch FROM now() - claimed.send_at)::double precision AS age_seconds,
+       sender.address AS sender_address, sender.messaging_service_sid, sender.details AS sender_details,
        claimed.status = 'sending' AS to_submit
 FROM claimed
 CROSS JOIN sender

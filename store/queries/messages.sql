@@ -1,31 +1,32 @@
 -- name: insert_message
 -- Nothing comes back when the church has used the idempotency key before, or has no sender on the channel.
 INSERT INTO messages (
-    church_id, channel, content, segments, target_type, target, idempotency_key, request_hash, request_id, send_at
+    church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
+    send_at
 )
-SELECT church_id, channel, :content, :segments, :target_type, :target, :idempotency_key, :request_hash, :request_id,
-       coalesce(:send_at, now())
+SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
+       :request_id, coalesce(:send_at, now())
 FROM senders
 WHERE church_id = :church_id AND channel = :channel
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
-RETURNING message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
           expanded_at, completed_at, paused_at, canceled_at;
 
 -- name: find_by_idempotency_key
-SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_message
-SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: page_messages
 -- Newest first. The end is always a bound of the index, also in a plan made before `before` is known.
-SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id
@@ -50,26 +51,31 @@ WITH message AS (
       AND canceled_at IS NULL
     RETURNING message_id, channel, target_type, target, send_at, paused_at
 ), audience AS (
-    SELECT contacts.contact_id, contacts.phone AS address
+    SELECT contacts.contact_id,
+           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END AS address
     FROM message
     JOIN contacts ON contacts.church_id = :church_id
     WHERE message.target_type = 'all'
     UNION ALL
-    SELECT listed.contact_id::uuid, contacts.phone
+    SELECT listed.contact_id::uuid,
+           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END
     FROM message
     CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'contactIds') AS listed (contact_id)
     LEFT JOIN contacts ON contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id::uuid
     WHERE message.target_type = 'contacts'
     UNION ALL
-    SELECT NULL, listed.phone
+    SELECT NULL, listed.address
     FROM message
-    CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'phoneNumbers') AS listed (phone)
-    WHERE message.target_type = 'numbers'
+    CROSS JOIN LATERAL jsonb_array_elements_text(
+        coalesce(message.target -> 'phoneNumbers', message.target -> 'emailAddresses')
+    ) AS listed (address)
+    WHERE message.target_type IN ('numbers', 'addresses')
 ), judged AS (
     SELECT audience.contact_id,
            audience.address,
            CASE
                WHEN audience.address IS NULL THEN 'no address'
+               WHEN opt_outs.source = 'bounce' THEN 'bounced before'
                WHEN opt_outs.address IS NOT NULL THEN 'opted out'
                WHEN row_number() OVER (PARTITION BY audience.address ORDER BY audience.contact_id) > 1
                    THEN 'duplicate'
@@ -121,7 +127,7 @@ WHERE message_id = ANY (:message_ids::uuid[])
 
 -- name: lock_message
 -- What people say of one message is done one after the other.
-SELECT message_id, channel, content, segments, target_type, request_hash, send_at, created_at,
+SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, paused_at, canceled_at
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id

@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from api.keys import SCOPES, new_key
 from store import churches, contacts
+from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 
 
@@ -56,7 +57,7 @@ def another_key(database: Database, church_id: UUID, *, scopes: Sequence[str]) -
 
 def add_contacts(database: Database, church_id: UUID, *, count: int, first: int = 0) -> list[UUID]:
     """People with consecutive valid numbers, from +12025550000 on; their ids."""
-    people = [(f"Person {n}", f"+1202{5550000 + n}") for n in range(first, first + count)]
+    people = [Person(name=f"Person {n}", phone=f"+1202{5550000 + n}") for n in range(first, first + count)]
     with church_scope(database, church_id) as connection:
         return [added.contact_id for added in contacts.add(connection, church_id=church_id, people=people)]
 

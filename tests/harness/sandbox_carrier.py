@@ -16,9 +16,9 @@ _READY = "sandbox carrier listening on "
 
 
 @contextmanager
-def running_sandbox(log: Path) -> Generator[str]:
-    """The base URL of a sandbox that ends with the block."""
-    command = (sys.executable, "-m", "sandbox", "--port", "0", "--callback-backoff-ms", "50")
+def running_sandbox(log: Path, *more: str) -> Generator[str]:
+    """The base URL of a sandbox that ends with the block. It takes mail too; `more` are options of its command line."""
+    command = (sys.executable, "-m", "sandbox", "--port", "0", "--callback-backoff-ms", "50", "--mail-port", "0", *more)
     process = tethered.start(Program(name="sandbox", command=command, folder=ROOT, output=log))
     try:
         wait_until(lambda: _READY in log.read_text() or process.poll() is not None, timeout_seconds=30.0)

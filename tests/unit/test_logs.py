@@ -128,7 +128,21 @@ def test_a_phone_number_is_never_written_whole(
     ],
 )
 def test_masking_keeps_the_last_two_digits(text: str, masked: str) -> None:
-    assert logs.mask_phones(text) == masked
+    assert logs.mask_addresses(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("ruth@example.org", "r***@example.org"),
+        ('{"to": "ruth.bell+news@mail.example.org"}', '{"to": "r***@mail.example.org"}'),
+        ("from <a@example.org> to b%40c@example.org.", "from <a***@example.org> to b***@example.org."),
+        ("<ruth@example.org>... User unknown", "<r***@example.org>... User unknown"),
+        ("user@localhost, @property, a @ b.c", "user@localhost, @property, a @ b.c"),
+    ],
+)
+def test_masking_keeps_the_first_letter_of_a_mail_address(text: str, masked: str) -> None:
+    assert logs.mask_addresses(text) == masked
 
 
 def test_json_lines_say_what_where_when_and_for_which_request(write: Callable[[str], Written]) -> None:

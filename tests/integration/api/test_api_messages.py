@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from flask.testing import FlaskClient
 
+from messaging.addresses import AddressKind
 from messaging.states import Status
 from store import deliveries, messages
 from store.database import Database, church_scope
@@ -21,7 +22,9 @@ def send(client: FlaskClient, church: KnownChurch, content: str = "Grace") -> st
 
 def expand(database: Database, church: KnownChurch, message_id: str) -> None:
     with church_scope(database, church.church_id) as connection:
-        messages.expand(connection, church_id=church.church_id, message_id=UUID(message_id))
+        messages.expand(
+            connection, church_id=church.church_id, message_id=UUID(message_id), address_kind=AddressKind.PHONE
+        )
 
 
 def fail_one(database: Database, church: KnownChurch) -> None:

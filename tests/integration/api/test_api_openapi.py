@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase
 from schemathesis.config import SchemathesisConfig
 
 from api.app import ENDPOINTS
+from api.bounces import MEDIA_TYPE
 from api.documentation.openapi import describe
 from api.services import services
 from tests.harness.churches import KnownChurch, add_contacts, found_church
@@ -27,6 +28,11 @@ _CONFIG = SchemathesisConfig.from_dict(
         "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "403", "404", "409", "422"]}},
     }
 )
+
+
+@schemathesis.serializer(MEDIA_TYPE)
+def _mail(_context: schemathesis.SerializationContext, value: object) -> bytes:
+    return str(value).encode()
 
 
 @pytest.fixture

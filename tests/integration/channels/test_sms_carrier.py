@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -16,6 +15,7 @@ from messaging.states import Status
 from sandbox.control import Faults, Next, Sandbox
 from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from settings import load_settings
+from tests.harness.outcomes import all_outcomes
 
 OpenCarrier = Callable[..., TwilioCarrier]
 
@@ -56,13 +56,7 @@ def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", s
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[Outcome]:
-    return submit(carrier, envelopes, may_submit=lambda: True)
-
-
-def submit(carrier: TwilioCarrier, batch: Sequence[Envelope], *, may_submit: Callable[[], bool]) -> list[Outcome]:
-    taken: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-    carrier.send(batch, may_submit=may_submit, take=taken.put)
-    return [taken.get(timeout=20) for _ in batch]
+    return all_outcomes(carrier, envelopes)
 
 
 def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -174,7 +168,7 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
     asked = iter([True, False, False])
     batch = [envelope(f"+1202555{number:04d}") for number in range(3)]
 
-    outcomes = submit(open_carrier(), batch, may_submit=lambda: next(asked))
+    outcomes = all_outcomes(open_carrier(), batch, may_submit=lambda: next(asked))
 
     assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(sandbox.ledger()) == 1

@@ -11,6 +11,7 @@ from redis import Redis
 from jobs.queues import open_redis
 from jobs.redis_doorbell import RedisDoorbell
 from jobs.worker import run_worker
+from messaging.addresses import AddressKind
 from messaging.states import Status
 from sandbox.control import Sandbox
 from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
@@ -105,7 +106,7 @@ def expanded(database: Database, church_id: UUID) -> UUID:
     """A message to three numbers whose audience is written: only its turns are left to run."""
     message = compose(database, church_id, numbers=numbers(3))
     with church_scope(database, church_id) as connection:
-        messages.expand(connection, church_id=church_id, message_id=message)
+        messages.expand(connection, church_id=church_id, message_id=message, address_kind=AddressKind.PHONE)
     return message
 
 

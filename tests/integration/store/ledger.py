@@ -10,6 +10,7 @@ from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from messaging.addresses import AddressKind
 from messaging.retry import RetryPolicy
 from messaging.states import Status
 from store import churches, deliveries, messages, receipts
@@ -118,7 +119,9 @@ class Ledger:
 
     def expand(self, church_id: UUID, message: Message) -> int:
         with system_scope(self.database) as connection:
-            return messages.expand(connection, church_id=church_id, message_id=message.message_id)
+            return messages.expand(
+                connection, church_id=church_id, message_id=message.message_id, address_kind=AddressKind.PHONE
+            )
 
     def send(self, church_id: UUID, addresses: Sequence[str], *, segments: int = 1) -> Message:
         """A message to these numbers, expanded: its deliveries are due."""

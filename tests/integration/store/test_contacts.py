@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from store import contacts
-from store.contacts import Added
+from store.contacts import Added, Person
 from store.database import Database, church_scope
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -14,7 +14,7 @@ People = list[tuple[str, str]]
 
 def add(database: Database, church_id: UUID, people: People) -> list[Added]:
     with church_scope(database, church_id) as connection:
-        return contacts.add(connection, church_id=church_id, people=people)
+        return contacts.add(connection, church_id=church_id, people=[Person(name=n, phone=p) for n, p in people])
 
 
 def test_answers_come_in_the_order_given(database: Database, ledger: Ledger) -> None:

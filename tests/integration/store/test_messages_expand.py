@@ -11,6 +11,7 @@ import pytest
 
 from messaging.states import Status
 from store import contacts, messages
+from store.contacts import Person
 from store.database import church_scope, system_scope
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers, together
@@ -20,7 +21,8 @@ ANN, BEN, CAT, DAN = numbers(4)
 
 def add(ledger: Ledger, church: UUID, *people: tuple[str, str]) -> list[UUID]:
     with church_scope(ledger.database, church) as connection:
-        return [added.contact_id for added in contacts.add(connection, church_id=church, people=people)]
+        listed = [Person(name=name, phone=phone) for name, phone in people]
+        return [added.contact_id for added in contacts.add(connection, church_id=church, people=listed)]
 
 
 def outcome(ledger: Ledger, message: Message) -> Counter[tuple[str | None, str, str | None]]:

@@ -1,4 +1,4 @@
-"""Phone numbers as people write them."""
+"""Phone numbers and mail addresses as people write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.addresses import InvalidPhone, parse_phone
+from messaging.addresses import InvalidEmail, InvalidPhone, mask_email, parse_email, parse_phone
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,55 @@ def test_any_text_gives_e164_or_a_refusal(written: str) -> None:
     assert number[1:].isascii()
     assert number[1:].isdigit()
     assert parse_phone(number) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        ("ruth@example.org", "ruth@example.org"),
+        ("  Ruth.Bell+News@Example.ORG ", "ruth.bell+news@example.org"),
+        ("o'neil@example.org", "o'neil@example.org"),
+        ("ruth@Bücher.example", "ruth@xn--bcher-kva.example"),
+    ],
+)
+def test_mail_addresses_are_kept_in_lower_case_and_ascii(written: str, address: str) -> None:
+    assert parse_email(written) == address
+    assert parse_email(address) == address
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "",
+            "ruth",
+            "@example.org",
+            "ruth@",
+            "ruth@localhost",
+            "a b@example.org",
+            "a@b@example.org",
+            "a@example..org",
+        ),
+        *("ruth@example.org\nBcc: x@example.org", "Ruth <ruth@example.org>", "a@[127.0.0.1]", "grüße@example.org"),
+        *("x" * 65 + "@example.org", "a@" + "x" * 250 + ".org", "a\0@example.org", "a@exa mple.org"),
+    ],
+)
+def test_what_is_no_mail_address_is_refused_without_being_repeated(written: str) -> None:
+    with pytest.raises(InvalidEmail) as refused:
+        parse_email(written)
+
+    assert str(refused.value) == "is not an e-mail address that mail can be sent to"
+
+
+@given(st.text())
+def test_any_text_is_a_mail_address_or_none(text: str) -> None:
+    try:
+        address = parse_email(text)
+    except InvalidEmail:
+        return
+    assert address.isascii()
+    assert parse_email(address) == address
+
+
+def test_a_masked_address_is_known_to_its_owner_only() -> None:
+    assert mask_email("ruth.bell@example.org") == "r***@example.org"

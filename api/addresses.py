@@ -1,0 +1,28 @@
+"""Addresses as callers write them: read in any usual form, and complained of in words for people."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from api.shapes import wrong
+from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
+
+
+def _phone(text: str) -> str:
+    try:
+        return parse_phone(text)
+    except InvalidPhone as error:
+        raise wrong(str(error)) from None
+
+
+def _email(text: str) -> str:
+    try:
+        return parse_email(text)
+    except InvalidEmail as error:
+        raise wrong(str(error)) from None
+
+
+Phone = Annotated[str, AfterValidator(_phone)]
+Email = Annotated[str, AfterValidator(_email)]

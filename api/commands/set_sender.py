@@ -1,0 +1,65 @@
+"""`flask set-sender`: whom a church's messages come from, on one channel."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+
+from api.commands.arguments import BadInput, ChurchId, Email, MessagingService, Pace, Phone, Text
+from api.commands.ledger import ledger
+from channels.registry import CHANNELS
+from messaging.addresses import AddressKind
+from store import churches
+
+_KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), AddressKind.EMAIL: Email()}
+
+
+@click.command("set-sender")
+@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--channel", type=click.Choice(list(CHANNELS)), required=True)
+@click.option("--from", "address", help="The number, or for mail the address, that it sends from.")
+@click.option("--messaging-service", type=MessagingService(), help="For texts: a Twilio Messaging Service instead.")
+@click.option("--name", type=Text(), help="For mail: what stands before the address (default: the church's name).")
+@click.option("--reply-to", type=Email(), help="For mail: where answers go (default: to the address itself).")
+@click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
+@with_appcontext
+def set_sender(
+    church: UUID,
+    channel: str,
+    address: str | None,
+    messaging_service: str | None,
+    name: str | None,
+    reply_to: str | None,
+    segments_per_second: float | None,
+) -> None:
+    """Give a church its sender on a channel, or another one. It sends from it at once, also if it was paused."""
+    kind = CHANNELS[channel].address_kind
+    if kind is AddressKind.EMAIL and messaging_service is not None:
+        raise BadInput("--messaging-service is for texts.")
+    if kind is not AddressKind.EMAIL and (name is not None or reply_to is not None):
+        raise BadInput("--name and --reply-to are for mail.")
+    if address is None and messaging_service is None:
+        raise BadInput(
+            "--from is missing." if kind is AddressKind.EMAIL else "--from or --messaging-service is missing."
+        )
+    if address is not None:
+        from_option = next(each for each in set_sender.params if each.name == "address")
+        address = _KINDS[kind].convert(address, from_option, None)
+    with ledger() as connection:
+        found = churches.get(connection, church)
+        if found is None:
+            raise BadInput(f"There is no church {church}.")
+        details: dict[str, Any] = {"name": name or found.name} if kind is AddressKind.EMAIL else {}
+        churches.set_sender(
+            connection,
+            church_id=church,
+            channel=channel,
+            address=address,
+            messaging_service_sid=messaging_service,
+            segments_per_second=segments_per_second,
+            details=details if reply_to is None else {**details, "replyTo": reply_to},
+        )
+    click.echo(f"The church sends from {address or messaging_service} on {channel} now.")

@@ -1,0 +1,54 @@
+"""The fields that only some channels have, such as the subject of a mail: each channel declares and checks its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from api.shapes import wrong
+from channels.registry import CHANNELS
+
+_PARTS = re.compile(r"[^\[\]]+")
+
+
+def add_to_schema(schema: dict[str, Any]) -> None:
+    """Describe the fields of every channel as optional ones, and refuse all others."""
+    for channel in CHANNELS.values():
+        for name, field in channel.detail_schemas.items():
+            description = f"{field['description']} Only for {channel.name}."
+            schema["properties"][name] = {**field, "description": description}
+    schema["additionalProperties"] = False
+
+
+def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
+    """What is wrong with the fields that are no message's on every channel."""
+    channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
+    for name in details:
+        owners = [each.name for each in CHANNELS.values() if name in each.detail_schemas]
+        if not owners:
+            yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
+        elif channel is not None and channel.name not in owners:
+            yield _finding(name, wrong(f"is only allowed when channel is {' or '.join(owners)}"))
+    if channel is not None:
+        own = {name: value for name, value in details.items() if name in channel.detail_schemas}
+        for name, complaint in channel.check_details(own).items():
+            yield _finding(name, wrong(complaint))
+
+
+def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:
+    """What pydantic found, to be told together with what is found here."""
+    for found in error.errors(include_url=False, include_input=False):
+        told = PydanticCustomError(found["type"], found["msg"], found.get("ctx"))  # pyright: ignore - told as it was
+        yield InitErrorDetails(type=told, loc=found["loc"], input=None)
+
+
+def _finding(name: str, error: PydanticCustomError) -> InitErrorDetails:
+    """`mediaUrls[2]` is the third of the field mediaUrls."""
+    parts = _PARTS.findall(name)
+    return InitErrorDetails(
+        type=error, loc=tuple(int(part) if part.isdecimal() else part for part in parts), input=None
+    )

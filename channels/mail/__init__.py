@@ -1,0 +1,1 @@
+"""Mail: over SMTP, to any server that submits mail."""

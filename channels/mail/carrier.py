@@ -1,0 +1,187 @@
+"""Hands mails to the mail server, over connections that are kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import logs
+from channels.base import CarrierReceipt
+from channels.mail import errors
+from channels.mail.composing import Composer, message_id
+from channels.mail.conversation import Broken, Conversation, Mail, Refused, Stage
+from channels.mail.server import MailServer
+from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
+from settings import Settings
+
+log = logs.get_logger(__name__)
+
+IDLE_SECONDS = 30.0
+"""A connection that rested longer is left: a server or a firewall may drop it under the next mail."""
+FIRST_PAUSE_SECONDS = 60.0
+"""After a refusal that may pass, doubled each time: servers that greylist want minutes (RFC 6647)."""
+WAITING_FOR_EACH = 10
+"""Mails that wait for each connection, itself included: claims of a few at a time would cost more than sending does."""
+REPEATED_ATTEMPTS = 2
+"""Up to this attempt a mail in doubt is sent again; later ones wait for a person (docs/decisions/0012)."""
+
+
+class _Batch:
+    """What one batch learns: once its sender is refused or too fast, the rest need not be tried."""
+
+    def __init__(self, may_submit: Callable[[], bool]) -> None:
+        self._may_submit = may_submit
+        self._halted = threading.Event()
+
+    def may_submit(self) -> bool:
+        return not self._halted.is_set() and self._may_submit()
+
+    def learn(self, outcome: Outcome) -> None:
+        if outcome.verdict in (Verdict.SENDER, Verdict.THROTTLED):
+            self._halted.set()
+
+
+class MailCarrier:
+    """Threads, each with a connection of its own: smtplib on threads took half the CPU of an asyncio client."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.capacity = WAITING_FOR_EACH * settings.smtp_connections
+        self._server = None if settings.smtp_url is None else MailServer.from_url(settings.smtp_url)
+        self._timeout_seconds = settings.smtp_timeout_seconds
+        self._composer = Composer(settings)
+        self._threads = ThreadPoolExecutor(settings.smtp_connections, thread_name_prefix="smtp")
+        self._own = threading.local()
+        self._conversations: set[Conversation] = set()
+        self._lock = threading.Lock()
+
+    def send(
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+    ) -> None:
+        """Submit the envelopes, as many at once as there are connections. See channels.base.Carrier."""
+        shared = _Batch(may_submit)
+        for envelope in batch:
+            self._threads.submit(self._serve, envelope, shared, take)
+
+    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
+        """There is no list to read: first attempts count as missing, and are so repeated; later ones as unread.
+
+        Why a mail in doubt is repeated, once or twice: docs/decisions/0012.
+        """
+        yield [
+            Sighting(
+                delivery_id=suspect.delivery_id,
+                attempt=suspect.attempt,
+                records=() if suspect.attempt <= REPEATED_ATTEMPTS else None,
+            )
+            for suspect in suspects
+        ]
+
+    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:  # noqa: ARG002 - nobody knows
+        """A mail server tells nothing of what it took; bounces come by themselves."""
+        return iter(())
+
+    def close(self) -> None:
+        """Finish what is under way, and say goodbye on every connection."""
+        self._threads.shutdown(wait=True)
+        for conversation in self._conversations:
+            conversation.leave()
+        self._conversations.clear()
+
+    def _serve(self, envelope: Envelope, batch: _Batch, take: Callable[[Outcome], None]) -> None:
+        try:
+            outcome = self._submit(envelope, batch)
+        except Exception:  # the mail may have left: whatever went wrong, nobody knows
+            log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
+            outcome = _outcome(envelope, Verdict.AMBIGUOUS, "the submission failed in an unforeseen way")
+        batch.learn(outcome)
+        take(outcome)
+
+    def _submit(self, envelope: Envelope, batch: _Batch) -> Outcome:
+        if not batch.may_submit():
+            return _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
+        if self._server is None:
+            return _outcome(envelope, Verdict.SENDER, "mail is not set up (SMTP_URL)")
+        try:
+            mail = self._composer.compose(envelope)
+        except Exception as error:  # noqa: BLE001 - nothing has left; the same would happen again
+            # Without the error's text, in which subject or addresses may stand.
+            log.error("mail cannot be composed", delivery_id=str(envelope.delivery_id), error=type(error).__name__)  # noqa: TRY400
+            return _outcome(envelope, Verdict.PERMANENT, "the mail cannot be composed")
+        try:
+            submitted = self._hand_over(self._server, mail, batch)
+        except Refused as refusal:
+            return _refused(envelope, errors.refused(refusal), code=refusal.enhanced or str(refusal.code))
+        except Broken as failure:
+            log.warning("mail server fails", stage=failure.stage.value, error=failure.cause_name)
+            return _refused(envelope, errors.broken(failure), code=None)
+        if not submitted:
+            return _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
+        return Outcome(
+            delivery_id=envelope.delivery_id,
+            attempt=envelope.attempt,
+            verdict=Verdict.ACCEPTED,
+            carrier_id=message_id(envelope.delivery_id, self._composer.own_name),
+        )
+
+    def _hand_over(self, server: MailServer, mail: Mail, batch: _Batch) -> bool:
+        """Whether it was submitted, and not forbidden at the last moment. Raises Refused, Broken.
+
+        A kept connection may have died since, which shows at its first command. The server has nothing of this mail
+        then, so it goes over a new one.
+        """
+        kept = self._kept()
+        if kept is not None:
+            if not batch.may_submit():
+                return False
+            try:
+                kept.submit(mail)
+            except (Refused, Broken) as error:
+                if kept.is_open or error.stage is not Stage.SENDER:
+                    raise
+            else:
+                return True
+        fresh = self._open(server)
+        if not batch.may_submit():
+            return False
+        fresh.submit(mail)
+        return True
+
+    def _kept(self) -> Conversation | None:
+        """This thread's own, if it can be expected to be alive."""
+        kept: Conversation | None = getattr(self._own, "conversation", None)
+        if kept is None:
+            return None
+        if kept.is_open and kept.rested_seconds < IDLE_SECONDS:
+            return kept
+        kept.drop()
+        self._own.conversation = None
+        with self._lock:
+            self._conversations.discard(kept)
+        return None
+
+    def _open(self, server: MailServer) -> Conversation:
+        fresh = server.open(own_name=self._composer.own_name, timeout_seconds=self._timeout_seconds)
+        old: Conversation | None = getattr(self._own, "conversation", None)
+        self._own.conversation = fresh
+        with self._lock:
+            self._conversations.add(fresh)
+            if old is not None:
+                self._conversations.discard(old)
+        return fresh
+
+
+def _refused(envelope: Envelope, meaning: errors.Meaning, *, code: str | None) -> Outcome:
+    pause = FIRST_PAUSE_SECONDS * 2**envelope.tries if meaning.verdict is Verdict.TRANSIENT else None
+    return Outcome(
+        delivery_id=envelope.delivery_id,
+        attempt=envelope.attempt,
+        verdict=meaning.verdict,
+        error_code=code,
+        reason=meaning.reason,
+        retry_after_seconds=pause,
+    )
+
+
+def _outcome(envelope: Envelope, verdict: Verdict, reason: str) -> Outcome:
+    return Outcome(delivery_id=envelope.delivery_id, attempt=envelope.attempt, verdict=verdict, reason=reason)

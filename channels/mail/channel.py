@@ -1,0 +1,71 @@
+"""The rules of a mail."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from channels.base import Callback, Carrier, CarrierReceipt, Details, ForgedCallback
+from channels.mail.carrier import MailCarrier
+from messaging.addresses import AddressKind
+from settings import Settings
+
+MAX_CHARACTERS = 100_000
+MAX_SUBJECT_CHARACTERS = 200
+
+
+class MailChannel:
+    name = "mail"
+    address_kind = AddressKind.EMAIL
+    detail_schemas: Mapping[str, Mapping[str, Any]] = {
+        "subject": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_SUBJECT_CHARACTERS,
+            "description": "What the mail is about, on one line. Required.",
+        }
+    }
+    reports_endings = False
+    passing_codes: Mapping[str, float] = {}
+
+    def unavailable(self, settings: Settings) -> str | None:
+        if not settings.mail_enabled:
+            return "is switched off here (MAIL_ENABLED)"
+        if settings.smtp_url is None:
+            return "is not set up here: an operator sets SMTP_URL"
+        return None
+
+    def check_content(self, content: str) -> str | None:
+        if not content.strip():
+            return "must not be blank"
+        if len(content) > MAX_CHARACTERS:
+            return f"is longer than the {MAX_CHARACTERS:,} characters that one mail may have"
+        return None
+
+    def check_details(self, details: Details) -> Mapping[str, str]:
+        complaint = _check_subject(details["subject"]) if "subject" in details else "is required for mail"
+        return {} if complaint is None else {"subject": complaint}
+
+    def count_segments(self, content: str) -> int:  # noqa: ARG002 - a mail is a mail
+        return 1
+
+    def open_carrier(self, settings: Settings) -> Carrier:
+        return MailCarrier(settings)
+
+    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:  # noqa: ARG002
+        """Mail servers do not call back: bounces are mails, and have an address of their own (api/bounces.py)."""
+        raise ForgedCallback
+
+
+def _check_subject(subject: object) -> str | None:
+    """Whatever could end a header's line, or show something else than what is there, is refused."""
+    if not isinstance(subject, str):
+        return "must be a string"
+    if not subject.strip():
+        return "must not be blank"
+    if len(subject) > MAX_SUBJECT_CHARACTERS:
+        return f"must have at most {MAX_SUBJECT_CHARACTERS} characters"
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in subject):
+        return "must be one line without control characters"
+    return None

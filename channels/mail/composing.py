@@ -1,0 +1,68 @@
+"""Makes the mail of one delivery."""
+
+from __future__ import annotations
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import localtime
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from channels.mail.conversation import Mail
+from channels.mail.headers import POLICY
+from channels.mail.parts import html_part, text_part
+from channels.mail.signatures import BounceAddresses, UnsubscribeLinks
+from messaging.outcomes import Envelope
+from settings import Settings
+
+
+class Composer:
+    """What all mails of this service have in common."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.own_name = own_name(settings)
+        self._links = UnsubscribeLinks(settings)
+        self._bounces = BounceAddresses(settings)
+
+    def compose(self, envelope: Envelope) -> Mail:
+        """The mail of one attempt. Its Message-ID is the delivery's, so that a repeat can be recognised by it.
+
+        Raises ValueError when the sender or the subject cannot stand in a header.
+        """
+        sender, details = envelope.sender.address or "", envelope.sender.details
+        church = str(details.get("name") or sender)
+        subject = str(envelope.details["subject"])
+        unsubscribe = self._links.url(envelope.delivery_id)
+        message = EmailMessage(policy=POLICY)
+        message["From"] = Address(display_name=str(details.get("name") or ""), addr_spec=sender)
+        message["To"] = Address(addr_spec=envelope.address)
+        if reply_to := details.get("replyTo"):
+            message["Reply-To"] = Address(addr_spec=str(reply_to))
+        message["Subject"] = subject
+        message["Date"] = localtime()
+        message["Message-ID"] = f"<{message_id(envelope.delivery_id, self.own_name)}>"
+        # One click in the mail reader, and no page in between (RFC 8058).
+        message["List-Unsubscribe"] = f"<{unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        message.set_content(text_part(envelope.content, sender=church, unsubscribe=unsubscribe), cte="quoted-printable")
+        message.add_alternative(
+            html_part(envelope.content, subject=subject, sender=church, unsubscribe=unsubscribe),
+            subtype="html",
+            cte="quoted-printable",
+        )
+        return Mail(
+            sender=self._bounces.address(envelope.delivery_id, envelope.attempt) or sender,
+            recipient=envelope.address,
+            raw=message.as_bytes(),
+        )
+
+
+def message_id(delivery_id: UUID, host: str) -> str:
+    """The delivery's own, without its angle brackets: the same for every attempt."""
+    return f"{delivery_id}@{host}"
+
+
+def own_name(settings: Settings) -> str:
+    """What we call ourselves to mail servers, and in message ids: the host that the public knows."""
+    host = urlsplit(settings.public_url).hostname or "localhost"
+    return f"[{host}]" if host.replace(".", "").isdecimal() or ":" in host else host

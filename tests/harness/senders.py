@@ -1,0 +1,21 @@
+"""A church's sender for mail."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from store import churches
+from store.database import Database, system_scope
+
+
+def set_mail_sender(database: Database, church_id: UUID, *, address: str = "office@grace.example.org") -> None:
+    with system_scope(database) as connection:
+        churches.set_sender(
+            connection,
+            church_id=church_id,
+            channel="mail",
+            address=address,
+            messaging_service_sid=None,
+            segments_per_second=None,
+            details={"name": "Grace"},
+        )

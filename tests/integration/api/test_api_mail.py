@@ -1,0 +1,254 @@
+"""POST /api/messages/send for mail, and contacts with mail addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.services import services
+from settings import Settings
+from store.database import Database, system_scope
+from tests.harness.churches import KnownChurch, add_contacts
+from tests.harness.mails import SECRET
+from tests.harness.senders import set_mail_sender
+
+SEND = "/api/messages/send"
+
+
+@pytest.fixture(scope="module")
+def mail_app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings.model_copy(update=_set_up()))
+    yield app
+    services(app).close()
+
+
+def _set_up() -> dict[str, Any]:
+    return {"smtp_url": "smtp://127.0.0.1:9?starttls=never", "secret_key": SecretStr(SECRET)}
+
+
+@pytest.fixture
+def client(mail_app: Flask) -> FlaskClient:
+    return mail_app.test_client()
+
+
+@pytest.fixture
+def sender(database: Database, church: KnownChurch) -> None:
+    set_mail_sender(database, church.church_id)
+
+
+def a_mail(church: KnownChurch, **changes: Any) -> dict[str, Any]:
+    body = {
+        "churchId": str(church.church_id),
+        "channel": "mail",
+        "subject": "This Sunday",
+        "content": "See you there",
+        "targetType": "all",
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+def errors(client: FlaskClient, church: KnownChurch, body: dict[str, Any]) -> dict[str, str]:
+    answer = client.post(SEND, json=body, headers=church.bearer)
+    assert answer.status_code == 422, answer.text
+    return {error["field"]: error["message"] for error in answer.get_json()["errors"]}
+
+
+@pytest.mark.usefixtures("sender")
+def test_a_mail_is_accepted_and_told_with_its_subject(client: FlaskClient, church: KnownChurch) -> None:
+    answer = client.post(SEND, json=a_mail(church), headers=church.bearer)
+
+    assert answer.status_code == 202, answer.text
+    told = client.get(answer.headers["Location"], headers=church.bearer).get_json()
+    assert (told["channel"], told["segments"], told["details"]) == ("mail", 1, {"subject": "This Sunday"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"subject": ...}, {"subject": "is required for mail"}),
+        ({"subject": None}, {"subject": "must be a string"}),
+        ({"subject": ["x"]}, {"subject": "must be a string"}),
+        ({"subject": " "}, {"subject": "must not be blank"}),
+        ({"subject": "x" * 201}, {"subject": "must have at most 200 characters"}),
+        ({"subject": "a\r\nBcc: all@example.org"}, {"subject": "must be one line without control characters"}),
+        ({"mediaUrls": []}, {"mediaUrls": "is not a known field"}),
+        ({"details": {}}, {"details": "is not a known field"}),
+        ({"content": "x" * 100_001}, {"content": "is longer than the 100,000 characters that one mail may have"}),
+        (
+            {"targetType": "numbers", "phoneNumbers": ["+12025550123"]},
+            {"targetType": 'does not suit mail: use "all", "contacts" or "addresses"'},
+        ),
+        ({"targetType": "addresses"}, {"emailAddresses": 'is required when targetType is "addresses"'}),
+        (
+            {"targetType": "addresses", "emailAddresses": ["a@example.org", "nobody", "x@y@z", "a@b\nc"]},
+            {f"emailAddresses[{n}]": "is not an e-mail address that mail can be sent to" for n in (1, 2, 3)},
+        ),
+        ({"targetType": "all", "emailAddresses": ["a@example.org"]}, {"emailAddresses": "is only allowed when"}),
+        (
+            {"subject": ..., "content": " ", "targetType": "everyone", "colour": 1, "sendAt": "soon"},
+            {"subject": "is req", "content": "must", "targetType": "must", "colour": "is not", "sendAt": "must be a"},
+        ),
+    ],
+)
+@pytest.mark.usefixtures("sender")
+def test_all_that_is_wrong_is_named_at_once(
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], expected: dict[str, str]
+) -> None:
+    found = errors(client, church, a_mail(church, **changes))
+
+    assert found.keys() == expected.keys()
+    assert all(found[field].startswith(message) for field, message in expected.items()), found
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"subject": "This Sunday"}, {"subject": "is only allowed when channel is mail"}),
+        ({"subject": None}, {"subject": "is only allowed when channel is mail"}),
+        (
+            {"targetType": "addresses", "emailAddresses": ["a@example.org"]},
+            {"targetType": 'does not suit sms: use "all", "contacts" or "numbers"'},
+        ),
+    ],
+)
+def test_what_is_for_mail_is_refused_for_texts(
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert errors(client, church, a_mail(church, **{"channel": "sms", "subject": ..., **changes})) == expected
+
+
+@pytest.mark.usefixtures("sender")
+def test_another_subject_is_another_message(client: FlaskClient, church: KnownChurch) -> None:
+    named = {**church.bearer, "Idempotency-Key": "christmas"}
+
+    first = client.post(SEND, json=a_mail(church), headers=named)
+    again = client.post(SEND, json=a_mail(church), headers=named)
+    other = client.post(SEND, json=a_mail(church, subject="Another"), headers=named)
+
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 409)
+    assert first.get_json()["id"] == again.get_json()["id"]
+
+
+def test_without_a_sender_mail_is_refused(client: FlaskClient, church: KnownChurch) -> None:
+    assert "no sender" in errors(client, church, a_mail(church))["channel"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [({"mail_enabled": False}, "is switched off here"), ({"smtp_url": None}, "is not set up here")],
+)
+@pytest.mark.usefixtures("sender")
+def test_where_mail_cannot_be_sent_it_is_refused_and_texts_go_on(
+    settings: Settings, church: KnownChurch, changes: dict[str, Any], complaint: str
+) -> None:
+    app = create_app(settings.model_copy(update={**_set_up(), **changes}))
+    client = app.test_client()
+
+    assert errors(client, church, a_mail(church))["channel"].startswith(complaint)
+    texted = client.post(SEND, json=a_mail(church, channel="sms", subject=...), headers=church.bearer)
+    assert texted.status_code == 202
+    services(app).close()
+
+
+# --- contacts ---------------------------------------------------------------------------------------------------------
+
+
+def import_people(client: FlaskClient, church: KnownChurch, *people: dict[str, Any]) -> dict[str, Any]:
+    answer = client.post("/api/contacts", json={"contacts": list(people)}, headers=church.bearer)
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()
+
+
+def people_of(client: FlaskClient, church: KnownChurch) -> list[tuple[str, str | None, str | None]]:
+    items = client.get("/api/contacts", headers=church.bearer).get_json()["items"]
+    return [(item["name"], item["phone"], item["email"]) for item in items]
+
+
+def test_a_contact_has_a_number_or_a_mail_address_or_both(client: FlaskClient, church: KnownChurch) -> None:
+    told = import_people(
+        client,
+        church,
+        {"name": "Ruth", "phone": "(202) 555-0123", "email": " Ruth@Example.ORG "},
+        {"name": "Amos", "email": "amos@bücher.example.org"},
+        {"name": "Lea"},
+        {"name": "Max", "email": "max"},
+        {"name": "Ida", "phone": None, "email": None},
+    )
+
+    assert (told["created"], told["refused"]) == (2, 3)
+    assert told["results"][1]["phone"] is None
+    assert [result["errors"][0]["field"] for result in told["results"][2:]] == [
+        "contacts[2].phone",
+        "contacts[3].email",
+        "contacts[4].phone",
+    ]
+    assert people_of(client, church) == [
+        ("Ruth", "+12025550123", "ruth@example.org"),
+        ("Amos", None, "amos@xn--bcher-kva.example.org"),
+    ]
+
+
+def test_the_same_person_is_known_again_by_number_or_else_by_mail_address(
+    client: FlaskClient, church: KnownChurch
+) -> None:
+    ruth = {"name": "Ruth", "phone": "+12025550123"}
+    import_people(client, church, ruth, {"name": "Amos", "email": "a@example.org"})
+
+    again = import_people(
+        client,
+        church,
+        ruth | {"email": "ruth@example.org"},
+        {"name": "RUTH", "email": "ruth@example.org"},
+        {"name": "amos", "email": "A@example.org"},
+        {"name": "Amos", "email": "a@example.org", "phone": "+12025550124"},
+    )
+
+    assert (again["created"], again["existing"]) == (0, 4)
+    assert people_of(client, church) == [
+        ("Ruth", "+12025550123", "ruth@example.org"),
+        ("Amos", "+12025550124", "a@example.org"),
+    ]
+
+
+def test_a_mail_address_stays_unless_another_is_given(client: FlaskClient, church: KnownChurch) -> None:
+    ruth = {"name": "Ruth", "phone": "+12025550123"}
+    import_people(client, church, ruth | {"email": "old@example.org"})
+    import_people(client, church, ruth)
+    assert people_of(client, church) == [("Ruth", "+12025550123", "old@example.org")]
+
+    import_people(client, church, ruth | {"email": "new@example.org"})
+    assert people_of(client, church) == [("Ruth", "+12025550123", "new@example.org")]
+
+
+def test_one_number_goes_to_one_of_two_who_share_a_name(client: FlaskClient, church: KnownChurch) -> None:
+    import_people(client, church, *({"name": "Ruth", "email": f"{n}@example.org"} for n in "ab"))
+
+    told = import_people(
+        client, church, *({"name": "Ruth", "email": f"{n}@example.org", "phone": "+12025550123"} for n in "ab")
+    )
+
+    assert told["created"] == 0
+    assert len([person for person in people_of(client, church) if person[1] is not None]) == 1
+
+
+def test_opting_out_of_mail_is_shown_beside_opting_out_of_texts(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    add_contacts(database, church.church_id, count=1)
+    import_people(client, church, {"name": "Ruth", "email": "ruth@example.org"})
+    with system_scope(database) as connection:
+        connection.execute(
+            "INSERT INTO opt_outs (church_id, address, source) VALUES (%s, 'ruth@example.org', 'test')",
+            (church.church_id,),
+        )
+
+    items = client.get("/api/contacts", headers=church.bearer).get_json()["items"]
+
+    assert [(item["optedOutAt"], item["mailOptedOutAt"] is not None) for item in items] == [(None, False), (None, True)]

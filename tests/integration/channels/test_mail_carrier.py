@@ -1,0 +1,259 @@
+"""Mails over real SMTP, to a mail server that may misbehave at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from channels.mail.carrier import REPEATED_ATTEMPTS, MailCarrier
+from messaging.outcomes import Outcome, Suspect, Verdict
+from sandbox.mail.control import DROP, HANG, MailFault, MailSandbox, Step, parsed
+from tests.harness.mails import envelope, mail_settings
+from tests.harness.outcomes import all_outcomes
+
+OpenCarrier = Callable[..., MailCarrier]
+
+
+@pytest.fixture
+def open_carrier(mail_sandbox: MailSandbox) -> Iterator[OpenCarrier]:
+    opened: list[MailCarrier] = []
+
+    def open_it(smtp_url: str | None = None, **overrides: object) -> MailCarrier:
+        opened.append(MailCarrier(mail_settings(smtp_url or mail_sandbox.smtp_url, **overrides)))
+        return opened[-1]
+
+    yield open_it
+    for carrier in opened:
+        carrier.close()
+
+
+def send_one(carrier: MailCarrier, **about: object) -> Outcome:
+    [outcome] = all_outcomes(carrier, [envelope(**about)])
+    return outcome
+
+
+def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    content = "Grüße!\n\n.A line that begins with a dot\n..\n.\n\nFrom here: https://example.org/?a=1&b=2"
+    sent = envelope(content=content)
+
+    [outcome] = all_outcomes(open_carrier(), [sent])
+
+    [mail] = mail_sandbox.mails()
+    text = parsed(mail).get_body(("plain",))
+    assert (outcome.verdict, outcome.delivery_id, outcome.attempt) == (Verdict.ACCEPTED, sent.delivery_id, 1)
+    assert str(parsed(mail)["Message-ID"]) == f"<{outcome.carrier_id}>"
+    assert (mail.sender, mail.recipient) == ("office@grace.example.org", "ruth@example.org")
+    assert text is not None
+    assert text.get_content().replace("\r\n", "\n").startswith(content)
+
+
+def test_a_batch_gets_one_outcome_for_each_envelope_over_a_few_kept_connections(
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox
+) -> None:
+    carrier = open_carrier(smtp_connections=3)
+    batch = [envelope(f"person{number}@example.org") for number in range(120)]
+
+    outcomes = all_outcomes(carrier, batch)
+    again = all_outcomes(carrier, batch)
+
+    assert {outcome.delivery_id for outcome in outcomes} == {sent.delivery_id for sent in batch}
+    assert len(outcomes + again) == len(mail_sandbox.mails()) == 240
+    assert mail_sandbox.connections() <= 3
+
+
+def test_sending_returns_before_the_server_has_answered(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.CONNECT, do=HANG))
+    arrived: list[Outcome] = []
+
+    open_carrier(smtp_timeout_seconds=1).send([envelope()], may_submit=lambda: False, take=arrived.append)
+    began = datetime.now(UTC)
+    open_carrier(smtp_timeout_seconds=1).send([envelope()] * 50, may_submit=lambda: True, take=arrived.append)
+
+    assert (datetime.now(UTC) - began).total_seconds() < 0.5
+    mail_sandbox.set_faults()
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "verdict", "code"),
+    [
+        (Step.CONNECT, "421 4.3.2 closing", Verdict.THROTTLED, "4.3.2"),
+        (Step.CONNECT, "554 5.7.1 blocked", Verdict.SENDER, "5.7.1"),
+        (Step.MAIL, "451 4.3.0 trouble", Verdict.THROTTLED, "4.3.0"),
+        (Step.MAIL, "421 4.7.0 too fast", Verdict.THROTTLED, "4.7.0"),
+        (Step.MAIL, "553 5.1.8 not yours", Verdict.SENDER, "5.1.8"),
+        (Step.MAIL, "550 no", Verdict.SENDER, "550"),
+        (Step.MAIL, "552 5.3.4 too large", Verdict.PERMANENT, "5.3.4"),
+        (Step.RCPT, "450 4.2.0 greylisted", Verdict.TRANSIENT, "4.2.0"),
+        (Step.RCPT, "550 5.1.1 no such user", Verdict.PERMANENT, "5.1.1"),
+        (Step.DATA, "451 4.3.0 trouble", Verdict.TRANSIENT, "4.3.0"),
+        (Step.DATA, "554 5.5.1 no", Verdict.PERMANENT, "5.5.1"),
+        (Step.DOT, "452 4.3.1 full", Verdict.TRANSIENT, "4.3.1"),
+        (Step.DOT, "550 5.7.1 spam", Verdict.PERMANENT, "5.7.1"),
+        (Step.DOT, "454 Throttling failure", Verdict.THROTTLED, "454"),
+    ],
+)
+def test_refusals_are_told_apart(
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, step: Step, answer: str, verdict: Verdict, code: str
+) -> None:
+    mail_sandbox.set_faults(MailFault(at=step, do=answer))
+
+    outcome = send_one(open_carrier())
+
+    assert (outcome.verdict, outcome.error_code) == (verdict, code)
+    assert outcome.reason
+    assert "ruth" not in outcome.reason
+    assert mail_sandbox.mails() == []
+
+
+@pytest.mark.parametrize("do", [DROP, HANG])
+@pytest.mark.parametrize(
+    ("step", "verdict", "taken"),
+    [
+        (Step.CONNECT, Verdict.THROTTLED, 0),
+        (Step.MAIL, Verdict.TRANSIENT, 0),
+        (Step.RCPT, Verdict.TRANSIENT, 0),
+        (Step.DATA, Verdict.TRANSIENT, 0),
+        (Step.DOT, Verdict.AMBIGUOUS, 0),
+        (Step.ACCEPTED, Verdict.AMBIGUOUS, 1),
+    ],
+)
+def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
+    open_carrier: OpenCarrier,
+    mail_sandbox: MailSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    step: Step,
+    do: str,
+    verdict: Verdict,
+    taken: int,
+) -> None:
+    monkeypatch.setattr("channels.mail.server.CONNECT_TIMEOUT_SECONDS", 0.5)
+    mail_sandbox.set_faults(MailFault(at=step, do=do))
+
+    outcome = send_one(open_carrier(smtp_timeout_seconds=0.5))
+
+    assert outcome.verdict is verdict
+    assert len(mail_sandbox.mails()) == taken
+
+
+def test_a_mail_too_long_to_leave_whole_before_the_connection_is_lost_was_not_accepted(
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.BODY, do=DROP))
+
+    outcome = send_one(open_carrier(), content="x" * 30_000_000)
+
+    assert outcome.verdict is Verdict.TRANSIENT
+
+
+def test_what_may_pass_is_tried_again_after_minutes_not_seconds(
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox
+) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="451 4.7.1 greylisted"))
+    carrier = open_carrier()
+
+    assert send_one(carrier).retry_after_seconds == 60.0
+    assert send_one(carrier, tries=2).retry_after_seconds == 240.0
+
+
+def test_one_refused_recipient_does_not_hold_up_the_next(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="550 5.1.1 no", only_to="gone@example.org"))
+    carrier = open_carrier(smtp_connections=1)
+    batch = [envelope(f"{name}@example.org") for name in ("ann", "gone", "ben")]
+
+    outcomes = {outcome.delivery_id: outcome.verdict for outcome in all_outcomes(carrier, batch)}
+
+    assert [outcomes[each.delivery_id] for each in batch] == ["accepted", "permanent", "accepted"]
+    assert mail_sandbox.connections() == 1
+
+
+@pytest.mark.parametrize("answer", ["550 5.7.1 not yours", "421 4.7.0 too fast"])
+def test_a_refused_sender_is_not_tried_with_every_recipient(
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, answer: str
+) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.MAIL, do=answer))
+
+    outcomes = all_outcomes(open_carrier(smtp_connections=2), [envelope() for _ in range(50)])
+
+    verdicts = [outcome.verdict for outcome in outcomes]
+    assert verdicts.count(Verdict.UNSUBMITTED) >= 46
+    assert mail_sandbox.mails() == []
+
+
+def test_the_next_batch_is_tried_again(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.MAIL, do="550 5.7.1 not yours", times=1))
+    carrier = open_carrier(smtp_connections=1)
+
+    assert send_one(carrier).verdict is Verdict.SENDER
+    assert send_one(carrier).verdict is Verdict.ACCEPTED
+
+
+def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    asked = iter([True, True, *[False] * 10])
+
+    outcomes = all_outcomes(
+        open_carrier(smtp_connections=1), [envelope() for _ in range(3)], may_submit=lambda: next(asked)
+    )
+
+    assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
+    assert len(mail_sandbox.mails()) == 1
+
+
+def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    asked = iter([True, False])
+
+    [outcome] = all_outcomes(open_carrier(), [envelope()], may_submit=lambda: next(asked))
+
+    assert outcome.verdict is Verdict.UNSUBMITTED
+    assert mail_sandbox.connections() == 1
+    assert mail_sandbox.mails() == []
+
+
+@pytest.mark.parametrize("bad", [{"sender": "not an address"}, {"subject": "a\r\nBcc: b@example.org"}])
+def test_what_cannot_be_composed_fails_alone(
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, bad: dict[str, str]
+) -> None:
+    outcomes = all_outcomes(open_carrier(), [envelope(**bad), envelope()])
+
+    assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "permanent"]
+
+
+def test_a_server_that_is_not_there_has_nothing(open_carrier: OpenCarrier, free_port: int) -> None:
+    assert send_one(open_carrier(f"smtp://127.0.0.1:{free_port}?starttls=never")).verdict is Verdict.THROTTLED
+
+
+def test_without_a_server_the_sender_waits_for_a_person() -> None:
+    carrier = MailCarrier(mail_settings(smtp_url=None))
+
+    assert send_one(carrier).verdict is Verdict.SENDER
+    carrier.close()
+
+
+def test_bounces_are_asked_for_where_they_can_be_taken(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+    send_one(open_carrier(mail_bounce_domain="bounces.example.org"))
+
+    [mail] = mail_sandbox.mails()
+    assert mail.sender.endswith("@bounces.example.org")
+    assert str(parsed(mail)["From"]) == "Grace Community <office@grace.example.org>"
+
+
+@pytest.mark.parametrize("attempt", range(1, 5))
+def test_first_attempts_in_doubt_count_as_missing_and_later_ones_wait(open_carrier: OpenCarrier, attempt: int) -> None:
+    of = envelope(attempt=attempt)
+    suspect = Suspect(
+        delivery_id=of.delivery_id,
+        attempt=attempt,
+        address=of.address,
+        content=of.content,
+        sender=of.sender,
+        since=datetime.now(UTC),
+    )
+
+    [[sighting]] = open_carrier().look_up([suspect])
+
+    assert sighting.records == (() if attempt <= REPEATED_ATTEMPTS else None)
+
+
+def test_nobody_can_be_asked(open_carrier: OpenCarrier) -> None:
+    assert list(open_carrier().ask(["some-id@example.org"])) == []

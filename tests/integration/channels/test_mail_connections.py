@@ -1,0 +1,189 @@
+"""The line to the mail server: encrypted, logged in, kept, and had again when it died."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import trustme
+
+from channels.mail import carrier as mail_carrier
+from channels.mail.carrier import MailCarrier
+from messaging.outcomes import Outcome, Verdict
+from sandbox.mail.control import DROP, MailFault, MailSandbox, Step
+from tests.harness.mails import envelope, mail_settings
+from tests.harness.outcomes import all_outcomes
+from tests.harness.sandbox_carrier import running_sandbox
+
+USER, PASSWORD = "user@example.org", "p:/ä?#%"
+
+
+@contextmanager
+def carrier_to(smtp_url: str, **settings: object) -> Generator[MailCarrier]:
+    carrier = MailCarrier(mail_settings(smtp_url, **settings))
+    yield carrier
+    carrier.close()
+
+
+def send_one(carrier: MailCarrier) -> Outcome:
+    [outcome] = all_outcomes(carrier, [envelope()])
+    return outcome
+
+
+# --- kept connections -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [DROP, "421 4.4.2 idle for too long"])
+def test_a_kept_connection_that_died_is_replaced_and_the_mail_goes_once(mail_sandbox: MailSandbox, fault: str) -> None:
+    with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
+        send_one(carrier)
+        mail_sandbox.set_faults(MailFault(at=Step.MAIL, do=fault, times=1))
+
+        assert send_one(carrier).verdict is Verdict.ACCEPTED
+
+    assert len(mail_sandbox.mails()) == 2
+    assert [mail.connection for mail in mail_sandbox.mails()] == [1, 2]
+
+
+def test_a_kept_connection_that_dies_later_in_the_conversation_is_not_simply_tried_again(
+    mail_sandbox: MailSandbox,
+) -> None:
+    with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
+        send_one(carrier)
+        mail_sandbox.set_faults(MailFault(at=Step.ACCEPTED, do=DROP, times=1))
+
+        assert send_one(carrier).verdict is Verdict.AMBIGUOUS
+
+    assert len(mail_sandbox.mails()) == 2
+
+
+def test_after_a_lost_connection_the_next_mail_goes_over_a_new_one(mail_sandbox: MailSandbox) -> None:
+    with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
+        mail_sandbox.set_faults(MailFault(at=Step.DOT, do=DROP, times=1))
+        send_one(carrier)
+
+        assert send_one(carrier).verdict is Verdict.ACCEPTED
+
+
+def test_a_connection_that_rested_too_long_is_left(mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
+        send_one(carrier)
+        monkeypatch.setattr(mail_carrier, "IDLE_SECONDS", 0.0)
+        send_one(carrier)
+
+    assert mail_sandbox.connections() == 2
+
+
+# --- logging in -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSandbox]:
+    log = tmp_path_factory.mktemp("guarded") / "log"
+    with running_sandbox(log, "--mail-user", USER, "--mail-password", PASSWORD) as url:
+        yield MailSandbox(url)
+
+
+def url_of(sandbox: MailSandbox, password: str) -> str:
+    return f"smtp://{quote(USER, safe='')}:{quote(password, safe='')}@127.0.0.1:{sandbox.smtp_port}?starttls=never"
+
+
+def test_user_and_password_are_those_of_the_url(guarded: MailSandbox) -> None:
+    guarded.clear()
+    with carrier_to(url_of(guarded, PASSWORD)) as carrier:
+        assert send_one(carrier).verdict is Verdict.ACCEPTED
+    with carrier_to(url_of(guarded, "another")) as carrier:
+        wrong = send_one(carrier)
+
+    assert (wrong.verdict, wrong.error_code) == (Verdict.SENDER, "5.7.8")
+    assert [mail.user for mail in guarded.mails()] == [USER]
+
+
+def test_without_them_the_sender_is_refused(guarded: MailSandbox) -> None:
+    with carrier_to(guarded.smtp_url) as carrier:
+        assert send_one(carrier).verdict is Verdict.SENDER
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [("454 4.7.0 later", Verdict.THROTTLED), ("535 5.7.8 wrong", Verdict.SENDER), (DROP, Verdict.THROTTLED)],
+)
+def test_refusals_at_the_login(guarded: MailSandbox, answer: str, verdict: Verdict) -> None:
+    guarded.set_faults(MailFault(at=Step.LOGIN, do=answer))
+    with carrier_to(url_of(guarded, PASSWORD)) as carrier:
+        assert send_one(carrier).verdict is verdict
+    guarded.set_faults()
+
+
+# --- encryption -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@contextmanager
+def encrypted(tmp_path: Path, authority: trustme.CA, name: str, *options: str) -> Generator[MailSandbox]:
+    """A mail server whose certificate, from this authority, is for this name."""
+    certificate = tmp_path / "server.pem"
+    authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    with running_sandbox(tmp_path / "log", "--mail-certificate", str(certificate), *options) as url:
+        yield MailSandbox(url)
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL takes the authorities it trusts from here."""
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(("scheme", "options"), [("smtp", ()), ("smtps", ("--mail-implicit-tls",))])
+def test_mails_are_encrypted(tmp_path: Path, authority: trustme.CA, scheme: str, options: tuple[str, ...]) -> None:
+    with (
+        encrypted(tmp_path, authority, "localhost", *options) as sandbox,
+        carrier_to(f"{scheme}://localhost:{sandbox.smtp_port}") as carrier,
+    ):
+        outcomes = all_outcomes(carrier, [envelope() for _ in range(20)])
+
+        assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
+        assert all(mail.encrypted for mail in sandbox.mails())
+        assert sandbox.connections() <= carrier.capacity
+
+
+@pytest.mark.parametrize(("scheme", "options"), [("smtp", ()), ("smtps", ("--mail-implicit-tls",))])
+def test_a_certificate_nobody_vouches_for_is_refused(
+    tmp_path: Path, authority: trustme.CA, scheme: str, options: tuple[str, ...]
+) -> None:
+    with (
+        encrypted(tmp_path, authority, "localhost", *options) as sandbox,
+        carrier_to(f"{scheme}://localhost:{sandbox.smtp_port}") as carrier,
+    ):
+        outcome = send_one(carrier)
+
+        assert outcome.verdict is Verdict.SENDER
+        assert "certificate" in (outcome.reason or "")
+        assert sandbox.mails() == []
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_certificate_for_another_name_is_refused(tmp_path: Path, authority: trustme.CA) -> None:
+    with (
+        encrypted(tmp_path, authority, "mail.example.org") as sandbox,
+        carrier_to(f"smtp://localhost:{sandbox.smtp_port}") as carrier,
+    ):
+        assert send_one(carrier).verdict is Verdict.SENDER
+
+
+def test_a_server_that_offers_no_encryption_gets_nothing(mail_sandbox: MailSandbox) -> None:
+    """Somebody in between may have taken the offer away (RFC 3207, section 6)."""
+    with carrier_to(f"smtp://127.0.0.1:{mail_sandbox.smtp_port}") as carrier:
+        outcome = send_one(carrier)
+
+    assert outcome.verdict is Verdict.SENDER
+    assert mail_sandbox.mails() == []

@@ -1,0 +1,74 @@
+"""`flask set-sender`, and the mail sender of `create-church`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from store.database import Database, system_scope
+from tests.integration.commands.conftest import Run
+
+NOBODY = "01900000-0000-7000-8000-000000000000"
+
+
+def senders(database: Database, church_id: UUID) -> list[tuple[Any, ...]]:
+    with system_scope(database) as connection:
+        return connection.execute(
+            "SELECT channel, address, messaging_service_sid, details FROM senders WHERE church_id = %s ORDER BY 1",
+            (church_id,),
+        ).fetchall()
+
+
+def new_church(run: Run, *options: str) -> UUID:
+    result = run("create-church", "--name", "Grace", *options, "--json")
+    assert result.exit_code == 0, result.output
+    return UUID(json.loads(result.stdout)["churchId"])
+
+
+def test_a_church_may_begin_with_a_sender_for_mail(run: Run, database: Database) -> None:
+    church = new_church(run, "--mail-from", "Office@Grace.example.org")
+
+    assert senders(database, church) == [("mail", "office@grace.example.org", None, {"name": "Grace"})]
+
+
+def test_a_sender_is_set_and_changed(run: Run, database: Database) -> None:
+    church = new_church(run)
+    mail = ("set-sender", "--church", str(church), "--channel", "mail", "--from")
+
+    assert run(*mail, "office@grace.example.org").exit_code == 0
+    assert senders(database, church) == [("mail", "office@grace.example.org", None, {"name": "Grace"})]
+
+    said = run(*mail, "news@platform.example.org", "--name", "Grace & Co", "--reply-to", "office@grace.example.org")
+    assert "sends from news@platform.example.org on mail now" in said.stdout
+    details = {"name": "Grace & Co", "replyTo": "office@grace.example.org"}
+    assert senders(database, church) == [("mail", "news@platform.example.org", None, details)]
+
+    assert run("set-sender", "--church", str(church), "--channel", "sms", "--from", "+12025550123").exit_code == 0
+    assert senders(database, church)[1] == ("sms", "+12025550123", None, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--channel", "mail"], "--from is missing"),
+        (["--channel", "sms"], "--from or --messaging-service is missing"),
+        (["--channel", "mail", "--from", "+12025550123"], "--from is not an e-mail address"),
+        (["--channel", "sms", "--from", "a@example.org"], "--from must be in international form"),
+        (["--channel", "mail", "--from", "a@example.org", "--reply-to", "b"], "--reply-to is not an e-mail address"),
+        (["--channel", "mail", "--messaging-service", "MG" + "a" * 32], "--messaging-service is for texts"),
+        (["--channel", "sms", "--from", "+12025550123", "--name", "x"], "--name and --reply-to are for mail"),
+        (["--channel", "mail", "--from", "a@example.org", "--church", NOBODY], f"There is no church {NOBODY}"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(run: Run, database: Database, options: list[str], complaint: str) -> None:
+    church = new_church(run)
+
+    result = run("set-sender", "--church", str(church), *options)
+
+    assert result.exit_code == 2
+    [line] = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
+    assert complaint in line
+    assert senders(database, church) == []

@@ -1,0 +1,118 @@
+"""A channel that nothing knew of sends through the whole system, by a folder and a line: docs/adding-a-channel.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import ENDPOINTS, create_app
+from api.documentation.openapi import describe
+from api.services import services
+from channels.registry import CHANNELS
+from jobs.queues import enabled_queues
+from messaging.states import Status
+from settings import Settings
+from store import churches
+from store.database import Database, system_scope
+from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.toy_channel import BOX, NoteChannel
+from tests.integration.jobs.conftest import RunWorker, counts
+
+
+@pytest.fixture(autouse=True)
+def note(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line in channels/registry.py."""
+    monkeypatch.setitem(CHANNELS, "note", NoteChannel())
+    BOX.clear()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    services(app).close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def church(database: Database) -> KnownChurch:
+    church = found_church(database)
+    with system_scope(database) as connection:
+        churches.set_sender(
+            connection,
+            church_id=church.church_id,
+            channel="note",
+            address="the vestry",
+            messaging_service_sid=None,
+            segments_per_second=None,
+        )
+    return church
+
+
+def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
+    body = {
+        "churchId": str(church.church_id),
+        "channel": "note",
+        "content": "Grace and peace",
+        "colour": "pink",
+        "targetType": "all",
+        **changes,
+    }
+    return client.post("/api/messages/send", json=body, headers=church.bearer)
+
+
+def test_it_sends_and_its_receipts_count(
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker
+) -> None:
+    add_contacts(database, church.church_id, count=3)
+    answer = send(client, church)
+    assert answer.status_code == 202, answer.text
+    message = answer.get_json()["id"]
+
+    work("note")
+    assert counts(database, church.church_id, message) == {Status.SENT: 3}
+    assert {envelope.details["colour"] for envelope in BOX.values()} == {"pink"}
+
+    for carrier_id, envelope in BOX.items():
+        address = f"/callbacks/note/{envelope.delivery_id}/{envelope.attempt}"
+        assert client.post(address, data={"note": carrier_id}).status_code == 403
+        signed = client.post(address, data={"note": carrier_id}, headers={"X-Box-Key": "open sesame"})
+        assert signed.status_code == 204
+    work("analytics")
+
+    assert counts(database, church.church_id, message) == {Status.DELIVERED: 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "complaint"),
+    [
+        ({"colour": "green"}, "colour", "must be yellow or pink"),
+        ({"content": "x" * 101}, "content", "does not fit on a note"),
+        ({"subject": "x"}, "subject", "is only allowed when channel is mail"),
+        ({"channel": "sms"}, "colour", "is only allowed when channel is note"),
+    ],
+)
+def test_its_rules_hold(
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str, complaint: str
+) -> None:
+    answer = send(client, church, **changes)
+
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"] == [{"field": field, "message": complaint}]
+
+
+def test_it_has_a_queue_and_its_fields_are_documented(settings: Settings) -> None:
+    schema = describe(ENDPOINTS, public_url="https://x.example.org")["components"]["schemas"]["Composition"]
+
+    assert enabled_queues(settings)[-2:] == ("note", "analytics")
+    assert schema["properties"]["colour"]["description"] == "Of the paper. Only for note."
+    assert "note" in schema["properties"]["channel"]["enum"]
+    assert schema["additionalProperties"] is False

@@ -1,0 +1,97 @@
+"""Links and addresses that only we can make."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from channels.mail.signatures import BounceAddresses, UnsubscribeLinks
+from tests.harness.mails import mail_settings
+
+SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
+OTHER_SECRET = mail_settings(
+    mail_bounce_domain="bounces.example.org", secret_key="another secret, as long as the first one is"
+)
+
+
+def token(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def test_a_link_leads_to_its_delivery() -> None:
+    links, delivery = UnsubscribeLinks(SETTINGS), uuid4()
+
+    assert links.url(delivery).startswith("https://texts.example.org/unsubscribe/")
+    assert links.delivery_of(token(links.url(delivery))) == delivery
+
+
+def test_a_link_with_anything_changed_leads_nowhere() -> None:
+    links = UnsubscribeLinks(SETTINGS)
+    good = token(links.url(uuid4()))
+
+    for place in range(len(good) - 1):  # the last character holds bits that count for nothing
+        changed = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
+        assert links.delivery_of(changed) is None, place
+
+
+@pytest.mark.parametrize("bad", ["", "A", "A" * 43, "A" * 1000, "ä", "../..", "%00", "=" * 43])
+def test_what_is_no_link_leads_nowhere(bad: str) -> None:
+    assert UnsubscribeLinks(SETTINGS).delivery_of(bad) is None
+
+
+def test_another_services_link_leads_nowhere() -> None:
+    good = token(UnsubscribeLinks(OTHER_SECRET).url(uuid4()))
+
+    assert UnsubscribeLinks(SETTINGS).delivery_of(good) is None
+
+
+def test_without_a_secret_nothing_is_signed() -> None:
+    unset = mail_settings(smtp_url=None, secret_key=None)
+    links = UnsubscribeLinks(unset)
+
+    assert links.delivery_of(token(links.url(uuid4()))) is None
+
+
+@pytest.mark.parametrize(
+    "changed", [str, str.upper, str.title, lambda address: f"<{address}>", lambda address: address.replace("+", " ")]
+)
+def test_a_bounce_address_survives_what_servers_do_to_it(changed: object) -> None:
+    assert callable(changed)
+    addresses, delivery = BounceAddresses(SETTINGS), uuid4()
+
+    address = addresses.address(delivery, 3)
+
+    assert address is not None
+    assert len(address.partition("@")[0]) <= 64  # RFC 5321, 4.5.3.1.1
+    assert addresses.attempt_of(changed(address)) == (delivery, 3)
+
+
+def test_a_bounce_address_of_another_attempt_or_service_is_not_taken() -> None:
+    addresses, delivery = BounceAddresses(SETTINGS), uuid4()
+    foreign = BounceAddresses(OTHER_SECRET).address(delivery, 1)
+    good = addresses.address(delivery, 1)
+    assert good is not None
+    assert foreign is not None
+
+    assert addresses.attempt_of(foreign) is None
+    for place in range(len("bounce+"), good.index("@")):
+        assert addresses.attempt_of(good[:place] + ("a" if good[place] != "a" else "b") + good[place + 1 :]) is None
+
+
+@pytest.mark.parametrize("bad", ["", "@", "bounce+@bounces.example.org", "ruth@example.org", "bounce+ä@x"])
+def test_what_is_no_bounce_address_is_not_taken(bad: str) -> None:
+    assert BounceAddresses(SETTINGS).attempt_of(bad) is None
+
+
+def test_a_link_is_never_good_as_a_bounce_address() -> None:
+    """Their keys differ, so the seals do."""
+    delivery = uuid4()
+    link = UnsubscribeLinks(SETTINGS)
+    assert link.delivery_of(token(UnsubscribeLinks(SETTINGS).url(delivery))) == delivery
+
+    assert UnsubscribeLinks(SETTINGS)._key != BounceAddresses(SETTINGS)._key
+
+
+def test_without_a_domain_there_are_no_bounce_addresses() -> None:
+    assert BounceAddresses(mail_settings()).address(uuid4(), 1) is None
