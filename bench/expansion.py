@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from bench.churches import Church
+from messaging.addresses import AddressKind
 from store import messages
 from store.database import open_database, system_scope
 
@@ -71,7 +72,7 @@ def read(ledger: Connection, *, database_url: str, church: Church, number: int) 
         began = time.perf_counter()
         with system_scope(database) as connection:
             recipients = messages.expand(
-                connection, church_id=UUID(church.church_id), message_id=message_id, address_kind="phone"
+                connection, church_id=UUID(church.church_id), message_id=message_id, address_kind=AddressKind.PHONE
             )
         product_seconds = time.perf_counter() - began
     ledger.execute("DROP TABLE IF EXISTS bare_deliveries")
