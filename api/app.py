@@ -24,6 +24,7 @@ from api import (
     traces,
     warming,
 )
+from api.callback_lane import CallbackLane
 from api.endpoints import mount
 from api.operator import blueprint as operator
 from api.unsubscribe import pages as unsubscribe
@@ -47,14 +48,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     logs.configure(fmt=settings.log_format, level=settings.log_level)
     app = Flask("api")
+    shared = services.open_services(settings)
+    atexit.register(shared.close)
+    services.install(app, shared)
+    app.wsgi_app = CallbackLane(shared, app.wsgi_app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
     app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BYTES
     app.url_map.merge_slashes = False
-    shared = services.open_services(settings)
-    atexit.register(shared.close)
-    services.install(app, shared)
     for layer in (traces, security_headers, authentication, errors):
         layer.install(app)
     authentication.declare(app, "static", authentication.PUBLIC)

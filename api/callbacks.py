@@ -13,12 +13,14 @@ from api import problems
 from api.authentication import SIGNATURE
 from api.endpoints import Answer, Header, Promise, endpoint
 from api.problems import FieldError, Refusal
-from api.services import services
+from api.services import Services, services
 from channels.base import Callback, CarrierReceipt, Channel, ForgedCallback, MalformedCallback
 from channels.registry import CHANNELS
 from store import receipts
 from store.database import system_scope
 from store.receipts import Receipt
+
+FORM = "application/x-www-form-urlencoded"
 
 _log = logs.get_logger(__name__)
 
@@ -49,27 +51,37 @@ def take_callback(*, channel: str, delivery_id: UUID, attempt: int) -> Answer:
         raise Refusal(problems.NOT_FOUND, "There is no such channel.")
     told = _read(CHANNELS[channel])
     if told is not None:
-        services().receipts.put(
-            Receipt(
-                delivery_id=delivery_id,
-                attempt=attempt,
-                carrier_id=told.carrier_id,
-                status=told.status,
-                error_code=told.error_code,
-            )
-        )
-        services().doorbell.ring_receipts()
+        note(services(), told, delivery_id=delivery_id, attempt=attempt)
     return Answer(status=204)
+
+
+def note(services: Services, told: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
+    """Store what the carrier told, committed on return, and have it applied. Raises psycopg.Error."""
+    services.receipts.put(
+        Receipt(
+            delivery_id=delivery_id,
+            attempt=attempt,
+            carrier_id=told.carrier_id,
+            status=told.status,
+            error_code=told.error_code,
+        )
+    )
+    services.doorbell.ring_receipts()
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """An urlencoded form; of a field that is named twice the last value."""
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _read(channel: Channel) -> CarrierReceipt | None:
     """The receipt. Raises Refusal (403, 415, 422)."""
-    if request.mimetype != "application/x-www-form-urlencoded":
-        raise Refusal(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/x-www-form-urlencoded.")
+    if request.mimetype != FORM:
+        raise Refusal(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {FORM}.")
     settings = services().settings
     callback = Callback(
         url=settings.public_url.rstrip("/") + request.full_path.removesuffix("?"),
-        form=dict(parse_qsl(request.get_data(cache=False).decode("utf-8", "replace"), keep_blank_values=True)),
+        form=read_form(request.get_data(cache=False)),
         header=request.headers.get,
     )
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask import Flask, Response
 
-_DEFAULTS: Mapping[str, str] = {
+DEFAULTS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -19,6 +19,6 @@ def install(app: Flask) -> None:
 
 
 def _complete(response: Response) -> Response:
-    for name, value in _DEFAULTS.items():
+    for name, value in DEFAULTS.items():
         response.headers.setdefault(name, value)
     return response

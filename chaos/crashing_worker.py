@@ -18,11 +18,10 @@ from chaos.ablations import send_doubts_again
 from chaos.parameters import Ablation
 from chaos.points import Point
 from chaos.traps import Traps, die
-from jobs import worker
-from jobs.doorbell import Doorbell
+from jobs import expand_messages, worker
 from jobs.line import Line, Turn
 from messaging.outcomes import Envelope, Outcome, Verdict
-from store import deliveries, messages
+from store import deliveries
 
 
 def set_traps(traps: Traps) -> None:
@@ -116,26 +115,15 @@ class _Answers:
 
 
 def _watch_expansions(traps: Traps) -> None:
-    """The ring that follows an expansion comes when its transaction is committed."""
-    expand, ring_turn = messages.expand, Doorbell.ring_turn
-    written = 0
+    """What follows an expansion comes when its transaction is committed."""
+    begin_sending = expand_messages.begin_sending
 
-    @wraps(expand)
-    def expand_and_note(*arguments: Any, **options: Any) -> int:
-        nonlocal written
-        written = expand(*arguments, **options)
-        return written
+    @wraps(begin_sending)
+    def begin_or_die(*arguments: Any, **options: Any) -> None:
+        traps.strike(Point.BEFORE_RING)
+        begin_sending(*arguments, **options)
 
-    @wraps(ring_turn)
-    def ring_or_die(self: Doorbell, *, channel: str, church_id: UUID) -> bool:
-        nonlocal written
-        if written:
-            written = 0
-            traps.strike(Point.BEFORE_RING)
-        return ring_turn(self, channel=channel, church_id=church_id)
-
-    messages.expand = expand_and_note
-    Doorbell.ring_turn = ring_or_die
+    expand_messages.begin_sending = begin_or_die
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import logs
 from channels.registry import CHANNELS
 from jobs import runtime
 from jobs.runtime import Runtime
+from jobs.take_turn import take_turn
 from store import messages
 from store.database import system_scope
 from store.messages import DueExpansion
@@ -26,7 +27,7 @@ class ExpansionFailed(Exception):
 
 
 def expand_messages(channel: str) -> None:
-    """Write the deliveries of every message whose hour has come, each once, and ring for its church's turn.
+    """Write the deliveries of every message whose hour has come, each once, and take its church's first turn.
 
     Any number of workers may be at it: a message is one worker's while its deliveries are being written. One that
     cannot be expanded holds up no other. Raises ExpansionFailed for it, so that the job is seen among the failed ones.
@@ -39,11 +40,18 @@ def expand_messages(channel: str) -> None:
         if due is None:
             break
         if due.message_id not in broken:
-            run.doorbell.ring_turn(channel=channel, church_id=due.church_id)
+            begin_sending(run, due.church_id, channel)
     else:
         run.doorbell.ring_expansion(channel=channel)
     for message_id, error in broken.items():
         raise ExpansionFailed(f"message {message_id}") from error
+
+
+def begin_sending(run: Runtime, church: UUID, channel: str) -> None:
+    """A small church's message is on its way without another stand in the queue."""
+    claim = take_turn(run, church, channel)
+    if claim is not None and not claim.envelopes:
+        run.doorbell.ring_turn(channel=channel, church_id=church)  # nothing to launch: the turn's own job looks why
 
 
 def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:

@@ -1,4 +1,4 @@
-"""One turn of sending for one church on one channel."""
+"""A church's turn, as a job."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from uuid import UUID
 
 from rq import get_current_job
 
-from channels.clock import elapsed_seconds
 from jobs import runtime
-from jobs.line import Turn
 from jobs.runtime import Runtime
-from store import churches, deliveries, messages
+from jobs.take_turn import take_turn
+from store import churches, messages
 from store.database import system_scope
-from store.deliveries import Claim
 
 
 class SenderRefused(Exception):
@@ -22,50 +20,34 @@ class SenderRefused(Exception):
 def send_batch(church_id: str, channel: str) -> None:
     """Claim the church's next due deliveries and launch them on the line, which records what becomes of each.
 
-    The claim is committed before the carrier hears of anything, and no transaction is open while it works. Killed at
-    any point, what was claimed and not recorded stays claimed until its lease ends, and is then looked for at the
-    carrier. Raises SenderRefused, so that the job is seen among the failed ones.
+    Killed at any point, what was claimed and not recorded stays claimed until its lease ends, and is then looked for at
+    the carrier. Raises SenderRefused, so that the job is seen among the failed ones.
     """
     run = runtime.current()
-    line, church = run.line(channel), UUID(church_id)
-    limit = min(run.settings.turn_size, line.room(church))
-    if not limit:
-        return  # the line rings for the church when it has room
-    begins = not line.flies(church)
-    deadline = elapsed_seconds() + run.settings.lease_seconds - run.settings.carrier_timeout_seconds
-    claim = _claim(run, church, channel, limit=limit)
-    if claim.envelopes:
-        envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}
-        line.launch(Turn(church_id=church, envelopes=envelopes, request_ids=claim.request_ids, deadline=deadline))
-    if begins and claim.again_in_seconds == 0:
-        run.doorbell.ring_turn(
-            channel=channel, church_id=church
-        )  # another worker may take the next turn beside this one
-    if claim.again_in_seconds is not None:
-        line.ring_again(church, after_seconds=claim.again_in_seconds)
-    elif not claim.envelopes:
-        with system_scope(run.database) as connection:
-            messages.complete(connection, church_ids=[church])
+    church = UUID(church_id)
+    claim = take_turn(run, church, channel)
+    if claim is None or claim.envelopes:
+        return
+    if not claim.taken and _is_mended(run, church, channel):
+        take_turn(run, church, channel)
+        return
+    with system_scope(run.database) as connection:
+        messages.complete(connection, church_ids=[church])
 
 
-def _claim(run: Runtime, church: UUID, channel: str, *, limit: int) -> Claim:
-    """Raises SenderRefused in the name of the line, which met the refusal."""
+def _is_mended(run: Runtime, church: UUID, channel: str) -> bool:
+    """Whether this job had told of a refusal and runs once more: an operator has mended the sender, which goes on now.
+
+    Raises SenderRefused for a refusal that no job has told of yet.
+    """
     job = get_current_job()
     job_id = "inline" if job is None else job.id
     with system_scope(run.database) as connection:
-        claim = deliveries.claim(
-            connection, church_id=church, channel=channel, limit=limit, lease_seconds=run.settings.lease_seconds
-        )
-        refusal = None if claim.taken else churches.report_refusal(connection, church, channel, job_id=job_id)
-        # The job that told of the refusal is run again only by an operator, who has mended it.
-        mended = (
-            job is not None
-            and not claim.taken
-            and refusal is None
-            and churches.resume_sender(connection, church_id=church, channel=channel, paused_by=job_id)
-        )
+        refusal = churches.report_refusal(connection, church, channel, job_id=job_id)
+        if refusal is None and job is not None:
+            return churches.resume_sender(connection, church_id=church, channel=channel, paused_by=job_id)
     if refusal is not None:
         if job is not None:
             job.retries_left = 0  # trying again by itself mends nothing
         raise SenderRefused(refusal)
-    return _claim(run, church, channel, limit=limit) if mended else claim
+    return False

@@ -108,3 +108,40 @@ def test_a_signed_callback_without_its_fields_is_named(client: FlaskClient) -> N
 )
 def test_an_address_that_was_never_handed_out_is_not_found(client: FlaskClient, address: str) -> None:
     assert client.post(address.format(uuid4()), data=a_form()).status_code == 404
+
+
+@pytest.mark.parametrize("body", [b"MessageSid=SM1&MessageStatus=sent", b"%ff%00&&=&=x", b"x" * 70_000])
+def test_what_the_lane_passes_on_is_read_by_the_endpoint(client: FlaskClient, database: Database, body: bytes) -> None:
+    delivery_id = uuid4()
+    kind = "application/x-www-form-urlencoded; charset=utf-8"
+
+    answer = client.post(address_of(delivery_id), data=body, content_type=kind)
+
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert receipts_of(database, delivery_id) == []
+
+
+def test_a_callback_is_answered_like_everything_else(client: FlaskClient) -> None:
+    delivery_id, form = uuid4(), a_form()
+    address = address_of(delivery_id)
+
+    named = client.post(address, data=form, headers={**signed(address, form), "X-Request-ID": "mine"})
+    unnamed = client.post(address, data=form, headers=signed(address, form))
+
+    assert named.headers["X-Request-ID"] == "mine"
+    assert len(unnamed.headers["X-Request-ID"]) == 36
+    assert named.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_lane_takes_what_is_well_signed_and_only_that(
+    client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the endpoint out of order, a good callback is stored all the same, and nothing else is taken."""
+    broken = client.application.view_functions
+    monkeypatch.setitem(broken, "take_callback", lambda **_: ("out of order", 500))
+    delivery_id, form = uuid4(), a_form()
+    address = address_of(delivery_id)
+
+    assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
+    assert client.post(address, data=form | {"MessageStatus": "sent"}, headers=signed(address, form)).status_code == 500
+    assert len(receipts_of(database, delivery_id)) == 1
