@@ -25,6 +25,7 @@ def warm(app: Flask) -> None:
         channel.count_segments("Grace and peace")
     app.url_map.update()
     try:
-        services(app).database.wait(timeout=_WAIT_SECONDS)
+        with services(app).database.connection(timeout=_WAIT_SECONDS):
+            pass  # not `wait`, which closes the pool for good when it has waited in vain
     except PoolTimeout:
         _log.warning("database is away: starting without it")
