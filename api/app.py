@@ -19,6 +19,7 @@ from api import (
     errors,
     health,
     messages,
+    schedules,
     security_headers,
     services,
     traces,
@@ -32,6 +33,7 @@ from settings import Settings, load_settings
 
 ENDPOINTS = (
     *messages.ENDPOINTS,
+    *schedules.ENDPOINTS,
     *contacts.ENDPOINTS,
     callbacks.take_callback,
     bounces.take_bounce,

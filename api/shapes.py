@@ -6,10 +6,14 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from messaging.wall_time import UnknownZone, find_zone
+
+_LOCAL = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+_LOCAL_MINUTE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:00)?"
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -44,11 +48,57 @@ def _rfc_3339(value: Any) -> Any:
     return value.upper()
 
 
+def _moment(value: Any) -> Any:
+    if not isinstance(value, str) or not (re.fullmatch(_LOCAL, value, re.ASCII) or _RFC_3339.fullmatch(value)):
+        raise wrong(
+            "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; without the offset it is your own"
+        )
+    return value.upper()
+
+
+def _whole_minute(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch(_LOCAL_MINUTE, value, re.ASCII):
+        raise wrong("must be a local time to the minute, without an offset, such as 2026-12-24T17:00:00")
+    return value
+
+
+def _zone(name: str) -> str:
+    try:
+        find_zone(name)
+    except UnknownZone as error:
+        raise wrong(str(error)) from None
+    return name
+
+
 STORABLE = AfterValidator(_storable)
 """For text: PostgreSQL can keep it."""
 
 Instant = Annotated[AwareDatetime, Strict(False), BeforeValidator(_rfc_3339)]
 """A time in RFC 3339, offset and all: https://www.rfc-editor.org/rfc/rfc3339#section-5.6"""
+
+Moment = Annotated[
+    datetime,
+    Strict(False),
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": f"^{_LOCAL}$"}],
+            "title": "date-time, or a local time",
+        }
+    ),
+]
+"""An instant as above, or a wall time: the same without the offset."""
+
+WallTime = Annotated[
+    datetime,
+    Strict(False),
+    BeforeValidator(_whole_minute),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LOCAL_MINUTE}$", "title": "local time"}),
+]
+"""What a clock on the wall shows, to the minute."""
+
+ZoneName = Annotated[str, AfterValidator(_zone)]
+"""The name of a zone in the IANA database."""
 
 Timestamp = datetime
 """An aware time, told in UTC."""

@@ -72,7 +72,11 @@ def read(ledger: Connection, *, database_url: str, church: Church, number: int) 
         began = time.perf_counter()
         with system_scope(database) as connection:
             recipients = messages.expand(
-                connection, church_id=UUID(church.church_id), message_id=message_id, address_kind=AddressKind.PHONE
+                connection,
+                church_id=UUID(church.church_id),
+                message_id=message_id,
+                address_kind=AddressKind.PHONE,
+                keeps_quiet_hours=True,
             )
         product_seconds = time.perf_counter() - began
     ledger.execute("DROP TABLE IF EXISTS bare_deliveries")

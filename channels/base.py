@@ -83,6 +83,11 @@ class Channel(Protocol):
         """Which of a contact's addresses it writes to."""
         ...
 
+    @property
+    def keeps_quiet_hours(self) -> bool:
+        """Whether it wakes people: then nothing is sent outside the church's hours, by the clocks where they are."""
+        ...
+
     def unavailable(self, settings: Settings) -> str | None:
         """Why nothing can be sent on it here, such as `is switched off`; None when something can."""
         ...

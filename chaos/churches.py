@@ -24,8 +24,9 @@ def found_church(system: System, *, number: int, size: int, pace: float | None) 
     Raises Refused, Unreachable, NotStarted.
     """
     options = ("--name", f"Church {number}", "--sms-from", f"+1202555{number:04d}", "--json")
+    hours = ("--texting-hours", "00:00-24:00")  # the run may be at night
     paced = () if pace is None else ("--segments-per-second", f"{pace:.1f}")
-    made = json.loads(system.run_once("flask", "--app", "wsgi", "create-church", *options, *paced))
+    made = json.loads(system.run_once("flask", "--app", "wsgi", "create-church", *options, *hours, *paced))
     church = Church(church_id=made["churchId"], key=made["apiKey"])
     api = ApiClient(base_url=system.api_url, key=church.key)
     people = [

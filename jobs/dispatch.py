@@ -1,15 +1,24 @@
-"""Ring for everything that is due: messages whose hour has come, churches with something to send, receipts."""
+"""Make messages of the schedules that are due, and ring for everything that is: messages, turns, receipts."""
 
 from __future__ import annotations
 
 from jobs import runtime
+from jobs.run_schedules import run_schedules
+from jobs.runtime import Runtime
 from store import deliveries, messages, receipts
 from store.database import system_scope
 
 
 def dispatch() -> None:
-    """Ring for all that is due. What was rung for already and still waits is not rung for twice."""
+    """Make and ring for all that is due. What was rung for already and still waits is not rung for twice."""
     run = runtime.current()
+    try:
+        run_schedules(run.database)
+    finally:  # a schedule that cannot be worked out is no reason to leave what was accepted lying
+        _ring_for_all(run)
+
+
+def _ring_for_all(run: Runtime) -> None:
     with system_scope(run.database) as connection:
         expansions = messages.channels_to_expand(connection)
         turns = deliveries.due_turns(connection)

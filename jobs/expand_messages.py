@@ -68,6 +68,7 @@ def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> D
                     church_id=due.church_id,
                     message_id=due.message_id,
                     address_kind=CHANNELS[channel].address_kind,
+                    keeps_quiet_hours=CHANNELS[channel].keeps_quiet_hours,
                 )
                 log.info("audience written", deliveries=written)
     except OperationalError:

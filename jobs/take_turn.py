@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from channels.clock import elapsed_seconds
+from channels.registry import CHANNELS
 from jobs.line import Turn
 from jobs.runtime import Runtime
 from store import deliveries
@@ -25,7 +26,12 @@ def take_turn(run: Runtime, church: UUID, channel: str) -> Claim | None:
     deadline = elapsed_seconds() + run.settings.lease_seconds - run.settings.carrier_timeout_seconds
     with system_scope(run.database) as connection:
         claim = deliveries.claim(
-            connection, church_id=church, channel=channel, limit=limit, lease_seconds=run.settings.lease_seconds
+            connection,
+            church_id=church,
+            channel=channel,
+            limit=limit,
+            lease_seconds=run.settings.lease_seconds,
+            keeps_quiet_hours=CHANNELS[channel].keeps_quiet_hours,
         )
     if claim.envelopes:
         envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}

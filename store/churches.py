@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from messaging.quiet_hours import USUAL, Window
 from store import sql
 from store.database import Database, ask
 
@@ -32,8 +33,10 @@ class KeyHolder:
     scopes: list[str]
 
 
-def create(connection: Connection[Any], *, name: str, time_zone: str) -> UUID:
-    row = connection.execute(_SQL["insert_church"], {"name": name, "time_zone": time_zone}).fetchone()
+def create(connection: Connection[Any], *, name: str, time_zone: str, window: Window = USUAL) -> UUID:
+    """`window`: when its people may be texted, by their own clocks."""
+    named = {"name": name, "time_zone": time_zone, "window_opens": window.opens, "window_closes": window.closes}
+    row = connection.execute(_SQL["insert_church"], named).fetchone()
     assert row is not None  # noqa: S101 - INSERT RETURNING
     return row[0]
 
@@ -41,6 +44,13 @@ def create(connection: Connection[Any], *, name: str, time_zone: str) -> UUID:
 def get(connection: Connection[Any], church_id: UUID) -> Church | None:
     with connection.cursor(row_factory=class_row(Church)) as cursor:
         return cursor.execute(_SQL["get_church"], {"church_id": church_id}).fetchone()
+
+
+def set_window(connection: Connection[Any], *, church_id: UUID, window: Window) -> None:
+    """Let its people be texted at other hours. What waits for the old ones is judged anew."""
+    names = {"church_id": church_id, "window_opens": window.opens, "window_closes": window.closes}
+    connection.execute(_SQL["set_window"], names)
+    connection.execute(_SQL["judge_quiet_anew"], {"church_id": church_id})
 
 
 def set_sender(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -22,6 +22,7 @@ class Contact:
     name: str
     phone: str | None
     email: str | None
+    time_zone: str | None
     created_at: datetime
     opted_out_at: datetime | None
     """From texts."""
@@ -43,6 +44,14 @@ class Added:
 
     contact_id: UUID
     created: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whereabouts:
+    """`time_zone` as the church told it, `number_zones` as messaging.number_zones reads them off the phone, if any."""
+
+    time_zone: str | None = None
+    number_zones: str | None = None
 
 
 def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[Added]:
@@ -74,6 +83,29 @@ def _lists(church_id: UUID, people: Sequence[Person]) -> dict[str, Any]:
         "phones": [person.phone for person in people],
         "emails": [person.email for person in people],
     }
+
+
+def place(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, Whereabouts]) -> None:
+    """Say where contacts are. What is not told stays."""
+    connection.execute(
+        _SQL["place_contacts"],
+        {
+            "church_id": church_id,
+            "contact_ids": list(where),
+            "time_zones": [each.time_zone for each in where.values()],
+            "number_zones": [each.number_zones for each in where.values()],
+        },
+    )
+
+
+def unplaced(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
+    """Up to `limit` (contact id, phone) whose number was not asked yet where it is from. Held until the end."""
+    return connection.execute(_SQL["unplaced_contacts"], {"row_limit": limit}).fetchall()
+
+
+def place_numbers(connection: Connection[Any], zones: Mapping[UUID, str]) -> None:
+    """What the numbers of contacts say, whosever they are."""
+    connection.execute(_SQL["place_numbers"], {"contact_ids": list(zones), "number_zones": list(zones.values())})
 
 
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Contact]:

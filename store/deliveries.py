@@ -89,20 +89,35 @@ class Delivery:
     attempts: int
     carrier_id: str | None
     updated_at: datetime
+    waits_until: datetime | None
 
 
-def claim(connection: Connection[Any], *, church_id: UUID, channel: str, limit: int, lease_seconds: float) -> Claim:
+def claim(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    channel: str,
+    limit: int,
+    lease_seconds: float,
+    keeps_quiet_hours: bool,
+) -> Claim:
     """Take up to `limit` due deliveries out of the queue, oldest first, within the sender's pace.
 
     They are the caller's until the lease ends, once the transaction has committed. Nothing is taken for a paused
-    sender.
+    sender. Where the channel keeps quiet hours, those whose hours are over, or would be before the lease is, are put
+    off.
     """
     names = {"church_id": church_id, "channel": channel}
     connection.execute(_SQL["lock_sender"], names)
     with connection.cursor(row_factory=class_row(_ClaimedRow)) as cursor:
         rows = cursor.execute(
             _SQL["claim"],
-            {**names, "row_limit": limit, "lease_seconds": lease_seconds},
+            {
+                **names,
+                "row_limit": limit,
+                "lease_seconds": lease_seconds,
+                "keeps_quiet_hours": keeps_quiet_hours,
+            },
         ).fetchall()
     submitted = [row for row in rows if row.to_submit]
     return Claim(

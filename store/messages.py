@@ -37,6 +37,8 @@ class Message:
     completed_at: datetime | None
     paused_at: datetime | None
     canceled_at: datetime | None
+    schedule_id: UUID | None
+    urgent_reason: str | None
 
     @property
     def status(self) -> MessageStatus:
@@ -56,7 +58,8 @@ class Message:
 class NewMessage:
     """What the API accepted.
 
-    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...]}, {"emailAddresses": [...]} or {}.
+    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...], "numberZones": [as of messaging.number_zones]},
+    {"emailAddresses": [...]} or {}. Numbers may come without their zones.
     """
 
     church_id: UUID
@@ -71,6 +74,10 @@ class NewMessage:
     send_at: datetime | None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The channel's own fields, by their names in JSON."""
+    urgent_reason: str | None = None
+    """Why it may go out in quiet hours too."""
+    schedule_id: UUID | None = None
+    """The schedule that it is a run of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +108,8 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "request_hash": new.request_hash,
         "request_id": new.request_id,
         "send_at": new.send_at,
+        "urgent_reason": new.urgent_reason,
+        "schedule_id": new.schedule_id,
     }
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         made = cursor.execute(_SQL["insert_message"], parameters).fetchone()
@@ -117,12 +126,24 @@ def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Me
         return cursor.execute(_SQL["get_message"], {"church_id": church_id, "message_id": message_id}).fetchone()
 
 
-def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, limit: int) -> list[Message]:
-    """Up to `limit` messages made before the message `before`, newest first."""
+def page(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    before: UUID | None,
+    limit: int,
+    statuses: Sequence[MessageStatus] | None = None,
+) -> list[Message]:
+    """Up to `limit` messages made before the message `before`, newest first, of the given statuses or of all."""
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         cursor.execute(
             _SQL["page_messages"],
-            {"church_id": church_id, "before": before or sql.LAST_ID, "row_limit": limit},
+            {
+                "church_id": church_id,
+                "before": before or sql.LAST_ID,
+                "row_limit": limit,
+                "statuses": None if statuses is None else list(statuses),
+            },
         )
         return cursor.fetchall()
 
@@ -133,14 +154,27 @@ def counts(connection: Connection[Any], message_id: UUID) -> dict[Status, int]:
     return dict.fromkeys(Status, 0) | {Status(status): deliveries for status, deliveries in found}
 
 
-def expand(connection: Connection[Any], *, church_id: UUID, message_id: UUID, address_kind: AddressKind) -> int:
+def expand(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    message_id: UUID,
+    address_kind: AddressKind,
+    keeps_quiet_hours: bool,
+) -> int:
     """Write the message's deliveries and return how many; 0 if that was done before, or its hour has not come.
 
-    `address_kind` says at which of their addresses contacts are reached.
+    `address_kind` says at which of their addresses contacts are reached, `keeps_quiet_hours` whether those who are
+    outside the hours for texting wait for them.
     """
     cursor = connection.execute(
         _SQL["expand_message"],
-        {"church_id": church_id, "message_id": message_id, "address_kind": address_kind.value},
+        {
+            "church_id": church_id,
+            "message_id": message_id,
+            "address_kind": address_kind.value,
+            "keeps_quiet_hours": keeps_quiet_hours,
+        },
     )
     return cursor.rowcount
 

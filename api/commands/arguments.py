@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-import zoneinfo
 from typing import Any
 from uuid import UUID
 
 import click
 
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
+from messaging.quiet_hours import Window
+from messaging.wall_time import zone_names
 
+_HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
@@ -76,9 +78,27 @@ class TimeZone(click.ParamType[str]):
     name = "time zone"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in zoneinfo.available_timezones():
+        if value not in zone_names():
             raise BadInput(f"{_option(param)} must be a time zone such as America/New_York.")
         return value
+
+
+class TextingHours(click.ParamType[Window]):
+    """From when until when people may be texted, such as 08:00-21:00."""
+
+    name = "HH:MM-HH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Window:
+        if isinstance(value, Window):
+            return value
+        found = _HOURS.fullmatch(value)
+        opens_hour, opens_minute, closes_hour, closes_minute = map(int, found.groups()) if found else (0, 0, 0, 0)
+        try:
+            return Window(opens=60 * opens_hour + opens_minute, closes=60 * closes_hour + closes_minute)
+        except ValueError as error:
+            raise BadInput(
+                f"{_option(param)} must be such as 08:00-21:00, on one day; 00:00-24:00 is always."
+            ) from error
 
 
 class Pace(click.ParamType[float]):

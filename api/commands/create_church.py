@@ -8,14 +8,16 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Text, TimeZone
+from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Text, TextingHours, TimeZone
 from api.commands.ledger import ledger
+from messaging.quiet_hours import Window
 from store import churches
 
 
 @click.command("create-church")
 @click.option("--name", type=Text(), required=True, help="The church's name.")
 @click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
+@click.option("--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True)
 @click.option("--sms-from", type=Phone(), help="The number it sends texts from, such as +12025550123.")
 @click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends texts with.")
 @click.option("--mail-from", type=Email(), help="The address it sends mail from. Its own name stands before it.")
@@ -25,6 +27,7 @@ from store import churches
 def create_church(
     name: str,
     time_zone: str,
+    texting_hours: Window,
     sms_from: str | None,
     messaging_service: str | None,
     mail_from: str | None,
@@ -37,7 +40,7 @@ def create_church(
         raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")
     key, key_hash = keys.new_key()
     with ledger() as connection:
-        church_id = churches.create(connection, name=name, time_zone=time_zone)
+        church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
         if has_sender:
             churches.set_sender(
                 connection,

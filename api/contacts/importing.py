@@ -14,10 +14,11 @@ from api.complaints import complaints
 from api.endpoints import Answer, Promise, endpoint
 from api.problems import FieldError
 from api.services import services
-from api.shapes import STORABLE, Given, Told, wrong
+from api.shapes import STORABLE, Given, Told, ZoneName, wrong
+from messaging.number_zones import number_zones
 from store import contacts
 from store.churches import KeyHolder
-from store.contacts import Person
+from store.contacts import Person, Whereabouts
 from store.database import church_scope
 
 MAX_CONTACTS = 10_000
@@ -29,6 +30,7 @@ class NewContact(Given):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
     email: Email | None = None
     phone: Phone | None = Field(default=None, validate_default=True)
+    time_zone: ZoneName | None = Field(default=None, description="Where they live, if it is not where the number is.")
 
     @field_validator("phone")
     @classmethod
@@ -50,7 +52,8 @@ class ContactImport(Given):
                         "title": "NewContact",
                         "description": (
                             "An object of `name` (1 to 200 characters), `phone` (in any usual form) and `email`, at "
-                            "least one of the two. Anything else is refused in `results`, and does not hold up its "
+                            "least one of the two, and, if they live elsewhere than the number says, `timeZone` (such "
+                            "as America/Denver). Anything else is refused in `results`, and does not hold up its "
                             "neighbours."
                         ),
                         "examples": [{"name": "Ruth Bell", "phone": "+12025550123", "email": "ruth@example.org"}],
@@ -164,6 +167,14 @@ def _store(caller: KeyHolder, good: Mapping[int, NewContact]) -> list[StoredCont
     people = [Person(name=contact.name, phone=contact.phone, email=contact.email) for contact in good.values()]
     with church_scope(services().database, caller.church_id) as connection:
         added = contacts.add(connection, church_id=caller.church_id, people=people)
+        where: dict[UUID, Whereabouts] = {}
+        for one, contact in zip(added, good.values(), strict=True):
+            told = where.get(one.contact_id, Whereabouts())  # by another entry about the same person
+            where[one.contact_id] = Whereabouts(
+                time_zone=contact.time_zone or told.time_zone,
+                number_zones=told.number_zones if contact.phone is None else number_zones(contact.phone),
+            )
+        contacts.place(connection, church_id=caller.church_id, where=where)
     return [
         StoredContact(index=index, id=one.contact_id, phone=contact.phone, email=contact.email, created=one.created)
         for (index, contact), one in zip(good.items(), added, strict=True)

@@ -24,6 +24,7 @@ class ContactView(Told):
     name: str
     phone: str | None = Field(description="The number in E.164.")
     email: str | None = Field(description="The mail address in lower case.")
+    time_zone: str | None = Field(description="By whose clocks quiet hours are kept; null: as the number says.")
     created_at: Timestamp
     opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this number.")
     mail_opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this mail address.")
@@ -56,6 +57,7 @@ def list_contacts(*, caller: KeyHolder, query: PageQuery) -> Answer:
                 name=contact.name,
                 phone=contact.phone,
                 email=contact.email,
+                time_zone=contact.time_zone,
                 created_at=contact.created_at,
                 opted_out_at=contact.opted_out_at,
                 mail_opted_out_at=contact.mail_opted_out_at,

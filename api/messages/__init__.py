@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api.messages.deliveries import list_deliveries
+from api.messages.editing import change_message
 from api.messages.reading import get_message, list_messages
 from api.messages.resolving import resolve_delivery
 from api.messages.sending import send_message
@@ -12,6 +13,7 @@ ENDPOINTS = (
     send_message,
     list_messages,
     get_message,
+    change_message,
     list_deliveries,
     cancel_message,
     pause_message,

@@ -27,11 +27,10 @@ def add_to_schema(schema: dict[str, Any]) -> None:
 def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
     """What is wrong with the fields that are no message's on every channel."""
     channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
+    yield from unknown(details)
     for name in details:
-        owners = [each.name for each in CHANNELS.values() if name in each.detail_schemas]
-        if not owners:
-            yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
-        elif channel is not None and channel.name not in owners:
+        owners = _owners(name)
+        if channel is not None and owners and channel.name not in owners:
             yield _finding(name, wrong(f"is only allowed when channel is {' or '.join(owners)}"))
     if channel is not None:
         own = {name: value for name, value in details.items() if name in channel.detail_schemas}
@@ -39,11 +38,22 @@ def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitE
             yield _finding(name, wrong(complaint))
 
 
+def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
+    """Those of the fields that are no channel's."""
+    for name in details:
+        if not _owners(name):
+            yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
+
+
 def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:
     """What pydantic found, to be told together with what is found here."""
     for found in error.errors(include_url=False, include_input=False):
         told = PydanticCustomError(found["type"], found["msg"], found.get("ctx"))  # pyright: ignore - told as it was
         yield InitErrorDetails(type=told, loc=found["loc"], input=None)
+
+
+def _owners(name: str) -> list[str]:
+    return [channel.name for channel in CHANNELS.values() if name in channel.detail_schemas]
 
 
 def _finding(name: str, error: PydanticCustomError) -> InitErrorDetails:

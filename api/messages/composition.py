@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 from uuid import UUID
 
 from pydantic import (
@@ -21,13 +21,16 @@ from pydantic import (
 
 from api.addresses import Email, Phone
 from api.messages import channel_fields
-from api.shapes import STORABLE, Given, Instant, wrong
+from api.shapes import STORABLE, Given, Moment, wrong
 from channels.registry import CHANNELS, NOT_YET
 from messaging.addresses import AddressKind
+from messaging.number_zones import number_zones
 
 MAX_RECIPIENTS = 10_000
 """Recipients that one request may list. "all" has no such limit."""
 MAX_AHEAD = timedelta(days=366)
+
+TOO_FAR = "must be at most a year ahead"
 
 _Listed = TypeVar("_Listed", list[UUID] | None, list[str] | None)
 
@@ -49,8 +52,19 @@ LISTED = {"numbers": AddressKind.PHONE, "addresses": AddressKind.EMAIL}
 """Targets that list addresses themselves, and of which kind."""
 
 
-class Composition(Given):
-    """One message and whom it is for. What only some channels have is beside these fields: see `details`."""
+class Urgency(Given):
+    """Why a message may also go out in quiet hours."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
+        description="For those who ask later, such as: the roof came down in the storm. It is kept with the message."
+    )
+
+
+class Draft(Given):
+    """What is to be sent, and to whom: what a message and a schedule have in common.
+
+    What only some channels have is beside these fields: see `details`.
+    """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
 
@@ -79,8 +93,8 @@ class Composition(Given):
     email_addresses: Annotated[list[Email], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
         default=None, validate_default=True, description='E-mail addresses. Only with "addresses".'
     )
-    send_at: Instant | None = Field(
-        default=None, description="When to send: RFC 3339 with an offset, up to a year ahead. Absent or past: now."
+    urgent: Urgency | None = Field(
+        default=None, description="Send also in quiet hours: outside the hours at which the church texts people."
     )
 
     @field_validator("content")
@@ -94,7 +108,7 @@ class Composition(Given):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _details_suit_channel(cls, given: Any, read: ModelWrapValidatorHandler[Composition]) -> Composition:
+    def _details_suit_channel(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         """All that is wrong is told at once: with the channel's own fields, and with everyone's."""
         made, found = None, list[Any]()
         try:
@@ -135,21 +149,6 @@ class Composition(Given):
     def _addresses_fit_target(cls, listed: list[str] | None, about: ValidationInfo) -> list[str] | None:
         return _fits_target(listed, about.data, target_type="addresses")
 
-    @field_validator("send_at")
-    @classmethod
-    def _within_a_year(cls, send_at: datetime | None) -> datetime | None:
-        """The time in UTC."""
-        if send_at is None:
-            return None
-        if send_at - datetime.now(UTC) > MAX_AHEAD:
-            raise wrong("must be at most a year ahead")
-        return send_at.astimezone(UTC)
-
-    @property
-    def due_at(self) -> datetime | None:
-        """When it is to be sent; None for now. A time in the past is now."""
-        return self.send_at if self.send_at is not None and self.send_at > datetime.now(UTC) else None
-
     @property
     def details(self) -> dict[str, Any]:
         """The channel's own fields, by their names in JSON."""
@@ -161,14 +160,47 @@ class Composition(Given):
         if self.contact_ids is not None:
             return {"contactIds": [str(contact_id) for contact_id in self.contact_ids]}
         if self.phone_numbers is not None:
-            return {"phoneNumbers": self.phone_numbers}
+            return {
+                "phoneNumbers": self.phone_numbers,
+                "numberZones": [number_zones(phone) for phone in self.phone_numbers],
+            }
         if self.email_addresses is not None:
             return {"emailAddresses": self.email_addresses}
         return {}
 
+    @property
+    def urgent_reason(self) -> str | None:
+        return self.urgent.reason if self.urgent else None
+
     def digest(self) -> bytes:
         """The SHA-256 of what was asked, however it was written: spaces, order of fields and forms of numbers aside."""
-        return hashlib.sha256(self.model_dump_json().encode()).digest()
+        # A field that came later is left out while it says nothing: requests of before may be repeated after.
+        later = {name for name in ("email_addresses", "urgent") if getattr(self, name) is None}
+        return hashlib.sha256(self.model_dump_json(exclude=later).encode()).digest()
+
+
+class Composition(Draft):
+    """One message: what, to whom, and when."""
+
+    send_at: Moment | None = Field(
+        default=None,
+        description=(
+            "When to send, up to a year ahead: RFC 3339 with an offset, or without one, by the church's own clocks. "
+            "Absent or past: now."
+        ),
+    )
+
+    @field_validator("send_at")
+    @classmethod
+    def _within_a_year(cls, send_at: datetime | None) -> datetime | None:
+        """An instant in UTC, or a wall time."""
+        if send_at is None:
+            return None
+        # No zone is a day away from UTC. To the minute it is seen once the church's zone is known.
+        margin = timedelta(0) if send_at.tzinfo else timedelta(days=1)
+        if send_at.replace(tzinfo=send_at.tzinfo or UTC) - datetime.now(UTC) > MAX_AHEAD + margin:
+            raise wrong(TOO_FAR)
+        return send_at.astimezone(UTC) if send_at.tzinfo else send_at
 
 
 def _fits_target(listed: _Listed, data: dict[str, Any], *, target_type: str) -> _Listed:

@@ -52,6 +52,9 @@ class DeliveryView(Told):
     attempts: int
     carrier_id: str | None = Field(description="The carrier's own id.")
     updated_at: Timestamp
+    waits_until: Timestamp | None = Field(
+        description="Until when one that is queued waits: to be tried again, or for quiet hours to end."
+    )
 
 
 class DeliveryPage(Told):
@@ -102,4 +105,5 @@ def _view(delivery: deliveries.Delivery) -> DeliveryView:
         attempts=delivery.attempts,
         carrier_id=delivery.carrier_id,
         updated_at=delivery.updated_at,
+        waits_until=delivery.waits_until,
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any, get_args
 from uuid import UUID
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api import problems, queries
 from api.authentication import with_key
@@ -11,10 +14,32 @@ from api.messages import views
 from api.problems import Refusal
 from api.queries import PageQuery
 from api.services import services
+from api.shapes import wrong
 from messaging.states import Status
 from store import messages
 from store.churches import KeyHolder
 from store.database import church_scope
+from store.messages import MessageStatus
+
+_STATUSES: tuple[MessageStatus, ...] = get_args(MessageStatus)
+
+
+def _read_statuses(text: Any) -> list[MessageStatus]:
+    words = str(text).split(",")
+    if not set(words) <= set(_STATUSES):
+        raise wrong(f"must be some of {', '.join(_STATUSES)}, separated by commas")
+    return [status for status in _STATUSES if status in words]
+
+
+class MessageQuery(PageQuery):
+    """Which messages."""
+
+    status: Annotated[
+        list[MessageStatus] | None,
+        BeforeValidator(_read_statuses),
+        WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(_STATUSES)}}),
+        Field(description="Only messages of these statuses, separated by commas."),
+    ] = None
 
 
 @endpoint(
@@ -22,13 +47,19 @@ from store.database import church_scope
     tag="Messages",
     summary="List messages",
     authentication=with_key("messages:read"),
-    query=PageQuery,
+    query=MessageQuery,
     promises=(Promise(status=200, description="One page.", content=views.MessagePage),),
 )
-def list_messages(*, caller: KeyHolder, query: PageQuery) -> Answer:
+def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
     """The church's messages, newest first. Pass `next` as `cursor` for the page after this one."""
     with church_scope(services().database, caller.church_id) as connection:
-        found = messages.page(connection, church_id=caller.church_id, before=query.cursor, limit=query.limit + 1)
+        found = messages.page(
+            connection,
+            church_id=caller.church_id,
+            before=query.cursor,
+            limit=query.limit + 1,
+            statuses=query.status,
+        )
     shown = found[: query.limit]
     page = views.MessagePage(
         items=[views.summary(message) for message in shown],

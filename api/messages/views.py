@@ -39,6 +39,8 @@ class MessageSummary(AcceptedMessage):
     target_type: Literal["all", "contacts", "numbers", "addresses"]
     expanded_at: Timestamp | None = Field(description="When its audience was written.")
     completed_at: Timestamp | None = Field(description="When nothing was left to submit. Receipts may still come.")
+    schedule_id: UUID | None = Field(description="The schedule of which it is a run.")
+    urgent_reason: str | None = Field(description="Why it was to go out in quiet hours too.")
 
 
 class Counts(Told):
@@ -103,4 +105,6 @@ def _fields(message: Message) -> dict[str, object]:
         "target_type": message.target_type,
         "expanded_at": message.expanded_at,
         "completed_at": message.completed_at,
+        "schedule_id": message.schedule_id,
+        "urgent_reason": message.urgent_reason,
     }

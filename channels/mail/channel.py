@@ -18,6 +18,7 @@ MAX_SUBJECT_CHARACTERS = 200
 class MailChannel:
     name = "mail"
     address_kind = AddressKind.EMAIL
+    keeps_quiet_hours = False
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "subject": {
             "type": "string",

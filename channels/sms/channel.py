@@ -17,6 +17,7 @@ from settings import Settings
 class SmsChannel:
     name = "sms"
     address_kind = AddressKind.PHONE
+    keeps_quiet_hours = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
     reports_endings = True
     passing_codes = PASSING

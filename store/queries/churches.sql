@@ -1,12 +1,30 @@
 -- name: insert_church
-INSERT INTO churches (name, time_zone)
-VALUES (:name, :time_zone)
+INSERT INTO churches (name, time_zone, window_opens, window_closes)
+VALUES (:name, :time_zone, :window_opens, :window_closes)
 RETURNING church_id;
 
 -- name: get_church
 SELECT church_id, name, time_zone
 FROM churches
 WHERE church_id = :church_id;
+
+-- name: set_window!
+UPDATE churches
+SET window_opens = :window_opens, window_closes = :window_closes
+WHERE church_id = :church_id;
+
+-- name: judge_quiet_anew!
+-- What waits for its hour is due now: the next claim puts off what must still wait. Paused ones stay at infinity.
+UPDATE deliveries
+SET due_at = now(), updated_at = now()
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE church_id = :church_id AND status = 'queued' AND reason = 'quiet hours' AND due_at < 'infinity'
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS waiting
+WHERE deliveries.delivery_id = waiting.delivery_id AND deliveries.status = 'queued';
 
 -- name: upsert_sender!
 -- A changed sender is a mended one: it is no longer paused.

@@ -81,7 +81,7 @@ ORDER BY given.place;
 
 -- name: page_contacts
 -- The start is always a bound of the index, also in a plan made before `after` is known.
-SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.email, contacts.created_at,
+SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.email, contacts.time_zone, contacts.created_at,
        opt_outs.opted_out_at, mail_opt_outs.opted_out_at AS mail_opted_out_at
 FROM contacts
 LEFT JOIN opt_outs ON opt_outs.church_id = contacts.church_id AND opt_outs.address = contacts.phone
@@ -100,3 +100,29 @@ WHERE NOT EXISTS (
     SELECT FROM contacts
     WHERE contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id
 );
+
+-- name: place_contacts!
+-- What is not told stays: a person given by mail address alone may have a number of before.
+UPDATE contacts
+SET time_zone = coalesce(placed.time_zone, contacts.time_zone),
+    number_zones = coalesce(placed.number_zones, contacts.number_zones)
+FROM unnest(:contact_ids::uuid[], :time_zones::text[], :number_zones::text[])
+    AS placed (contact_id, time_zone, number_zones)
+WHERE contacts.contact_id = placed.contact_id AND contacts.church_id = :church_id
+  AND (coalesce(placed.time_zone, contacts.time_zone), coalesce(placed.number_zones, contacts.number_zones))
+      IS DISTINCT FROM (contacts.time_zone, contacts.number_zones);
+
+-- name: unplaced_contacts
+-- Of before numbers were asked where they are from, or written past the API.
+SELECT contact_id, phone
+FROM contacts
+WHERE number_zones IS NULL AND phone IS NOT NULL
+ORDER BY contact_id
+LIMIT :row_limit
+FOR UPDATE SKIP LOCKED;
+
+-- name: place_numbers!
+UPDATE contacts
+SET number_zones = placed.number_zones
+FROM unnest(:contact_ids::uuid[], :number_zones::text[]) AS placed (contact_id, number_zones)
+WHERE contacts.contact_id = placed.contact_id;

@@ -16,7 +16,8 @@ WHERE church_id = :church_id AND channel = :channel AND segments_per_second IS N
 -- it is never ahead of its pace, counted from its first text.
 -- What a person said since the delivery was queued is heeded here, before anything is submitted: a recipient who opted
 -- out is suppressed, a canceled message's delivery canceled, a paused one's put off. For a little: whoever resumed
--- the message just now did not see this delivery, nor was seen by this claim.
+-- the message just now did not see this delivery, nor was seen by this claim. And who is outside the hours for texting, or
+-- would be before a turn's lease ends, is put off until they begin: judged once for each zone among those due.
 WITH sender AS MATERIALIZED (
     SELECT address, messaging_service_sid, details, segments_per_second,
            least(
@@ -28,7 +29,8 @@ WITH sender AS MATERIALIZED (
     WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND slowed_until <= now()
     FOR UPDATE
 ), due AS MATERIALIZED (
-    SELECT deliveries.delivery_id, deliveries.message_id, deliveries.due_at
+    SELECT deliveries.delivery_id, deliveries.message_id, deliveries.due_at,
+           coalesce(deliveries.time_zones, '') AS zones
     FROM deliveries
     WHERE deliveries.church_id = :church_id AND deliveries.channel = :channel
       AND deliveries.status = 'queued' AND deliveries.due_at <= now()
@@ -36,22 +38,34 @@ WITH sender AS MATERIALIZED (
     ORDER BY deliveries.due_at, deliveries.delivery_id
     LIMIT :row_limit
     FOR UPDATE OF deliveries SKIP LOCKED
+), opening AS MATERIALIZED (
+    SELECT places.zones,
+           coalesce(
+               quiet_until(now(), places.zones, churches.time_zone, churches.window_opens, churches.window_closes),
+               quiet_until(
+                   now() + :lease_seconds * interval '1 second', places.zones, churches.time_zone,
+                   churches.window_opens, churches.window_closes
+               )
+           ) AS opens_at
+    FROM (SELECT DISTINCT zones FROM due) AS places
+    JOIN churches ON churches.church_id = :church_id
+    WHERE :keeps_quiet_hours::boolean
 ), priced AS (
     SELECT judged.*,
            CASE WHEN judged.status = 'sending' THEN judged.message_segments ELSE 0 END AS segments
     FROM (
         SELECT due.delivery_id, due.due_at, messages.content, messages.details, messages.request_id,
-               messages.send_at,
-               messages.segments AS message_segments,
+               messages.send_at, messages.segments AS message_segments, opening.opens_at,
                CASE
                    WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
                    WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
-                   WHEN messages.paused_at IS NOT NULL THEN 'queued'
+                   WHEN messages.paused_at IS NOT NULL OR opening.opens_at IS NOT NULL THEN 'queued'
                    ELSE 'sending'
                END::delivery_status AS status
         FROM due
         JOIN deliveries USING (delivery_id)
         JOIN messages ON messages.message_id = due.message_id
+        LEFT JOIN opening ON opening.zones = due.zones AND messages.urgent_reason IS NULL
         LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = deliveries.address
     ) AS judged
 ), taken AS MATERIALIZED (
@@ -76,9 +90,13 @@ WITH sender AS MATERIALIZED (
 ), claimed AS (
     UPDATE deliveries
     SET status = taken.status,
-        reason = CASE WHEN taken.status = 'suppressed' THEN 'opted out' END,
+        reason = CASE
+            WHEN taken.status = 'suppressed' THEN 'opted out'
+            WHEN taken.status = 'queued' AND taken.opens_at IS NOT NULL THEN 'quiet hours'
+        END,
         attempts = deliveries.attempts + CASE WHEN taken.status = 'sending' THEN 1 ELSE 0 END,
-        due_at = CASE WHEN taken.status = 'queued' THEN now() + interval '5 seconds' ELSE deliveries.due_at END,
+        due_at = CASE WHEN taken.status = 'queued' THEN coalesce(taken.opens_at, now() + interval '5 seconds')
+                      ELSE deliveries.due_at END,
         lease_until = CASE WHEN taken.status = 'sending' THEN now() + :lease_seconds * interval '1 second' END,
         missed_reads = 0,
         updated_at = now()
@@ -184,7 +202,8 @@ WHERE (
 
 -- name: page_deliveries
 -- The start is always a bound of the index, also in a plan made before `after` is known.
-SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at
+SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at,
+       CASE WHEN status = 'queued' AND due_at > now() AND due_at < 'infinity' THEN due_at END AS waits_until
 FROM deliveries
 WHERE church_id = :church_id AND message_id = :message_id
   AND delivery_id > :after

@@ -2,35 +2,47 @@
 -- Nothing comes back when the church has used the idempotency key before, or has no sender on the channel.
 INSERT INTO messages (
     church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
-    send_at
+    send_at, urgent_reason, schedule_id
 )
 SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
-       :request_id, coalesce(:send_at, now())
+       :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id
 FROM senders
 WHERE church_id = :church_id AND channel = :channel
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-          expanded_at, completed_at, paused_at, canceled_at;
+          expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason;
 
 -- name: find_by_idempotency_key
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at
+       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_message
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at
+       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: page_messages
--- Newest first. The end is always a bound of the index, also in a plan made before `before` is known.
+-- Newest first, of some statuses (as store/messages.py reads them off a row) or of all. The end is always a bound of the
+-- index, also in a plan made before `before` is known.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at
+       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id
   AND message_id < :before
+  AND (
+      :statuses::text[] IS NULL
+      OR CASE
+          WHEN canceled_at IS NOT NULL THEN 'canceled'
+          WHEN paused_at IS NOT NULL THEN 'paused'
+          WHEN completed_at IS NOT NULL THEN 'completed'
+          WHEN expanded_at IS NOT NULL THEN 'sending'
+          WHEN send_at > now() THEN 'scheduled'
+          ELSE 'accepted'
+      END = ANY (:statuses::text[])
+  )
 ORDER BY message_id DESC
 LIMIT :row_limit;
 
@@ -44,35 +56,51 @@ GROUP BY status;
 -- name: expand_message!
 -- The target becomes deliveries, all or none: the message is marked in the same statement, and a second run finds it
 -- marked. Those not to be sent are written too, with their reason, so that the counts add up to the audience.
+-- Where it is outside the hours for texting, by the contact's own zone, else the number's, else the church's, a delivery is
+-- due when they begin: worked out once for each zone. Not all channels keep such hours, nor does what is urgent.
 WITH message AS (
     UPDATE messages
     SET expanded_at = now()
     WHERE message_id = :message_id AND church_id = :church_id AND expanded_at IS NULL AND send_at <= now()
       AND canceled_at IS NULL
-    RETURNING message_id, channel, target_type, target, send_at, paused_at
+    RETURNING message_id, channel, target_type, target, send_at, paused_at, urgent_reason
 ), audience AS (
     SELECT contacts.contact_id,
-           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END AS address
+           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END AS address,
+           coalesce(contacts.time_zone, contacts.number_zones, '') AS zones
     FROM message
     JOIN contacts ON contacts.church_id = :church_id
     WHERE message.target_type = 'all'
     UNION ALL
     SELECT listed.contact_id::uuid,
-           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END
+           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END,
+           coalesce(contacts.time_zone, contacts.number_zones, '')
     FROM message
     CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'contactIds') AS listed (contact_id)
     LEFT JOIN contacts ON contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id::uuid
     WHERE message.target_type = 'contacts'
     UNION ALL
-    SELECT NULL, listed.address
+    SELECT NULL, listed.address, coalesce(listed.zones, '')
     FROM message
-    CROSS JOIN LATERAL jsonb_array_elements_text(
-        coalesce(message.target -> 'phoneNumbers', message.target -> 'emailAddresses')
-    ) AS listed (address)
+    CROSS JOIN LATERAL ROWS FROM (
+        jsonb_array_elements_text(coalesce(message.target -> 'phoneNumbers', message.target -> 'emailAddresses')),
+        jsonb_array_elements_text(coalesce(message.target -> 'numberZones', '[]'))
+    ) AS listed (address, zones)
     WHERE message.target_type IN ('numbers', 'addresses')
+), opening AS (
+    SELECT places.zones,
+           quiet_until(
+               greatest(message.send_at, now()), places.zones, churches.time_zone, churches.window_opens,
+               churches.window_closes
+           ) AS opens_at
+    FROM message
+    JOIN churches ON churches.church_id = :church_id
+    CROSS JOIN (SELECT DISTINCT zones FROM audience) AS places
+    WHERE :keeps_quiet_hours::boolean AND message.urgent_reason IS NULL
 ), judged AS (
     SELECT audience.contact_id,
            audience.address,
+           audience.zones,
            CASE
                WHEN audience.address IS NULL THEN 'no address'
                WHEN opt_outs.source = 'bounce' THEN 'bounced before'
@@ -83,12 +111,17 @@ WITH message AS (
     FROM audience
     LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = audience.address
 )
-INSERT INTO deliveries (message_id, church_id, channel, contact_id, address, status, reason, due_at)
+INSERT INTO deliveries (
+    message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at
+)
 SELECT message.message_id, :church_id, message.channel, judged.contact_id, judged.address,
+       CASE WHEN :keeps_quiet_hours::boolean THEN nullif(judged.zones, '') END,
        CASE WHEN judged.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
-       judged.reason, CASE WHEN message.paused_at IS NULL THEN message.send_at ELSE 'infinity' END
+       coalesce(judged.reason, CASE WHEN opening.opens_at IS NOT NULL THEN 'quiet hours' END),
+       CASE WHEN message.paused_at IS NULL THEN coalesce(opening.opens_at, message.send_at) ELSE 'infinity' END
 FROM message
-CROSS JOIN judged;
+CROSS JOIN judged
+LEFT JOIN opening ON opening.zones = judged.zones;
 
 -- name: next_expansion
 -- The one whose hour came first. What another worker is expanding is passed over.
@@ -128,7 +161,7 @@ WHERE message_id = ANY (:message_ids::uuid[])
 -- name: lock_message
 -- What people say of one message is done one after the other.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at
+       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id
 FOR UPDATE;

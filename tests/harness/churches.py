@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from api.keys import SCOPES, new_key
+from messaging.quiet_hours import ANY_HOUR, Window
 from store import churches, contacts
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
@@ -33,10 +34,16 @@ def found_church(
     scopes: Sequence[str] = SCOPES,
     sender: str | None = "+15005550006",
     segments_per_second: float | None = None,
+    window: Window = ANY_HOUR,
 ) -> KnownChurch:
-    """A new church. `sender` is its number for sms; None leaves it without one."""
+    """A new church, which texts at any hour, for tests may run at night.
+
+    `sender` is its number for sms; None leaves it without one.
+    """
     with system_scope(database) as connection:
-        church_id = churches.create(connection, name=f"Church {uuid4().hex[:8]}", time_zone="America/New_York")
+        church_id = churches.create(
+            connection, name=f"Church {uuid4().hex[:8]}", time_zone="America/New_York", window=window
+        )
         if sender is not None:
             churches.set_sender(
                 connection,

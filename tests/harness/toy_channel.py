@@ -44,6 +44,7 @@ class BoxCarrier:
 class NoteChannel:
     name = "note"
     address_kind = AddressKind.PHONE
+    keeps_quiet_hours = False
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "colour": {"type": "string", "enum": ["yellow", "pink"], "description": "Of the paper."}
     }
@@ -66,6 +67,6 @@ class NoteChannel:
         return BoxCarrier()
 
     def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
-        if callback.headers.get("x-box-key") != "open sesame":
+        if callback.header("x-box-key") != "open sesame":
             raise ForgedCallback
         return CarrierReceipt(carrier_id=callback.form["note"], status=Status.DELIVERED, error_code=None)

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.services import services
+from jobs.queues import JobKind
 from settings import Settings, load_settings
 from store.database import Database
 from tests.harness.churches import KnownChurch, found_church
@@ -63,6 +64,20 @@ def church(database: Database) -> KnownChurch:
 @pytest.fixture
 def other_church(database: Database) -> KnownChurch:
     return found_church(database)
+
+
+@pytest.fixture
+def rings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What the app rings for from now on: the job's name, and its arguments. A thread takes it to Redis, soon after."""
+    bell, heard = services(app).doorbell, list[tuple[str, ...]]()
+    ring = bell.ring
+
+    def listen(kind: JobKind, queue: str, *arguments: str) -> bool:
+        heard.append((kind.name, *arguments))
+        return ring(kind, queue, *arguments)
+
+    monkeypatch.setattr(bell, "ring", listen)
+    return heard
 
 
 @pytest.fixture

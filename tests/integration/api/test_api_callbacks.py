@@ -10,6 +10,7 @@ from redis import Redis
 from twilio.request_validator import RequestValidator
 
 from store.database import Database, system_scope
+from tests.harness.waiting import wait_until
 from tests.integration.api.conftest import PUBLIC_URL, TWILIO_TOKEN
 
 
@@ -42,7 +43,7 @@ def test_a_signed_callback_is_stored_and_rung_for(client: FlaskClient, database:
 
     assert (answer.status_code, answer.data) == (204, b"")
     assert receipts_of(database, delivery_id) == [(form["MessageSid"], "failed", "30006")]
-    assert redis.exists("koinonia:pending:apply_receipts")
+    wait_until(lambda: redis.exists("koinonia:pending:apply_receipts"))
 
 
 def test_the_query_belongs_to_the_signed_address(client: FlaskClient, database: Database) -> None:

@@ -102,3 +102,37 @@ def test_contacts_come_oldest_first_in_pages_with_their_opt_out(
     assert [item["id"] for item in first["items"] + rest["items"]] == ids
     assert [item["optedOutAt"] is not None for item in first["items"]] == [False, True]
     assert rest["next"] is None
+
+
+def test_where_people_live_is_told_or_read_off_their_number(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    people = [
+        {"name": "Ann", "phone": "+18085550123"},
+        {"name": "Ben", "phone": "+12025550123", "timeZone": "America/Denver"},
+        {"name": "Cat", "phone": "+12025550124", "timeZone": "Mars/Olympus"},
+    ]
+
+    told = client.post("/api/contacts", json={"contacts": people}, headers=church.bearer).get_json()
+    client.post("/api/contacts", json={"contacts": [{**people[1], "timeZone": None}]}, headers=church.bearer)
+
+    assert [error["field"] for error in told["results"][2]["errors"]] == ["contacts[2].timeZone"]
+    listed = client.get("/api/contacts", headers=church.bearer).get_json()["items"]
+    assert {item["name"]: item["timeZone"] for item in listed} == {"Ann": None, "Ben": "America/Denver"}
+    with church_scope(database, church.church_id) as connection:
+        zones = connection.execute("SELECT number_zones FROM contacts ORDER BY name").fetchall()
+    assert zones == [("Pacific/Honolulu",), ("America/New_York",)]
+
+
+def test_what_one_entry_leaves_out_about_a_person_another_has_told(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    ann = {"name": "Ann", "email": "ann@example.org"}
+    told = {**ann, "phone": "+18085550123", "timeZone": "America/Denver"}
+
+    add(client, church, ann, told, ann)
+    add(client, church, ann)
+
+    with church_scope(database, church.church_id) as connection:
+        found = connection.execute("SELECT phone, time_zone, number_zones FROM contacts").fetchall()
+    assert found == [("+18085550123", "America/Denver", "Pacific/Honolulu")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -155,6 +156,71 @@ def test_where_mail_cannot_be_sent_it_is_refused_and_texts_go_on(
     texted = client.post(SEND, json=a_mail(church, channel="sms", subject=...), headers=church.bearer)
     assert texted.status_code == 202
     services(app).close()
+
+
+# --- later, and again and again ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("sender")
+def test_the_subject_and_the_addresses_of_a_mail_for_later_can_be_changed(
+    client: FlaskClient, church: KnownChurch
+) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    place = client.post(SEND, json=a_mail(church, sendAt=tomorrow), headers=church.bearer).headers["Location"]
+
+    changes = {"subject": "Next Sunday", "targetType": "addresses", "emailAddresses": ["ruth@example.org"]}
+    changed = client.patch(place, json=changes, headers=church.bearer).get_json()
+    kept = client.patch(place, json={"content": "Other words"}, headers=church.bearer).get_json()
+
+    assert (changed["details"], changed["targetType"]) == ({"subject": "Next Sunday"}, "addresses")
+    assert kept == changed | {"content": "Other words"}
+    for refused in ({"subject": ""}, {"subject": None}):
+        answer = client.patch(place, json=refused, headers=church.bearer)
+        assert [error["field"] for error in answer.get_json()["errors"]] == ["subject"]
+
+
+@pytest.mark.usefixtures("sender")
+def test_a_mail_may_come_again_and_again(client: FlaskClient, church: KnownChurch) -> None:
+    again = {"recurrence": {"cron": "0 9 * * SUN"}, "targetType": "addresses", "emailAddresses": ["Ruth@Example.org"]}
+
+    made = client.post("/api/schedules", json=a_mail(church, **again), headers=church.bearer)
+    schedule = client.get(made.headers["Location"], headers=church.bearer).get_json()
+    changed = client.patch(made.headers["Location"], json={"subject": "Come!"}, headers=church.bearer).get_json()
+    ran = client.post(f"{made.headers['Location']}/run-now", headers=church.bearer).get_json()
+
+    assert made.status_code == 201, made.text
+    assert (schedule["details"], schedule["emailAddresses"]) == ({"subject": "This Sunday"}, ["ruth@example.org"])
+    assert (changed["details"], changed["emailAddresses"]) == ({"subject": "Come!"}, ["ruth@example.org"])
+    message = client.get(ran["links"]["self"], headers=church.bearer).get_json()
+    assert (message["channel"], message["details"]) == ("mail", {"subject": "Come!"})
+
+
+def test_a_mail_that_comes_again_keeps_every_rule_of_one_that_comes_once(
+    client: FlaskClient, church: KnownChurch
+) -> None:
+    plan = a_mail(church, subject=..., colour=1, recurrence={"cron": "soon"})
+
+    answer = client.post("/api/schedules", json=plan, headers=church.bearer)
+
+    assert answer.status_code == 422
+    assert {error["field"] for error in answer.get_json()["errors"]} == {"subject", "colour", "recurrence.cron"}
+    plan = a_mail(church, recurrence={"cron": "0 9 * * SUN"})
+    refused = client.post("/api/schedules", json=plan, headers=church.bearer).get_json()
+    assert [error["field"] for error in refused["errors"]] == ["channel"]
+
+
+def test_without_its_sender_a_schedule_is_not_run_by_hand(
+    client: FlaskClient, church: KnownChurch, database: Database, sender: None
+) -> None:
+    plan = a_mail(church, recurrence={"cron": "0 9 * * SUN"})
+    place = client.post("/api/schedules", json=plan, headers=church.bearer).headers["Location"]
+    with system_scope(database) as connection:
+        connection.execute("DELETE FROM senders WHERE channel = 'mail'")
+
+    answer = client.post(f"{place}/run-now", headers=church.bearer)
+
+    assert answer.status_code == 409
+    assert answer.get_json()["errors"] == [{"field": "channel", "message": "has no sender in this church any more"}]
 
 
 # --- contacts ---------------------------------------------------------------------------------------------------------

@@ -23,13 +23,19 @@ def send(client: FlaskClient, church: KnownChurch, content: str = "Grace") -> st
 def expand(database: Database, church: KnownChurch, message_id: str) -> None:
     with church_scope(database, church.church_id) as connection:
         messages.expand(
-            connection, church_id=church.church_id, message_id=UUID(message_id), address_kind=AddressKind.PHONE
+            connection,
+            church_id=church.church_id,
+            message_id=UUID(message_id),
+            address_kind=AddressKind.PHONE,
+            keeps_quiet_hours=True,
         )
 
 
 def fail_one(database: Database, church: KnownChurch) -> None:
     with church_scope(database, church.church_id) as connection:
-        claim = deliveries.claim(connection, church_id=church.church_id, channel="sms", limit=1, lease_seconds=60)
+        claim = deliveries.claim(
+            connection, church_id=church.church_id, channel="sms", limit=1, lease_seconds=60, keeps_quiet_hours=True
+        )
         envelope = claim.envelopes[0]
         failed = Recorded(
             delivery_id=envelope.delivery_id,

@@ -36,13 +36,16 @@ def _mail(_context: schemathesis.SerializationContext, value: object) -> bytes:
 
 
 @pytest.fixture
-def known(app: Flask) -> tuple[KnownChurch, str]:
-    """A church and one message of it."""
+def known(app: Flask) -> tuple[KnownChurch, dict[str, str]]:
+    """A church, and one message and one schedule of it by the names of their places in a path."""
     church = found_church(services(app).database)
     add_contacts(services(app).database, church.church_id, count=3)
     body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
-    answer = app.test_client().post("/api/messages/send", json=body, headers=church.bearer)
-    return church, answer.get_json()["id"]
+    client = app.test_client()
+    message = client.post("/api/messages/send", json=body, headers=church.bearer).get_json()["id"]
+    plan = {**body, "recurrence": {"cron": "0 9 * * SUN"}}
+    schedule = client.post("/api/schedules", json=plan, headers=church.bearer).get_json()["id"]
+    return church, {"messageId": message, "scheduleId": schedule}
 
 
 schema = schemathesis.openapi.from_dict(describe(ENDPOINTS, public_url=PUBLIC_URL), config=_CONFIG)
@@ -66,13 +69,16 @@ schema.app = _served
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_the_app_keeps_its_promises(app: Flask, case: schemathesis.Case, known: tuple[KnownChurch, str]) -> None:
-    church, message_id = known
+def test_the_app_keeps_its_promises(
+    app: Flask, case: schemathesis.Case, known: tuple[KnownChurch, dict[str, str]]
+) -> None:
+    church, ids = known
     _serving[:] = [app]
     if isinstance(case.body, dict) and _is_uuid(case.body.get("churchId")):
         case.body["churchId"] = str(church.church_id)
-    if _is_uuid(case.path_parameters.get("messageId")):
-        case.path_parameters["messageId"] = message_id
+    for place, known_id in ids.items():
+        if _is_uuid(case.path_parameters.get(place)):
+            case.path_parameters[place] = known_id
     case.call_and_validate(headers=church.bearer)
 
 

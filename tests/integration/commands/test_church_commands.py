@@ -134,3 +134,29 @@ def test_a_database_that_is_away_is_said_in_one_line(run: Run) -> None:
     assert result.exit_code == 1
     assert "Error: The database cannot be reached: check DATABASE_URL." in result.stderr
     assert "Traceback" not in result.output
+
+
+def texting_hours(database: Database) -> list[tuple[int, int]]:
+    with system_scope(database) as connection:
+        return connection.execute("SELECT window_opens, window_closes FROM churches").fetchall()
+
+
+def test_the_hours_for_texting_are_the_usual_ones_until_they_are_set(run: Run, database: Database) -> None:
+    church = new_church(run)
+    assert texting_hours(database) == [(480, 1260)]
+
+    assert run("set-texting-hours", "--church", str(church), "--hours", "00:00-24:00").exit_code == 0
+
+    assert texting_hours(database) == [(0, 1440)]
+
+
+@pytest.mark.parametrize("hours", ["21:00-08:00", "08:00", "08:00-08:00", "8-21", "00:00-24:01", "08:60-21:00"])
+def test_hours_that_cannot_be_are_refused(hours: str, run: Run, database: Database) -> None:
+    church = new_church(run)
+
+    result = run("set-texting-hours", "--church", str(church), "--hours", hours)
+
+    assert result.exit_code == 2
+    assert "08:00-21:00" in result.stderr
+    assert texting_hours(database) == [(480, 1260)]
+    assert run("set-texting-hours", "--church", NOBODY, "--hours", "08:00-21:00").exit_code == 2

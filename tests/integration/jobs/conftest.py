@@ -106,7 +106,9 @@ def expanded(database: Database, church_id: UUID) -> UUID:
     """A message to three numbers whose audience is written: only its turns are left to run."""
     message = compose(database, church_id, numbers=numbers(3))
     with church_scope(database, church_id) as connection:
-        messages.expand(connection, church_id=church_id, message_id=message, address_kind=AddressKind.PHONE)
+        messages.expand(
+            connection, church_id=church_id, message_id=message, address_kind=AddressKind.PHONE, keeps_quiet_hours=True
+        )
     return message
 
 

@@ -19,6 +19,7 @@ from settings import Settings
 from store import churches
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.texting_hours import closed_now
 from tests.harness.toy_channel import BOX, NoteChannel
 from tests.integration.jobs.conftest import RunWorker, counts
 
@@ -89,6 +90,28 @@ def test_it_sends_and_its_receipts_count(
     work("analytics")
 
     assert counts(database, church.church_id, message) == {Status.DELIVERED: 3}
+
+
+@pytest.mark.parametrize(("keeps_quiet_hours", "status"), [(False, Status.SENT), (True, Status.QUEUED)])
+def test_it_says_whether_it_waits_for_the_hours_at_which_people_are_awake(
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    work: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    keeps_quiet_hours: bool,
+    status: Status,
+) -> None:
+    monkeypatch.setattr(NoteChannel, "keeps_quiet_hours", keeps_quiet_hours)
+    add_contacts(database, church.church_id, count=1)
+    with system_scope(database) as connection:
+        connection.execute("UPDATE churches SET time_zone = 'UTC'")
+        churches.set_window(connection, church_id=church.church_id, window=closed_now().window)
+    message = send(client, church).get_json()["id"]
+
+    work("note")
+
+    assert counts(database, church.church_id, message) == {status: 1}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from store.database import Database, church_scope, system_scope
 from tests.harness.churches import KnownChurch, found_church
 from tests.harness.mails import SECRET, delivery_report
 from tests.harness.senders import set_mail_sender
+from tests.harness.waiting import wait_until
 from tests.integration.jobs.conftest import RunWorker, counts
 
 TICK = {tick.kind.name: tick.kind for tick in TICKS}
@@ -207,14 +208,15 @@ def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(
     work: RunWorker,
     mail_sandbox: MailSandbox,
 ) -> None:
-    message = post(client, church, "ruth@example.org")
+    post(client, church, "ruth@example.org")
+    wait_until(lambda: redis.exists("koinonia:pending:expand_messages:mail"))
     redis.flushdb()
     off = RedisDoorbell(settings.model_copy(update={"mail_enabled": False}))
 
     for tick in TICKS:
         off.ring_tick(tick.kind)
     assert not off.ring_turn(channel="mail", church_id=church.church_id)
-    assert not off.ring_expansion(channel="mail", church_id=church.church_id, message_id=message, request_id="r")
+    assert not off.ring_expansion(channel="mail")
     work("analytics", with_settings=settings.model_copy(update={"mail_enabled": False}))
     assert len(queue(redis, "mail")) == 0
 

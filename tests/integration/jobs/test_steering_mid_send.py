@@ -118,7 +118,9 @@ def test_a_large_paused_message_does_not_hold_up_the_churchs_next(
 ) -> None:
     large = compose(database, church, numbers=numbers(5000))
     with church_scope(database, church) as connection:
-        messages.expand(connection, church_id=church, message_id=large, address_kind=AddressKind.PHONE)
+        messages.expand(
+            connection, church_id=church, message_id=large, address_kind=AddressKind.PHONE, keeps_quiet_hours=True
+        )
     pause(database, church, large)
     following = compose(database, church, numbers=numbers(15, first=6000))
     wait_until(lambda: doorbell.ring_turn(channel="sms", church_id=church))

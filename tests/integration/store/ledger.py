@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from messaging.addresses import AddressKind
+from messaging.quiet_hours import ANY_HOUR, Window
 from messaging.retry import RetryPolicy
 from messaging.states import Status
 from store import churches, deliveries, messages, receipts
@@ -55,10 +56,17 @@ class Ledger:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def church(self, *, time_zone: str = "America/New_York", segments_per_second: float | None = None) -> UUID:
-        """A new church with a sender for sms."""
+    def church(
+        self,
+        *,
+        time_zone: str = "America/New_York",
+        segments_per_second: float | None = None,
+        window: Window = ANY_HOUR,
+    ) -> UUID:
+        """A new church with a sender for sms, which texts at any hour: tests may run at night."""
         with system_scope(self.database) as connection:
-            church_id = churches.create(connection, name=f"Church {uuid4().hex[:8]}", time_zone=time_zone)
+            name = f"Church {uuid4().hex[:8]}"
+            church_id = churches.create(connection, name=name, time_zone=time_zone, window=window)
         self.set_sender(church_id, segments_per_second=segments_per_second)
         return church_id
 
@@ -117,10 +125,14 @@ class Ledger:
         with system_scope(self.database) as connection:
             return messages.insert(connection, new)
 
-    def expand(self, church_id: UUID, message: Message) -> int:
+    def expand(self, church_id: UUID, message: Message, *, keeps_quiet_hours: bool = True) -> int:
         with system_scope(self.database) as connection:
             return messages.expand(
-                connection, church_id=church_id, message_id=message.message_id, address_kind=AddressKind.PHONE
+                connection,
+                church_id=church_id,
+                message_id=message.message_id,
+                address_kind=AddressKind.PHONE,
+                keeps_quiet_hours=keeps_quiet_hours,
             )
 
     def send(self, church_id: UUID, addresses: Sequence[str], *, segments: int = 1) -> Message:
@@ -129,10 +141,17 @@ class Ledger:
         self.expand(church_id, message)
         return message
 
-    def claim(self, church_id: UUID, *, limit: int = 1000, lease_seconds: float = 60) -> Claim:
+    def claim(
+        self, church_id: UUID, *, limit: int = 1000, lease_seconds: float = 60, keeps_quiet_hours: bool = True
+    ) -> Claim:
         with system_scope(self.database) as connection:
             return deliveries.claim(
-                connection, church_id=church_id, channel="sms", limit=limit, lease_seconds=lease_seconds
+                connection,
+                church_id=church_id,
+                channel="sms",
+                limit=limit,
+                lease_seconds=lease_seconds,
+                keeps_quiet_hours=keeps_quiet_hours,
             )
 
     def record(self, results: Sequence[Recorded]) -> int:

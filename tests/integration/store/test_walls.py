@@ -28,6 +28,15 @@ ROWS = {
         "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
         "VALUES (uuidv7(), %(church)s, now(), 'queued', 'sms', '+12025550123')"
     ),
+    "schedules": (
+        "INSERT INTO schedules (church_id, channel, content, segments, target_type, target, rule_kind, rule, "
+        "time_zone, starts_at, missed_policy, missed_within_seconds, request_hash) "
+        "VALUES (%(church)s, 'sms', 'Amen', 1, 'all', '{}', 'cron', '0 9 * * *', 'UTC', now(), 'skip', 60, '')"
+    ),
+    "schedule_runs": (
+        "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
+        "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church)s, 'missed' FROM schedules"
+    ),
     "daily_totals": (
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
         "VALUES (%(church)s, now(), %(unique)s, 'sent', 1, 1)"

@@ -1,0 +1,39 @@
+"""Requests that may be repeated: the name that a caller gives to what it makes."""
+
+from __future__ import annotations
+
+import re
+
+from flask import request
+
+from api import problems
+from api.endpoints import Header
+from api.problems import FieldError, Refusal
+
+_VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+
+IDEMPOTENCY_KEY = Header(
+    name="Idempotency-Key",
+    description=(
+        "A name for what is made that you choose, such as a UUID. However often a request is repeated with it, it is "
+        "made once; with another body it is refused (409)."
+    ),
+    schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+)
+REPLAYED = Header(
+    name="Idempotent-Replayed",
+    description="`true` when an earlier request with this Idempotency-Key had made it.",
+    schema={"type": "string", "enum": ["true"]},
+)
+
+
+def idempotency_key() -> str | None:
+    """The present request's, if it has one. Raises Refusal (422)."""
+    given = request.headers.get(IDEMPOTENCY_KEY.name)
+    if given is None or _VISIBLE_ASCII.fullmatch(given):
+        return given
+    raise Refusal(
+        problems.INVALID,
+        "The Idempotency-Key cannot be used.",
+        errors=[FieldError(field=IDEMPOTENCY_KEY.name, message="must be 1 to 255 visible ASCII characters")],
+    )

@@ -1,0 +1,87 @@
+"""PATCH /api/messages/{id}: what is not begun yet may still be changed."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api import problems
+from api.authentication import with_key
+from api.endpoints import Answer, Promise, endpoint
+from api.messages import timing, views
+from api.messages.composition import Composition
+from api.messages.revision import Revision, revised
+from api.messages.sendable import refuse_unsendable
+from api.problems import Refusal
+from api.services import services
+from api.shapes import Moment
+from channels.registry import CHANNELS
+from messaging.states import Status
+from store import messages, unbegun
+from store.churches import KeyHolder
+from store.database import church_scope
+from store.messages import Message
+
+
+class MessageEdit(Revision):
+    """What is to be different about a message. What is left out stays as it is."""
+
+    send_at: Moment | None = Field(default=None, description="As in a new message; null: now.")
+
+
+@endpoint(
+    "PATCH /api/messages/<uuid:message_id>",
+    tag="Messages",
+    summary="Change a message that has not begun",
+    authentication=with_key("messages:write"),
+    body=MessageEdit,
+    example={"sendAt": "2026-12-24T17:00:00"},
+    promises=(Promise(status=200, description="The message as it now stands.", content=views.CountedMessage),),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE),
+)
+def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> Answer:
+    """Changes words, hour or audience of a message that is scheduled, or paused before it began."""
+    with church_scope(services().database, caller.church_id) as connection:
+        message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+        if message is None:
+            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+        if message.expanded_at is not None or message.canceled_at is not None:
+            raise Refusal(problems.WRONG_STATE, f"It can no longer be changed: the message is {message.status}.")
+        target = unbegun.target(connection, church_id=caller.church_id, message_id=message_id)
+        whole = revised(Composition, _as_given(caller, message, target), body)
+        if "send_at" in body.model_fields_set:
+            send_at = timing.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
+        else:
+            send_at = message.send_at
+        refuse_unsendable(connection, church_id=caller.church_id, draft=whole)
+        unbegun.change(
+            connection,
+            church_id=caller.church_id,
+            message_id=message_id,
+            content=whole.content,
+            details=whole.details,
+            segments=CHANNELS[whole.channel].count_segments(whole.content),
+            target_type=whole.target_type,
+            target=whole.target,
+            send_at=send_at,
+            urgent_reason=whole.urgent_reason,
+        )
+        changed = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+        assert changed is not None  # noqa: S101 - it is locked
+    return Answer(status=200, content=views.counted(changed, dict.fromkeys(Status, 0)))
+
+
+def _as_given(caller: KeyHolder, message: Message, target: dict[str, list[str]]) -> dict[str, object]:
+    """The message as the church might have posted it."""
+    return {
+        "churchId": str(caller.church_id),
+        **message.details,
+        "channel": message.channel,
+        "content": message.content,
+        "targetType": message.target_type,
+        "contactIds": target.get("contactIds"),
+        "phoneNumbers": target.get("phoneNumbers"),
+        "emailAddresses": target.get("emailAddresses"),
+        "urgent": {"reason": message.urgent_reason} if message.urgent_reason else None,
+    }

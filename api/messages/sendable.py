@@ -1,0 +1,73 @@
+"""What only the settings and the database know about whether something can be sent.
+
+It is asked inside the transaction, so that what was written vanishes with a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from api import problems
+from api.messages.composition import Draft
+from api.problems import FieldError, Refusal
+from api.services import services
+from channels.registry import CHANNELS
+from store import churches, contacts, messages
+from store.messages import Message, NewMessage, NoSender
+
+
+def unavailable(channel: str) -> str | None:
+    """Why nothing can be sent on the channel here; None when something can."""
+    return CHANNELS[channel].unavailable(services().settings)
+
+
+def refuse_unsendable(connection: Connection[Any], *, church_id: UUID, draft: Draft) -> None:
+    """Raises Refusal (422)."""
+    errors = _strangers(connection, church_id, draft)
+    if reason := unavailable(draft.channel):
+        errors.insert(0, FieldError(field="channel", message=reason))
+    elif not churches.has_sender(connection, church_id=church_id, channel=draft.channel):
+        errors.insert(0, _no_sender(draft))
+    if errors:
+        raise _unsendable(errors)
+
+
+def insert_sendable(connection: Connection[Any], new: NewMessage, *, draft: Draft) -> tuple[Message, bool]:
+    """The drafted message and whether it is new, as `store.messages.insert` has it. Raises Refusal (422).
+
+    The insertion finds out by itself whether there is a sender: the usual send takes no round trip for that.
+    """
+    if reason := unavailable(draft.channel):
+        error = FieldError(field="channel", message=reason)
+        raise _unsendable([error, *_strangers(connection, new.church_id, draft)])
+    try:
+        message, is_new = messages.insert(connection, new)
+    except NoSender:
+        raise _unsendable([_no_sender(draft), *_strangers(connection, new.church_id, draft)]) from None
+    if is_new and (strangers := _strangers(connection, new.church_id, draft)):
+        raise _unsendable(strangers)
+    return message, is_new
+
+
+def _no_sender(draft: Draft) -> FieldError:
+    advice = f"has no sender in this church yet; an operator sets one for {draft.channel}"
+    return FieldError(field="channel", message=advice)
+
+
+def _strangers(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
+    """Which of the contacts are not the church's."""
+    if draft.contact_ids is None:
+        return []
+    strangers = contacts.unknown(connection, church_id=church_id, contact_ids=draft.contact_ids)
+    return [
+        FieldError(field=f"contactIds[{index}]", message="is not a contact of this church")
+        for index, contact_id in enumerate(draft.contact_ids)
+        if contact_id in strangers
+    ]
+
+
+def _unsendable(errors: list[FieldError]) -> Refusal:
+    return Refusal(problems.INVALID, "The message cannot be sent as it is.", errors=errors)

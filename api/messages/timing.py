@@ -1,0 +1,33 @@
+"""When a message is to be sent, once the church is known whose clocks count."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from api import problems
+from api.messages.composition import MAX_AHEAD, TOO_FAR
+from api.problems import FieldError, Refusal
+from messaging.wall_time import find_zone, to_instant
+from store import churches
+
+
+def due_at(connection: Connection[Any], *, church_id: UUID, send_at: datetime | None) -> datetime | None:
+    """The instant in UTC; None for now. A time in the past is now. Raises Refusal (422).
+
+    Asks the database for nothing but the zone of a local time.
+    """
+    now = datetime.now(UTC)
+    if send_at is not None and send_at.tzinfo is None:
+        church = churches.get(connection, church_id)
+        assert church is not None  # noqa: S101 - its key was just accepted
+        send_at = to_instant(send_at, find_zone(church.time_zone))
+    if send_at is None or send_at <= now:
+        return None
+    if send_at - now > MAX_AHEAD:
+        error = FieldError(field="sendAt", message=TOO_FAR)
+        raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=[error])
+    return send_at

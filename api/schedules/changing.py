@@ -1,0 +1,89 @@
+"""PATCH and DELETE /api/schedules/{id}."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import Field
+
+from api import problems
+from api.authentication import with_key
+from api.endpoints import Answer, Promise, endpoint
+from api.messages.revision import Revision, revised
+from api.messages.sendable import refuse_unsendable
+from api.schedules import views
+from api.schedules.plan import MissedRuns, Plan, Recurrence
+from api.schedules.steering import held, stands
+from api.schedules.terms import agreed
+from api.shapes import WallTime
+from store import schedules
+from store.churches import KeyHolder
+from store.schedules import Schedule
+
+
+class ScheduleEdit(Revision):
+    """What is to be different about a schedule. What is left out stays as it is."""
+
+    recurrence: Recurrence | None = None
+    time_zone: str | None = Field(default=None, description="null: the church's own.")
+    starts_at: WallTime | None = None
+    ends_at: WallTime | None = Field(default=None, description="null: it does not end by itself.")
+    missed_runs: MissedRuns = Field(default=MissedRuns())
+
+
+@endpoint(
+    "PATCH /api/schedules/<uuid:schedule_id>",
+    tag="Schedules",
+    summary="Change a schedule",
+    authentication=with_key("messages:write"),
+    body=ScheduleEdit,
+    example={"recurrence": {"cron": "30 9 * * SUN"}},
+    promises=(Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
+    problems=(problems.NOT_FOUND,),
+)
+def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
+    """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
+    with held(caller, schedule_id) as (connection, schedule):
+        plan = revised(Plan, _as_given(caller, schedule), body)
+        terms, next_run = agreed(connection, church_id=caller.church_id, plan=plan)
+        refuse_unsendable(connection, church_id=caller.church_id, draft=plan)
+        schedules.change(connection, schedule, terms, next_run=next_run)
+        return stands(connection, caller, schedule_id)
+
+
+@endpoint(
+    "DELETE /api/schedules/<uuid:schedule_id>",
+    tag="Schedules",
+    summary="Delete a schedule",
+    authentication=with_key("messages:write"),
+    promises=(Promise(status=204, description="It does not run any more."),),
+    problems=(problems.NOT_FOUND,),
+)
+def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+    """Ends it for good. Messages of earlier runs stay what they are; one that has not begun can be canceled."""
+    with held(caller, schedule_id) as (connection, _):
+        schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)
+    return Answer(status=204)
+
+
+def _as_given(caller: KeyHolder, schedule: Schedule) -> dict[str, object]:
+    """The schedule as the church might have posted it."""
+    return {
+        "churchId": str(caller.church_id),
+        **schedule.details,
+        "channel": schedule.channel,
+        "content": schedule.content,
+        "targetType": schedule.target_type,
+        "contactIds": schedule.target.get("contactIds"),
+        "phoneNumbers": schedule.target.get("phoneNumbers"),
+        "emailAddresses": schedule.target.get("emailAddresses"),
+        "urgent": {"reason": schedule.urgent_reason} if schedule.urgent_reason else None,
+        "recurrence": {schedule.rule_kind: schedule.rule},
+        "timeZone": schedule.time_zone,
+        "startsAt": schedule.starts_at.isoformat(),
+        "endsAt": schedule.ends_at.isoformat() if schedule.ends_at else None,
+        "missedRuns": {
+            "policy": schedule.missed_policy,
+            "withinMinutes": schedule.missed_within_seconds // 60,
+        },
+    }

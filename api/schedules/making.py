@@ -1,0 +1,73 @@
+"""POST /api/schedules."""
+
+from __future__ import annotations
+
+from api import problems
+from api.authentication import with_key
+from api.endpoints import Answer, Header, Promise, endpoint
+from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.messages.sendable import refuse_unsendable
+from api.problems import Refusal
+from api.schedules import views
+from api.schedules.plan import Plan
+from api.schedules.terms import agreed
+from api.services import services
+from store import schedules
+from store.churches import KeyHolder
+from store.database import church_scope
+
+_LOCATION = Header(name="Location", description="The schedule.", schema={"type": "string", "format": "uri-reference"})
+_EXAMPLE = {
+    "churchId": "0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11",
+    "content": "Good morning! Service begins at 10:30.",
+    "targetType": "all",
+    "recurrence": {"rrule": "FREQ=WEEKLY;BYDAY=SU"},
+    "timeZone": "America/New_York",
+    "startsAt": "2027-01-03T09:00:00",
+}
+
+
+@endpoint(
+    "POST /api/schedules",
+    tag="Schedules",
+    summary="Make a schedule",
+    authentication=with_key("messages:write"),
+    body=Plan,
+    headers=(IDEMPOTENCY_KEY,),
+    example=_EXAMPLE,
+    promises=(
+        Promise(
+            status=201,
+            description="It is made, and will run.",
+            content=views.DetailedSchedule,
+            headers=(_LOCATION, REPLAYED),
+        ),
+    ),
+    problems=(problems.KEY_REUSED,),
+)
+def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
+    """Sends the same words again and again, each time to whoever belongs to the target then.
+
+    The rule is read on the wall clock of its time zone: nine o'clock stays nine o'clock when clocks change. A time that
+    clocks skip runs once, later by as much as they skip; one that they show twice runs at the first.
+    """
+    key = idempotency_key()
+    if body.church_id != caller.church_id:
+        raise Refusal(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
+    with church_scope(services().database, caller.church_id) as connection:
+        terms, first = agreed(connection, church_id=caller.church_id, plan=body)
+        schedule, is_new = schedules.insert(
+            connection,
+            terms,
+            church_id=caller.church_id,
+            next_run=first,
+            idempotency_key=key,
+            request_hash=body.digest(),
+        )
+        if is_new:
+            refuse_unsendable(connection, church_id=caller.church_id, draft=body)
+    if schedule.request_hash != body.digest():
+        raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
+    view = views.detailed(schedule)
+    replayed = {} if is_new else {REPLAYED.name: "true"}
+    return Answer(status=201, content=view, headers={"Location": view.links.self, **replayed})

@@ -1,0 +1,94 @@
+"""What a church may ask to be sent again and again. Every rule that needs no database stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+
+from api.messages.composition import Draft
+from api.shapes import Given, WallTime, ZoneName, wrong
+from messaging.recurrence.cron import read_cron
+from messaging.recurrence.rrule import read_rrule
+from messaging.recurrence.rule import InvalidRecurrence
+
+_EARLIEST, _YEARS_AHEAD = datetime.fromisoformat("2000-01-01"), timedelta(days=5 * 366)
+_MOST_MINUTES = 24 * 60
+
+
+def _readable(read: Callable[[str], object]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except InvalidRecurrence as error:
+            raise wrong(str(error)) from None
+        return text
+
+    return check
+
+
+def _sane(wall: datetime) -> datetime:
+    if not _EARLIEST <= wall <= datetime.now(UTC).replace(tzinfo=None) + _YEARS_AHEAD:
+        raise wrong("must lie between the year 2000 and five years from now")
+    return wall
+
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+_StartTime = Annotated[WallTime, AfterValidator(_sane)]
+
+
+class Recurrence(Given):
+    """When it comes: a rule of RFC 5545, or a cron line. One of them."""
+
+    rrule: Annotated[_Text, AfterValidator(_readable(read_rrule))] | None = Field(
+        default=None,
+        description="Such as `FREQ=WEEKLY;BYDAY=SU`. HOURLY to YEARLY; no two runs closer than 15 minutes.",
+    )
+    cron: Annotated[_Text, AfterValidator(_readable(read_cron))] | None = Field(
+        default=None, description="Minute, hour, day of the month, month, day of the week: `0 9 * * SUN`."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Recurrence:
+        if (self.rrule is None) == (self.cron is None):
+            raise wrong("must have either rrule or cron")
+        return self
+
+
+class MissedRuns(Given):
+    """What becomes of runs that come due while nothing works."""
+
+    policy: Literal["runOnce", "skip"] = Field(
+        default="runOnce", description='"runOnce": once for all that was missed, soon enough after the last of it.'
+    )
+    within_minutes: Annotated[int, Field(ge=1, le=_MOST_MINUTES)] = Field(
+        default=60, description="How long after its time a missed run may still be made up for."
+    )
+
+
+class Plan(Draft):
+    """A message that comes again, to whoever belongs to its target then."""
+
+    recurrence: Recurrence
+    time_zone: ZoneName | None = Field(
+        default=None, description="By whose clocks, such as America/New_York. Absent: the church's own."
+    )
+    starts_at: _StartTime | None = Field(
+        default=None,
+        description=(
+            "Local time at which it begins, which for an rrule also says at what time of day it runs, and is needed. "
+            "Absent for cron: now."
+        ),
+    )
+    ends_at: WallTime | None = Field(default=None, description="Local time after which it does not run any more.")
+    missed_runs: MissedRuns = Field(default=MissedRuns())
+
+    @field_validator("ends_at")
+    @classmethod
+    def _ends_after_it_starts(cls, ends_at: datetime | None, about: ValidationInfo) -> datetime | None:
+        starts_at = about.data.get("starts_at")
+        if ends_at is not None and starts_at is not None and ends_at < starts_at:
+            raise wrong("must not be before startsAt")
+        return ends_at

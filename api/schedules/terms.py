@@ -1,0 +1,64 @@
+"""A plan becomes terms once the church is known, and the first run is looked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from api import problems
+from api.problems import FieldError, Refusal
+from api.schedules.plan import Plan
+from channels.registry import CHANNELS
+from messaging.recurrence.rrule import read_rrule
+from messaging.recurrence.rule import InvalidRecurrence
+from messaging.recurrence.runs import Run
+from messaging.wall_time import find_zone, to_wall
+from store import churches
+from store.schedules import ScheduleTerms
+
+
+def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple[ScheduleTerms, Run]:
+    """The terms and the first run from now on. Raises Refusal (422) when there is none."""
+    church = churches.get(connection, church_id)
+    assert church is not None  # noqa: S101 - its key was just accepted
+    now = datetime.now(UTC)
+    zone_name = plan.time_zone or church.time_zone
+    kind, rule = ("cron", plan.recurrence.cron) if plan.recurrence.cron else ("rrule", plan.recurrence.rrule)
+    assert rule is not None  # noqa: S101 - one of the two is there
+    starts_at = plan.starts_at
+    if starts_at is None:
+        starts_at = read_rrule(rule).start if kind == "rrule" else to_wall(now, find_zone(zone_name))
+    if starts_at is None:
+        raise _refused("startsAt", "is required with an rrule: it says at what time of day it runs")
+    terms = ScheduleTerms(
+        channel=plan.channel,
+        content=plan.content,
+        details=plan.details,
+        segments=CHANNELS[plan.channel].count_segments(plan.content),
+        target_type=plan.target_type,
+        target=plan.target,
+        urgent_reason=plan.urgent_reason,
+        rule_kind="cron" if kind == "cron" else "rrule",
+        rule=rule,
+        time_zone=zone_name,
+        starts_at=starts_at.replace(second=0, microsecond=0),
+        ends_at=plan.ends_at,
+        missed_policy=plan.missed_runs.policy,
+        missed_within_seconds=60 * plan.missed_runs.within_minutes,
+    )
+    try:
+        first = terms.recurrence().next_run(now)
+    except InvalidRecurrence as error:
+        raise _refused(f"recurrence.{kind}", str(error)) from None
+    if first is None:
+        raise _refused(f"recurrence.{kind}", "does not come between now and its end, or not within 20 years")
+    return terms, first
+
+
+def _refused(field: str, message: str) -> Refusal:
+    return Refusal(
+        problems.INVALID, "Some fields of the body are wrong.", errors=[FieldError(field=field, message=message)]
+    )

@@ -1,0 +1,177 @@
+"""How a schedule is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.shapes import Timestamp, Told
+from messaging.recurrence.rule import InvalidRecurrence
+from messaging.recurrence.runs import Run
+from messaging.wall_time import UnknownZone, find_zone
+from store.schedule_runs import RecordedRun
+from store.schedules import Schedule, ScheduleStatus
+
+RUNS_SHOWN = 5
+
+
+class RecurrenceView(Told):
+    """The rule: one of the two is there."""
+
+    rrule: str | None
+    cron: str | None
+
+
+class MissedRunsView(Told):
+    """What becomes of missed runs."""
+
+    policy: Literal["runOnce", "skip"]
+    within_minutes: int
+
+
+class ScheduleLinks(Told):
+    """Where to look next."""
+
+    self: str
+    runs: str
+
+
+class ScheduleView(Told):
+    """A schedule as it stands."""
+
+    id: UUID
+    status: ScheduleStatus
+    paused_reason: str | None
+    channel: str
+    content: str
+    details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
+    segments: int = Field(description="What one delivery costs: SMS segments of a text, 1 of a mail.")
+    target_type: Literal["all", "contacts", "numbers", "addresses"]
+    urgent_reason: str | None
+    recurrence: RecurrenceView
+    time_zone: str
+    starts_at: str = Field(description="A local time in the schedule's time zone.")
+    ends_at: str | None = Field(description="A local time in the schedule's time zone.")
+    missed_runs: MissedRunsView
+    next_run_at: Timestamp | None = Field(description="When it runs next; while it is paused, when it would.")
+    created_at: Timestamp
+    updated_at: Timestamp
+    links: ScheduleLinks
+
+
+class ComingRun(Told):
+    """A run to come."""
+
+    at: Timestamp = Field(description="The instant, in UTC.")
+    local_time: str = Field(description="What clocks in the schedule's time zone show then, with their offset.")
+    rule_time: str = Field(description="The local time that the rule names: another one only where clocks skip it.")
+
+
+class DetailedSchedule(ScheduleView):
+    """A schedule, whom it is for, and when it comes."""
+
+    contact_ids: list[str] | None
+    phone_numbers: list[str] | None
+    email_addresses: list[str] | None
+    next_runs: list[ComingRun] = Field(description="The next five.")
+
+
+class SchedulePage(Told):
+    """Schedules, newest first."""
+
+    items: list[ScheduleView]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+class RunView(Told):
+    """What became of a run."""
+
+    run_at: Timestamp
+    rule_time: str | None = Field(description="The local time that the rule names; null when a person asked for it.")
+    outcome: Literal["sent", "missed", "skipped"]
+    reason: str | None
+    message_id: UUID | None
+    recorded_at: Timestamp
+
+
+class RunPage(Told):
+    """Runs, newest first."""
+
+    items: list[RunView]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+def brief(schedule: Schedule) -> ScheduleView:
+    return ScheduleView.model_validate(_fields(schedule))
+
+
+def detailed(schedule: Schedule, *, now: datetime | None = None) -> DetailedSchedule:
+    return DetailedSchedule.model_validate(
+        _fields(schedule)
+        | {
+            "contact_ids": schedule.target.get("contactIds"),
+            "phone_numbers": schedule.target.get("phoneNumbers"),
+            "email_addresses": schedule.target.get("emailAddresses"),
+            "next_runs": [_coming(run, schedule) for run in _next_runs(schedule, now or datetime.now(UTC))],
+        }
+    )
+
+
+def run(recorded: RecordedRun) -> RunView:
+    return RunView(
+        run_at=recorded.run_at,
+        rule_time=_wall(recorded.wall_time),
+        outcome=recorded.outcome,
+        reason=recorded.reason,
+        message_id=recorded.message_id,
+        recorded_at=recorded.recorded_at,
+    )
+
+
+def _next_runs(schedule: Schedule, now: datetime) -> list[Run]:
+    try:
+        return list(islice(schedule.recurrence().runs_after(now), RUNS_SHOWN))
+    except (InvalidRecurrence, UnknownZone):  # it says so in its paused_reason
+        return []
+
+
+def _coming(coming: Run, schedule: Schedule) -> ComingRun:
+    shown = coming.at.astimezone(find_zone(schedule.time_zone))
+    return ComingRun(at=coming.at, local_time=shown.isoformat(), rule_time=coming.wall.isoformat())
+
+
+def _wall(wall: datetime | None) -> str | None:
+    return wall.isoformat() if wall else None
+
+
+def _fields(schedule: Schedule) -> dict[str, object]:
+    address = f"/api/schedules/{schedule.schedule_id}"
+    return {
+        "id": schedule.schedule_id,
+        "status": schedule.status,
+        "paused_reason": schedule.paused_reason,
+        "channel": schedule.channel,
+        "content": schedule.content,
+        "details": schedule.details,
+        "segments": schedule.segments,
+        "target_type": schedule.target_type,
+        "urgent_reason": schedule.urgent_reason,
+        "recurrence": RecurrenceView(
+            rrule=schedule.rule if schedule.rule_kind == "rrule" else None,
+            cron=schedule.rule if schedule.rule_kind == "cron" else None,
+        ),
+        "time_zone": schedule.time_zone,
+        "starts_at": schedule.starts_at.isoformat(),
+        "ends_at": _wall(schedule.ends_at),
+        "missed_runs": MissedRunsView(
+            policy=schedule.missed_policy, within_minutes=schedule.missed_within_seconds // 60
+        ),
+        "next_run_at": schedule.next_run_at,
+        "created_at": schedule.created_at,
+        "updated_at": schedule.updated_at,
+        "links": ScheduleLinks(self=address, runs=f"{address}/runs"),
+    }

@@ -1,0 +1,163 @@
+"""Recurrence rules of RFC 5545, section 3.3.10, once they are read.
+
+Our own, because the known libraries look for the next day of a rule that has none ("30 February") until the year 9999,
+for seconds, and begin at the rule's first day each time. This one looks at each day between two, and at no other.
+"""
+
+from __future__ import annotations
+
+from calendar import isleap, monthrange
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from itertools import islice, takewhile
+
+from messaging.recurrence.rule import days
+
+
+class Frequency(StrEnum):
+    HOURLY = "HOURLY"
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    YEARLY = "YEARLY"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weekday:
+    """A day of the week, Monday 0; with an ordinal the n-th, or n-th last, of the month or year."""
+
+    number: int
+    ordinal: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CalendarRule:
+    """A rule with nothing left to be taken from its start. An empty part restricts nothing."""
+
+    frequency: Frequency
+    times: tuple[time, ...]
+    interval: int = 1
+    months: frozenset[int] = frozenset()
+    weeks: frozenset[int] = frozenset()
+    year_days: frozenset[int] = frozenset()
+    month_days: frozenset[int] = frozenset()
+    weekdays: tuple[Weekday, ...] = ()
+    positions: tuple[int, ...] = ()
+    week_start: int = 0
+    count: int | None = None
+    until: datetime | None = None
+    """The last wall time that may be one of the rule's."""
+
+    def wall_times(self, *, start: datetime, since: datetime, last_day: date) -> Iterator[datetime]:
+        """As in `Rule`."""
+        # What is counted is counted from the first: nothing may be left out.
+        begin = start if self.count is not None else max(start, since)
+        found = (
+            wall
+            for period in self._periods(start, begin.date(), last_day)
+            for wall in self._choose(self._walls(period, start))
+            if wall >= begin and wall.date() <= last_day
+        )
+        found = islice(found, self.count)
+        return found if self.until is None else takewhile(lambda wall: wall <= (self.until or wall), found)
+
+    def _periods(self, start: datetime, since: date, last_day: date) -> Iterator[tuple[date, date]]:
+        """First and last day of each period that is the interval's turn, from the one around `since` on."""
+        match self.frequency:
+            case Frequency.HOURLY:  # whose turn it is, is seen at each hour
+                for day in days(since, last_day):
+                    yield day, day
+            case Frequency.DAILY | Frequency.WEEKLY:
+                length = 1 if self.frequency is Frequency.DAILY else 7
+                first = start.date() if length == 1 else self._week_of(start.date())
+                step = length * self.interval
+                first += timedelta(days=max(0, (since - first).days) // step * step)
+                while first <= last_day:
+                    yield first, first + timedelta(days=length - 1)
+                    first += timedelta(days=step)
+            case Frequency.MONTHLY:
+                begun = start.year * 12 + start.month - 1
+                passed = max(0, since.year * 12 + since.month - 1 - begun)
+                for month in range(
+                    begun + passed // self.interval * self.interval,
+                    last_day.year * 12 + last_day.month,
+                    self.interval,
+                ):
+                    first = date(month // 12, month % 12 + 1, 1)
+                    yield first, first.replace(day=monthrange(first.year, first.month)[1])
+            case Frequency.YEARLY:
+                passed = max(0, since.year - start.year)
+                for year in range(
+                    start.year + passed // self.interval * self.interval, last_day.year + 1, self.interval
+                ):
+                    yield date(year, 1, 1), date(year, 12, 31)
+
+    def _walls(self, period: tuple[date, date], start: datetime) -> list[datetime]:
+        first, last = period
+        return [
+            datetime.combine(day, at)
+            for day in days(first, last)
+            if self._fits(day)
+            for at in self.times
+            if self._is_hours_turn(day, at, start)
+        ]
+
+    def _choose(self, walls: Sequence[datetime]) -> Sequence[datetime]:
+        """Those at the rule's positions among the period's own (BYSETPOS)."""
+        if not self.positions:
+            return walls
+        chosen = {place - 1 if place > 0 else len(walls) + place for place in self.positions}
+        return [wall for place, wall in enumerate(walls) if place in chosen]
+
+    def _is_hours_turn(self, day: date, at: time, start: datetime) -> bool:
+        if self.frequency is not Frequency.HOURLY:
+            return True
+        passed = (day - start.date()).days * 24 + at.hour - start.hour
+        return passed % self.interval == 0
+
+    def _fits(self, day: date) -> bool:
+        return (
+            (not self.months or day.month in self.months)
+            and (not self.month_days or self._fits_month_day(day))
+            and (not self.weekdays or any(self._fits_weekday(day, weekday) for weekday in self.weekdays))
+            and (not self.year_days or self._fits_year_day(day))
+            and (not self.weeks or self._fits_week(day))
+        )
+
+    def _fits_month_day(self, day: date) -> bool:
+        return day.day in self.month_days or day.day - monthrange(day.year, day.month)[1] - 1 in self.month_days
+
+    def _fits_year_day(self, day: date) -> bool:
+        number = day.timetuple().tm_yday
+        return number in self.year_days or number - _days_of_year(day.year) - 1 in self.year_days
+
+    def _fits_weekday(self, day: date, weekday: Weekday) -> bool:
+        if day.weekday() != weekday.number:
+            return False
+        if weekday.ordinal is None:
+            return True
+        if self.frequency is Frequency.YEARLY and not self.months:
+            number, length = day.timetuple().tm_yday, _days_of_year(day.year)
+        else:
+            number, length = day.day, monthrange(day.year, day.month)[1]
+        return weekday.ordinal in ((number - 1) // 7 + 1, -((length - number) // 7) - 1)
+
+    def _fits_week(self, day: date) -> bool:
+        """A year's first week is the first that has four days in it."""
+        week = self._week_of(day)
+        year = (week + timedelta(days=3)).year
+        number = (week - self._first_week(year)).days // 7 + 1
+        return number in self.weeks or (week - self._first_week(year + 1)).days // 7 in self.weeks
+
+    def _first_week(self, year: int) -> date:
+        return self._week_of(date(year, 1, 4))
+
+    def _week_of(self, day: date) -> date:
+        """The first day of the week that the day is in."""
+        return day - timedelta(days=(day.weekday() - self.week_start) % 7)
+
+
+def _days_of_year(year: int) -> int:
+    return 366 if isleap(year) else 365

@@ -1,0 +1,100 @@
+"""The runs of a rule in a time zone: instants, in order, each once."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from messaging.recurrence.cron import read_cron
+from messaging.recurrence.rrule import read_rrule
+from messaging.recurrence.rule import InvalidRecurrence, Rule
+from messaging.wall_time import LONGEST_GAP, to_instant, to_wall
+
+LOOK_AHEAD = timedelta(days=20 * 366)
+"""A rule that does not come again within this is over. Leap days are at most 8 years apart."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Run:
+    """One time that a rule comes. Ordered by the instant."""
+
+    at: datetime
+    """The instant, in UTC."""
+    wall: datetime
+    """The wall time that the rule names. Clocks show another one only where they skip it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recurrence:
+    """A rule, where its clock hangs, and from when until when it holds."""
+
+    rule: Rule
+    zone: ZoneInfo
+    starts_at: datetime
+    """A wall time."""
+    ends_at: datetime | None = None
+    """The last wall time at which it may run."""
+    until: datetime | None = None
+    """The last instant at which it may run."""
+
+    def runs_after(self, instant: datetime) -> Iterator[Run]:
+        """Those strictly after the instant, in order. Ends with the rule, or when it does not come for 20 years."""
+        since = max(to_wall(instant, self.zone), self.starts_at)
+        last_day = (since + LOOK_AHEAD).date()
+        walls = self.rule.wall_times(start=self.starts_at, since=since - LONGEST_GAP, last_day=last_day)
+        before = instant
+        for run in self._in_order(walls):
+            if self.until is not None and run.at > self.until:
+                return
+            if run.at > before:  # and not a second wall time moved to the same instant
+                before = run.at
+                yield run
+
+    def next_run(self, after: datetime) -> Run | None:
+        """The first run strictly after the instant; None when there is none."""
+        return next(self.runs_after(after), None)
+
+    def _in_order(self, walls: Iterator[datetime]) -> Iterator[Run]:
+        """A wall time in a gap moves behind others that the clock shows after it: it waits for those."""
+        moved: list[Run] = []
+        for wall in walls:
+            if self.ends_at is not None and wall > self.ends_at:
+                break
+            run = Run(at=to_instant(wall, self.zone), wall=wall)
+            while moved and (moved[0].at <= run.at or moved[0].wall + LONGEST_GAP < wall):
+                yield heapq.heappop(moved)
+            if to_wall(run.at, self.zone) == wall:
+                yield run
+            else:
+                heapq.heappush(moved, run)
+        while moved:
+            yield heapq.heappop(moved)
+
+
+def recurrence_by_rrule(
+    text: str, *, zone: ZoneInfo, starts_at: datetime | None, ends_at: datetime | None = None
+) -> Recurrence:
+    """The recurrence of an RFC 5545 rule. Raises InvalidRecurrence.
+
+    `starts_at` is its DTSTART, a wall time; it may stand in the text instead.
+    """
+    read = read_rrule(text)
+    start = starts_at or read.start
+    if start is None:
+        raise InvalidRecurrence("needs a start, which also says at what time of day it runs")
+    if read.start not in (None, start):
+        raise InvalidRecurrence("has a DTSTART that differs from the given start")
+    if read.zone_name not in (None, zone.key):
+        raise InvalidRecurrence("has a DTSTART with another time zone")
+    rule = read.beginning(start)
+    return Recurrence(rule=rule, zone=zone, starts_at=start, ends_at=ends_at, until=read.until_instant)
+
+
+def recurrence_by_cron(
+    line: str, *, zone: ZoneInfo, starts_at: datetime, ends_at: datetime | None = None
+) -> Recurrence:
+    """The recurrence of a cron line, from the wall time on. Raises InvalidRecurrence."""
+    return Recurrence(rule=read_cron(line), zone=zone, starts_at=starts_at, ends_at=ends_at)

@@ -1,0 +1,71 @@
+-- name: read_clock
+-- The clock by which everything else is due.
+SELECT clock_timestamp();
+
+-- name: take_due
+-- Schedules with a run that has come due. Held until their runs are recorded and they have moved on, all in one
+-- transaction: another clock passes over them, and a clock that dies leaves them as they were.
+SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
+       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
+       paused_reason, request_hash, created_at, updated_at
+FROM schedules
+WHERE next_run_at <= :now AND next_run_at IS NOT NULL AND deleted_at IS NULL
+ORDER BY next_run_at
+LIMIT :row_limit
+FOR UPDATE SKIP LOCKED;
+
+-- name: record_runs!
+-- Each run once, and with it its message: a run that stands in the ledger already makes none, nor does one of a church
+-- without a sender.
+WITH run AS (
+    SELECT *
+    FROM unnest(
+        :schedule_ids::uuid[], :run_ats::timestamptz[], :wall_times::timestamp[], :outcomes::text[], :reasons::text[],
+        :send_ats::timestamptz[]
+    ) AS listed (schedule_id, run_at, wall_time, outcome, reason, send_at)
+), recorded AS (
+    INSERT INTO schedule_runs (schedule_id, run_at, church_id, wall_time, outcome, reason, message_id)
+    SELECT run.schedule_id, run.run_at, schedules.church_id, run.wall_time,
+           CASE WHEN run.outcome = 'sent' AND senders.channel IS NULL THEN 'skipped' ELSE run.outcome END,
+           CASE WHEN run.outcome = 'sent' AND senders.channel IS NULL THEN 'the church has no sender for it'
+                ELSE run.reason END,
+           CASE WHEN run.outcome = 'sent' AND senders.channel IS NOT NULL THEN uuidv7() END
+    FROM run
+    JOIN schedules ON schedules.schedule_id = run.schedule_id
+    LEFT JOIN senders ON senders.church_id = schedules.church_id AND senders.channel = schedules.channel
+    ORDER BY run.run_at
+    ON CONFLICT (schedule_id, run_at) DO NOTHING
+    RETURNING schedule_id, run_at, message_id
+)
+INSERT INTO messages (
+    message_id, church_id, channel, content, details, segments, target_type, target, request_hash, request_id,
+    send_at, schedule_id, urgent_reason
+)
+SELECT recorded.message_id, schedules.church_id, schedules.channel, schedules.content, schedules.details,
+       schedules.segments, schedules.target_type, schedules.target, schedules.request_hash,
+       'schedule-' || schedules.schedule_id, run.send_at, schedules.schedule_id, schedules.urgent_reason
+FROM recorded
+JOIN run ON run.schedule_id = recorded.schedule_id AND run.run_at = recorded.run_at
+JOIN schedules ON schedules.schedule_id = recorded.schedule_id
+WHERE recorded.message_id IS NOT NULL;
+
+-- name: move_on!
+UPDATE schedules
+SET next_run_at = moved.next_run_at, next_wall_time = moved.next_wall_time
+FROM unnest(:schedule_ids::uuid[], :next_run_ats::timestamptz[], :next_wall_times::timestamp[])
+    AS moved (schedule_id, next_run_at, next_wall_time)
+WHERE schedules.schedule_id = moved.schedule_id;
+
+-- name: record_run_by_hand!
+-- The message was made by the caller, in the same transaction.
+INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome, reason, message_id)
+VALUES (:schedule_id, clock_timestamp(), :church_id, 'sent', 'a person asked for it', :message_id);
+
+-- name: page_runs
+-- The newest in the ledger first.
+SELECT run_id, run_at, wall_time, outcome, reason, message_id, recorded_at
+FROM schedule_runs
+WHERE schedule_id = :schedule_id AND church_id = :church_id
+  AND run_id < :before
+ORDER BY run_id DESC
+LIMIT :row_limit;

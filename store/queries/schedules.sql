@@ -1,0 +1,93 @@
+-- name: insert_schedule
+-- Nothing comes back when the church has used the idempotency key before.
+INSERT INTO schedules (
+    church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule, time_zone,
+    starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, idempotency_key, request_hash
+)
+VALUES (
+    :church_id, :channel, :content, :details, :segments, :target_type, :target, :urgent_reason, :rule_kind, :rule,
+    :time_zone, :starts_at, :ends_at, :missed_policy, :missed_within_seconds, :next_run_at, :next_wall_time,
+    :idempotency_key, :request_hash
+)
+ON CONFLICT (church_id, idempotency_key) DO NOTHING
+RETURNING schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind,
+          rule, time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
+          paused_reason, request_hash, created_at, updated_at;
+
+-- name: find_by_idempotency_key
+SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
+       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
+       paused_reason, request_hash, created_at, updated_at
+FROM schedules
+WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
+
+-- name: get_schedule
+SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
+       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
+       paused_reason, request_hash, created_at, updated_at
+FROM schedules
+WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL;
+
+-- name: lock_schedule
+-- What people say of a schedule and what the clock makes of it are done one after the other.
+SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
+       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
+       paused_reason, request_hash, created_at, updated_at
+FROM schedules
+WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL
+FOR UPDATE;
+
+-- name: page_schedules
+-- Newest first. The end is always a bound of the index, also in a plan made before `before` is known.
+SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
+       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
+       paused_reason, request_hash, created_at, updated_at
+FROM schedules
+WHERE church_id = :church_id
+  AND schedule_id < :before
+  AND deleted_at IS NULL
+ORDER BY schedule_id DESC
+LIMIT :row_limit;
+
+-- name: change_schedule!
+UPDATE schedules
+SET channel = :channel,
+    content = :content,
+    details = :details,
+    segments = :segments,
+    target_type = :target_type,
+    target = :target,
+    urgent_reason = :urgent_reason,
+    rule_kind = :rule_kind,
+    rule = :rule,
+    time_zone = :time_zone,
+    starts_at = :starts_at,
+    ends_at = :ends_at,
+    missed_policy = :missed_policy,
+    missed_within_seconds = :missed_within_seconds,
+    next_run_at = :next_run_at,
+    next_wall_time = :next_wall_time,
+    updated_at = now()
+WHERE church_id = :church_id AND schedule_id = :schedule_id;
+
+-- name: pause_schedule!
+-- The clock goes on recording its runs, as skipped.
+UPDATE schedules
+SET paused_at = now(), paused_reason = :reason, updated_at = now()
+WHERE church_id = :church_id AND schedule_id = :schedule_id AND paused_at IS NULL;
+
+-- name: break_off_schedule!
+UPDATE schedules
+SET paused_at = now(), paused_reason = :reason, next_run_at = NULL, next_wall_time = NULL, updated_at = now()
+WHERE church_id = :church_id AND schedule_id = :schedule_id;
+
+-- name: resume_schedule!
+UPDATE schedules
+SET paused_at = NULL, paused_reason = NULL, next_run_at = :next_run_at, next_wall_time = :next_wall_time,
+    updated_at = now()
+WHERE church_id = :church_id AND schedule_id = :schedule_id AND paused_at IS NOT NULL;
+
+-- name: delete_schedule!
+UPDATE schedules
+SET deleted_at = now(), updated_at = now()
+WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL;

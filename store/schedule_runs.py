@@ -1,0 +1,142 @@
+"""The runs of schedules: which are due, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from messaging.missed_runs import JudgedRun, MissedPolicy, judge_runs
+from messaging.recurrence.runs import Run
+from messaging.wall_time import to_instant
+from store import sql
+from store.schedules import Schedule
+
+_SQL = sql.load("schedule_runs")
+
+RUNS_AT_ONCE = 500
+"""Of one schedule in one transaction, after a long standstill; the rest follows in the next."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedRun:
+    run_id: UUID
+    run_at: datetime
+    wall_time: datetime | None
+    outcome: Literal["sent", "missed", "skipped"]
+    reason: str | None
+    message_id: UUID | None
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettledSchedule:
+    """The runs of a schedule that came due, each judged, and the one that comes next."""
+
+    schedule_id: UUID
+    runs: Sequence[JudgedRun]
+    next_run: Run | None
+
+
+def read_clock(connection: Connection[Any]) -> datetime:
+    """Now, by the database."""
+    row = connection.execute(_SQL["read_clock"]).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM
+    return row[0]
+
+
+def take_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[Schedule]:
+    """Up to `limit` schedules that have a run to be recorded, held until the transaction ends."""
+    with connection.cursor(row_factory=class_row(Schedule)) as cursor:
+        return cursor.execute(_SQL["take_due"], {"now": now, "row_limit": limit}).fetchall()
+
+
+def judge(schedule: Schedule, *, now: datetime) -> SettledSchedule:
+    """What the runs of a schedule that is due come to. Raises InvalidRecurrence, UnknownZone."""
+    recurrence = schedule.recurrence()
+    assert schedule.next_wall_time is not None  # noqa: S101 - it is due
+    # By the wall time: what instant it stands for may have changed with the zone's rules since it was written.
+    expected = to_instant(schedule.next_wall_time, recurrence.zone)
+    due: list[Run] = []
+    next_run: Run | None = None
+    for run in recurrence.runs_after(expected - timedelta(microseconds=1)):
+        if run.at > now or len(due) == RUNS_AT_ONCE:
+            next_run = run
+            break
+        due.append(run)
+    return SettledSchedule(
+        schedule_id=schedule.schedule_id,
+        runs=judge_runs(
+            due,
+            now=now,
+            policy=MissedPolicy(schedule.missed_policy),
+            within=timedelta(seconds=schedule.missed_within_seconds),
+            is_paused=schedule.paused_at is not None,
+            more_due=next_run is not None and next_run.at <= now,
+        ),
+        next_run=next_run,
+    )
+
+
+def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) -> Schedule:
+    """Settle what came due of a locked schedule: before a person's word is heeded, the old terms hold.
+
+    Raises InvalidRecurrence, UnknownZone.
+    """
+    while schedule.next_run_at is not None and schedule.next_run_at <= now:
+        settled = judge(schedule, now=now)
+        settle(connection, [settled])
+        coming = settled.next_run
+        schedule = replace(
+            schedule,
+            next_run_at=coming.at if coming else None,
+            next_wall_time=coming.wall if coming else None,
+        )
+    return schedule
+
+
+def settle(connection: Connection[Any], settled: Sequence[SettledSchedule]) -> int:
+    """Record the runs, make the messages of those that are sent, and move on; how many messages were made."""
+    runs = [(schedule.schedule_id, judged) for schedule in settled for judged in schedule.runs]
+    made = connection.execute(
+        _SQL["record_runs"],
+        {
+            "schedule_ids": [schedule_id for schedule_id, _ in runs],
+            "run_ats": [judged.run.at for _, judged in runs],
+            "wall_times": [judged.run.wall for _, judged in runs],
+            "outcomes": [judged.outcome.value for _, judged in runs],
+            "reasons": [judged.reason for _, judged in runs],
+            "send_ats": [judged.send_at for _, judged in runs],
+        },
+    ).rowcount
+    connection.execute(
+        _SQL["move_on"],
+        {
+            "schedule_ids": [schedule.schedule_id for schedule in settled],
+            "next_run_ats": [schedule.next_run.at if schedule.next_run else None for schedule in settled],
+            "next_wall_times": [schedule.next_run.wall if schedule.next_run else None for schedule in settled],
+        },
+    )
+    return made
+
+
+def record_by_hand(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, message_id: UUID) -> None:
+    """A person had it run now, as this message."""
+    connection.execute(
+        _SQL["record_run_by_hand"], {"church_id": church_id, "schedule_id": schedule_id, "message_id": message_id}
+    )
+
+
+def page(
+    connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, before: UUID | None, limit: int
+) -> list[RecordedRun]:
+    """Up to `limit` runs recorded before the run `before`, newest first."""
+    names = {"church_id": church_id, "schedule_id": schedule_id}
+    with connection.cursor(row_factory=class_row(RecordedRun)) as cursor:
+        cursor.execute(_SQL["page_runs"], {**names, "before": before or sql.LAST_ID, "row_limit": limit})
+        return cursor.fetchall()

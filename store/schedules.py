@@ -1,0 +1,149 @@
+"""Messages that come again: what churches asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from messaging.recurrence.runs import Recurrence, Run, recurrence_by_cron, recurrence_by_rrule
+from messaging.wall_time import find_zone
+from store import sql
+
+_SQL = sql.load("schedules")
+
+ScheduleStatus = Literal["active", "paused", "ended"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleTerms:
+    """What a church asked for. `starts_at` and `ends_at` are wall times; `target` is as of a message."""
+
+    channel: str
+    content: str
+    details: dict[str, Any]
+    """The channel's own fields, by their names in JSON."""
+    segments: int
+    target_type: str
+    target: dict[str, list[str]]
+    urgent_reason: str | None
+    rule_kind: Literal["rrule", "cron"]
+    rule: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime | None
+    missed_policy: Literal["skip", "runOnce"]
+    missed_within_seconds: int
+
+    def recurrence(self) -> Recurrence:
+        """When it comes. Raises InvalidRecurrence, UnknownZone."""
+        zone = find_zone(self.time_zone)
+        if self.rule_kind == "cron":
+            return recurrence_by_cron(self.rule, zone=zone, starts_at=self.starts_at, ends_at=self.ends_at)
+        return recurrence_by_rrule(self.rule, zone=zone, starts_at=self.starts_at, ends_at=self.ends_at)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schedule(ScheduleTerms):
+    schedule_id: UUID
+    church_id: UUID
+    next_run_at: datetime | None
+    next_wall_time: datetime | None
+    paused_at: datetime | None
+    paused_reason: str | None
+    request_hash: bytes
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def status(self) -> ScheduleStatus:
+        if self.paused_at is not None:
+            return "paused"
+        return "ended" if self.next_run_at is None else "active"
+
+
+def insert(
+    connection: Connection[Any],
+    terms: ScheduleTerms,
+    *,
+    church_id: UUID,
+    next_run: Run,
+    idempotency_key: str | None,
+    request_hash: bytes,
+) -> tuple[Schedule, bool]:
+    """The schedule and whether it is new: with an idempotency key used before, the one that key made."""
+    parameters = {
+        **_terms(terms),
+        **_next(next_run),
+        "church_id": church_id,
+        "idempotency_key": idempotency_key,
+        "request_hash": request_hash,
+    }
+    made = _one(connection, _SQL["insert_schedule"], parameters)
+    known = made or _one(connection, _SQL["find_by_idempotency_key"], parameters)
+    assert known is not None  # noqa: S101 - schedules are kept when they are deleted
+    return known, made is not None
+
+
+def get(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> Schedule | None:
+    return _one(connection, _SQL["get_schedule"], {"church_id": church_id, "schedule_id": schedule_id})
+
+
+def lock(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> Schedule | None:
+    """The schedule, held until the transaction ends; the clock passes over it meanwhile."""
+    return _one(connection, _SQL["lock_schedule"], {"church_id": church_id, "schedule_id": schedule_id})
+
+
+def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, limit: int) -> list[Schedule]:
+    """Up to `limit` schedules made before the schedule `before`, newest first."""
+    with connection.cursor(row_factory=class_row(Schedule)) as cursor:
+        cursor.execute(
+            _SQL["page_schedules"], {"church_id": church_id, "before": before or sql.LAST_ID, "row_limit": limit}
+        )
+        return cursor.fetchall()
+
+
+def change(connection: Connection[Any], schedule: Schedule, terms: ScheduleTerms, *, next_run: Run | None) -> None:
+    """Give it other terms."""
+    names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
+    connection.execute(_SQL["change_schedule"], {**_terms(terms), **_next(next_run), **names})
+
+
+def pause(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, reason: str) -> None:
+    """Make no messages of it for now."""
+    names = {"church_id": church_id, "schedule_id": schedule_id}
+    connection.execute(_SQL["pause_schedule"], {**names, "reason": reason})
+
+
+def break_off(connection: Connection[Any], schedule: Schedule, *, reason: str) -> None:
+    """It cannot be followed any more: leave it paused, for a person to see."""
+    names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
+    connection.execute(_SQL["break_off_schedule"], {**names, "reason": reason})
+
+
+def resume(connection: Connection[Any], schedule: Schedule, *, next_run: Run | None) -> None:
+    names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
+    connection.execute(_SQL["resume_schedule"], {**names, **_next(next_run)})
+
+
+def delete(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> None:
+    connection.execute(_SQL["delete_schedule"], {"church_id": church_id, "schedule_id": schedule_id})
+
+
+def _one(connection: Connection[Any], query: LiteralString, parameters: dict[str, Any]) -> Schedule | None:
+    with connection.cursor(row_factory=class_row(Schedule)) as cursor:
+        return cursor.execute(query, parameters).fetchone()
+
+
+def _terms(terms: ScheduleTerms) -> dict[str, Any]:
+    named = {name: getattr(terms, name) for name in ScheduleTerms.__dataclass_fields__}
+    return {**named, "details": Jsonb(terms.details), "target": Jsonb(terms.target)}
+
+
+def _next(run: Run | None) -> dict[str, datetime | None]:
+    return {"next_run_at": run.at if run else None, "next_wall_time": run.wall if run else None}

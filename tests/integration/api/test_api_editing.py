@@ -1,0 +1,205 @@
+"""Messages for later: by the church's own clock, listed, changed until they begin."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask.testing import FlaskClient
+
+from messaging.addresses import AddressKind
+from store import messages
+from store.database import Database, church_scope
+from tests.harness.churches import KnownChurch, add_contacts
+from tests.integration.jobs.scheduling import rows
+
+SEND = "/api/messages/send"
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> dict[str, Any]:
+    body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"} | changes
+    answer = client.post(SEND, json=body, headers=church.bearer)
+    assert answer.status_code == 202, answer.text
+    return answer.get_json()
+
+
+def change(client: FlaskClient, church: KnownChurch, message: dict[str, Any], **changes: Any) -> Any:
+    return client.patch(message["links"]["self"], json=changes, headers=church.bearer)
+
+
+def next_sunday_of_change(month: int, week: int) -> datetime:
+    """The next day, by New York's rules since 2007, on which clocks change."""
+    for year in (datetime.now(UTC).year, datetime.now(UTC).year + 1):
+        first = datetime(year, month, 1, tzinfo=UTC)
+        day = first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (week - 1))
+        if day > datetime.now(UTC) + timedelta(days=2):
+            return day
+    raise AssertionError
+
+
+def test_a_time_without_offset_is_the_churchs_own(client: FlaskClient, church: KnownChurch) -> None:
+    local = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT17:00:00")
+
+    told = send(client, church, sendAt=local)
+
+    expected = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("America/New_York"))
+    assert datetime.fromisoformat(told["sendAt"]) == expected
+    assert told["status"] == "scheduled"
+
+
+@pytest.mark.parametrize(("month", "week", "at", "utc"), [(3, 2, "02:30", "07:30"), (11, 1, "01:30", "05:30")])
+def test_where_clocks_change_a_time_is_later_by_the_gap_or_the_first(
+    client: FlaskClient, church: KnownChurch, month: int, week: int, at: str, utc: str
+) -> None:
+    day = next_sunday_of_change(month, week)
+
+    told = send(client, church, sendAt=f"{day:%Y-%m-%d}T{at}")
+
+    assert told["sendAt"] == f"{day:%Y-%m-%d}T{utc}:00Z"
+
+
+def test_a_year_ahead_is_the_most(client: FlaskClient, church: KnownChurch) -> None:
+    zone = ZoneInfo("America/New_York")
+    for hours, status in ((-1, 202), (1, 422)):
+        local = (datetime.now(zone) + timedelta(days=366, hours=hours)).strftime("%Y-%m-%dT%H:%M:%S")
+        body = {"churchId": str(church.church_id), "content": "x", "targetType": "all", "sendAt": local}
+        answer = client.post(SEND, json=body, headers=church.bearer)
+        assert answer.status_code == status
+        if status == 422:
+            assert answer.get_json()["errors"] == [{"field": "sendAt", "message": "must be at most a year ahead"}]
+
+
+def test_messages_are_listed_by_status(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+    ids = {
+        "scheduled": send(client, church, sendAt=TOMORROW.isoformat())["id"],
+        "accepted": send(client, church)["id"],
+        "paused": send(client, church)["id"],
+        "canceled": send(client, church)["id"],
+        "sending": send(client, church)["id"],
+        "completed": send(client, church)["id"],
+    }
+    for column, status in {
+        "paused_at": ["paused", "canceled"],
+        "canceled_at": ["canceled"],
+        "expanded_at": ["sending", "completed", "paused"],
+        "completed_at": ["completed"],
+    }.items():
+        chosen = [UUID(ids[each]) for each in status]
+        rows(database, f"UPDATE messages SET {column} = now() WHERE message_id = ANY (%(ids)s)", ids=chosen)  # noqa: S608
+
+    for status, message_id in ids.items():
+        items = client.get(f"/api/messages?status={status}", headers=church.bearer).get_json()["items"]
+        assert [(item["id"], item["status"]) for item in items] == [(message_id, status)]
+    both = client.get("/api/messages?status=scheduled,paused&limit=1", headers=church.bearer).get_json()
+    assert [item["status"] for item in both["items"]] == ["paused"]
+    rest = client.get(f"/api/messages?status=scheduled,paused&cursor={both['next']}", headers=church.bearer).get_json()
+    assert [item["status"] for item in rest["items"]] == ["scheduled"]
+    assert client.get("/api/messages?status=lost", headers=church.bearer).status_code == 422
+
+
+def test_what_has_not_begun_can_be_changed(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+    [contact] = add_contacts(database, church.church_id, count=1)
+    add_contacts(database, church.church_id, count=3, first=1)
+    message = send(client, church, sendAt=TOMORROW.isoformat())
+    later = TOMORROW + timedelta(hours=2)
+
+    answer = change(
+        client,
+        church,
+        message,
+        content="x" * 200,
+        sendAt=later.isoformat(),
+        targetType="contacts",
+        contactIds=[str(contact)],
+    )
+
+    told = answer.get_json()
+    assert answer.status_code == 200
+    assert (told["content"], told["segments"], told["targetType"]) == ("x" * 200, 2, "contacts")
+    assert datetime.fromisoformat(told["sendAt"]) == later
+    rows(database, "UPDATE messages SET send_at = now()")
+    with church_scope(database, church.church_id) as connection:
+        written = messages.expand(
+            connection,
+            church_id=church.church_id,
+            message_id=UUID(message["id"]),
+            address_kind=AddressKind.PHONE,
+            keeps_quiet_hours=True,
+        )
+    assert written == 1
+
+
+def test_what_is_left_out_stays(client: FlaskClient, church: KnownChurch) -> None:
+    numbers = ["+12025550123", "+12025550124"]
+    message = send(
+        client,
+        church,
+        sendAt=TOMORROW.isoformat(),
+        targetType="numbers",
+        phoneNumbers=numbers,
+        urgent={"reason": "storm"},
+    )
+    before = client.get(message["links"]["self"], headers=church.bearer).get_json()
+
+    assert change(client, church, message).get_json() == before
+    after = change(client, church, message, content="Other").get_json()
+
+    assert after == before | {"content": "Other"}
+
+
+def test_a_time_of_null_is_now(client: FlaskClient, church: KnownChurch) -> None:
+    message = send(client, church, sendAt=TOMORROW.isoformat())
+
+    assert change(client, church, message, sendAt=None).get_json()["status"] == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"content": " "}, "content"),
+        ({"content": None}, "content"),
+        ({"sendAt": "2099-01-01T00:00:00Z"}, "sendAt"),
+        ({"sendAt": "soon"}, "sendAt"),
+        ({"targetType": "numbers"}, "phoneNumbers"),
+        ({"targetType": "numbers", "phoneNumbers": ["+12025550123", "1"]}, "phoneNumbers[1]"),
+        ({"contactIds": ["0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"]}, "contactIds"),
+        ({"targetType": "contacts", "contactIds": ["0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"]}, "contactIds[0]"),
+        ({"churchId": "0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"}, "churchId"),
+        ({"channel": "mail"}, "channel"),
+        ({"colour": "pink"}, "colour"),
+        ({"subject": "This Sunday"}, "subject"),
+        ({"targetType": "addresses", "emailAddresses": ["ruth@example.org"]}, "targetType"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_by_field(
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str
+) -> None:
+    message = send(client, church, sendAt=TOMORROW.isoformat())
+
+    answer = change(client, church, message, **changes)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("column", ["expanded_at", "canceled_at"])
+def test_what_has_begun_or_was_canceled_stays(
+    client: FlaskClient, church: KnownChurch, database: Database, column: str
+) -> None:
+    message = send(client, church)
+    rows(database, f"UPDATE messages SET {column} = now()")  # noqa: S608
+
+    answer = change(client, church, message, content="Too late")
+
+    assert answer.status_code == 409
+    assert client.get(message["links"]["self"], headers=church.bearer).get_json()["content"] == "Grace"
+
+
+def test_of_another_church_there_is_no_message(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch
+) -> None:
+    assert change(client, church, send(client, other_church), content="Mine now").status_code == 404

@@ -1,0 +1,291 @@
+"""/api/schedules: what is made, refused, shown, changed and run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+
+from jobs.run_schedules import run_schedules
+from store.database import Database
+from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.integration.jobs.scheduling import rows
+
+SCHEDULES = "/api/schedules"
+
+
+def a_plan(church: KnownChurch, **changes: Any) -> dict[str, Any]:
+    """Every Sunday at nine, changed; a field changed to ... is left out."""
+    plan = {
+        "churchId": str(church.church_id),
+        "content": "Service at 10:30",
+        "targetType": "all",
+        "recurrence": {"rrule": "FREQ=WEEKLY;BYDAY=SU"},
+        "startsAt": "2026-01-04T09:00:00",
+    } | changes
+    return {name: value for name, value in plan.items() if value is not ...}
+
+
+def make(client: FlaskClient, church: KnownChurch, **changes: Any) -> dict[str, Any]:
+    answer = client.post(SCHEDULES, json=a_plan(church, **changes), headers=church.bearer)
+    assert answer.status_code == 201, answer.text
+    return answer.get_json()
+
+
+def look(client: FlaskClient, church: KnownChurch, schedule: dict[str, Any]) -> dict[str, Any]:
+    return client.get(schedule["links"]["self"], headers=church.bearer).get_json()
+
+
+def test_a_schedule_shows_its_next_five_runs_in_both_times(client: FlaskClient, church: KnownChurch) -> None:
+    answer = client.post(SCHEDULES, json=a_plan(church), headers=church.bearer)
+
+    made = answer.get_json()
+    assert answer.headers["Location"] == made["links"]["self"] == f"{SCHEDULES}/{made['id']}"
+    assert (made["status"], made["timeZone"], made["startsAt"]) == ("active", "America/New_York", "2026-01-04T09:00:00")
+    assert made["missedRuns"] == {"policy": "runOnce", "withinMinutes": 60}
+    assert len(made["nextRuns"]) == 5
+    for run in made["nextRuns"]:
+        at, local = datetime.fromisoformat(run["at"]), datetime.fromisoformat(run["localTime"])
+        assert at == local > datetime.now(UTC)
+        assert (local.weekday(), f"{local:%H:%M}") == (6, "09:00")
+        assert run["ruleTime"] == f"{local:%Y-%m-%dT%H:%M:%S}"
+    assert made["nextRunAt"] == made["nextRuns"][0]["at"]
+    assert look(client, church, made) == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        ({"recurrence": ...}, "recurrence", "is required"),
+        ({"recurrence": {}}, "recurrence", "must have either rrule or cron"),
+        ({"recurrence": {"rrule": "FREQ=DAILY", "cron": "0 9 * * *"}}, "recurrence", "must have either"),
+        ({"recurrence": {"rrule": "weekly"}}, "recurrence.rrule", "RFC 5545 does not know"),
+        ({"recurrence": {"rrule": "FREQ=MINUTELY"}}, "recurrence.rrule", "too often"),
+        ({"recurrence": {"rrule": "FREQ=DAILY;BYMINUTE=0,5"}}, "recurrence.rrule", "every 15 minutes"),
+        ({"recurrence": {"rrule": "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"}}, "recurrence.rrule", "does not come"),
+        ({"recurrence": {"rrule": "FREQ=DAILY;UNTIL=20260105"}}, "recurrence.rrule", "does not come"),
+        ({"recurrence": {"cron": "0 9 * *"}}, "recurrence.cron", "five fields"),
+        ({"recurrence": {"cron": "* * * * *"}}, "recurrence.cron", "every 15 minutes"),
+        ({"recurrence": {"cron": "0 9 30 2 *"}}, "recurrence.cron", "does not come"),
+        ({"timeZone": "Mars/Olympus"}, "timeZone", "must be a time zone"),
+        ({"timeZone": "EST5"}, "timeZone", "must be a time zone"),
+        ({"startsAt": ...}, "startsAt", "is required with an rrule"),
+        ({"startsAt": "2026-01-04T09:00:00Z"}, "startsAt", "without an offset"),
+        ({"startsAt": "2026-01-04T09:00:30"}, "startsAt", "to the minute"),
+        ({"startsAt": "1926-01-04T09:00:00"}, "startsAt", "must lie between"),
+        ({"startsAt": "9999-01-04T09:00:00"}, "startsAt", "must lie between"),
+        ({"endsAt": "2026-01-01T09:00:00"}, "endsAt", "must not be before startsAt"),
+        ({"endsAt": "2026-02-01T09:00:00"}, "recurrence.rrule", "does not come between now and its end"),
+        ({"missedRuns": {"policy": "later"}}, "missedRuns.policy", "must be one of"),
+        ({"missedRuns": {"withinMinutes": 0}}, "missedRuns.withinMinutes", "must be at least 1"),
+        ({"content": " "}, "content", "must not be blank"),
+        ({"targetType": "contacts"}, "contactIds", "is required"),
+        ({"targetType": "contacts", "contactIds": [str(uuid4())]}, "contactIds[0]", "is not a contact"),
+        ({"sendAt": "2027-01-01T00:00:00Z"}, "sendAt", "is not a known field"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused_by_field(
+    client: FlaskClient, church: KnownChurch, database: Database, changes: dict[str, Any], field: str, words: str
+) -> None:
+    answer = client.post(SCHEDULES, json=a_plan(church, **changes), headers=church.bearer)
+
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json"), answer.text
+    found = {error["field"]: error["message"] for error in answer.get_json()["errors"]}
+    assert words in found[field]
+    assert rows(database, "SELECT count(*) FROM schedules") == [(0,)]
+
+
+def test_a_church_without_sender_is_told_so(client: FlaskClient, database: Database) -> None:
+    church = found_church(database, sender=None)
+
+    answer = client.post(SCHEDULES, json=a_plan(church), headers=church.bearer)
+
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["channel"]
+    assert rows(database, "SELECT count(*) FROM schedules") == [(0,)]
+
+
+def test_a_repeated_request_makes_one_schedule(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+    headers = church.bearer | {"Idempotency-Key": "easter"}
+
+    first, again = (client.post(SCHEDULES, json=a_plan(church), headers=headers) for _ in range(2))
+    other = client.post(SCHEDULES, json=a_plan(church, content="Other"), headers=headers)
+
+    assert first.get_json()["id"] == again.get_json()["id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert other.status_code == 409
+    assert rows(database, "SELECT count(*) FROM schedules") == [(1,)]
+
+
+def test_schedules_come_newest_first_in_pages(client: FlaskClient, church: KnownChurch) -> None:
+    made = [make(client, church)["id"] for _ in range(3)]
+
+    first = client.get(f"{SCHEDULES}?limit=2", headers=church.bearer).get_json()
+    rest = client.get(f"{SCHEDULES}?limit=2&cursor={first['next']}", headers=church.bearer).get_json()
+
+    assert [item["id"] for item in first["items"] + rest["items"]] == made[::-1]
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        ("get", ""),
+        ("patch", ""),
+        ("delete", ""),
+        ("get", "/runs"),
+        ("post", "/pause"),
+        ("post", "/resume"),
+        ("post", "/run-now"),
+    ],
+)
+def test_of_another_church_there_is_no_schedule(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, method: str, place: str
+) -> None:
+    address = make(client, other_church)["links"]["self"] + place
+    body = {} if method == "patch" or place == "/pause" else None
+
+    answer = client.open(address, method=method.upper(), json=body, headers=church.bearer)
+
+    assert answer.status_code == 404
+
+
+def test_a_change_holds_from_the_next_run_on_and_keeps_the_rest(client: FlaskClient, church: KnownChurch) -> None:
+    made = make(client, church, urgent={"reason": "always"})
+
+    answer = client.patch(
+        made["links"]["self"],
+        json={"recurrence": {"cron": "30 7 * * SAT"}, "content": "New words", "timeZone": "America/Denver"},
+        headers=church.bearer,
+    )
+
+    changed = answer.get_json()
+    assert answer.status_code == 200
+    assert (changed["content"], changed["recurrence"]) == ("New words", {"rrule": None, "cron": "30 7 * * SAT"})
+    local = datetime.fromisoformat(changed["nextRuns"][0]["localTime"])
+    assert (local.weekday(), f"{local:%H:%M}") == (5, "07:30")
+    assert changed["nextRunAt"] == changed["nextRuns"][0]["at"]
+    assert (changed["startsAt"], changed["urgentReason"]) == (made["startsAt"], "always")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"content": ""}, "content"),
+        ({"content": None}, "content"),
+        ({"channel": "sms"}, "channel"),
+        ({"recurrence": {"cron": "0 9 31 2 *"}}, "recurrence.cron"),
+        ({"recurrence": None}, "recurrence"),
+        ({"targetType": "contacts"}, "contactIds"),
+        ({"phoneNumbers": ["+12025550123"]}, "phoneNumbers"),
+        ({"targetType": "numbers", "phoneNumbers": ["12"]}, "phoneNumbers[0]"),
+        ({"endsAt": "2025-01-01T00:00:00"}, "endsAt"),
+        ({"timeZone": "Nowhere"}, "timeZone"),
+        ({"startsAt": None}, "startsAt"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_by_field(
+    client: FlaskClient, church: KnownChurch, change: dict[str, Any], field: str
+) -> None:
+    made = make(client, church)
+
+    answer = client.patch(made["links"]["self"], json=change, headers=church.bearer)
+
+    assert answer.status_code == 422, answer.text
+    assert field in [error["field"] for error in answer.get_json()["errors"]]
+    assert look(client, church, made) == made
+
+
+def test_a_paused_schedule_says_why_and_a_resumed_one_goes_on(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    made = make(client, church)
+    place = made["links"]["self"]
+
+    paused = client.post(f"{place}/pause", json={"reason": "summer"}, headers=church.bearer).get_json()
+    assert (paused["status"], paused["pausedReason"]) == ("paused", "summer")
+    rows(database, "UPDATE schedules SET next_run_at = '2026-01-04T14:00Z', next_wall_time = '2026-01-04 09:00'")
+    resumed = client.post(f"{place}/resume", headers=church.bearer).get_json()
+
+    assert (resumed["status"], resumed["pausedReason"], resumed["nextRunAt"]) == ("active", None, made["nextRunAt"])
+    runs = client.get(f"{place}/runs", headers=church.bearer).get_json()["items"]
+    assert {run["outcome"] for run in runs} == {"skipped"}
+    assert run_schedules(database) == 0
+
+
+def test_what_came_due_before_a_change_is_done_by_the_old_terms(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    """The clock was not quick enough: the run is not lost with the rule that it was of."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0, tzinfo=None)
+    made = make(client, church, recurrence={"rrule": "FREQ=DAILY"}, timeZone="UTC", startsAt="2026-01-04T09:00:00")
+    rows(
+        database,
+        "UPDATE schedules SET rule = 'FREQ=DAILY', starts_at = %(now)s, next_wall_time = %(now)s, "
+        "next_run_at = %(now)s::timestamp AT TIME ZONE 'UTC'",
+        now=now,
+    )
+
+    client.patch(made["links"]["self"], json={"content": "New words"}, headers=church.bearer)
+
+    [run] = client.get(f"{made['links']['self']}/runs", headers=church.bearer).get_json()["items"]
+    assert (run["outcome"], run["ruleTime"]) == ("sent", now.isoformat())
+    message = client.get(f"/api/messages/{run['messageId']}", headers=church.bearer).get_json()
+    assert (message["content"], message["scheduleId"]) == ("Service at 10:30", made["id"])
+
+
+def test_a_run_now_is_a_message_at_once_and_is_listed(
+    client: FlaskClient, church: KnownChurch, rings: list[tuple[str, ...]], database: Database
+) -> None:
+    add_contacts(database, church.church_id, count=2)
+    made = make(client, church)
+    headers = church.bearer | {"Idempotency-Key": "now-1"}
+
+    first, again = (client.post(f"{made['links']['self']}/run-now", headers=headers) for _ in range(2))
+
+    told = first.get_json()
+    assert (first.status_code, told["status"]) == (202, "accepted")
+    assert again.get_json()["id"] == told["id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert rings == [("expand_messages", "sms")]
+    [run] = client.get(f"{made['links']['self']}/runs", headers=church.bearer).get_json()["items"]
+    assert (run["messageId"], run["outcome"], run["ruleTime"]) == (told["id"], "sent", None)
+    assert look(client, church, made)["nextRunAt"] == made["nextRunAt"]
+    other = make(client, church)
+    assert client.post(f"{other['links']['self']}/run-now", headers=headers).status_code == 409
+
+
+def test_a_deleted_schedule_is_gone_and_does_not_run(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    made = make(client, church)
+
+    assert client.delete(made["links"]["self"], headers=church.bearer).status_code == 204
+
+    assert client.get(made["links"]["self"], headers=church.bearer).status_code == 404
+    assert client.get(SCHEDULES, headers=church.bearer).get_json()["items"] == []
+    assert run_schedules(database, now=datetime.now(UTC) + timedelta(days=30)) == 0
+
+
+def test_runs_come_newest_first_in_pages(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+    made = make(client, church, recurrence={"cron": "0 9 * * *"}, startsAt=...)
+    run_schedules(database, now=datetime.now(UTC) + timedelta(days=10))
+    runs: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        address = f"{made['links']['self']}/runs?limit=3{cursor and f'&cursor={cursor}'}"
+        page = client.get(address, headers=church.bearer).get_json()
+        runs += [run["runAt"] for run in page["items"]]
+        cursor = page["next"]
+
+    assert runs == sorted(runs, reverse=True)
+    assert len(runs) == len(set(runs)) == 10
+
+
+def test_with_the_key_of_a_reader_nothing_is_made(client: FlaskClient, database: Database) -> None:
+    reader = found_church(database, scopes=["messages:read"])
+
+    assert client.post(SCHEDULES, json=a_plan(reader), headers=reader.bearer).status_code == 403
+    assert client.get(SCHEDULES, headers=reader.bearer).status_code == 200

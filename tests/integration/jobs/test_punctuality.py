@@ -1,0 +1,102 @@
+"""What is due starts within two seconds of its time, also while a large send is under way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from jobs import clock
+from jobs.dispatch import dispatch
+from jobs.redis_doorbell import RedisDoorbell
+from jobs.runtime import Runtime, working_with
+from settings import Settings
+from store.database import Database
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import compose
+from tests.integration.jobs.scheduling import make_schedule, rows
+from tests.integration.store.ledger import numbers
+
+AT_MOST_SECONDS = 2.0
+MESSAGES, CROWD = 6, 30_000
+LATENESS = """
+SELECT extract(epoch FROM min(deliveries.updated_at) - messages.send_at)::float
+FROM messages
+JOIN deliveries USING (message_id)
+WHERE messages.church_id = %(church)s AND deliveries.status = 'sent'
+GROUP BY messages.message_id
+"""
+
+
+@pytest.fixture
+def ticking(settings: Settings) -> Iterator[None]:
+    stop = threading.Event()
+    running = threading.Thread(target=clock.run, args=(settings, stop))
+    running.start()
+    yield
+    stop.set()
+    running.join()
+
+
+def test_messages_begin_on_time_while_a_crowd_is_written_to(
+    settings: Settings, database: Database, tmp_path: Path, ticking: None
+) -> None:
+    crowded, church = found_church(database).church_id, found_church(database).church_id
+    with running_worker(settings, tmp_path / "sms.log"), running_worker(settings, tmp_path / "ticks.log", "analytics"):
+        compose(database, crowded, numbers=numbers(CROWD))
+        wait_until(
+            lambda: bool(rows(database, "SELECT 1 FROM deliveries WHERE status = 'sent' LIMIT 1")), timeout_seconds=20
+        )
+        start = datetime.now(UTC) + timedelta(seconds=1)
+        for place in range(MESSAGES):
+            compose(database, church, numbers=numbers(3), send_at=start + timedelta(seconds=0.7 * place))
+        wait_until(lambda: len(rows(database, LATENESS, church=church)) == MESSAGES, timeout_seconds=30)
+        left = rows(
+            database,
+            "SELECT count(*) FROM deliveries WHERE church_id = %(church)s AND status = 'queued'",
+            church=crowded,
+        )
+
+    late = sorted(seconds for (seconds,) in rows(database, LATENESS, church=church))
+    print("seconds late:", late, "still to be written to:", left)  # noqa: T201
+    assert late[-1] < AT_MOST_SECONDS
+    assert late[0] >= 0
+
+
+def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
+    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis
+) -> None:
+    church = found_church(database).church_id
+    now = datetime.now(UTC)
+    make_schedule(database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
+    runtime = Runtime(settings, database=database, doorbell=doorbell)
+
+    for _ in range(2):
+        with working_with(runtime):
+            dispatch()
+        waiting = [job.decode() for job in redis.lrange("rq:queue:sms", 0, -1)]
+        assert [job.partition("-")[0] for job in waiting] == ["expand_messages"]
+        redis.flushdb()
+
+    assert rows(database, "SELECT count(*) FROM messages") == [(1,)]
+
+
+def test_a_schedule_that_breaks_does_not_keep_what_was_accepted_from_being_rung_for(
+    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose(database, found_church(database).church_id, numbers=numbers(1))
+
+    def breaks(*args: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("jobs.dispatch.run_schedules", breaks)
+    with working_with(Runtime(settings, database=database, doorbell=doorbell)), pytest.raises(MemoryError):
+        dispatch()
+
+    assert redis.llen("rq:queue:sms") == 1

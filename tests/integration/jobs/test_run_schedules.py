@@ -1,0 +1,313 @@
+"""Schedules become messages: each run once, whatever happens to the clocks, and every run is in the ledger."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from jobs import run_schedules as job
+from jobs.run_schedules import run_schedules
+from messaging.addresses import AddressKind
+from messaging.states import Status
+from store import messages, schedules
+from store.database import Database, church_scope, open_database
+from tests.harness.churches import add_contacts, found_church
+from tests.harness.senders import set_mail_sender
+from tests.harness.waiting import wait_until
+from tests.integration.jobs.scheduling import make_schedule, messages_made, outcomes, rows
+from tests.integration.store.ledger import together
+
+
+def at(text: str) -> datetime:
+    """An instant of 2026, in UTC."""
+    return datetime.fromisoformat(f"2026-{text}+00:00")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = open_database(database_url, size=12, name="test")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database).church_id
+
+
+def test_a_run_becomes_a_message_at_its_time_and_not_before(database: Database, church: UUID) -> None:
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+
+    assert run_schedules(database, now=at("01-01 13:59:59")) == 0
+    assert run_schedules(database, now=at("01-01 14:00")) == 1
+    assert run_schedules(database, now=at("01-01 14:00:01")) == 0
+
+    assert outcomes(database, schedule) == ["01-01 14:00 sent"]
+    [(content, target_type, send_at, schedule_id)] = rows(
+        database, "SELECT content, target_type, send_at, schedule_id FROM messages"
+    )
+    assert (content, target_type, send_at) == ("See you on Sunday", "all", at("01-01 14:00"))
+    assert schedule_id == schedule.schedule_id
+    [(message_id, wall_time)] = rows(database, "SELECT message_id, wall_time FROM schedule_runs")
+    assert rows(database, "SELECT message_id FROM messages") == [(message_id,)]
+    assert wall_time == datetime.fromisoformat("2026-01-01 09:00")
+
+
+def test_without_a_given_now_the_clock_of_the_database_counts(database: Database, church: UUID) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=10)
+    make_schedule(database, church, zone="UTC", starts_at=f"{start + timedelta(minutes=1):%Y-%m-%d %H:%M}", after=start)
+
+    assert run_schedules(database) == 1
+
+
+@pytest.mark.parametrize("clocks", [2, 8])
+def test_however_many_clocks_make_one_message_of_a_run(clocks: int, database: Database, church: UUID) -> None:
+    made = [make_schedule(database, church, after=at("01-01 00:00")) for _ in range(20)]
+
+    together(clocks, lambda _: run_schedules(database, now=at("01-01 14:00")))
+
+    assert {messages_made(database, schedule) for schedule in made} == {1}
+    assert {tuple(outcomes(database, schedule)) for schedule in made} == {("01-01 14:00 sent",)}
+
+
+def test_a_run_that_stands_in_the_ledger_makes_no_second_message(database: Database, church: UUID) -> None:
+    """Even if a schedule's next time was put back by mistake."""
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    run_schedules(database, now=at("01-01 14:00"))
+    rows(database, "UPDATE schedules SET next_run_at = %(at)s, next_wall_time = '2026-01-01 09:00'", at=at("01-01 14:00"))  # fmt: skip  # noqa: E501
+
+    assert run_schedules(database, now=at("01-01 14:01")) == 0
+
+    assert messages_made(database, schedule) == 1
+
+
+@pytest.mark.parametrize("step", ["take_due", "settle"])
+def test_a_clock_that_breaks_half_way_has_done_nothing(
+    step: str, database: Database, church: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    function = getattr(job.schedule_runs, step)
+
+    def breaks(*args: object, **options: object) -> None:
+        function(*args, **options)
+        raise MemoryError
+
+    monkeypatch.setattr(job.schedule_runs, step, breaks)
+    with pytest.raises(MemoryError):
+        run_schedules(database, now=at("01-01 14:00"))
+    monkeypatch.undo()
+
+    assert outcomes(database, schedule) == []
+    assert run_schedules(database, now=at("01-01 14:00")) == 1
+    assert outcomes(database, schedule) == ["01-01 14:00 sent"]
+
+
+KILLED = """
+import os, sys, time
+from datetime import datetime
+from jobs import run_schedules as job
+from store.database import open_database
+
+settle = job.schedule_runs.settle
+
+def stand_still(*args):
+    settle(*args)
+    print("written", flush=True)
+    time.sleep(60)
+
+job.schedule_runs.settle = stand_still
+job.run_schedules(open_database(sys.argv[1], size=1, name="killed"), now=datetime.fromisoformat(sys.argv[2]))
+"""
+
+
+def test_a_clock_that_is_killed_before_it_commits_leaves_the_run_to_the_next(
+    database: Database, database_url: str, church: UUID
+) -> None:
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    now = at("01-01 14:00")
+    process = subprocess.Popen(
+        (sys.executable, "-c", KILLED, database_url, now.isoformat()), stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "written\n"
+    # While it lives, another clock passes over what it holds, and waits for nothing.
+    assert run_schedules(database, now=now) == 0
+
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    wait_until(lambda: run_schedules(database, now=now) == 1, timeout_seconds=10.0)
+    assert outcomes(database, schedule) == ["01-01 14:00 sent"]
+    assert messages_made(database, schedule) == 1
+
+
+def test_after_a_standstill_one_run_is_made_up_for_and_the_others_are_recorded(
+    database: Database, church: UUID
+) -> None:
+    schedule = make_schedule(database, church, rule="FREQ=DAILY;BYHOUR=8,9", after=at("01-01 00:00"))
+
+    assert run_schedules(database, now=at("01-03 14:30")) == 1
+
+    assert outcomes(database, schedule) == [
+        "01-01 14:00 missed",
+        "01-02 13:00 missed",
+        "01-02 14:00 missed",
+        "01-03 13:00 missed",
+        "01-03 14:00 sent",
+    ]
+    assert rows(database, "SELECT send_at FROM messages") == [(at("01-03 14:30"),)]
+
+
+@pytest.mark.parametrize(("missed", "minutes", "sent"), [("runOnce", 61, 0), ("skip", 2, 0), ("skip", 1, 1)])
+def test_what_is_too_late_is_not_made_up_for(
+    missed: str, minutes: int, sent: int, database: Database, church: UUID
+) -> None:
+    schedule = make_schedule(database, church, after=at("01-01 00:00"), missed=missed)
+
+    assert run_schedules(database, now=at("01-01 14:00") + timedelta(minutes=minutes)) == sent
+
+    assert outcomes(database, schedule) == [f"01-01 14:00 {'sent' if sent else 'missed'}"]
+    assert run_schedules(database, now=at("01-02 14:00")) == 1
+
+
+def test_a_long_standstill_is_worked_off_in_portions(
+    database: Database, church: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job.schedule_runs, "RUNS_AT_ONCE", 7)
+    schedule = make_schedule(
+        database, church, rule="FREQ=HOURLY", starts_at="2026-01-01 00:00", after=at("01-01 05:00")
+    )
+
+    assert run_schedules(database, now=at("01-03 05:10")) == 1
+
+    found = outcomes(database, schedule)
+    assert len(found) == 48
+    assert found[-1] == "01-03 05:00 sent"
+    assert {outcome.rpartition(" ")[2] for outcome in found[:-1]} == {"missed"}
+
+
+def test_the_runs_of_a_paused_schedule_are_recorded_as_skipped(database: Database, church: UUID) -> None:
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    with church_scope(database, church) as connection:
+        schedules.pause(connection, church_id=church, schedule_id=schedule.schedule_id, reason="summer")
+
+    assert run_schedules(database, now=at("01-02 14:00")) == 0
+
+    assert outcomes(database, schedule) == ["01-01 14:00 skipped", "01-02 14:00 skipped"]
+
+
+def test_a_deleted_schedule_does_not_run(database: Database, church: UUID) -> None:
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    with church_scope(database, church) as connection:
+        schedules.delete(connection, church_id=church, schedule_id=schedule.schedule_id)
+
+    assert run_schedules(database, now=at("01-02 14:00")) == 0
+
+
+def test_a_schedule_ends_with_its_rule(database: Database, church: UUID) -> None:
+    schedule = make_schedule(database, church, rule="FREQ=DAILY;COUNT=2", after=at("01-01 00:00"))
+
+    for day in (1, 2, 3):
+        run_schedules(database, now=at(f"01-0{day} 14:00"))
+
+    assert outcomes(database, schedule) == ["01-01 14:00 sent", "01-02 14:00 sent"]
+    with church_scope(database, church) as connection:
+        ended = schedules.get(connection, church_id=church, schedule_id=schedule.schedule_id)
+    assert ended is not None
+    assert (ended.status, ended.next_run_at) == ("ended", None)
+
+
+@pytest.mark.parametrize(("stored", "real"), [("01-01 15:00", "14:00"), ("01-01 13:00", "14:00")])
+def test_when_a_zone_changes_its_rules_the_hour_on_the_wall_stays(
+    stored: str, real: str, database: Database, church: UUID
+) -> None:
+    """What was written as the next instant was reckoned by the old rules."""
+    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    rows(database, "UPDATE schedules SET next_run_at = %(stored)s", stored=at(stored))
+
+    for minute in range(0, 180, 10):
+        run_schedules(database, now=at("01-01 12:30") + timedelta(minutes=minute))
+
+    assert outcomes(database, schedule) == [f"01-01 {real} sent"]
+
+
+def test_a_schedule_that_cannot_be_followed_stops_and_holds_up_no_other(database: Database, church: UUID) -> None:
+    broken = make_schedule(database, church, after=at("01-01 00:00"))
+    good = make_schedule(database, church, after=at("01-01 00:00"))
+    rows(database, "UPDATE schedules SET time_zone = 'Mars/Olympus' WHERE schedule_id = %(id)s", id=broken.schedule_id)
+
+    assert run_schedules(database, now=at("01-01 14:00")) == 1
+
+    assert outcomes(database, good) == ["01-01 14:00 sent"]
+    with church_scope(database, church) as connection:
+        stopped = schedules.get(connection, church_id=church, schedule_id=broken.schedule_id)
+    assert stopped is not None
+    assert (stopped.status, stopped.paused_reason) == (
+        "paused",
+        "must be a time zone of the IANA database, such as America/New_York",
+    )
+
+
+def test_a_church_without_a_sender_holds_up_no_other(database: Database, church: UUID) -> None:
+    """Mail, for which nobody ever set one."""
+    unsendable = make_schedule(database, church, channel="mail", after=at("01-01 00:00"))
+    good = make_schedule(database, church, after=at("01-01 00:00"))
+
+    assert run_schedules(database, now=at("01-01 14:00")) == 1
+
+    assert outcomes(database, good) == ["01-01 14:00 sent"]
+    assert outcomes(database, unsendable) == ["01-01 14:00 skipped"]
+    assert rows(database, "SELECT reason, message_id FROM schedule_runs WHERE outcome = 'skipped'") == [
+        ("the church has no sender for it", None)
+    ]
+
+
+def test_a_message_has_what_its_channel_has_beyond_text(database: Database, church: UUID) -> None:
+    set_mail_sender(database, church)
+    make_schedule(database, church, channel="mail", details={"subject": "This Sunday"}, after=at("01-01 00:00"))
+
+    run_schedules(database, now=at("01-01 14:00"))
+
+    assert rows(database, "SELECT channel, details FROM messages") == [("mail", {"subject": "This Sunday"})]
+
+
+def test_thousands_of_churches_at_the_same_hour_take_a_second_or_two(database: Database, church: UUID) -> None:
+    schedule = make_schedule(database, church, rule="FREQ=WEEKLY;BYDAY=SU", after=at("01-01 00:00"))
+    columns = (
+        "church_id, channel, content, segments, target_type, target, rule_kind, rule, time_zone, starts_at, "
+        "missed_policy, missed_within_seconds, next_run_at, next_wall_time, request_hash"
+    )
+    rows(database, f"INSERT INTO schedules ({columns}) SELECT {columns} FROM schedules, generate_series(2, 2000)")  # noqa: S608
+    began = datetime.now(UTC)
+
+    assert run_schedules(database, now=schedule.next_run_at) == 2000
+
+    assert datetime.now(UTC) - began < timedelta(seconds=4)
+
+
+def test_who_joined_since_the_schedule_was_made_is_in_the_audience(database: Database, church: UUID) -> None:
+    now = datetime.now(UTC)
+    add_contacts(database, church, count=2)
+    make_schedule(database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
+    add_contacts(database, church, count=3, first=2)
+
+    run_schedules(database)
+
+    [(message_id,)] = rows(database, "SELECT message_id FROM messages")
+    with church_scope(database, church) as connection:
+        written = messages.expand(
+            connection,
+            church_id=church,
+            message_id=message_id,
+            address_kind=AddressKind.PHONE,
+            keeps_quiet_hours=True,
+        )
+        assert written == 5
+        assert messages.counts(connection, message_id)[Status.QUEUED] == 5

@@ -1,0 +1,101 @@
+"""A whole year, with a clock that ticks when it likes, for a hundred zones: every run once and at its instant."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from jobs.run_schedules import run_schedules
+from messaging.wall_time import find_zone, zone_names
+from store.database import Database, open_database
+from tests.harness.churches import found_church
+from tests.integration.jobs.scheduling import make_schedule, rows
+
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+DAYS = [date(2025, 12, 30) + timedelta(days=n) for n in range(370)]
+SUNDAYS = [day for day in DAYS if day.weekday() == 6]
+LAST_DAYS = [day for day in DAYS if (day + timedelta(days=1)).day == 1]
+EDGY = ("America/New_York", "Australia/Lord_Howe", "America/Santiago", "Europe/Dublin")
+"""Whose clocks change at night, where the daily schedule runs: by an hour, by half of one, at midnight."""
+
+LATE_MINUTES = (0, 45, 360, 360)
+"""How late the clock ticks, now and then: less than there is between two runs of any of the schedules."""
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = open_database(database_url, size=2, name="test")
+    yield database
+    database.close()
+
+
+def instant_of(day: date, at: time, zone: ZoneInfo) -> datetime:
+    """Found by looking at the zone's clock every quarter of an hour, and not by the rules under test."""
+    wall = datetime.combine(day, at)
+    looked_at = [wall.replace(tzinfo=UTC) + timedelta(minutes=15 * n) for n in range(-15 * 4, 13 * 4)]
+    shown = [instant for instant in looked_at if instant.astimezone(zone).replace(tzinfo=None) == wall]
+    if shown:
+        return shown[0]
+    before = looked_at[0].astimezone(zone).utcoffset()
+    assert before is not None
+    return wall.replace(tzinfo=UTC) - before
+
+
+def expected(days: list[date], at: time, zone: str) -> list[datetime]:
+    instants = (instant_of(day, at, find_zone(zone)) for day in days)
+    return [instant for instant in instants if START < instant <= END]
+
+
+KINDS = (
+    ("cron", "0 18 28-31 * *", [day for day in DAYS if day.day >= 28], [time(18)]),
+    ("rrule", "FREQ=MONTHLY;BYMONTHDAY=-1;BYHOUR=8,17;BYMINUTE=45", LAST_DAYS, [time(8, 45), time(17, 45)]),
+    ("rrule", "FREQ=WEEKLY;BYDAY=SU;BYHOUR=9;BYMINUTE=0", SUNDAYS, [time(9)]),
+    ("rrule", "FREQ=DAILY", DAYS, [time(2, 15)]),
+)
+"""Rules, and the days and times that they stand for."""
+
+
+@pytest.mark.timeout(60)
+def test_every_run_of_a_year_is_accounted_for(database: Database) -> None:
+    church = found_church(database).church_id
+    names = sorted(zone_names())
+    hundred = [(zone, KINDS[number % 3]) for number, zone in enumerate(names[:: len(names) // 99])]
+    runs: dict[object, list[datetime]] = {}
+    for zone, (kind, rule, days, times) in hundred + [(zone, KINDS[3]) for zone in EDGY]:
+        schedule = make_schedule(
+            database,
+            church,
+            kind=kind,
+            rule=rule,
+            zone=zone,
+            starts_at="2025-12-01 02:15",
+            after=START,
+            within_seconds=60 * max(LATE_MINUTES),
+        )
+        runs[schedule.schedule_id] = sorted(instant for at in times for instant in expected(days, at, zone))
+    assert len({zone for zone, _ in hundred}) >= 99
+
+    made = _tick_through_the_year(database)
+
+    found: dict[object, list[datetime]] = {}
+    for schedule_id, run_at in rows(database, "SELECT schedule_id, run_at FROM schedule_runs ORDER BY run_at"):
+        found.setdefault(schedule_id, []).append(run_at)
+    assert found == runs
+    assert rows(database, "SELECT DISTINCT outcome FROM schedule_runs") == [("sent",)]
+    assert made == sum(map(len, runs.values()))
+    assert rows(database, "SELECT count(*), count(DISTINCT (schedule_id, send_at)) FROM messages") == [(made, made)]
+
+
+def _tick_through_the_year(database: Database) -> int:
+    """The clock ticks up to six hours after a run came due: within the time in which it is made up for."""
+    ticks = random.Random(1)  # noqa: S311
+    made = 0
+    while True:
+        [(due,)] = rows(database, "SELECT min(next_run_at) FROM schedules")
+        if due > END:
+            return made
+        made += run_schedules(database, now=min(due + timedelta(minutes=ticks.choice(LATE_MINUTES)), END))

@@ -1,0 +1,55 @@
+"""Time passes between the audience and the claim: a claim hands out nothing that somebody asleep would get."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from messaging.quiet_hours import Window
+from tests.harness.texting_hours import closed_now
+from tests.integration.store.ledger import Ledger, numbers
+
+
+def test_what_was_due_before_its_hours_ended_waits_when_it_is_claimed(
+    ledger: Ledger,
+) -> None:
+    closed = closed_now()
+    church = ledger.church(time_zone="UTC", window=closed.window)
+    ledger.send(church, numbers(2))
+    ledger.query("UPDATE deliveries SET due_at = now() - interval '1 hour', reason = NULL")
+
+    claim = ledger.claim(church)
+
+    assert (claim.taken, claim.envelopes) == (2, [])
+    assert ledger.query("SELECT address, due_at FROM deliveries WHERE reason = 'quiet hours' ORDER BY address") == [
+        (phone, closed.opens_at) for phone in numbers(2)
+    ]
+    assert ledger.query("SELECT DISTINCT attempts FROM deliveries") == [(0,)]
+
+
+def test_putting_off_costs_nothing_of_the_senders_pace(ledger: Ledger) -> None:
+    closed = closed_now()
+    church = ledger.church(time_zone="UTC", window=closed.window, segments_per_second=1)
+    ledger.query("UPDATE senders SET tokens = 1")
+    ledger.send(church, numbers(50))
+    ledger.query("UPDATE deliveries SET due_at = now()")
+
+    assert ledger.claim(church).taken == 50
+
+    [(tokens,)] = ledger.query("SELECT tokens FROM senders")
+    assert tokens >= 1
+
+
+def test_no_turn_begins_that_could_last_past_the_end(ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    minute = now.hour * 60 + now.minute
+    if not 2 <= minute < 1437:
+        pytest.skip("too near to midnight")
+    church = ledger.church(time_zone="UTC", window=Window(opens=minute - 1, closes=minute + 2))
+    ledger.send(church, numbers(1))
+    ledger.query("UPDATE deliveries SET due_at = now()")
+
+    assert ledger.claim(church, lease_seconds=240).envelopes == []
+    ledger.query("UPDATE deliveries SET due_at = now()")
+    assert len(ledger.claim(church, lease_seconds=1).envelopes) == 1

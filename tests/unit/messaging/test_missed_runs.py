@@ -1,0 +1,69 @@
+"""What becomes of runs that have come due: at most one is sent, and each has its outcome."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from messaging.missed_runs import JudgedRun, MissedPolicy, judge_runs
+from messaging.recurrence.runs import Run
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def late(*minutes: float) -> list[Run]:
+    """Runs that came due so many minutes ago, the oldest first."""
+    return [
+        Run(at=NOW - timedelta(minutes=each), wall=(NOW - timedelta(minutes=each)).replace(tzinfo=None))
+        for each in minutes
+    ]
+
+
+def judge(runs: list[Run], policy: MissedPolicy, *, is_paused: bool = False, more_due: bool = False) -> list[JudgedRun]:
+    return judge_runs(runs, now=NOW, policy=policy, within=HOUR, is_paused=is_paused, more_due=more_due)
+
+
+@pytest.mark.parametrize(
+    ("policy", "minutes", "outcomes"),
+    [
+        (MissedPolicy.RUN_ONCE, (), []),
+        (MissedPolicy.RUN_ONCE, (0,), ["sent"]),
+        (MissedPolicy.RUN_ONCE, (1,), ["sent"]),
+        (MissedPolicy.RUN_ONCE, (60,), ["sent"]),
+        (MissedPolicy.RUN_ONCE, (60.1,), ["missed"]),
+        (MissedPolicy.RUN_ONCE, (120, 90, 30), ["missed", "missed", "sent"]),
+        (MissedPolicy.RUN_ONCE, (60 * 24, 0), ["missed", "sent"]),
+        (MissedPolicy.RUN_ONCE, (60 * 48, 60 * 24), ["missed", "missed"]),
+        (MissedPolicy.SKIP, (1,), ["sent"]),
+        (MissedPolicy.SKIP, (1.1,), ["missed"]),
+        (MissedPolicy.SKIP, (30, 15, 0.5), ["missed", "missed", "sent"]),
+    ],
+)
+def test_the_last_run_decides(policy: MissedPolicy, minutes: tuple[float, ...], outcomes: list[str]) -> None:
+    runs = late(*minutes)
+
+    judged = judge(runs, policy)
+
+    assert [each.outcome for each in judged] == outcomes
+    assert [each.run for each in judged] == runs
+    assert all((each.send_at is not None) == (each.outcome == "sent") for each in judged)
+
+
+def test_a_run_on_time_is_due_at_its_time_and_one_made_up_for_is_due_now() -> None:
+    [on_time] = judge(late(0.5), MissedPolicy.RUN_ONCE)
+    [made_up] = judge(late(30), MissedPolicy.RUN_ONCE)
+
+    assert (on_time.send_at, on_time.reason) == (NOW - timedelta(seconds=30), None)
+    assert (made_up.send_at, made_up.reason) == (NOW, "made up for")
+
+
+@pytest.mark.parametrize("policy", list(MissedPolicy))
+def test_of_a_paused_schedule_all_are_skipped(policy: MissedPolicy) -> None:
+    assert {each.outcome for each in judge(late(60, 30, 0), policy, is_paused=True)} == {"skipped"}
+
+
+@pytest.mark.parametrize("policy", list(MissedPolicy))
+def test_when_later_ones_are_due_too_none_of_these_is_sent(policy: MissedPolicy) -> None:
+    assert {each.outcome for each in judge(late(60, 30, 0), policy, more_due=True)} == {"missed"}
