@@ -99,15 +99,16 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
         request_id=request_id(),
         send_at=due_at,
     )
+    unfit = _unfit(body)  # before the transaction: others may be asked
     with church_scope(services().database, caller.church_id) as connection:
         if reason := CHANNELS[body.channel].unavailable(services().settings):
             raise _unsendable([FieldError(field="channel", message=reason), *_strangers(connection, caller, body)])
         try:
             message, is_new = messages.insert(connection, new)
         except NoSender:
-            raise _unsendable([_no_sender(body.channel), *_strangers(connection, caller, body)]) from None
-        if is_new and (strangers := _strangers(connection, caller, body)):
-            raise _unsendable(strangers)  # inside the transaction: the message vanishes with it
+            raise _unsendable([_no_sender(body.channel), *unfit, *_strangers(connection, caller, body)]) from None
+        if is_new and (complaints := [*unfit, *_strangers(connection, caller, body)]):
+            raise _unsendable(complaints)  # inside the transaction: the message vanishes with it
     if message.request_hash != new.request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:
@@ -126,6 +127,12 @@ def _idempotency_key() -> str | None:
         "The Idempotency-Key cannot be used.",
         errors=[FieldError(field=IDEMPOTENCY_KEY.name, message="must be 1 to 255 visible ASCII characters")],
     )
+
+
+def _unfit(body: Composition) -> list[FieldError]:
+    """What only others know: whether what the message refers to, such as pictures, can be sent."""
+    complaints = CHANNELS[body.channel].check_references(body.details, services().settings)
+    return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
 
 
 def _no_sender(channel: str) -> FieldError:
