@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     public_url: HttpUrl
     """Where the carrier reaches this service; status callbacks are sent, and signed, for this address."""
 
+    media_allow_private: bool = False
+    """For development alone: media may be at http URLs, on any port, and on this machine's own network."""
+
     smtp_url: SmtpUrl | None = Field(default=None, repr=False)
     """The mail server all churches send through: smtp:// (STARTTLS, unless ?starttls=never) or smtps://."""
     secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None

@@ -38,29 +38,29 @@ class CallbackLane:
         self._public_url = services.settings.public_url.rstrip("/")
         self._headers = list(security_headers.DEFAULTS.items())
 
-    def __call__(self, request: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if request["REQUEST_METHOD"] == "POST" and (address := _ADDRESS.fullmatch(request["PATH_INFO"])):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST" and (address := _ADDRESS.fullmatch(environ["PATH_INFO"])):
             channel, delivery_id, attempt = address.groups()
-            callback = _read(request, self._public_url + address[0])
+            callback = _read(environ, self._public_url + address[0])
             if callback is not None and _took(self._services, channel, UUID(delivery_id), int(attempt), callback):
-                name = traces.name_for(request.get("HTTP_X_REQUEST_ID", ""))
+                name = traces.name_for(environ.get("HTTP_X_REQUEST_ID", ""))
                 start_response("204 No Content", [*self._headers, (traces.HEADER, name)])
                 return ()
-        return self._application(request, start_response)
+        return self._application(environ, start_response)
 
 
-def _read(request: WSGIEnvironment, url: str) -> Callback | None:
+def _read(environ: WSGIEnvironment, url: str) -> Callback | None:
     """The callback, its body still there for whoever reads it next; None for anything unusual."""
-    length = request.get("CONTENT_LENGTH", "")
+    length = environ.get("CONTENT_LENGTH", "")
     if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
         return None
-    body = request["wsgi.input"].read(int(length))
-    request["wsgi.input"] = io.BytesIO(body)
-    if request.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != callbacks.FORM:
+    body = environ["wsgi.input"].read(int(length))
+    environ["wsgi.input"] = io.BytesIO(body)
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != callbacks.FORM:
         return None
-    query = request.get("QUERY_STRING", "")
+    query = environ.get("QUERY_STRING", "")
     return Callback(
-        url=f"{url}?{query}" if query else url, form=callbacks.read_form(body), header=partial(_header, request)
+        url=f"{url}?{query}" if query else url, form=callbacks.read_form(body), header=partial(_header, environ)
     )
 
 
@@ -74,5 +74,5 @@ def _took(services: Services, channel: str, delivery_id: UUID, attempt: int, cal
     return True
 
 
-def _header(request: WSGIEnvironment, name: str) -> str | None:
-    return request.get("HTTP_" + name.upper().replace("-", "_"))
+def _header(environ: WSGIEnvironment, name: str) -> str | None:
+    return environ.get("HTTP_" + name.upper().replace("-", "_"))

@@ -108,6 +108,13 @@ class Channel(Protocol):
         """
         ...
 
+    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:
+        """What is wrong with what the fields refer to elsewhere, by names such as `mediaUrls[2]`. Empty: all is well.
+
+        The one check that may ask others, for a few seconds at the most; no transaction is open. The details are sound.
+        """
+        ...
+
     def count_segments(self, content: str) -> int:
         """What one delivery of the content costs of the sender's pace, at least 1."""
         ...

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from channels.base import Channel
 from channels.mail.channel import MailChannel
+from channels.mms.channel import MmsChannel
 from channels.sms.channel import SmsChannel
 
-CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (SmsChannel(), MailChannel())}
-
-NOT_YET = frozenset({"mms"})
-"""Channels that are announced, and refused for now."""
+CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (SmsChannel(), MmsChannel(), MailChannel())}

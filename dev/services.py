@@ -79,6 +79,7 @@ class Services:
             environment["DATABASE_URL"] = self._postgres.make_application(self._secret("koinonia"))
         if self.local.needs_sandbox:
             environment["TWILIO_ACCOUNT_SID"], environment["TWILIO_AUTH_TOKEN"] = self._account
+            environment.setdefault("MEDIA_ALLOW_PRIVATE", "true")
             environment["TWILIO_API_BASE_URL"] = f"http://127.0.0.1:{self._port(SANDBOX)}"
         if self.local.needs_mail_sandbox:
             environment["SMTP_URL"] = f"smtp://127.0.0.1:{self._port(MAIL_SANDBOX)}?starttls=never"

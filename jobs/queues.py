@@ -10,7 +10,7 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from channels.registry import CHANNELS, NOT_YET
+from channels.registry import CHANNELS
 from settings import Settings
 
 ANALYTICS = "analytics"
@@ -66,9 +66,8 @@ JOBS = (EXPAND_MESSAGES, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE,
 
 
 def sending_queues() -> tuple[str, ...]:
-    """One for each channel, those that are only announced included."""
-    names = CHANNELS.keys() | NOT_YET
-    return (*(name for name in _FIRST if name in names), *sorted(names.difference(_FIRST)))
+    """One for each channel."""
+    return (*(name for name in _FIRST if name in CHANNELS), *sorted(CHANNELS.keys() - set(_FIRST)))
 
 
 def enabled_queues(settings: Settings) -> tuple[str, ...]:

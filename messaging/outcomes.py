@@ -80,6 +80,8 @@ class Suspect:
     content: str
     sender: Sender
     since: datetime
+    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the channel carries beyond the text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,7 @@ class _SuspectRow:
     attempt: int
     address: str
     content: str
+    details: dict[str, Any]
     since: datetime
     sender_address: str | None
     messaging_service_sid: str | None
@@ -34,6 +35,7 @@ class _SuspectRow:
             attempt=self.attempt,
             address=self.address,
             content=self.content,
+            details=self.details,
             sender=Sender(address=self.sender_address, messaging_service_sid=self.messaging_service_sid),
             since=self.since,
         )

@@ -18,8 +18,8 @@ from store import churches
 @click.option("--name", type=Text(), required=True, help="The church's name.")
 @click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
 @click.option("--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True)
-@click.option("--sms-from", type=Phone(), help="The number it sends texts from, such as +12025550123.")
-@click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends texts with.")
+@click.option("--sms-from", type=Phone(), help="The number it sends texts and picture messages from.")
+@click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends both with.")
 @click.option("--mail-from", type=Email(), help="The address it sends mail from. Its own name stands before it.")
 @click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -41,11 +41,11 @@ def create_church(
     key, key_hash = keys.new_key()
     with ledger() as connection:
         church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
-        if has_sender:
+        for channel in ("sms", "mms") if has_sender else ():  # one number does both
             churches.set_sender(
                 connection,
                 church_id=church_id,
-                channel="sms",
+                channel=channel,
                 address=sms_from,
                 messaging_service_sid=messaging_service,
                 segments_per_second=segments_per_second,

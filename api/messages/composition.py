@@ -22,7 +22,7 @@ from pydantic import (
 from api.addresses import Email, Phone
 from api.messages import channel_fields
 from api.shapes import STORABLE, Given, Moment, wrong
-from channels.registry import CHANNELS, NOT_YET
+from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from messaging.number_zones import number_zones
 
@@ -36,8 +36,6 @@ _Listed = TypeVar("_Listed", list[UUID] | None, list[str] | None)
 
 
 def _known_channel(name: str) -> str:
-    if name in NOT_YET:
-        raise wrong(f"is not yet available; use {' or '.join(CHANNELS)}")
     if name not in CHANNELS:
         raise wrong(f"must be one of {', '.join(sorted(CHANNELS))}")
     return name
@@ -69,12 +67,15 @@ class Draft(Given):
     model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
 
     church_id: UUID = Field(description="The church that sends. The key must be its own.")
-    channel: ChannelName = Field(default="sms", description="How it is sent. Picture messages come later.")
-    content: Annotated[str, StringConstraints(min_length=1), STORABLE] = Field(
+    channel: ChannelName = Field(default="sms", description="How it is sent: as a text, a picture message, or a mail.")
+    content: Annotated[str, STORABLE] = Field(
+        default="",
+        validate_default=True,
         description=(
-            "The text, not blank, as the recipients will read it. At most 1,600 characters for sms, 100,000 for mail. "
-            "In a mail, blank lines part paragraphs and addresses that begin with https:// become links."
-        )
+            "The text as the recipients will read it. Required, and not blank, but for mms: pictures need no words. At "
+            "most 1,600 characters for sms and mms, 100,000 for mail. In a mail, blank lines part paragraphs and "
+            "addresses that begin with https:// become links."
+        ),
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
         description=(

@@ -5,6 +5,7 @@ It is asked inside the transaction, so that what was written vanishes with a ref
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +25,17 @@ def unavailable(channel: str) -> str | None:
     return CHANNELS[channel].unavailable(services().settings)
 
 
-def refuse_unsendable(connection: Connection[Any], *, church_id: UUID, draft: Draft) -> None:
-    """Raises Refusal (422)."""
-    errors = _strangers(connection, church_id, draft)
+def complaints_of_references(draft: Draft) -> list[FieldError]:
+    """What is wrong with what the draft refers to, such as pictures. Others are asked: not inside a transaction."""
+    complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings)
+    return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
+
+
+def refuse_unsendable(
+    connection: Connection[Any], *, church_id: UUID, draft: Draft, complaints: Sequence[FieldError] = ()
+) -> None:
+    """Raises Refusal (422), with the complaints that are there already."""
+    errors = [*complaints, *_strangers(connection, church_id, draft)]
     if reason := unavailable(draft.channel):
         errors.insert(0, FieldError(field="channel", message=reason))
     elif not churches.has_sender(connection, church_id=church_id, channel=draft.channel):
@@ -35,20 +44,24 @@ def refuse_unsendable(connection: Connection[Any], *, church_id: UUID, draft: Dr
         raise _unsendable(errors)
 
 
-def insert_sendable(connection: Connection[Any], new: NewMessage, *, draft: Draft) -> tuple[Message, bool]:
-    """The drafted message and whether it is new, as `store.messages.insert` has it. Raises Refusal (422).
+def insert_sendable(
+    connection: Connection[Any], new: NewMessage, *, draft: Draft, complaints: Sequence[FieldError] = ()
+) -> tuple[Message, bool]:
+    """The drafted message and whether it is new, as `store.messages.insert` has it.
 
-    The insertion finds out by itself whether there is a sender: the usual send takes no round trip for that.
+    Raises Refusal (422), with the complaints that are there already, unless the message was accepted before. The
+    insertion finds out by itself whether there is a sender: the usual send takes no round trip for that.
     """
     if reason := unavailable(draft.channel):
         error = FieldError(field="channel", message=reason)
-        raise _unsendable([error, *_strangers(connection, new.church_id, draft)])
+        raise _unsendable([error, *complaints, *_strangers(connection, new.church_id, draft)])
     try:
         message, is_new = messages.insert(connection, new)
     except NoSender:
-        raise _unsendable([_no_sender(draft), *_strangers(connection, new.church_id, draft)]) from None
-    if is_new and (strangers := _strangers(connection, new.church_id, draft)):
-        raise _unsendable(strangers)
+        errors = [_no_sender(draft), *complaints, *_strangers(connection, new.church_id, draft)]
+        raise _unsendable(errors) from None
+    if is_new and (errors := [*complaints, *_strangers(connection, new.church_id, draft)]):
+        raise _unsendable(errors)
     return message, is_new
 
 

@@ -8,7 +8,7 @@ from api.endpoints import Answer, Header, Promise, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from api.messages import timing, views
 from api.messages.composition import Composition
-from api.messages.sendable import insert_sendable
+from api.messages.sendable import complaints_of_references, insert_sendable
 from api.problems import Refusal
 from api.services import services
 from api.traces import request_id
@@ -66,6 +66,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     if body.church_id != caller.church_id:
         raise Refusal(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
     target, request_hash = body.target, body.digest()  # up to 10,000 recipients, while no transaction is open
+    complaints = complaints_of_references(body)  # others are asked: nor while they take their time
     with church_scope(services().database, caller.church_id) as connection:
         due_at = timing.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
         new = NewMessage(
@@ -82,7 +83,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
             send_at=due_at,
             urgent_reason=body.urgent_reason,
         )
-        message, is_new = insert_sendable(connection, new, draft=body)
+        message, is_new = insert_sendable(connection, new, draft=body, complaints=complaints)
     if message.request_hash != request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:

@@ -25,7 +25,9 @@ class AcceptedMessage(Told):
     id: UUID
     status: MessageStatus
     channel: str
-    segments: int = Field(description="What one delivery costs: SMS segments of a text, 1 of a mail.")
+    segments: int = Field(
+        description="What one delivery costs: SMS segments of a text, 1 of a picture message or a mail."
+    )
     send_at: Timestamp
     created_at: Timestamp
     links: Links
@@ -35,7 +37,9 @@ class MessageSummary(AcceptedMessage):
     """A message as it stands."""
 
     content: str
-    details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
+    details: dict[str, Any] = Field(
+        description="The channel's own fields, such as the `mediaUrls` of a picture message."
+    )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
     expanded_at: Timestamp | None = Field(description="When its audience was written.")
     completed_at: Timestamp | None = Field(description="When nothing was left to submit. Receipts may still come.")

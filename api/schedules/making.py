@@ -6,7 +6,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Header, Promise, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
-from api.messages.sendable import refuse_unsendable
+from api.messages.sendable import complaints_of_references, refuse_unsendable
 from api.problems import Refusal
 from api.schedules import views
 from api.schedules.plan import Plan
@@ -54,6 +54,7 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     key = idempotency_key()
     if body.church_id != caller.church_id:
         raise Refusal(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
+    complaints = complaints_of_references(body)
     with church_scope(services().database, caller.church_id) as connection:
         terms, first = agreed(connection, church_id=caller.church_id, plan=body)
         schedule, is_new = schedules.insert(
@@ -65,7 +66,7 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
             request_hash=body.digest(),
         )
         if is_new:
-            refuse_unsendable(connection, church_id=caller.church_id, draft=body)
+            refuse_unsendable(connection, church_id=caller.church_id, draft=body, complaints=complaints)
     if schedule.request_hash != body.digest():
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
     view = views.detailed(schedule)

@@ -48,6 +48,9 @@ class MailChannel:
         complaint = _check_subject(details["subject"]) if "subject" in details else "is required for mail"
         return {} if complaint is None else {"subject": complaint}
 
+    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - to nothing
+        return {}
+
     def count_segments(self, content: str) -> int:  # noqa: ARG002 - a mail is a mail
         return 1
 

@@ -35,6 +35,9 @@ class SmsChannel:
     def check_details(self, details: Details) -> Mapping[str, str]:  # noqa: ARG002 - a text is all there is
         return {}
 
+    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - to nothing
+        return {}
+
     def count_segments(self, content: str) -> int:
         return count_segments(content)
 

@@ -79,7 +79,7 @@ class TwilioCarrier:
         try:
             message = await self._client.messages.create_async(
                 to=envelope.address,
-                body=envelope.content,
+                body=envelope.content if envelope.content.strip() else values.unset,
                 status_callback=f"{self._callbacks}/{envelope.delivery_id}/{envelope.attempt}",
                 media_url=envelope.details.get("mediaUrls", values.unset),
                 **_from(envelope),

@@ -60,14 +60,16 @@ async def ask(client: Client, carrier_id: str) -> CarrierReceipt | None:
 def _record(message: MessageInstance, suspect: Suspect) -> CarrierRecord | None:
     """The message as it bears on the suspect; None when it has nothing to do with it.
 
-    The sender may have been changed since: the same words from another one are not taken for it, nor passed over.
+    The sender may have been changed since: the same words from another one are not taken for it, nor passed over. Of
+    media the list tells the number alone: two messages without words and with as many pictures look the same.
     """
     service = suspect.sender.messaging_service_sid
     if service is not None:
         same_sender = message.messaging_service_sid == service
     else:
         same_sender = message.from_ == suspect.sender.address
-    same_content = _same(message.body, suspect.content)
+    same_media = int(message.num_media or 0) == len(suspect.details.get("mediaUrls", ()))
+    same_content = same_media and _same(message.body, suspect.content)
     if not (same_sender or same_content):
         return None
     return CarrierRecord(carrier_id=str(message.sid), same_content=same_sender and same_content)

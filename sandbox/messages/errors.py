@@ -33,6 +33,9 @@ ERRORS: Final[dict[int, tuple[int, str]]] = {
 """Refusals of a request. {0} and {1} are what the refusal is about, such as the To and the From number."""
 
 LATER_ERRORS: Final[dict[int, str]] = {
+    11200: "HTTP retrieval failure",
+    11751: "Media Message - Media exceeds messaging provider size limit",
+    12300: "Invalid Content-Type",
     30001: "Queue overflow",
     30002: "Account suspended",
     30003: "Unreachable destination handset",
@@ -41,6 +44,8 @@ LATER_ERRORS: Final[dict[int, str]] = {
     30006: "Landline or unreachable carrier",
     30007: "Message filtered",
     30008: "Unknown error",
+    30011: "MMS not supported by the receiving phone number in this region",
+    30019: "Content size exceeds carrier limit",
     30022: "US A2P 10DLC - Rate Limits Exceeded",
     30034: "US A2P 10DLC - Message from an Unregistered Number",
 }

@@ -39,6 +39,9 @@ class Fate:
 
 
 FATES: Final[dict[str, Fate]] = {
+    "+15005511200": Fate(after="queued", status="failed", error_code=11200),
+    "+15005511751": Fate(after="queued", status="failed", error_code=11751),
+    "+15005512300": Fate(after="queued", status="failed", error_code=12300),
     "+15005530000": Fate(after="sent", status=None),
     "+15005530001": Fate(after="queued", status="failed", error_code=30001),
     "+15005530002": Fate(after="queued", status="failed", error_code=30002),
@@ -48,6 +51,8 @@ FATES: Final[dict[str, Fate]] = {
     "+15005530006": Fate(after="sent", status="undelivered", error_code=30006),
     "+15005530007": Fate(after="sending", status="failed", error_code=30007),
     "+15005530008": Fate(after="sent", status="undelivered", error_code=30008),
+    "+15005530011": Fate(after="sent", status="undelivered", error_code=30011),
+    "+15005530019": Fate(after="sent", status="undelivered", error_code=30019),
     "+15005530022": Fate(after="queued", status="failed", error_code=30022),
     "+15005530034": Fate(after="sent", status="undelivered", error_code=30034),
 }

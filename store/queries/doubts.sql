@@ -18,7 +18,7 @@ WITH suspects AS MATERIALIZED (
     RETURNING deliveries.delivery_id, deliveries.message_id, deliveries.church_id, deliveries.channel,
               deliveries.attempts, deliveries.address
 )
-SELECT taken.delivery_id, taken.attempts AS attempt, taken.address, messages.content,
+SELECT taken.delivery_id, taken.attempts AS attempt, taken.address, messages.content, messages.details,
        messages.created_at AS since, senders.address AS sender_address, senders.messaging_service_sid
 FROM taken
 JOIN messages ON messages.message_id = taken.message_id

@@ -35,7 +35,7 @@ def test_the_environment_is_read_in_one_place() -> None:
         file.name
         for file in product()
         for node in file.nodes
-        for name in (getattr(node, "attr", None), getattr(node, "id", None), *_imported(node))
+        for name in (getattr(node, "attr", None), *_imported(node))  # WSGI has an argument of that name
         if name in {"environ", "environb", "getenv", "getenvb"}
     }
 

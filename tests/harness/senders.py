@@ -1,4 +1,4 @@
-"""A church's sender for mail."""
+"""A church's senders beside the one for texts."""
 
 from __future__ import annotations
 
@@ -18,4 +18,16 @@ def set_mail_sender(database: Database, church_id: UUID, *, address: str = "offi
             messaging_service_sid=None,
             segments_per_second=None,
             details={"name": "Grace"},
+        )
+
+
+def set_picture_sender(database: Database, church_id: UUID, *, address: str = "+15005550006") -> None:
+    with system_scope(database) as connection:
+        churches.set_sender(
+            connection,
+            church_id=church_id,
+            channel="mms",
+            address=address,
+            messaging_service_sid=None,
+            segments_per_second=None,
         )

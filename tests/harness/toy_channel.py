@@ -60,6 +60,9 @@ class NoteChannel:
     def check_details(self, details: Details) -> Mapping[str, str]:
         return {} if details.get("colour", "yellow") in ("yellow", "pink") else {"colour": "must be yellow or pink"}
 
+    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:
+        return {}
+
     def count_segments(self, content: str) -> int:
         return 1
 

@@ -124,7 +124,9 @@ def test_a_messaging_service_accepts_first_and_chooses_the_sender_later(client: 
         (21617, {"body": "a" * 1601}),
         (21609, {"status_callback": "ftp://church.example"}),
         (21609, {"status_callback": "http://church.example/\r\nX-Evil: 1"}),
+        (21602, {"body": None, "media_url": []}),
         (21620, {"media_url": ["not a url"]}),
+        (21620, {"body": None, "media_url": [""]}),
         (21623, {"media_url": ["https://church.example/a.png"] * 11}),
     ],
 )
@@ -166,6 +168,11 @@ def test_an_unknown_sid_is_not_found(client: Client, sid: str) -> None:
         ("+15005530006", "undelivered", 30006),
         ("+15005530007", "failed", 30007),
         ("+15005530008", "undelivered", 30008),
+        ("+15005530011", "undelivered", 30011),
+        ("+15005530019", "undelivered", 30019),
+        ("+15005511200", "failed", 11200),
+        ("+15005511751", "failed", 11751),
+        ("+15005512300", "failed", 12300),
         ("+15005530034", "undelivered", 30034),
     ],
 )

@@ -100,7 +100,7 @@ def test_a_signed_callback_without_its_fields_is_named(client: FlaskClient) -> N
 @pytest.mark.parametrize(
     "address",
     [
-        "/callbacks/mms/{}/1",
+        "/callbacks/fax/{}/1",
         "/callbacks/pigeon/{}/1",
         "/callbacks/sms/{}/0",
         "/callbacks/sms/{}/32768",

@@ -50,6 +50,14 @@ def test_a_sender_is_set_and_changed(run: Run, database: Database) -> None:
     assert senders(database, church)[1] == ("sms", "+12025550123", None, {})
 
 
+def test_the_number_of_a_new_church_sends_texts_and_pictures(run: Run, database: Database) -> None:
+    church = new_church(run, "--sms-from", "+12025550123")
+
+    assert senders(database, church) == [("mms", "+12025550123", None, {}), ("sms", "+12025550123", None, {})]
+    assert run("set-sender", "--church", str(church), "--channel", "mms", "--from", "+12025550124").exit_code == 0
+    assert senders(database, church) == [("mms", "+12025550124", None, {}), ("sms", "+12025550123", None, {})]
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

@@ -1,0 +1,66 @@
+"""The rules of a picture message, and Twilio's part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from channels.base import Callback, Carrier, CarrierReceipt, Details
+from channels.mms import references
+from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
+from channels.mms.reachable import ANYWHERE, PUBLIC, Look
+from channels.twilio.carrier import TwilioCarrier
+from channels.twilio.errors import PASSING
+from channels.twilio.receipts import read_callback
+from messaging import segments
+from messaging.addresses import AddressKind
+from settings import Settings
+
+
+class MmsChannel:
+    name = "mms"
+    address_kind = AddressKind.PHONE
+    detail_schemas: Mapping[str, Mapping[str, Any]] = {
+        FIELD: {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_URLS,
+            "uniqueItems": True,
+            "items": {"type": "string", "format": "uri", "pattern": "^https://", "maxLength": MAX_CHARACTERS},
+            "examples": [["https://www.example.org/flyers/harvest-supper.jpg"]],
+            "description": (
+                "Where the pictures are, for anybody to fetch: https on port 443, without a password or a fragment. "
+                "They are looked at before the message is accepted (type and size, not content), and fetched by the "
+                "carrier when it is sent: leave them there. JPEG, PNG and GIF may have 5 MB, other files 0.6 MB, all "
+                "of a message 5 MB. Required."
+            ),
+        }
+    }
+    reports_endings = True
+    keeps_quiet_hours = True
+    passing_codes = PASSING
+
+    def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
+        return None
+
+    def check_content(self, content: str) -> str | None:
+        """A picture needs no words."""
+        if len(content) > segments.MAX_CHARACTERS:
+            return f"is longer than the {segments.MAX_CHARACTERS} characters that one picture message may have"
+        return None
+
+    def check_details(self, details: Details) -> Mapping[str, str]:
+        return check_urls(details[FIELD]) if FIELD in details else {FIELD: "is required for mms"}
+
+    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:
+        gate = ANYWHERE if settings.media_allow_private else PUBLIC
+        return references.check(details[FIELD], look=Look(gate=gate))
+
+    def count_segments(self, content: str) -> int:  # noqa: ARG002 - billed, and paced, as one message
+        return 1
+
+    def open_carrier(self, settings: Settings) -> Carrier:
+        return TwilioCarrier(settings, channel=self.name)
+
+    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
+        return read_callback(callback, settings)

@@ -1,0 +1,57 @@
+"""All that one message shows, looked at together and within a few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+
+from channels.mms import media
+from channels.mms.media import Media
+from channels.mms.media_urls import FIELD, BadUrl, read_place
+from channels.mms.reachable import Look, Unseen
+
+SECONDS = 5.0
+"""For everything: names, connections, redirects and answers of all."""
+MESSAGES_AT_ONCE = 8
+"""Of one process. Half of a web process's threads: slow servers of one church's never take them all."""
+
+_places = threading.BoundedSemaphore(MESSAGES_AT_ONCE)
+
+
+def check(urls: Sequence[str], *, look: Look) -> Mapping[str, str]:
+    """What is wrong with what is at the URLs, by names such as `mediaUrls[2]`. The URLs themselves are sound."""
+    if not _places.acquire(blocking=False):
+        return {FIELD: "cannot be looked at now, for too many others are: try again in some seconds"}
+    try:
+        return asyncio.run(_check(urls, look))
+    finally:
+        _places.release()
+
+
+async def _check(urls: Sequence[str], look: Look) -> Mapping[str, str]:
+    looks = [asyncio.create_task(_look(url, look)) for url in urls]
+    _, late = await asyncio.wait(looks, timeout=SECONDS)
+    for each in late:
+        each.cancel()
+    if late:
+        await asyncio.wait(late)
+    complaints: dict[str, str] = {}
+    seen: list[Media] = []
+    for index, each in enumerate(looks):
+        found = f"did not answer within {SECONDS:.0f} seconds: try again later" if each in late else each.result()
+        if isinstance(found, Media):
+            seen.append(found)
+        else:
+            complaints[f"{FIELD}[{index}]"] = found
+    together = None if complaints else media.complaint_about_all(seen)
+    return complaints if together is None else {FIELD: together}
+
+
+async def _look(url: str, look: Look) -> Media | str:
+    """What is there, or what is wrong with it."""
+    try:
+        found = await look.at(read_place(url))
+    except (BadUrl, Unseen) as error:
+        return str(error)
+    return media.complaint(found) or found

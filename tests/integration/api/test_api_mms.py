@@ -1,0 +1,213 @@
+"""POST /api/messages/send for picture messages: what they show is looked at first, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.services import services
+from settings import Settings
+from store.database import Database, system_scope
+from tests.harness.churches import KnownChurch
+from tests.harness.media_server import MediaServer, picture, serving
+from tests.harness.senders import set_picture_sender
+
+SEND = "/api/messages/send"
+
+
+@pytest.fixture(scope="module")
+def open_app(settings: Settings) -> Iterator[Flask]:
+    """One that looks at media on this machine too."""
+    app = create_app(settings.model_copy(update={"media_allow_private": True}))
+    yield app
+    services(app).close()
+
+
+@pytest.fixture
+def client(open_app: Flask) -> FlaskClient:
+    return open_app.test_client()
+
+
+@pytest.fixture
+def strict_client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def media() -> Iterator[MediaServer]:
+    with serving({"/flyer.jpg": picture(), "/map.png": picture(2_000, "image/png")}) as server:
+        yield server
+
+
+@pytest.fixture
+def church(database: Database, church: KnownChurch) -> KnownChurch:
+    set_picture_sender(database, church.church_id)
+    return church
+
+
+def at(media: MediaServer, path: str) -> str:
+    return f"http://127.0.0.1:{media.port}{path}"
+
+
+def a_picture(church: KnownChurch, *urls: str, **changes: Any) -> dict[str, Any]:
+    body = {
+        "churchId": str(church.church_id),
+        "channel": "mms",
+        "mediaUrls": urls,
+        "targetType": "all",
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+def errors(client: FlaskClient, church: KnownChurch, body: dict[str, Any]) -> dict[str, str]:
+    answer = client.post(SEND, json=body, headers=church.bearer)
+    assert answer.status_code == 422, answer.text
+    return {error["field"]: error["message"] for error in answer.get_json()["errors"]}
+
+
+def count(database: Database) -> int:
+    with system_scope(database) as connection:
+        row = connection.execute("SELECT count(*) FROM messages").fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.mark.parametrize("words", [{}, {"content": ""}, {"content": "Come & see"}], ids=str)
+def test_pictures_are_accepted_with_words_or_without(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, words: dict[str, str]
+) -> None:
+    urls = [at(media, "/flyer.jpg"), at(media, "/map.png")]
+
+    answer = client.post(SEND, json=a_picture(church, *urls, **words), headers=church.bearer)
+
+    assert answer.status_code == 202, answer.text
+    told = client.get(answer.headers["Location"], headers=church.bearer).get_json()
+    assert (told["channel"], told["segments"], told["details"]) == ("mms", 1, {"mediaUrls": urls})
+    assert told["content"] == words.get("content", "")
+    assert sorted(media.asked) == ["HEAD /flyer.jpg", "HEAD /map.png"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"mediaUrls": ...}, {"mediaUrls": "is required for mms"}),
+        ({"mediaUrls": []}, {"mediaUrls": "must have at least 1 item"}),
+        ({"mediaUrls": "https://example.org/a.png"}, {"mediaUrls": "must be a list"}),
+        ({"mediaUrls": None}, {"mediaUrls": "must be a list"}),
+        ({"mediaUrls": ["https://example.org/a.png", 7]}, {"mediaUrls[1]": "must be a string"}),
+        ({"content": "x" * 1601}, {"content": "is longer than the 1600 characters that one picture message may have"}),
+        ({"subject": "x"}, {"subject": "is only allowed when channel is mail"}),
+        (
+            {"targetType": "addresses", "emailAddresses": ["a@example.org"]},
+            {"targetType": 'does not suit mms: use "all", "contacts" or "numbers"'},
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_before_anybody_is_asked(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, changes: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert errors(client, church, a_picture(church, at(media, "/flyer.jpg"), **changes)) == expected
+    assert media.connections == 0
+
+
+@pytest.mark.parametrize("channel", ["sms", "mail"])
+def test_other_messages_show_nothing(client: FlaskClient, church: KnownChurch, channel: str) -> None:
+    body = a_picture(church, "https://www.example.org/a.png", channel=channel, content="Come", subject=...)
+
+    assert errors(client, church, body)["mediaUrls"] == "is only allowed when channel is mms"
+
+
+def test_each_that_cannot_be_sent_is_named_and_nothing_is_stored(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, database: Database
+) -> None:
+    media.answers |= {"/page": picture(content_type="text/html"), "/large.gif": picture(6_000_000, "image/gif")}
+    urls = [at(media, path) for path in ("/flyer.jpg", "/page", "/gone.jpg", "/large.gif")]
+    strangers = {"targetType": "contacts", "contactIds": ["01900000-0000-7000-8000-000000000000"]}
+
+    told = errors(client, church, a_picture(church, *urls, **strangers))
+
+    assert told == {
+        "mediaUrls[1]": "is of a type that cannot be sent to phones: JPEG, PNG and GIF always can",
+        "mediaUrls[2]": "is answered with HTTP 404",
+        "mediaUrls[3]": "has 6 MB: a picture may have 5 MB",
+        "contactIds[0]": "is not a contact of this church",
+    }
+    assert count(database) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("http://127.0.0.1/a.png", "must begin with https://"),
+        ("https://127.0.0.1:8000/a.png", "must not name another port than 443"),
+        ("https://127.0.0.1/a.png", "leads to a host that has no public address"),
+        ("https://localhost/a.png", "leads to a host that has no public address"),
+    ],
+)
+def test_by_default_nobody_sees_inside(
+    strict_client: FlaskClient, church: KnownChurch, url: str, complaint: str
+) -> None:
+    assert errors(strict_client, church, a_picture(church, url)) == {"mediaUrls[0]": complaint}
+
+
+def test_no_transaction_is_open_meanwhile(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, superuser_database_url: str
+) -> None:
+    import psycopg
+
+    open_ones: list[int] = []
+
+    def watch(_request: str, _line: object) -> bytes:
+        with psycopg.connect(superuser_database_url, autocommit=True) as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"
+                " AND datname = current_database()"
+            ).fetchone()
+        open_ones.append(found[0] if found else -1)
+        return picture()
+
+    media.answers["/watched.jpg"] = watch
+
+    answer = client.post(SEND, json=a_picture(church, at(media, "/watched.jpg")), headers=church.bearer)
+
+    assert (answer.status_code, open_ones) == (202, [0])
+
+
+def test_a_repeated_request_is_answered_as_before_though_the_pictures_are_gone(
+    client: FlaskClient, church: KnownChurch, media: MediaServer
+) -> None:
+    headers, body = {**church.bearer, "Idempotency-Key": "supper"}, a_picture(church, at(media, "/flyer.jpg"))
+    first = client.post(SEND, json=body, headers=headers)
+    media.answers.clear()
+
+    again = client.post(SEND, json=body, headers=headers)
+    other = client.post(SEND, json={**body, "content": "!"}, headers=headers)
+
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 409)
+    assert again.get_json()["id"] == first.get_json()["id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_a_church_without_a_sender_for_pictures_is_told_so(
+    client: FlaskClient, other_church: KnownChurch, media: MediaServer
+) -> None:
+    told = errors(client, other_church, a_picture(other_church, at(media, "/flyer.jpg")))
+
+    assert told == {"channel": "has no sender in this church yet; an operator sets one for mms"}
+
+
+def test_the_field_is_documented(client: FlaskClient) -> None:
+    schema = client.get("/openapi.json").get_json()["components"]["schemas"]["Composition"]
+    field = schema["properties"]["mediaUrls"]
+
+    assert (field["minItems"], field["maxItems"], field["items"]["format"]) == (1, 10, "uri")
+    assert field["description"].endswith("Only for mms.")
+    assert field["examples"]
+    assert "content" not in schema["required"]

@@ -1,0 +1,445 @@
+"""A look at media on real web servers, some of which mean ill."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+
+import pytest
+import trustme
+
+from channels.mms import reachable, references
+from channels.mms.public_addresses import Address
+from channels.mms.reachable import ANYWHERE, PUBLIC, Gate, Look, resolve
+from tests.harness.media_server import (
+    Answer,
+    MediaServer,
+    by_method,
+    endlessly,
+    picture,
+    redirect,
+    serving,
+    slowly,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has one loopback address")
+
+NAME = "pictures.example.org"
+OUTSIDE, INSIDE = "127.0.0.1", "127.0.0.2"
+"""Two addresses of this machine: the first stands for the internet, the second for our own network."""
+NOT_PUBLIC = "leads to a host that has no public address"
+OK = picture()
+REFUSED = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
+
+
+@dataclass
+class World:
+    """A server outside, one inside on the same port, and names that lead to them."""
+
+    outside: MediaServer
+    inside: MediaServer
+    tls: ssl.SSLContext
+    names: dict[str, list[Sequence[str]]] = field(default_factory=dict[str, list[Sequence[str]]])
+    """What each name is resolved to, the first time, the second, and so on."""
+    looked_up: list[str] = field(default_factory=list[str])
+    ports: frozenset[int] = frozenset()
+
+    def resolve(self, host: str) -> Sequence[Address]:
+        self.looked_up.append(host)
+        answers = self.names.get(host) or [[host]]
+        return [ip_address(each) for each in (answers.pop(0) if len(answers) > 1 else answers[0])]
+
+    @property
+    def gate(self) -> Gate:
+        return replace(PUBLIC, ports=self.ports, admits=lambda address: str(address) == OUTSIDE)
+
+    def url(self, path: str = "/a.jpg", *, host: str = NAME) -> str:
+        return f"https://{host}:{self.outside.port}{path}"
+
+    def check(self, *urls: str) -> dict[str, str]:
+        return dict(references.check(urls, look=Look(gate=self.gate, resolve=self.resolve, tls=self.tls)))
+
+    def answer(self, answer: Answer, path: str = "/a.jpg") -> dict[str, str]:
+        """What is said of a URL that is answered so."""
+        self.outside.answers[path] = answer
+        return self.check(self.url(path))
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def world(authority: trustme.CA) -> Iterator[World]:
+    served, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert(NAME, "inner.example.org", OUTSIDE, INSIDE).configure_cert(served)
+    authority.configure_trust(trusted)
+    with (
+        serving(tls=served, address=OUTSIDE) as outside,
+        serving({"/a.jpg": OK}, tls=served, address=INSIDE, port=outside.port) as inside,
+    ):
+        world = World(outside=outside, inside=inside, tls=trusted, ports=frozenset({outside.port}))
+        world.names = {NAME: [[OUTSIDE]], "inner.example.org": [[INSIDE]]}
+        yield world
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "SECONDS", 1.0)
+
+
+# --- what is well -----------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_asked_about_and_not_fetched(world: World) -> None:
+    assert world.answer(OK) == {}
+
+    [request] = world.outside.requests
+    assert request.startswith(f"HEAD /a.jpg HTTP/1.1\r\nHost: {NAME}:{world.outside.port}\r\n")
+    assert "Authorization" not in request
+    assert world.looked_up == [NAME]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        REFUSED,
+        b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["405", "501", "403", "no size"],
+)
+def test_where_a_head_says_nothing_one_byte_is_asked_for(world: World, refusal: bytes) -> None:
+    part = picture(1, status="206 Partial Content", Content_Range="bytes 0-0/600000")
+
+    assert world.answer(by_method(HEAD=refusal, GET=part + b"x")) == {}
+
+    assert world.outside.asked == ["HEAD /a.jpg", "GET /a.jpg"]
+    assert "\r\nRange: bytes=0-0\r\n" in world.outside.requests[1]
+
+
+def test_the_size_in_the_range_counts(world: World) -> None:
+    part = picture(1, status="206 Partial Content", Content_Range="bytes 0-0/5000001")
+
+    assert world.answer(by_method(HEAD=REFUSED, GET=part)) == {"mediaUrls[0]": "has 5.01 MB: a picture may have 5 MB"}
+
+
+def test_a_body_is_not_read(world: World) -> None:
+    def answer(request: str, line: object) -> bytes:
+        if request.startswith("HEAD"):
+            return REFUSED
+        return endlessly(picture(4_000_000), b"x" * 65_536)(request, line)  # type: ignore[operator, arg-type]
+
+    assert world.answer(answer) == {}
+
+
+def test_interim_answers_are_passed_over(world: World) -> None:
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+
+    assert world.answer(hint + hint + OK) == {}
+    assert world.answer(hint * 4 + OK) == {"mediaUrls[0]": "is not answered as web servers answer"}
+
+
+def test_three_redirects_are_followed_and_a_fourth_is_not(world: World) -> None:
+    answers = world.outside.answers
+    answers |= {"/1": redirect("/2"), "/2": redirect("3", 308), "/3": redirect(world.url("/4")), "/4": OK}
+    assert world.check(world.url("/1")) == {}
+
+    answers |= {"/4": redirect("/5", 307), "/5": OK}
+    assert world.check(world.url("/1")) == {"mediaUrls[0]": "is redirected more than 3 times"}
+    assert "HEAD /5" not in world.outside.asked
+
+
+def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
+    look = Look(gate=ANYWHERE, resolve=lambda _: [ip_address("127.0.0.3"), ip_address(OUTSIDE)], tls=world.tls)
+    world.outside.answers["/a.jpg"] = OK
+
+    assert references.check([world.url()], look=look) == {}
+
+
+# --- our own network --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
+        "0",
+        "10.0.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:a00:1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "[fe80::1]",
+    ],
+)
+def test_however_it_is_written_our_own_network_is_out_of_reach(host: str) -> None:
+    assert references.check([f"https://{host}/"], look=Look(gate=PUBLIC)) == {"mediaUrls[0]": NOT_PUBLIC}
+
+
+def test_a_name_that_leads_inside_is_refused_without_a_connection(world: World) -> None:
+    assert world.check(world.url(host="inner.example.org")) == {"mediaUrls[0]": NOT_PUBLIC}
+    assert world.inside.connections == 0
+
+
+def test_one_inner_address_among_others_shuts_all_out(world: World) -> None:
+    world.names[NAME] = [[OUTSIDE, INSIDE]]
+
+    assert world.answer(OK) == {"mediaUrls[0]": NOT_PUBLIC}
+    assert (world.outside.connections, world.inside.connections) == (0, 0)
+
+
+def test_a_name_that_does_not_exist_is_told_as_one_that_is_ours(world: World) -> None:
+    def unknown(_host: str) -> Sequence[Address]:
+        raise OSError("no such name")
+
+    told = references.check([world.url()], look=Look(gate=world.gate, resolve=unknown, tls=world.tls))
+
+    assert told == {"mediaUrls[0]": NOT_PUBLIC}
+
+
+def test_a_name_that_changes_its_mind_is_not_asked_twice(world: World) -> None:
+    world.names[NAME] = [[OUTSIDE], [INSIDE]]
+
+    assert world.answer(by_method(HEAD=REFUSED, GET=OK)) == {}
+
+    assert world.looked_up == [NAME]
+    assert (world.outside.connections, world.inside.connections) == (2, 0)
+
+
+def test_a_name_that_changes_its_mind_behind_a_redirect_is_judged_again(world: World) -> None:
+    world.names[NAME] = [[OUTSIDE], [INSIDE]]
+
+    assert world.answer(redirect("/b.jpg")) == {"mediaUrls[0]": f"is redirected to an address that {NOT_PUBLIC}"}
+    assert world.inside.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("location", "complaint"),
+    [
+        ("https://inner.example.org:{port}/a.jpg", NOT_PUBLIC),
+        ("//127.0.0.2:{port}/a.jpg", NOT_PUBLIC),
+        ("https://[::ffff:7f00:2]:{port}/a.jpg", NOT_PUBLIC),
+        ("http://pictures.example.org:{port}/a.jpg", "must begin with https://"),
+        ("https://pictures.example.org/a.jpg", "must not name another port than 443"),
+        ("https://pictures.example.org:22/a.jpg", "must not name another port than 443"),
+        ("file:///etc/passwd", "must begin with https://"),
+        ("https://a:b@pictures.example.org:{port}/a.jpg", "must not hold a user name or a password"),
+    ],
+)
+def test_a_redirect_leads_nowhere_that_the_url_itself_could_not(world: World, location: str, complaint: str) -> None:
+    [told] = world.answer(redirect(location.format(port=world.outside.port))).values()
+
+    assert told == f"is redirected to an address that {complaint}"
+    assert (world.outside.connections, world.inside.connections) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("http://example.org/a.jpg", "must begin with https://"),
+        ("https://example.org:8443/a.jpg", "must not name another port than 443"),
+        ("https://example.org:0/a.jpg", "must not name another port than 443"),
+    ],
+)
+def test_what_is_wrong_with_the_url_is_said_before_anybody_is_asked(url: str, complaint: str) -> None:
+    def asked(_host: str) -> Sequence[Address]:
+        raise AssertionError("looked up")
+
+    assert references.check([url], look=Look(gate=PUBLIC, resolve=asked)) == {"mediaUrls[0]": complaint}
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_must_be_for_the_name(world: World) -> None:
+    world.names["other.example.org"] = [[OUTSIDE]]
+    world.outside.answers["/a.jpg"] = OK
+
+    told = world.check(world.url(host="other.example.org"))
+
+    assert told == {"mediaUrls[0]": "has no valid certificate for its host"}
+    assert world.outside.requests == []
+
+
+def test_a_certificate_must_be_from_an_authority_that_is_trusted(world: World) -> None:
+    world.outside.answers["/a.jpg"] = OK
+    usual = Look(gate=world.gate, resolve=world.resolve)
+
+    assert references.check([world.url()], look=usual) == {"mediaUrls[0]": "has no valid certificate for its host"}
+    assert world.outside.requests == []
+
+
+# --- bad servers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (picture(status="404 Not Found"), "is answered with HTTP 404"),
+        (picture(status="500 Oh"), "is answered with HTTP 500"),
+        (picture(status="401 Unauthorized"), "is answered with HTTP 401"),
+        (picture(status="204 No Content"), "is answered with HTTP 204"),
+        (picture(content_type="text/html; charset=utf-8"), "is of a type that cannot be sent"),
+        (picture(5_000_001), "has 5.01 MB: a picture may have 5 MB"),
+        (picture(700_000, "video/mp4"), "has 0.7 MB: what is not JPEG, PNG or GIF may have 0.6 MB"),
+        (picture(0), "is empty"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n", "comes without its size"),
+        (picture().replace(b"1000", b"-1"), "is not answered as web servers answer"),
+        (picture().replace(b"1000", b"9" * 30), "is not answered as web servers answer"),
+        (picture().replace(b"\r\n\r\n", b"\r\nContent-Length: 7\r\n\r\n"), "is not answered as web servers answer"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "is not answered as web servers answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n", "is not answered as web servers answer"),
+        (b"", "is not answered as web servers answer"),
+        (picture(X="a" * 100_000), "is not answered as web servers answer"),
+        (endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1_000), "is not answered as web servers answer"),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "is redirected to an address that is not a URL"),
+    ],
+    ids=[
+        *("404", "500", "401", "204", "a page", "too large", "too large a film", "empty", "no size", "negative"),
+        *("beyond numbers", "two sizes", "not HTTP", "half", "nothing", "a long line", "no end", "redirect to nowhere"),
+    ],
+)
+def test_a_bad_answer_is_said(world: World, answer: Answer, complaint: str) -> None:
+    [told] = world.answer(answer).values()
+
+    assert told.startswith(complaint)
+
+
+def test_a_server_that_is_not_there(free_port: int) -> None:
+    told = references.check([f"http://127.0.0.1:{free_port}/"], look=Look(gate=ANYWHERE))
+
+    assert told == {"mediaUrls[0]": "cannot be reached now: try again later"}
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(
+    "answer",
+    [slowly(OK, seconds=5), endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", pause_seconds=0.05)],
+    ids=["silent", "drop by drop"],
+)
+def test_ten_slow_ones_take_no_longer_than_one(world: World, answer: Answer) -> None:
+    world.outside.answers |= {f"/{n}": answer for n in range(9)} | {"/9": OK}
+
+    began = time.monotonic()
+    told = world.check(*(world.url(f"/{n}") for n in range(10)))
+
+    assert time.monotonic() - began < 2.5
+    assert set(told) == {f"mediaUrls[{n}]" for n in range(9)}
+    assert "did not answer within" in told["mediaUrls[0]"]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_slow_name_server_holds_nobody_up(world: World) -> None:
+    released = threading.Event()
+
+    def slow(_host: str) -> Sequence[Address]:
+        released.wait(10)
+        return []
+
+    began = time.monotonic()
+    told = references.check([world.url()], look=Look(gate=world.gate, resolve=slow, tls=world.tls))
+    took = time.monotonic() - began
+    released.set()
+
+    assert took < 2.5
+    assert "did not answer within" in told["mediaUrls[0]"]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_redirects_share_the_time(world: World) -> None:
+    world.outside.answers |= {"/1": slowly(redirect("/2"), seconds=0.7), "/2": slowly(OK, seconds=0.7)}
+
+    assert "did not answer within" in world.check(world.url("/1"))["mediaUrls[0]"]
+
+
+def test_nobody_is_left_connected(world: World) -> None:
+    gone = threading.Event()
+
+    def watch(_request: str, line: object) -> bytes:
+        line.sendall(OK)  # type: ignore[attr-defined]
+        line.settimeout(5)  # type: ignore[attr-defined]
+        try:
+            rest = line.recv(1)  # type: ignore[attr-defined]
+        except OSError:
+            rest = b""
+        if not rest:
+            gone.set()
+        return b""
+
+    assert world.answer(watch) == {}
+    assert gone.wait(2)
+
+
+# --- several ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_that_is_wrong_is_named(world: World) -> None:
+    world.outside.answers |= {"/a": OK, "/b": picture(content_type="text/html"), "/c": OK, "/d": redirect("/gone")}
+
+    told = world.check(*(world.url(path) for path in ("/a", "/b", "/c", "/d")))
+
+    assert list(told) == ["mediaUrls[1]", "mediaUrls[3]"]
+
+
+def test_together_they_may_be_too_large(world: World) -> None:
+    world.outside.answers |= {"/a": picture(3_000_000), "/b": picture(2_000_001)}
+
+    told = world.check(world.url("/a"), world.url("/b"))
+
+    assert told == {"mediaUrls": "have 5.01 MB together: one message may have 5 MB"}
+
+
+def test_only_so_many_messages_are_looked_at_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(references, "_places", threading.BoundedSemaphore(1))
+    at_work, may_end = threading.Event(), threading.Event()
+
+    def wait(_request: str, _line: object) -> bytes:
+        at_work.set()
+        may_end.wait(5)
+        return OK
+
+    world.outside.answers |= {"/slow": wait, "/a.jpg": OK}
+    slow = threading.Thread(target=world.check, args=(world.url("/slow"),))
+    slow.start()
+    assert at_work.wait(5)
+
+    assert "too many others" in world.check(world.url())["mediaUrls"]
+
+    may_end.set()
+    slow.join()
+    assert world.check(world.url()) == {}
+
+
+def test_names_are_looked_up_on_few_threads(world: World) -> None:
+    world.outside.answers["/a.jpg"] = OK
+    for n in range(30):
+        world.names[f"{n}.example.org"] = [[OUTSIDE]]
+
+    for _ in range(3):
+        world.check(*(world.url(host=f"{n}.example.org") for n in range(10)))
+
+    lookups = [thread for thread in threading.enumerate() if thread.name.startswith("media-names")]
+    assert 0 < len(lookups) <= reachable.LOOKUPS_AT_ONCE
+
+
+def test_names_are_resolved_with_all_their_addresses() -> None:
+    asked: Callable[[str], Sequence[Address]] = resolve
+
+    assert list(asked("127.0.0.1")) == [ip_address("127.0.0.1")]
+    assert ip_address("127.0.0.1") in asked("localhost")

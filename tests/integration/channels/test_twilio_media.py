@@ -1,0 +1,117 @@
+"""Picture messages through the official client, and what the carrier's list says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from channels.twilio.carrier import TwilioCarrier
+from channels.twilio.errors import CODES, PASSING
+from messaging.outcomes import Envelope, Outcome, Sender, Suspect, Verdict
+from sandbox.control import Sandbox
+from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from settings import load_settings
+from tests.harness.outcomes import all_outcomes
+
+FLYER, MAP = "https://www.example.org/flyer.jpg", "https://www.example.org/map.png"
+
+
+@pytest.fixture
+def carrier(sandbox: Sandbox) -> Iterator[TwilioCarrier]:
+    settings = load_settings(
+        database_url="postgresql://unused",
+        enable_queues=False,
+        twilio_api_base_url=sandbox.base_url,
+        twilio_account_sid=ACCOUNT_SID,
+        twilio_auth_token=AUTH_TOKEN,
+        public_url="http://127.0.0.1:9",
+        carrier_timeout_seconds=0.5,
+    )
+    carrier = TwilioCarrier(settings, channel="mms")
+    yield carrier
+    carrier.close()
+
+
+def envelope(*urls: str, content: str = "", to: str = "+12025550123") -> Envelope:
+    return Envelope(
+        delivery_id=uuid4(),
+        attempt=2,
+        address=to,
+        content=content,
+        sender=Sender(address="+15005550006", messaging_service_sid=None),
+        details={"mediaUrls": list(urls)},
+    )
+
+
+def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[Outcome]:
+    return all_outcomes(carrier, envelopes)
+
+
+@pytest.mark.parametrize(("content", "body"), [("", ""), (" \n", ""), ("Come & see", "Come & see")])
+def test_pictures_go_with_words_or_without(carrier: TwilioCarrier, sandbox: Sandbox, content: str, body: str) -> None:
+    sent = envelope(FLYER, MAP, content=content)
+
+    (outcome,) = send(carrier, sent)
+
+    (row,) = sandbox.ledger()
+    assert (outcome.verdict, outcome.carrier_id) == (Verdict.ACCEPTED, row.sid)
+    assert row.sid.startswith("MM")
+    assert (row.body, row.num_media) == (body, 2)
+    assert row.status_callback == f"http://127.0.0.1:9/callbacks/mms/{sent.delivery_id}/2"
+
+
+def test_a_refusal_of_media_is_the_contents_matter(carrier: TwilioCarrier) -> None:
+    (broken,) = send(carrier, envelope("nowhere"))
+    (too_many,) = send(carrier, envelope(*(f"{FLYER}?{n}" for n in range(11))))
+
+    assert [(each.verdict, each.error_code) for each in (broken, too_many)] == [
+        (Verdict.PERMANENT, "21620"),
+        (Verdict.PERMANENT, "21623"),
+    ]
+
+
+@pytest.mark.parametrize("code", [11200, 11751, 12300, 21620, 21623, 30011, 30019, 63019])
+def test_media_that_fail_once_fail_for_good(code: int) -> None:
+    assert CODES[code].verdict is Verdict.PERMANENT
+    assert str(code) not in PASSING
+
+
+def test_a_number_without_mms_is_the_senders_matter() -> None:
+    assert CODES[21621].verdict is Verdict.SENDER
+
+
+def same(carrier: TwilioCarrier, suspect: Envelope) -> Sequence[bool]:
+    """For each message in the carrier's list, whether it may be the suspect."""
+    asked = Suspect(
+        delivery_id=suspect.delivery_id,
+        attempt=suspect.attempt,
+        address=suspect.address,
+        content=suspect.content,
+        sender=suspect.sender,
+        details=suspect.details,
+        since=datetime.now(UTC) - timedelta(seconds=5),
+    )
+    [[sighting]] = list(carrier.look_up([asked]))
+    assert sighting.records is not None
+    return [record.same_content for record in sighting.records]
+
+
+def test_pictures_are_told_apart_by_words_and_number(carrier: TwilioCarrier) -> None:
+    send(carrier, envelope(FLYER))
+
+    assert same(carrier, envelope(FLYER)) == [True]
+    assert same(carrier, envelope(FLYER, MAP)) == [False]
+    assert same(carrier, envelope(FLYER, content="Come & see")) == [False]
+    assert same(carrier, replace(envelope(), details={})) == [False]
+    assert same(carrier, envelope(MAP)) == [True], "the list does not tell which pictures they are"
+
+
+def test_a_text_is_not_taken_for_a_picture_message_with_the_same_words(carrier: TwilioCarrier) -> None:
+    send(carrier, replace(envelope(content="Come & see"), details={}))
+
+    assert same(carrier, envelope(FLYER, content="Come & see")) == [False]
+    assert same(carrier, replace(envelope(content="Come & see"), details={})) == [True]

@@ -1,0 +1,195 @@
+"""Picture messages the whole way: accepted, expanded, submitted by a worker, and told of by signed callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from twilio.request_validator import RequestValidator
+
+from api.app import create_app
+from api.services import services
+from jobs.queues import RECONCILE
+from jobs.redis_doorbell import RedisDoorbell
+from messaging.states import Status
+from sandbox.control import Faults, LedgerRow, Sandbox
+from sandbox.credentials import AUTH_TOKEN
+from settings import Settings
+from store.database import Database, system_scope
+from tests.harness.churches import KnownChurch, found_church
+from tests.harness.media_server import MediaServer, picture, serving
+from tests.harness.senders import set_picture_sender
+from tests.integration.jobs.conftest import RunWorker, counts
+
+RUTH, AMOS = "+12025550123", "+12025550124"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    soon = {"reconcile_first_seconds": 0.01, "reconcile_seconds": 0.6, "reconcile_reads": 2}
+    return settings.model_copy(update={"media_allow_private": True, **soon})
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    services(app).close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def church(database: Database) -> KnownChurch:
+    church = found_church(database)
+    set_picture_sender(database, church.church_id)
+    return church
+
+
+@pytest.fixture
+def media() -> Iterator[MediaServer]:
+    with serving({"/flyer.jpg": picture(), "/map.png": picture(2_000, "image/png")}) as server:
+        yield server
+
+
+def post(client: FlaskClient, church: KnownChurch, media: MediaServer, *to: str, **changes: Any) -> UUID:
+    body = {
+        "churchId": str(church.church_id),
+        "channel": "mms",
+        "mediaUrls": [f"http://127.0.0.1:{media.port}{path}" for path in ("/flyer.jpg", "/map.png")],
+        "targetType": "numbers",
+        "phoneNumbers": to,
+        **changes,
+    }
+    answer = client.post("/api/messages/send", json=body, headers=church.bearer)
+    assert answer.status_code == 202, answer.text
+    return UUID(answer.get_json()["id"])
+
+
+def call_back(client: FlaskClient, row: LedgerRow, settings: Settings) -> int:
+    """As the carrier calls: its last word on the message, signed."""
+    assert row.status_callback is not None
+    form = {"MessageSid": row.sid, "MessageStatus": row.status}
+    if row.error_code is not None:
+        form["ErrorCode"] = str(row.error_code)
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(row.status_callback, form)
+    path = row.status_callback.removeprefix(settings.public_url)
+    return client.post(path, data=form, headers={"X-Twilio-Signature": signature}).status_code
+
+
+@pytest.mark.parametrize("content", ["", "Harvest supper: come & see"])
+def test_pictures_reach_everybody_once(
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    settings: Settings,
+    work: RunWorker,
+    sandbox: Sandbox,
+    media: MediaServer,
+    content: str,
+) -> None:
+    message = post(client, church, media, RUTH, AMOS, RUTH, content=content)
+
+    work("mms")
+    rows = sandbox.ledger()
+    assert sorted((row.to, row.body, row.num_media) for row in rows) == [(RUTH, content, 2), (AMOS, content, 2)]
+    assert {row.sid[:2] for row in rows} == {"MM"}
+    assert counts(database, church.church_id, message) == {Status.SENT: 2, Status.SUPPRESSED: 1}
+
+    sandbox.wait_until_quiet()
+    for row in sandbox.ledger():
+        assert row.status_callback is not None
+        assert row.status_callback.startswith(f"{settings.public_url}/callbacks/mms/")
+        assert call_back(client, row, settings) == 204
+    work("analytics")
+    assert counts(database, church.church_id, message) == {Status.DELIVERED: 2, Status.SUPPRESSED: 1}
+    assert len(media.requests) == 2, "looked at once, by the API alone"
+
+
+def test_what_the_carrier_cannot_fetch_fails_for_good_with_its_code(
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    settings: Settings,
+    work: RunWorker,
+    sandbox: Sandbox,
+    media: MediaServer,
+) -> None:
+    message = post(client, church, media, "+15005511200", RUTH)
+    work("mms")
+    sandbox.wait_until_quiet()
+
+    for row in sandbox.ledger():
+        assert call_back(client, row, settings) == 204
+    work("analytics")
+    work("mms")
+
+    assert counts(database, church.church_id, message) == {Status.FAILED: 1, Status.DELIVERED: 1}
+    with system_scope(database) as connection:
+        codes = connection.execute("SELECT error_code FROM deliveries WHERE status = 'failed'").fetchall()
+    assert codes == [("11200",)]
+    assert len(sandbox.ledger()) == 2
+
+
+def into_doubt(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, work: RunWorker, sandbox: Sandbox, faults: Faults
+) -> UUID:
+    """Two pictures without words to Ruth, of which nobody knows whether the carrier has them."""
+    sandbox.set_faults(faults)
+    message = post(client, church, media, RUTH)
+    work("mms")
+    sandbox.clear_faults()
+    return message
+
+
+def look_into_it(database: Database, doorbell: RedisDoorbell, work: RunWorker) -> None:
+    with system_scope(database) as connection:
+        connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'unknown'")
+    doorbell.ring_tick(RECONCILE)
+    work("mms")
+
+
+def test_pictures_that_the_carrier_took_without_answering_are_found(
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    work: RunWorker,
+    sandbox: Sandbox,
+    doorbell: RedisDoorbell,
+    media: MediaServer,
+) -> None:
+    message = into_doubt(client, church, media, work, sandbox, Faults(accept_then_drop=1.0))
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
+
+    look_into_it(database, doorbell, work)
+
+    assert counts(database, church.church_id, message) == {Status.SENT: 1}
+    assert len(sandbox.ledger()) == 1
+
+
+def test_another_number_of_pictures_is_not_taken_for_them(
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    work: RunWorker,
+    sandbox: Sandbox,
+    doorbell: RedisDoorbell,
+    media: MediaServer,
+) -> None:
+    message = into_doubt(client, church, media, work, sandbox, Faults(timeout=1.0))
+    elsewhere = found_church(database)
+    set_picture_sender(database, elsewhere.church_id)
+    post(client, elsewhere, media, RUTH, mediaUrls=[f"http://127.0.0.1:{media.port}/flyer.jpg"])
+    work("mms")
+
+    look_into_it(database, doorbell, work)
+
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
+    assert len(sandbox.ledger()) == 1

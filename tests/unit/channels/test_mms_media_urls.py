@@ -1,0 +1,141 @@
+"""What an address of a picture must look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from channels.mms.channel import MmsChannel
+from channels.mms.media_urls import BadUrl, read_place
+
+GOOD = "https://www.example.org/flyer.jpg"
+
+
+def wrong(*urls: Any) -> dict[str, str]:
+    return dict(MmsChannel().check_details({"mediaUrls": list(urls)}))
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "target", "host_header"),
+    [
+        (GOOD, "www.example.org", 443, "/flyer.jpg", "www.example.org"),
+        ("https://example.org", "example.org", 443, "/", "example.org"),
+        ("https://example.org?a=1&b=%20", "example.org", 443, "/?a=1&b=%20", "example.org"),
+        ("https://EXAMPLE.org:8443/A;b?c=@:/?", "example.org", 8443, "/A;b?c=@:/?", "example.org:8443"),
+        ("https://xn--grn-hoa.example/%C3%BC.png", "xn--grn-hoa.example", 443, "/%C3%BC.png", "xn--grn-hoa.example"),
+        ("https://[2606:4700::1]/", "2606:4700::1", 443, "/", "[2606:4700::1]"),
+        ("http://example.org/", "example.org", 80, "/", "example.org"),
+        ("https://example.org:80/", "example.org", 80, "/", "example.org:80"),
+    ],
+)
+def test_a_url_is_read_once(url: str, host: str, port: int, target: str, host_header: str) -> None:
+    place = read_place(url)
+
+    assert (place.host, place.port, place.target, place.host_header) == (host, port, target, host_header)
+    assert wrong(url) == {}
+
+
+@pytest.mark.parametrize("url", [None, 7, True, {}, ["https://example.org"]])
+def test_only_strings_are_urls(url: Any) -> None:
+    assert wrong(url) == {"mediaUrls[0]": "must be a string"}
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("", "must be a URL in ASCII"),
+        ("https://example.org/a b", "must be a URL in ASCII"),
+        (" https://example.org/", "must be a URL in ASCII"),
+        ("https://example.org/\r\nX-Evil: 1", "must be a URL in ASCII"),
+        ("https://example.org/\n", "must be a URL in ASCII"),
+        ("https://exa\tmple.org/", "must be a URL in ASCII"),
+        ("https://example.org/\x00", "must be a URL in ASCII"),
+        ("https://example.org/ü.png", "must be a URL in ASCII"),
+        ("https://ｅxample.org/", "must be a URL in ASCII"),
+        ("https://example.org\\@127.0.0.1/", "must be a URL in ASCII"),
+        ("https://example.org/{a}", "must be a URL in ASCII"),
+        ("ftp://example.org/a", "must begin with https://"),
+        ("file:///etc/passwd", "must begin with https://"),
+        ("gopher://example.org/", "must begin with https://"),
+        ("javascript:alert(1)", "must begin with https://"),
+        ("//example.org/a", "must begin with https://"),
+        ("/a.png", "must begin with https://"),
+        ("https://user@example.org/", "must not hold a user name"),
+        ("https://user:pw@example.org/", "must not hold a user name"),
+        ("https://example.org@127.0.0.1/", "must not hold a user name"),
+        ("https://@example.org/", "must not hold a user name"),
+        ("https://example.org/a#b", "must not have a fragment"),
+        ("https://example.org/a#", "must not have a fragment"),
+        ("https://example.org#@127.0.0.1/", "must not have a fragment"),
+        ("https:///a", "names no host"),
+        ("https:a", "names no host"),
+        ("https://:443/", "names no host"),
+        ("https://-a.example/", "names no host"),
+        ("https://a..example/", "names no host"),
+        ("https://example.org./", "names no host"),
+        ("https://a%2eexample/", "names no host"),
+        ("https://a,b/", "names no host"),
+        (f"https://{'a' * 64}.example/", "names no host"),
+        (f"https://{'a.' * 127}example/", "names no host"),
+        ("https://[::1%25eth0]/", "names no host"),
+        ("https://[example.org]/", "no"),
+        ("https://[::1/", "is not a URL"),
+        ("https://example.org:port/", "is not a URL"),
+        ("https://example.org:65536/", "is not a URL"),
+        ("https://example.org:-1/", "is not a URL"),
+        ("https://example.org:+443/", "is not a URL"),
+        ("https://example.org/" + "a" * 2_029, "must have at most 2,048 characters"),
+    ],
+)
+def test_a_bad_url_is_named(url: str, complaint: str) -> None:
+    told = wrong(GOOD, url)
+
+    assert list(told) == ["mediaUrls[1]"]
+    assert complaint in told["mediaUrls[1]"]
+
+
+def test_the_longest_url() -> None:
+    assert wrong("https://example.org/" + "a" * 2_028) == {}
+
+
+def test_the_list_has_one_to_ten_urls_each_once() -> None:
+    ten = [f"{GOOD}?{n}" for n in range(10)]
+
+    assert wrong() == {"mediaUrls": "must have at least 1 item"}
+    assert wrong(*ten) == {}
+    assert wrong(*ten, GOOD) == {"mediaUrls": "must have at most 10 items"}
+    assert wrong(GOOD, "https://b.example/", GOOD) == {"mediaUrls[2]": "is listed twice"}
+    assert MmsChannel().check_details({"mediaUrls": GOOD}) == {"mediaUrls": "must be a list"}
+    assert MmsChannel().check_details({}) == {"mediaUrls": "is required for mms"}
+
+
+@pytest.mark.parametrize(
+    ("location", "leads_to"),
+    [
+        ("/b.png", "https://www.example.org/b.png"),
+        ("b.png", "https://www.example.org/b.png"),
+        ("//cdn.example/b", "https://cdn.example/b"),
+        ("http://cdn.example/b#part", "http://cdn.example/b"),
+        ("?x", "https://www.example.org/flyer.jpg?x"),
+    ],
+)
+def test_a_redirect_leads_on(location: str, leads_to: str) -> None:
+    assert read_place(GOOD).redirected(location).url == leads_to
+
+
+@pytest.mark.parametrize(
+    "location", ["", "file:///etc/passwd", "https://u:p@example.org/", "/a b", "/ü", "https://[::1/", "/" + "a" * 2_048]
+)
+def test_a_redirect_to_nowhere(location: str) -> None:
+    with pytest.raises(BadUrl):
+        read_place(GOOD).redirected(location)
+
+
+@pytest.mark.parametrize(("content", "is_good"), [("", True), (" ", True), ("x" * 1_600, True), ("x" * 1_601, False)])
+def test_a_picture_needs_no_words(content: str, is_good: bool) -> None:
+    assert (MmsChannel().check_content(content) is None) is is_good
+
+
+def test_a_picture_message_costs_one_segment_however_long() -> None:
+    assert MmsChannel().count_segments("🥧" * 1_600) == 1
