@@ -24,6 +24,7 @@ class SoonDoorbell(Doorbell):
         self._changed = threading.Condition()
         self._asked: dict[_Ring, None] = {}
         self._quiet_until: dict[_Ring, float] = {}
+        self._is_ringing = False
         self._closed = False
         self._thread = threading.Thread(target=self._ring_for_all, name="ringer", daemon=True)
         self._thread.start()
@@ -31,8 +32,13 @@ class SoonDoorbell(Doorbell):
     def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
         with self._changed:
             self._asked[(kind, queue, arguments)] = None
-            self._changed.notify()
+            self._changed.notify_all()
         return True
+
+    def settle(self) -> None:
+        """Wait until everything that was asked for has been rung for."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._asked and not self._is_ringing)
 
     def check(self) -> str | None:
         return self._bell.check()
@@ -40,7 +46,7 @@ class SoonDoorbell(Doorbell):
     def close(self) -> None:
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
         self._bell.close()
 
@@ -48,6 +54,9 @@ class SoonDoorbell(Doorbell):
         while rings := self._next():
             for kind, queue, arguments in rings:
                 self._bell.ring(kind, queue, *arguments)
+            with self._changed:
+                self._is_ringing = False
+                self._changed.notify_all()
 
     def _next(self) -> list[_Ring]:
         """What is to be rung for now, once there is something; nothing when the bell is closed."""
@@ -59,6 +68,7 @@ class SoonDoorbell(Doorbell):
                     break
                 self._changed.wait(min((self._quiet_until[ring] - now for ring in self._asked), default=None))
             self._quiet_until = {ring: until for ring, until in self._quiet_until.items() if until > now}
+            self._is_ringing = bool(ready)
             for ring in ready:
                 del self._asked[ring]
                 self._quiet_until[ring] = now + ring[0].quiet_seconds

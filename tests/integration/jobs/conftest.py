@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 from redis import Redis
 
+from api.services import services
 from jobs.queues import open_redis
 from jobs.redis_doorbell import RedisDoorbell
+from jobs.soon_doorbell import SoonDoorbell
 from jobs.worker import run_worker
 from messaging.addresses import AddressKind
 from messaging.states import Status
@@ -59,10 +61,14 @@ def doorbell(settings: Settings) -> RedisDoorbell:
 
 
 @pytest.fixture
-def work(settings: Settings) -> RunWorker:
-    """Run a worker on the queue until it is empty."""
+def work(settings: Settings, request: pytest.FixtureRequest) -> RunWorker:
+    """Run a worker on the queue until it is empty, once the app, if there is one, has rung for what was posted."""
 
     def run(queue: str = "sms", *, with_settings: Settings = settings) -> None:
+        if "app" in request.fixturenames:
+            doorbell = services(request.getfixturevalue("app")).doorbell
+            assert isinstance(doorbell, SoonDoorbell)
+            doorbell.settle()
         run_worker(with_settings, queue, burst=True)
 
     return run
