@@ -29,8 +29,9 @@ def reconcile(channel: str) -> None:
     hold_seconds = 4 * run.settings.carrier_timeout_seconds
     with system_scope(run.database) as connection:
         suspects = doubts.take_suspects(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
-    for sightings in run.line(channel).carrier.look_up(suspects):
-        _settle(run, sightings)
+    if suspects:
+        for sightings in run.line(channel).carrier.look_up(suspects):
+            _settle(run, sightings)
     if len(suspects) == BATCH:
         run.doorbell.ring_tick(RECONCILE)
 

@@ -83,6 +83,7 @@ def compose(
     content: str = "See you on Sunday",
     segments: int = 1,
     send_at: object = None,
+    channel: str = "sms",
 ) -> UUID:
     """A message as the API writes it, to everyone, to numbers, or to contacts."""
     target: dict[str, list[str]] = {}
@@ -93,7 +94,7 @@ def compose(
         target_type, target = "contacts", {"contactIds": [str(contact) for contact in contacts]}
     new = NewMessage(
         church_id=church_id,
-        channel="sms",
+        channel=channel,
         content=content,
         segments=segments,
         target_type=target_type,
@@ -108,9 +109,9 @@ def compose(
     return message.message_id
 
 
-def expanded(database: Database, church_id: UUID) -> UUID:
+def expanded(database: Database, church_id: UUID, *, channel: str = "sms") -> UUID:
     """A message to three numbers whose audience is written: only its turns are left to run."""
-    message = compose(database, church_id, numbers=numbers(3))
+    message = compose(database, church_id, numbers=numbers(3), channel=channel)
     with church_scope(database, church_id) as connection:
         messages.expand(
             connection, church_id=church_id, message_id=message, address_kind=AddressKind.PHONE, keeps_quiet_hours=True

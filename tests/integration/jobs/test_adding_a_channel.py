@@ -14,6 +14,7 @@ from api.documentation.openapi import describe
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.queues import enabled_queues
+from jobs.redis_doorbell import RedisDoorbell
 from messaging.states import Status
 from settings import Settings
 from store import churches
@@ -21,7 +22,7 @@ from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, found_church
 from tests.harness.texting_hours import closed_now
 from tests.harness.toy_channel import BOX, NoteChannel
-from tests.integration.jobs.conftest import RunWorker, counts
+from tests.integration.jobs.conftest import RunWorker, counts, expanded
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,13 @@ def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
     return client.post("/api/messages/send", json=body, headers=church.bearer)
 
 
+def close_hours(database: Database, church: KnownChurch) -> None:
+    """Nobody of the church is to be woken now."""
+    with system_scope(database) as connection:
+        connection.execute("UPDATE churches SET time_zone = 'UTC'")
+        churches.set_window(connection, church_id=church.church_id, window=closed_now().window)
+
+
 def test_it_sends_and_its_receipts_count(
     client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker
 ) -> None:
@@ -104,14 +112,32 @@ def test_it_says_whether_it_waits_for_the_hours_at_which_people_are_awake(
 ) -> None:
     monkeypatch.setattr(NoteChannel, "keeps_quiet_hours", keeps_quiet_hours)
     add_contacts(database, church.church_id, count=1)
-    with system_scope(database) as connection:
-        connection.execute("UPDATE churches SET time_zone = 'UTC'")
-        churches.set_window(connection, church_id=church.church_id, window=closed_now().window)
+    close_hours(database, church)
     message = send(client, church).get_json()["id"]
 
     work("note")
 
     assert counts(database, church.church_id, message) == {status: 1}
+
+
+@pytest.mark.parametrize(("keeps_quiet_hours", "status"), [(False, Status.SENT), (True, Status.QUEUED)])
+def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
+    church: KnownChurch,
+    database: Database,
+    doorbell: RedisDoorbell,
+    work: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    keeps_quiet_hours: bool,
+    status: Status,
+) -> None:
+    monkeypatch.setattr(NoteChannel, "keeps_quiet_hours", keeps_quiet_hours)
+    message = expanded(database, church.church_id, channel="note")
+    close_hours(database, church)
+
+    doorbell.ring_turn(channel="note", church_id=church.church_id)
+    work("note")
+
+    assert counts(database, church.church_id, message) == {status: 3}
 
 
 @pytest.mark.parametrize(
