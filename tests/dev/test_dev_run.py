@@ -14,6 +14,7 @@ import pytest
 from dev import demo_church
 from dev.api_client import ApiClient
 from dev.environment import ROOT
+from tests.harness.media_server import picture, serving
 from tests.harness.processes import descendants, lives
 from tests.harness.waiting import wait_until
 from tests.harness.whole_system import environment, running
@@ -62,6 +63,12 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         (message,) = api.get("/api/messages")["items"]
         assert api.get(message["links"]["self"])["counts"]["delivered"] == 1000
         assert "demo message" not in run.output.read_text()
+
+        # Pictures on this machine can be tried out too: the sandbox carrier fetches none.
+        body = {"churchId": church.church_id, "channel": "mms", "targetType": "all"}
+        with serving({"/flyer.jpg": picture()}) as media:
+            sent = api.post("/api/messages/send", {**body, "mediaUrls": [f"http://127.0.0.1:{media.port}/flyer.jpg"]})
+        assert sent["channel"] == "mms"
 
         # Asked to stop, it does so in order.
         whole_tree = descendants(run.process.pid)

@@ -419,7 +419,9 @@ def test_only_so_many_messages_are_looked_at_at_once(world: World, monkeypatch: 
     slow.start()
     assert at_work.wait(5)
 
+    began = time.monotonic()
     assert "too many others" in world.check(world.url())["mediaUrls"]
+    assert time.monotonic() - began < 0.5, "nobody waits for a place: that would take a thread too"
 
     may_end.set()
     slow.join()
