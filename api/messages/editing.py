@@ -12,7 +12,7 @@ from api.endpoints import Answer, Promise, endpoint
 from api.messages import timing, views
 from api.messages.composition import Composition
 from api.messages.revision import Revision, revised
-from api.messages.sendable import refuse_unsendable
+from api.messages.sendable import complaints_of_new_references, refuse_unsendable
 from api.problems import Refusal
 from api.services import services
 from api.shapes import Moment
@@ -42,6 +42,7 @@ class MessageEdit(Revision):
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> Answer:
     """Changes words, hour or audience of a message that is scheduled, or paused before it began."""
+    complaints = complaints_of_new_references(body)  # others are asked: while no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
@@ -54,7 +55,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             send_at = timing.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
         else:
             send_at = message.send_at
-        refuse_unsendable(connection, church_id=caller.church_id, draft=whole)
+        refuse_unsendable(connection, church_id=caller.church_id, draft=whole, complaints=complaints)
         unbegun.change(
             connection,
             church_id=caller.church_id,

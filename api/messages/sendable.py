@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from api import problems
 from api.messages.composition import Draft
+from api.messages.revision import Revision
 from api.problems import FieldError, Refusal
 from api.services import services
 from channels.registry import CHANNELS
@@ -29,6 +30,17 @@ def complaints_of_references(draft: Draft) -> list[FieldError]:
     """What is wrong with what the draft refers to, such as pictures. Others are asked: not inside a transaction."""
     complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings)
     return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
+
+
+def complaints_of_new_references(changes: Revision) -> list[FieldError]:
+    """The same of what is to be changed, as far as it is sound: what is not is refused together with what stands."""
+    found: list[FieldError] = []
+    for channel in CHANNELS.values():
+        own = {name: value for name, value in (changes.model_extra or {}).items() if name in channel.detail_schemas}
+        if own and not channel.check_details(own):
+            complaints = channel.check_references(own, services().settings)
+            found += [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
+    return found
 
 
 def refuse_unsendable(

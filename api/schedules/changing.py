@@ -10,7 +10,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
 from api.messages.revision import Revision, revised
-from api.messages.sendable import refuse_unsendable
+from api.messages.sendable import complaints_of_new_references, refuse_unsendable
 from api.schedules import views
 from api.schedules.plan import MissedRuns, Plan, Recurrence
 from api.schedules.steering import held, stands
@@ -43,10 +43,11 @@ class ScheduleEdit(Revision):
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
     """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
+    complaints = complaints_of_new_references(body)  # others are asked: while no transaction is open
     with held(caller, schedule_id) as (connection, schedule):
         plan = revised(Plan, _as_given(caller, schedule), body)
         terms, next_run = agreed(connection, church_id=caller.church_id, plan=plan)
-        refuse_unsendable(connection, church_id=caller.church_id, draft=plan)
+        refuse_unsendable(connection, church_id=caller.church_id, draft=plan, complaints=complaints)
         schedules.change(connection, schedule, terms, next_run=next_run)
         return stands(connection, caller, schedule_id)
 

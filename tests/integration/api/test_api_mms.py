@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -193,6 +194,49 @@ def test_a_repeated_request_is_answered_as_before_though_the_pictures_are_gone(
     assert (first.status_code, again.status_code, other.status_code) == (202, 202, 409)
     assert again.get_json()["id"] == first.get_json()["id"]
     assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def dead_picture(client: FlaskClient, church: KnownChurch, method: str, path: str, body: dict[str, Any]) -> list[Any]:
+    answer = client.open(path, method=method, json=body, headers=church.bearer)
+    assert answer.status_code == 422, answer.text
+    return answer.get_json()["errors"]
+
+
+def test_new_pictures_of_a_message_that_waits_are_looked_at_too(
+    client: FlaskClient, church: KnownChurch, media: MediaServer
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    made = client.post(SEND, json=a_picture(church, at(media, "/flyer.jpg"), sendAt=soon), headers=church.bearer)
+    path = made.headers["Location"]
+
+    told = dead_picture(client, church, "PATCH", path, {"mediaUrls": [at(media, "/map.png"), at(media, "/gone.jpg")]})
+    assert told == [{"field": "mediaUrls[1]", "message": "is answered with HTTP 404"}]
+    assert client.get(path, headers=church.bearer).get_json()["details"] == {"mediaUrls": [at(media, "/flyer.jpg")]}
+
+    [told] = dead_picture(client, church, "PATCH", path, {"mediaUrls": [7]})
+    assert told == {"field": "mediaUrls[0]", "message": "must be a string"}
+
+    changed = client.patch(path, json={"mediaUrls": [at(media, "/map.png")]}, headers=church.bearer)
+    assert changed.get_json()["details"] == {"mediaUrls": [at(media, "/map.png")]}
+
+    media.answers.clear()
+    assert client.patch(path, json={"content": "Come & see"}, headers=church.bearer).status_code == 200
+
+
+def test_pictures_of_a_schedule_are_looked_at_too(client: FlaskClient, church: KnownChurch, media: MediaServer) -> None:
+    weekly = {"recurrence": {"cron": "0 9 * * SUN"}}
+    gone = [{"field": "mediaUrls[0]", "message": "is answered with HTTP 404"}]
+
+    body = a_picture(church, at(media, "/gone.jpg"), **weekly)
+    assert dead_picture(client, church, "POST", "/api/schedules", body) == gone
+
+    made = client.post(
+        "/api/schedules", json=a_picture(church, at(media, "/flyer.jpg"), **weekly), headers=church.bearer
+    )
+    assert made.status_code == 201, made.text
+    path = made.headers["Location"]
+    assert dead_picture(client, church, "PATCH", path, {"mediaUrls": [at(media, "/gone.jpg")]}) == gone
+    assert client.patch(path, json={"mediaUrls": [at(media, "/map.png")]}, headers=church.bearer).status_code == 200
 
 
 def test_a_church_without_a_sender_for_pictures_is_told_so(
