@@ -1,15 +1,18 @@
-"""The churches of a run: made by the operator's command, filled over the public API."""
+"""The churches of a run: made by the operator's commands, filled over the public API."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from chaos.posts import contact_addresses
+from chaos.people import MAIL, contacts
 from chaos.system import System
 from dev.api_client import ApiClient
 
 _PAGE = 5_000
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,20 +21,41 @@ class Church:
     key: str
 
 
-def found_church(system: System, *, number: int, size: int, pace: float | None) -> Church:
-    """A church of `size` contacts with a number to send from, at `pace` segments a second at the most.
+def found_churches(system: System, *, sizes: Sequence[int], paces: Sequence[Mapping[str, float]]) -> list[Church]:
+    """A church of each size, with a sender on each channel, and by channel the segments a second it has at the most.
 
     Raises Refused, Unreachable, NotStarted.
     """
-    options = ("--name", f"Church {number}", "--sms-from", f"+1202555{number:04d}", "--json")
-    hours = ("--texting-hours", "00:00-24:00")  # the run may be at night
-    paced = () if pace is None else ("--segments-per-second", f"{pace:.1f}")
-    made = json.loads(system.run_once("flask", "--app", "wsgi", "create-church", *options, *hours, *paced))
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        founding = [
+            threads.submit(_found, system, number, size, by_channel)
+            for number, (size, by_channel) in enumerate(zip(sizes, paces, strict=True))
+        ]
+        return [each.result() for each in founding]
+
+
+def _found(system: System, number: int, size: int, paces: Mapping[str, float]) -> Church:
+    name, phone, mail = f"Church {number}", f"+1202555{number:04d}", f"office@church-{number}.example.org"
+    hours = "00:00-24:00"  # the run may be at night
+    made = json.loads(
+        _flask(system, "create-church", "--json", name=name, sms_from=phone, mail_from=mail, texting_hours=hours)
+    )
     church = Church(church_id=made["churchId"], key=made["apiKey"])
+    for channel, pace in paces.items():
+        sender = mail if channel == MAIL else phone
+        _flask(
+            system,
+            "set-sender",
+            **{"church": church.church_id, "channel": channel, "from": sender, "segments_per_second": f"{pace:.1f}"},
+        )
     api = ApiClient(base_url=system.api_url, key=church.key)
-    people = [
-        {"name": f"Person {place}", "phone": phone} for place, phone in enumerate(contact_addresses(size), start=1)
-    ]
+    people = contacts(size)
     for start in range(0, size, _PAGE):
         api.post("/api/contacts", {"contacts": people[start : start + _PAGE]})
     return church
+
+
+def _flask(system: System, command: str, *flags: str, **options: str) -> str:
+    """What the operator's command prints; in the names of `options` an underscore is a hyphen."""
+    named = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+    return system.run_once("flask", "--app", "wsgi", command, *flags, *named)

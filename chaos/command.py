@@ -23,6 +23,7 @@ from chaos.system import NotStarted
 from dev.api_client import Refused, Unreachable
 from dev.environment import LocalError
 from sandbox.control import SandboxError
+from sandbox.mail.control import MailSandboxError
 
 _BESIDES_SECONDS = 600.0
 """What a run may take beside its mischief and its settling, before it is ended whatever it is doing."""
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
         for line in report.lines():
             _say(line)
         exit_status = 0 if report.is_good else 1
-    except (NotStarted, LocalError, Refused, Unreachable, psycopg.Error, SandboxError) as error:
+    except (NotStarted, LocalError, Refused, Unreachable, psycopg.Error, SandboxError, MailSandboxError) as error:
         _say(f"chaos: {type(error).__name__}: {error}")
     except Ended as end:
         _say(f"chaos: ended by {end}")
@@ -80,7 +81,10 @@ def _read(arguments: list[str]) -> argparse.Namespace:
         "flushes",
         "postgres_restarts",
         "episodes",
+        "mail_episodes",
         "requeues",
+        "schedules",
+        "set_backs",
         "stalls",
     ):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(usual, name), metavar="N")
@@ -108,7 +112,10 @@ def _parameters(options: argparse.Namespace) -> Parameters:
         flushes=options.flushes,
         postgres_restarts=options.postgres_restarts,
         episodes=options.episodes,
+        mail_episodes=options.mail_episodes,
         requeues=options.requeues,
+        schedules=options.schedules,
+        set_backs=options.set_backs,
         stalls=options.stalls,
         ablations=frozenset(options.ablate),
     )

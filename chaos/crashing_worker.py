@@ -7,123 +7,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-from channels.twilio.carrier import TwilioCarrier
+from channels.mail import carrier as mail_carrier
 from chaos.ablations import send_doubts_again
 from chaos.parameters import Ablation
-from chaos.points import Point
-from chaos.traps import Traps, die
-from jobs import expand_messages, worker
-from jobs.line import Line, Turn
-from messaging.outcomes import Envelope, Outcome, Verdict
-from store import deliveries
+from chaos.traps import Traps
+from chaos.watches import set_traps
+from jobs import worker
+
+MAIL_PAUSE_SECONDS = 1.0
 
 
-def set_traps(traps: Traps) -> None:
-    """Wrap what the jobs call, so that a worker which passes a point with an armed trap dies there."""
-    _watch_claims(traps)
-    _watch_submissions(traps)
-    _watch_expansions(traps)
-
-
-def _watch_claims(traps: Traps) -> None:
-    claim = deliveries.claim
-
-    @wraps(claim)
-    def claim_or_die(*arguments: Any, **options: Any) -> Any:
-        traps.strike(Point.BEFORE_CLAIM)
-        return claim(*arguments, **options)
-
-    deliveries.claim = claim_or_die
-
-
-def _watch_submissions(traps: Traps) -> None:
-    """The carrier is asked once the claim is committed, and what it answers is recorded in slices as it comes in."""
-    send, record = TwilioCarrier.send, Line.record
-
-    @wraps(send)
-    def send_or_die(
-        self: TwilioCarrier,
-        batch: Sequence[Envelope],
-        *,
-        may_submit: Callable[[], bool],
-        take: Callable[[Outcome], None],
-    ) -> None:
-        if batch:
-            traps.strike(Point.AFTER_CLAIM)
-            traps.stall()
-        if len(batch) > 1 and (trap := traps.take(Point.HALF_RECORDED)):
-            take = _Answers(len(batch), take, trap=trap, traps=traps, recorded=len(batch) // 2)
-        elif trap := traps.take(Point.AFTER_ACCEPTANCE):
-            take = _Answers(len(batch), take, trap=trap, traps=traps, recorded=0)
-        send(self, batch, may_submit=may_submit, take=take)
-
-    @wraps(record)
-    def record_and_die(self: Line, landings: Sequence[tuple[Turn, Outcome]]) -> None:
-        record(self, landings)
-        for _, outcome in landings:
-            _last_words.discard((outcome.delivery_id, outcome.attempt))
-        if _last_words.armed and not _last_words:
-            die()
-
-    TwilioCarrier.send = send_or_die
-    Line.record = record_and_die
-
-
-class _LastWords(set[tuple[UUID, int]]):
-    """The outcomes after whose recording the process is to die, once armed."""
-
-    armed = False
-
-
-_last_words = _LastWords()
-
-
-class _Answers:
-    """Holds back what the carrier says until it has answered everything, hands on so many of it, and dies then.
-
-    If it accepted nothing, everything is handed on and the trap is given back.
-    """
-
-    def __init__(
-        self, awaited: int, take: Callable[[Outcome], None], *, trap: str, traps: Traps, recorded: int
-    ) -> None:
-        self._awaited, self._take, self._trap, self._traps, self._recorded = awaited, take, trap, traps, recorded
-        self._outcomes: list[Outcome] = []
-
-    def __call__(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
-        if len(self._outcomes) < self._awaited:
-            return
-        # What was accepted comes last: the part that is lost then matters.
-        outcomes = sorted(self._outcomes, key=lambda each: each.verdict is Verdict.ACCEPTED)
-        if outcomes[-1].verdict is not Verdict.ACCEPTED:
-            self._traps.give_back(self._trap)
-        elif not self._recorded:
-            die()
-        else:
-            outcomes = outcomes[: self._recorded]
-            _last_words.update((each.delivery_id, each.attempt) for each in outcomes)
-            _last_words.armed = True
-        for each in outcomes:
-            self._take(each)
-
-
-def _watch_expansions(traps: Traps) -> None:
-    """What follows an expansion comes when its transaction is committed."""
-    begin_sending = expand_messages.begin_sending
-
-    @wraps(begin_sending)
-    def begin_or_die(*arguments: Any, **options: Any) -> None:
-        traps.strike(Point.BEFORE_RING)
-        begin_sending(*arguments, **options)
-
-    expand_messages.begin_sending = begin_or_die
+def hurry() -> None:
+    """A mail that was put off is tried again soon. It is no setting: outside a run nobody wants it short."""
+    mail_carrier.FIRST_PAUSE_SECONDS = MAIL_PAUSE_SECONDS
 
 
 def main() -> None:
@@ -131,10 +29,12 @@ def main() -> None:
         prog="python -m chaos.crashing_worker", description="Serve one queue until killed."
     )
     parser.add_argument("--traps", type=Path, required=True)
+    parser.add_argument("--patience-seconds", type=float, required=True)
     parser.add_argument("--ablate", type=Ablation, action="append", default=[])
     parser.add_argument("queue")
     options = parser.parse_args()
-    set_traps(Traps(folder=options.traps))
+    hurry()
+    set_traps(Traps(folder=options.traps, queue=options.queue, patience_seconds=options.patience_seconds))
     if Ablation.RECONCILE in options.ablate:
         send_doubts_again()
     sys.argv[1:] = [options.queue]

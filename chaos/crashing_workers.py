@@ -13,9 +13,11 @@ from jobs.tethered import Program
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos.crashing_workers", allow_abbrev=False)
     parser.add_argument("--traps", required=True)
+    parser.add_argument("--patience-seconds", required=True)
     parser.add_argument("--ablate", action="append", default=[])
     options, rest = parser.parse_known_args(arguments)
-    inner = ["--traps", options.traps, *(word for ablation in options.ablate for word in ("--ablate", ablation))]
+    inner = ["--traps", options.traps, "--patience-seconds", options.patience_seconds]
+    inner += [word for ablation in options.ablate for word in ("--ablate", ablation)]
     programs = worker.programs
 
     def crashing_programs(queues: tuple[str, ...], *, processes: int, drain_seconds: float) -> list[Program]:

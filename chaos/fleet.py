@@ -53,10 +53,6 @@ class Fleet:
         """Start the program, and again whenever it ends."""
         self._members[program.name] = _Member(program=program, process=tethered.start(program))
 
-    def has(self, name: str) -> bool:
-        """Whether the program is part of this run."""
-        return name in self._members
-
     def pid(self, name: str) -> int | None:
         """The process id of the program; None while it is down."""
         process = self._members[name].process

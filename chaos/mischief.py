@@ -10,15 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
+import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
 
+from chaos import mail_episodes
 from chaos.episodes import CALM, EPISODES
-from chaos.plan import EMPTY, TWO_OPERATORS, Event, Kind, Victim
+from chaos.events import EMPTY, TWO_OPERATORS, Event, Kind, Victim
+from chaos.mail_episodes import MAIL_EPISODES
 from chaos.points import Point
 from chaos.requeueing import requeue_failed
-from chaos.system import API, CLOCK, POSTGRES, VALKEY, WORKERS, System
+from chaos.system import API, CLOCKS, POSTGRES, VALKEY, WORKERS, System
+from chaos.tables import Tables
 from sandbox.control import Faults
+from sandbox.mail.control import MailFault
 
 _TRY_AGAIN_SECONDS = 0.5
 
@@ -28,12 +33,17 @@ class Mischief:
     """Does what is due whenever it is asked to go on. What cannot be done yet (its victim is down) is tried again."""
 
     system: System
+    tables: Tables
+    schedule_ids: Mapping[int, str]
+    """By the number of the message."""
     plan: Sequence[Event]
     done: Counter[str] = field(default_factory=Counter[str])
     """What was really done, by kind and detail. Deaths at a point are counted where they happen."""
     requeued_jobs: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
     """How often the carrier met a request, or made a callback, with each fault."""
+    mail_faults: Counter[str] = field(default_factory=Counter[str])
+    """How often the mail server did, by step and what it did there."""
 
     def __post_init__(self) -> None:
         self._order = count()
@@ -46,14 +56,21 @@ class Mischief:
             _, _, event = heapq.heappop(self._agenda)
             if not self._do[event.kind](event):
                 heapq.heappush(self._agenda, (now_seconds + _TRY_AGAIN_SECONDS, next(self._order), event))
-            elif event.kind not in (Kind.TRAP, Kind.STALL, Kind.FAULTS):
+            elif event.kind not in (Kind.TRAP, Kind.STALL, Kind.FAULTS, Kind.MAIL_FAULTS):
                 self.done[f"{event.kind}: {event.detail}" if event.detail else event.kind] += 1
 
     def stop(self) -> None:
-        """Nothing goes wrong any more: what was left to do is dropped."""
-        self._agenda.clear()
+        """Nothing goes wrong any more: what was left to do is dropped, but for schedules that are due."""
+        self._agenda = [item for item in self._agenda if item[-1].kind is Kind.DUE]
+        heapq.heapify(self._agenda)
         self.system.traps.disarm_all()
         self._change_faults(CALM)
+        self._change_mail_faults(mail_episodes.CALM)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self._agenda
 
     @property
     def deaths(self) -> int:
@@ -71,11 +88,14 @@ class Mischief:
             Kind.REDIS: self._restart_redis,
             Kind.POSTGRES: self._restart_postgres,
             Kind.FAULTS: self._set_faults,
+            Kind.MAIL_FAULTS: self._set_mail_faults,
             Kind.REQUEUE: self._requeue,
+            Kind.DUE: self._make_due,
+            Kind.SET_BACK: self._make_due,
         }
 
     def _set_trap(self, event: Event) -> bool:
-        self.system.traps.arm(Point(event.detail))
+        self.system.traps.arm(Point(event.detail), queue=event.queue)
         return True
 
     def _kill(self, event: Event) -> bool:
@@ -91,8 +111,10 @@ class Mischief:
                 return fleet.kill(API)
             case Victim.API:
                 return fleet.kill(API, whole=True)
+            case Victim.CLOCKS:
+                return sum(fleet.kill(name) for name in CLOCKS) > 0
             case _:
-                return fleet.kill(CLOCK) if fleet.has(CLOCK) else True
+                return fleet.kill(CLOCKS[int(event.draw * len(CLOCKS))])
 
     def _set_stall(self, event: Event) -> bool:
         self.system.traps.arm(Point.STALLED, seconds=event.lasts_seconds)
@@ -122,6 +144,24 @@ class Mischief:
         sandbox = self.system.sandbox
         self.faults.update(sandbox.summary().faults_drawn)  # its counts begin anew with each change
         sandbox.set_faults(faults)
+
+    def _set_mail_faults(self, event: Event) -> bool:
+        self._change_mail_faults(MAIL_EPISODES[event.detail] if event.detail else mail_episodes.CALM)
+        if event.detail:
+            self.done[f"{Kind.MAIL_FAULTS}: {event.detail}"] += 1
+        return True
+
+    def _change_mail_faults(self, faults: Sequence[MailFault]) -> None:
+        sandbox = self.system.mail_sandbox
+        self.mail_faults.update(sandbox.summary().faults_met)
+        sandbox.set_faults(*faults)
+
+    def _make_due(self, event: Event) -> bool:
+        try:
+            self.tables.make_due(self.schedule_ids[event.schedule])
+        except psycopg.Error:
+            return False
+        return True
 
     def _requeue(self, event: Event) -> bool:
         operators = 2 if event.detail == TWO_OPERATORS else 1

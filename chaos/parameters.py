@@ -30,7 +30,13 @@ class Parameters:
     postgres_restarts: int = 1
     episodes: int = 12
     """Times in which the carrier misbehaves, one after the other."""
+    mail_episodes: int = 10
+    """The same of the mail server."""
     requeues: int = 4
+    schedules: int = 12
+    """Each comes to its run once."""
+    set_backs: int = 3
+    """Schedules that have had their run and are told that it comes next."""
     stalls: int = 0
     """Workers that stand still between their claim and its submission, and then go on where they were."""
     stall_seconds: float = 20.0
@@ -40,3 +46,8 @@ class Parameters:
     @property
     def posting_seconds(self) -> float:
         return 0.8 * self.mischief_seconds
+
+    @property
+    def trap_patience_seconds(self) -> float:
+        """How long a trap waits for those that it is meant for."""
+        return min(5.0, 0.1 * self.mischief_seconds)

@@ -2,112 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle
 from random import Random
 
 from chaos.episodes import DOUBTFUL, EPISODES
+from chaos.events import DEATHS, EMPTY, OF_RUNS, ONE_OPERATOR, TWO_OPERATORS, WITH_DATA, Event, Kind
+from chaos.mail_episodes import MAIL_EPISODES
 from chaos.parameters import Ablation, Parameters
-from chaos.points import Point
+from chaos.posts import SHARES
+from chaos.schedules import Schedule, Way, make_schedules
+from jobs.queues import ANALYTICS
 
-
-class Kind(StrEnum):
-    TRAP = "trap"
-    """A worker dies at the point that `detail` names."""
-    KILL = "kill"
-    """A process of the group that `detail` names dies, wherever it is."""
-    STALL = "stall"
-    """A worker stands still once it has claimed."""
-    FLUSH = "flush Redis"
-    REDIS = "restart Redis"
-    """`detail`: with its data, or empty."""
-    POSTGRES = "restart PostgreSQL"
-    FAULTS = "carrier"
-    """From now on the carrier behaves as the episode `detail`; without one it is calm."""
-    REQUEUE = "requeue all failed jobs"
-    """`detail`: by one operator, or by two at once."""
-
-
-class Victim(StrEnum):
-    """Groups of processes that are killed at any moment."""
-
-    WORKER = "worker"
-    WORKERS = "worker.py"
-    CLOCK = "clock"
-    API_WORKER = "API worker"
-    API_MASTER = "API master"
-    """Its workers outlive it, as orphans."""
-    API = "whole API"
-
-
-EMPTY, WITH_DATA = "empty", "with its data"
-TWO_OPERATORS, ONE_OPERATOR = "two operators at once", "one operator"
-
-DEATHS: Sequence[tuple[Kind, str, int]] = (
-    (Kind.TRAP, Point.AFTER_ACCEPTANCE, 4),
-    (Kind.TRAP, Point.AFTER_CLAIM, 3),
-    (Kind.TRAP, Point.HALF_RECORDED, 3),
-    (Kind.KILL, Victim.WORKER, 3),
-    (Kind.TRAP, Point.BEFORE_RING, 2),
-    (Kind.KILL, Victim.API_WORKER, 2),
-    (Kind.KILL, Victim.WORKERS, 2),
-    (Kind.TRAP, Point.BEFORE_CLAIM, 1),
-    (Kind.KILL, Victim.CLOCK, 1),
-    (Kind.KILL, Victim.API, 1),
-    (Kind.KILL, Victim.API_MASTER, 1),
-)
-"""Ways to die, and how often each in proportion."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """One thing that goes wrong, `at_seconds` after the start."""
-
-    at_seconds: float
-    kind: Kind
-    detail: str = ""
-    lasts_seconds: float = 0.0
-    """How long a server stays down, or a worker stands still."""
-    draw: float = 0.0
-    """In [0, 1): which of several it hits."""
-
-    def __str__(self) -> str:
-        lasts = f" for {self.lasts_seconds:.1f} s" if self.lasts_seconds else ""
-        return f"{self.at_seconds:7.2f} s  {self.kind}{': ' if self.detail else ''}{self.detail}{lasts}"
+_BEFORE_RUN_SECONDS = 0.5
+"""How long before a run, at the most, what is to hit it begins."""
 
 
 def make_plan(parameters: Parameters) -> tuple[Event, ...]:
     """All events in their order."""
     random = Random(f"plan {parameters.seed}")  # noqa: S311 - to be repeatable is the point
+    schedules = make_schedules(parameters)
     events = [
-        *_deaths(parameters, random),
+        *_deaths(parameters, schedules, random),
         *_stalls(parameters, random),
         *_servers(parameters, random),
-        *_episodes(parameters, random),
+        *_episodes(Kind.FAULTS, list(_names(parameters)), parameters.episodes, parameters, random),
+        *_episodes(Kind.MAIL_FAULTS, list(MAIL_EPISODES), parameters.mail_episodes, parameters, random),
         *_requeues(parameters, random),
+        *_runs(parameters, schedules, random),
     ]
     return tuple(sorted(events, key=lambda event: event.at_seconds))
 
 
-def deal_deaths(count: int) -> list[tuple[Kind, str]]:
-    """`count` deaths in the proportion of `DEATHS`, as evenly as whole numbers allow."""
-    dealt = [0] * len(DEATHS)
-    whole = sum(share for _, _, share in DEATHS)
+def deal_deaths(count: int, deaths: Sequence[tuple[Kind, str, int]] = DEATHS) -> list[tuple[Kind, str]]:
+    """`count` deaths in the proportion of `deaths`, as evenly as whole numbers allow."""
+    dealt = [0] * len(deaths)
+    whole = sum(share for _, _, share in deaths)
     for number in range(1, count + 1):
-        behind = [share * number / whole - had for (_, _, share), had in zip(DEATHS, dealt, strict=True)]
+        behind = [share * number / whole - had for (_, _, share), had in zip(deaths, dealt, strict=True)]
         dealt[behind.index(max(behind))] += 1
-    return [(kind, detail) for (kind, detail, _), had in zip(DEATHS, dealt, strict=True) for _ in range(had)]
+    return [(kind, detail) for (kind, detail, _), had in zip(deaths, dealt, strict=True) for _ in range(had)]
 
 
-def _deaths(parameters: Parameters, random: Random) -> Iterator[Event]:
-    deaths = deal_deaths(parameters.kills)
+def _deaths(parameters: Parameters, schedules: Sequence[Schedule], random: Random) -> Iterator[Event]:
+    runs = [schedule.post.at_seconds for schedule in schedules if schedule.way is not Way.BY_HAND]
+    anything_runs = runs and Ablation.SWEEP not in parameters.ablations
+    deaths = deal_deaths(parameters.kills, DEATHS if anything_runs else [d for d in DEATHS if d[1] not in OF_RUNS])
     random.shuffle(deaths)
+    channels = cycle(random.sample(list(SHARES), len(SHARES)))  # each as often, whatever work it has
     # Traps need work that passes by: the last are set while messages are still accepted.
     for at_seconds, (kind, detail) in zip(
         _spread(parameters.kills, 0.02, 0.78, parameters, random), deaths, strict=True
     ):
-        yield Event(at_seconds=at_seconds, kind=kind, detail=detail, draw=random.random())
+        if detail in OF_RUNS:
+            at_seconds = max(0.0, random.choice(runs) - random.uniform(0.0, _BEFORE_RUN_SECONDS))
+            queue = ANALYTICS if kind is Kind.TRAP else ""
+        else:
+            queue = next(channels) if kind is Kind.TRAP else ""
+        yield Event(at_seconds=at_seconds, kind=kind, detail=detail, queue=queue, draw=random.random())
 
 
 def _stalls(parameters: Parameters, random: Random) -> Iterator[Event]:
@@ -125,19 +77,32 @@ def _servers(parameters: Parameters, random: Random) -> Iterator[Event]:
         yield Event(at_seconds=at_seconds, kind=Kind.POSTGRES, lasts_seconds=random.uniform(0.3, 3.0))
 
 
-def _episodes(parameters: Parameters, random: Random) -> Iterator[Event]:
-    names = list(DOUBTFUL if Ablation.RECONCILE in parameters.ablations else EPISODES)
+def _names(parameters: Parameters) -> Iterable[str]:
+    return DOUBTFUL if Ablation.RECONCILE in parameters.ablations else EPISODES
+
+
+def _episodes(kind: Kind, names: list[str], count: int, parameters: Parameters, random: Random) -> Iterator[Event]:
     random.shuffle(names)
-    slot_seconds = 0.9 * parameters.mischief_seconds / max(1, parameters.episodes)
-    for number in range(parameters.episodes):
+    slot_seconds = 0.9 * parameters.mischief_seconds / max(1, count)
+    for number in range(count):
         begins = (number + random.uniform(0.0, 0.3)) * slot_seconds
-        yield Event(at_seconds=begins, kind=Kind.FAULTS, detail=names[number % len(names)])
-        yield Event(at_seconds=begins + random.uniform(0.4, 0.65) * slot_seconds, kind=Kind.FAULTS)
+        yield Event(at_seconds=begins, kind=kind, detail=names[number % len(names)])
+        yield Event(at_seconds=begins + random.uniform(0.4, 0.65) * slot_seconds, kind=kind)
 
 
 def _requeues(parameters: Parameters, random: Random) -> Iterator[Event]:
     for number, at_seconds in enumerate(_spread(parameters.requeues, 0.2, 1.0, parameters, random)):
         yield Event(at_seconds=at_seconds, kind=Kind.REQUEUE, detail=ONE_OPERATOR if number % 2 else TWO_OPERATORS)
+
+
+def _runs(parameters: Parameters, schedules: Sequence[Schedule], random: Random) -> Iterator[Event]:
+    for schedule in schedules:
+        if schedule.way in (Way.MOVED, Way.PAUSED):
+            yield Event(at_seconds=schedule.post.at_seconds, kind=Kind.DUE, schedule=schedule.post.number)
+    for at_seconds in _spread(parameters.set_backs, 0.3, 0.95, parameters, random):
+        moved = [one for one in schedules if one.way is Way.MOVED and one.post.at_seconds < at_seconds]
+        if moved:
+            yield Event(at_seconds=at_seconds, kind=Kind.SET_BACK, schedule=random.choice(moved).post.number)
 
 
 def _spread(count: int, begin: float, end: float, parameters: Parameters, random: Random) -> list[float]:

@@ -13,5 +13,8 @@ class Point(StrEnum):
     AFTER_ACCEPTANCE = "accepted, nothing recorded"
     HALF_RECORDED = "accepted, half recorded"
     BEFORE_RING = "expanded, not rung"
+    RUN_TAKEN = "run due, nothing written"
+    RUN_WRITTEN = "run written, not committed"
+    RUN_COMMITTED = "run committed, not rung"
     STALLED = "claimed, then stalled"
     """Not a death: the worker stands still until its lease is long over, and goes on, as on a host that slept."""

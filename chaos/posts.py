@@ -1,27 +1,21 @@
-"""What is sent: messages of all sizes from several churches. A pure function of the parameters."""
+"""What is sent: messages of all sizes and channels from several churches. A pure function of the parameters."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from chaos.audiences import church_sizes, draw_list
 from chaos.parameters import Ablation, Parameters
+from chaos.people import MAIL, contact_addresses
 
-LARGEST_CHURCH = 10_000
-_LISTED_AT_MOST = 1_000
-
-_SPECIAL = (
-    "+15005550001",  # refused: 21211
-    "+15005550009",  # refused: 21614
-    "+15005530005",  # undelivered
-    "+15005530006",  # undelivered
-    "+15005530007",  # failed
-)
-"""Numbers that the sandbox refuses or fails, always the same way."""
-REFUSED = frozenset(_SPECIAL[:2])
-"""Those of them that the carrier never takes."""
+MOST_PICTURES = 3
+SHARES: Mapping[str, float] = {"sms": 0.6, MAIL: 0.25, "mms": 0.15}
+"""How many of the messages go out on each channel, in proportion."""
+_LATER_SHARE = 0.1
+"""How many of the messages are for a later hour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,52 +25,61 @@ class Post:
     number: int
     at_seconds: float
     church: int
+    channel: str
     body: str
     addresses: tuple[str, ...]
-    """E.164, each once."""
+    """E.164 numbers, or mail addresses; each once."""
     to_all: bool
     """Whether it goes to everyone in the church, who are `addresses`."""
+    pictures: int = 0
+    waits_seconds: float = 0.0
+    """It is to be sent so long after it was given to the API."""
+
+    @property
+    def subject(self) -> str | None:
+        """Of a mail."""
+        return f"News {self.number}" if self.channel == MAIL else None
 
 
-def church_sizes(parameters: Parameters) -> tuple[int, ...]:
-    """The contacts of each church, the largest first."""
-    largest = max(5, min(LARGEST_CHURCH, parameters.deliveries // 20))
-    return tuple(max(2, largest // 4**church) for church in range(parameters.churches))
+def draw_channel(random: Random) -> str:
+    return random.choices(list(SHARES), weights=list(SHARES.values()))[0]
 
 
-def church_paces(parameters: Parameters, posts: Sequence[Post]) -> tuple[float | None, ...]:
-    """Segments a second for each church: every second one is held to little more than what it sends on average.
+def draw_pictures(channel: str, random: Random) -> int:
+    return random.randint(1, MOST_PICTURES) if channel == "mms" else 0
+
+
+def church_paces(parameters: Parameters, posts: Sequence[Post]) -> tuple[Mapping[str, float], ...]:
+    """Segments a second by channel for each church: every second one is held to little more than it sends on average.
 
     So there is always something waiting, whatever else stands still. Without a clock nothing would ring for what
     waits, mischief or none: then no church has a pace.
     """
-    totals = Counter[int]()
+    totals = Counter[tuple[int, str]]()
     for post in posts:
-        totals[post.church] += len(post.addresses)
+        totals[post.church, post.channel] += len(post.addresses)
     return tuple(
-        1.0 + 1.2 * totals[church] / parameters.posting_seconds
+        {channel: 1.0 + 1.2 * totals[church, channel] / parameters.posting_seconds for channel in SHARES}
         if church % 2 == 0 and Ablation.SWEEP not in parameters.ablations
-        else None
+        else {}
         for church in range(parameters.churches)
     )
 
 
-def contact_addresses(size: int) -> tuple[str, ...]:
-    """The numbers of a church of that size. Churches share them, as families in two churches do."""
-    return tuple(_address(number) for number in range(size))
-
-
-def make_posts(parameters: Parameters) -> tuple[Post, ...]:
+def make_posts(parameters: Parameters, *, deliveries: int) -> tuple[Post, ...]:
     """All messages in the order to send them; their addresses add up to `deliveries`."""
     random = Random(f"posts {parameters.seed}")  # noqa: S311 - to be repeatable is the point
     sizes = church_sizes(parameters)
-    audiences: list[tuple[int, tuple[str, ...], bool]] = []
-    left = parameters.deliveries
+    audiences: list[tuple[int, str, tuple[str, ...], bool]] = []
+    left = deliveries
     while left > 0:
         church = random.randrange(parameters.churches)
+        channel = draw_channel(random)
         to_all = random.random() < 0.1 and sizes[church] <= left
-        addresses = contact_addresses(sizes[church]) if to_all else _listed(parameters, random, left)
-        audiences.append((church, addresses, to_all))
+        addresses = (
+            contact_addresses(channel, sizes[church]) if to_all else draw_list(parameters, channel, random, left)
+        )
+        audiences.append((church, channel, addresses, to_all))
         left -= len(addresses)
     # Some at once at the start, and the last at the end of posting: whatever goes wrong, something is under way.
     moments = sorted(random.uniform(-0.05, 1.0) for _ in audiences)
@@ -85,25 +88,18 @@ def make_posts(parameters: Parameters) -> tuple[Post, ...]:
             number=number,
             at_seconds=max(0.0, moment) * parameters.posting_seconds,
             church=church,
+            channel=channel,
             body=f"Message {number} of seed {parameters.seed}",
             addresses=addresses,
             to_all=to_all,
+            pictures=draw_pictures(channel, random),
+            waits_seconds=_draw_wait(parameters, random),
         )
-        for number, (moment, (church, addresses, to_all)) in enumerate(zip(moments, audiences, strict=True), start=1)
+        for number, (moment, (church, channel, addresses, to_all)) in enumerate(
+            zip(moments, audiences, strict=True), start=1
+        )
     )
 
 
-def _listed(parameters: Parameters, random: Random, left: int) -> tuple[str, ...]:
-    """Mostly small; one in three up to a fiftieth of everything."""
-    longest = max(20, min(_LISTED_AT_MOST, parameters.deliveries // 50))
-    size = min(left, random.randint(20, longest) if random.random() < 0.33 else random.randint(1, 20))
-    start = random.randrange(20_000 - size)
-    addresses = [_address(number) for number in range(start, start + size)]
-    if size >= 3 and random.random() < 0.2:
-        addresses[-1] = random.choice(_SPECIAL)
-    return tuple(addresses)
-
-
-def _address(number: int) -> str:
-    """The `number`-th of 20,000 valid American numbers."""
-    return f"+1{('202', '212')[number // 10_000]}555{number % 10_000:04d}"
+def _draw_wait(parameters: Parameters, random: Random) -> float:
+    return random.uniform(1.0, 0.15 * parameters.mischief_seconds) if random.random() < _LATER_SHARE else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,24 +12,24 @@ from pathlib import Path
 import psycopg
 from redis.exceptions import RedisError
 
-from chaos.churches import found_church
-from chaos.comparison import ApiCounts, Evidence, compare
+from chaos import mail_episodes
+from chaos.comparison import compare
 from chaos.complaints import read_complaints
 from chaos.episodes import CALM
 from chaos.fleet import Fleet
+from chaos.gathering import gather
+from chaos.hiring import hire
 from chaos.mischief import Mischief
 from chaos.parameters import Parameters
 from chaos.plan import make_plan
-from chaos.posts import church_paces, church_sizes, make_posts
 from chaos.report import Report
 from chaos.requeueing import count_failed, requeue_failed
 from chaos.settling import Patience, Settled, settle
-from chaos.staff import Staff
-from chaos.system import CLOCK, SANDBOX, WORKERS, NotStarted, System
+from chaos.system import CLOCKS, SANDBOX, WORKERS, NotStarted, System
 from chaos.tables import Tables
 from chaos.traps import Traps
-from dev.api_client import ApiClient, Refused, Unreachable
 from sandbox.control import SandboxError
+from sandbox.mail.control import MailSandboxError
 
 _TICK_SECONDS = 0.05
 _POSTS_MAY_TAKE_SECONDS = 60.0
@@ -55,26 +54,19 @@ class Run:
             self.say(f"starting everything in {self.folder}")
             self._system.start()
             self._tables = Tables(self._system.ledger_url)
-            self._staff = self._hire()
-            self._mischief = Mischief(system=self._system, plan=make_plan(self.parameters))
+            self._system.sandbox.set_faults(CALM)
+            self._system.mail_sandbox.set_faults(*mail_episodes.CALM)
+            self._hired = hire(self._system, self.parameters)
+            self._staff = self._hired.staff
+            self._mischief = Mischief(
+                system=self._system,
+                tables=self._tables,
+                schedule_ids={kept.schedule.post.number: kept.schedule_id for kept in self._hired.schedules},
+                plan=make_plan(self.parameters),
+            )
             self._began = self._said_at = time.monotonic()
             self._go_wrong()
             return self._report(self._settle())
-
-    def _hire(self) -> Staff:
-        self._system.sandbox.set_faults(CALM)
-        posts = make_posts(self.parameters)
-        paces = church_paces(self.parameters, posts)
-        churches = [
-            found_church(self._system, number=number, size=size, pace=pace)
-            for number, (size, pace) in enumerate(zip(church_sizes(self.parameters), paces, strict=True))
-        ]
-        return Staff(
-            base_url=self._system.api_url,
-            churches=churches,
-            posts=posts,
-            run_id=f"chaos-{self.parameters.seed}-{os.getpid()}",
-        )
 
     def _go_wrong(self) -> None:
         self._staff.start()
@@ -86,7 +78,8 @@ class Run:
 
     def _settle(self) -> Settled:
         deadline = time.monotonic() + _POSTS_MAY_TAKE_SECONDS
-        while not self._staff.is_done and time.monotonic() < deadline:
+        while not (self._staff.is_done and self._mischief.is_over) and time.monotonic() < deadline:
+            self._mischief.go_on(time.monotonic() - self._began)
             self._tick()
             time.sleep(_TICK_SECONDS)
         self._staff.stop()
@@ -105,15 +98,17 @@ class Run:
         self._tick()
 
     def _progress(self) -> str:
-        sent = ended = unknown = "-"
-        with suppress(SandboxError, HTTPException, OSError):
+        sent = mailed = ended = unknown = "-"
+        with suppress(SandboxError, MailSandboxError, HTTPException, OSError):
             sent = f"{self._system.sandbox.summary().accepted:,}"
+            mailed = f"{self._system.mail_sandbox.summary().mails:,}"
         with suppress(psycopg.Error):
             standing = self._tables.standing()
-            ended, unknown = f"{standing.ended:,}", f"{standing.statuses['unknown']:,}"
+            ended, unknown = f"{standing.ended:,}", f"{standing.in_status('unknown'):,}"
         return (
             f"{time.monotonic() - self._began:6.1f} s  accepted {len(self._staff.accepted):,} messages of "
-            f"{len(self._staff.posts):,}  sent {sent}  done {ended} of {self.parameters.deliveries:,}  "
+            f"{len(self._staff.errands):,}  sent {sent}  mailed {mailed}  "
+            f"done {ended} of {self.parameters.deliveries:,}  "
             f"unknown {unknown}  kills {self._mischief.deaths} of {self.parameters.kills}"
         )
 
@@ -121,8 +116,8 @@ class Run:
         failed_jobs = -1
         with suppress(RedisError):
             failed_jobs = count_failed(self._system.valkey.url())
-        self._system.fleet.stop(*WORKERS, CLOCK, patience_seconds=_DRAIN_SECONDS)
-        evidence = self._gather()
+        self._system.fleet.stop(*WORKERS, *CLOCKS, patience_seconds=_DRAIN_SECONDS)
+        evidence = gather(self._system, self._tables, self._hired)
         if self._system.fleet.restarts[SANDBOX]:
             raise NotStarted("the sandbox carrier ended by itself, and its ledger with it: nothing can be compared")
         return Report(
@@ -132,8 +127,9 @@ class Run:
             done=self._mischief.done,
             restarts=self._system.fleet.restarts,
             answers=self._staff.answers,
-            refused=[*self._staff.refused, *self._unaccepted()],
+            refused=[*self._staff.refused, *self._staff.unaccepted()],
             faults=self._mischief.faults,
+            mail_faults=self._mischief.mail_faults,
             complaints=read_complaints(self.folder),
             kills=self._mischief.deaths,
             kills_planned=self.parameters.kills,
@@ -141,23 +137,3 @@ class Run:
             failed_jobs=failed_jobs,
             settled=settled,
         )
-
-    def _gather(self) -> Evidence:
-        accepted = tuple(self._staff.accepted)
-        deliveries, messages = self._tables.deliveries(), self._tables.messages()
-        ledger = self._system.sandbox.ledger()  # last: what the tables say was sent must be in it
-        counts = {
-            one.message_id: counts for one in accepted if (counts := self._ask_counts(one.message_id, one.post.church))
-        }
-        return Evidence(accepted=accepted, messages=messages, deliveries=deliveries, ledger=ledger, api_counts=counts)
-
-    def _ask_counts(self, message_id: str, church: int) -> ApiCounts | None:
-        api = ApiClient(base_url=self._system.api_url, key=self._staff.churches[church].key, timeout_seconds=30.0)
-        try:
-            return api.get(f"/api/messages/{message_id}")["counts"]
-        except (Refused, Unreachable):
-            return None
-
-    def _unaccepted(self) -> list[str]:
-        known = {one.post.number for one in self._staff.accepted}
-        return [f"message {post.number} was never accepted" for post in self._staff.posts if post.number not in known]

@@ -13,6 +13,7 @@ import psycopg
 from chaos.system import System
 from chaos.tables import Standing, Tables
 from sandbox.control import SandboxError
+from sandbox.mail.control import MailSandboxError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,12 @@ def settle(system: System, tables: Tables, patience: Patience, *, each_time: Cal
     while True:
         each_time()
         now = time.monotonic()
-        with suppress(psycopg.Error, SandboxError, HTTPException, OSError):
+        with suppress(psycopg.Error, SandboxError, MailSandboxError, HTTPException, OSError):
             standing = tables.standing()
             summary = system.sandbox.summary()
             if _is_done(standing) and summary.is_quiet:
                 return Settled(seconds=now - began, how="all done")
-            state = (_position(standing), summary.accepted, summary.callbacks)
+            state = (_position(standing), summary.accepted, summary.callbacks, system.mail_sandbox.summary().mails)
             if state != before or standing.due_in_seconds > 0:
                 moved_at, before = now, state
         if now - moved_at > patience.still_seconds:
@@ -51,9 +52,9 @@ def settle(system: System, tables: Tables, patience: Patience, *, each_time: Cal
 
 
 def _is_done(standing: Standing) -> bool:
-    nothing_open = not (standing.open or standing.unexpanded or standing.unapplied or standing.uncompleted)
-    return nothing_open and not standing.statuses["sent"]
+    is_begun = not (standing.unrun or standing.unexpanded)
+    return is_begun and not (standing.open or standing.unapplied or standing.uncompleted or standing.unreported)
 
 
 def _position(standing: Standing) -> tuple[object, ...]:
-    return (standing.statuses, standing.unexpanded, standing.unapplied, standing.uncompleted)
+    return (standing.statuses, standing.unexpanded, standing.unapplied, standing.uncompleted, standing.unrun)

@@ -1,4 +1,4 @@
-"""The churches' staff: they send messages as a good client does, until each is known to be accepted."""
+"""The churches' staff: they ask as a good client does, until each message is known to be accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chaos.churches import Church
+from chaos.errands import Errand
 from chaos.posts import Post
 from dev.api_client import ApiClient, Refused, Unreachable
 
@@ -28,11 +28,11 @@ class Accepted:
 
 @dataclass(kw_only=True)
 class Staff:
-    """start() begins to send; what became of it can be read at any time."""
+    """start() begins to ask; what became of it can be read at any time."""
 
     base_url: str
-    churches: Sequence[Church]
-    posts: Sequence[Post]
+    errands: Sequence[Errand]
+    """In the order of their times."""
     run_id: str
     """Part of the idempotency keys."""
     accepted: list[Accepted] = field(default_factory=list[Accepted])
@@ -43,7 +43,7 @@ class Staff:
 
     def start(self) -> None:
         self._began = time.monotonic()
-        self._waiting = iter(self.posts)
+        self._waiting = iter(self.errands)
         self._next = threading.Lock()
         self._enough = threading.Event()
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(_THREADS)]
@@ -60,31 +60,34 @@ class Staff:
         for thread in self._threads:
             thread.join(timeout=_TIMEOUT_SECONDS + 1.0)
 
+    def unaccepted(self) -> list[str]:
+        """What nobody could get accepted."""
+        known = {one.post.number for one in self.accepted}
+        posts = [errand.post for errand in self.errands]
+        return [f"{post.body!r} was never accepted" for post in posts if post.number not in known]
+
     def _work(self) -> None:
         while not self._enough.is_set():
             with self._next:
-                post = next(self._waiting, None)
-            if post is None:
+                errand = next(self._waiting, None)
+            if errand is None:
                 return
-            self._enough.wait(max(0.0, self._began + post.at_seconds - time.monotonic()))
-            self._send(post)
+            self._enough.wait(max(0.0, self._began + errand.post.at_seconds - time.monotonic()))
+            self._do(errand)
 
-    def _send(self, post: Post) -> None:
-        church = self.churches[post.church]
-        api = ApiClient(base_url=self.base_url, key=church.key, timeout_seconds=_TIMEOUT_SECONDS)
-        body: dict[str, object] = {"churchId": church.church_id, "content": post.body, "targetType": "all"}
-        if not post.to_all:
-            body |= {"targetType": "numbers", "phoneNumbers": list(post.addresses)}
+    def _do(self, errand: Errand) -> None:
+        post = errand.post
+        api = ApiClient(base_url=self.base_url, key=errand.church.key, timeout_seconds=_TIMEOUT_SECONDS)
         pause_seconds = _FIRST_PAUSE_SECONDS
         while not self._enough.is_set():
             try:
-                answer = api.post("/api/messages/send", body, Idempotency_Key=f"{self.run_id}-{post.number}")
+                answer = api.post(errand.path, errand.body, Idempotency_Key=f"{self.run_id}-{post.number}")
             except Unreachable:
                 self.answers["none"] += 1
             except Refused as error:
                 self.answers[str(error.status)] += 1
                 if error.status not in _AGAIN:
-                    self.refused.append(f"message {post.number}: {error}")
+                    self.refused.append(f"{post.body!r}: {error}")
                     return
             else:
                 self.answers["202"] += 1

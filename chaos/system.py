@@ -8,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos.environment import bare_environment, make_environment
 from chaos.fleet import Fleet
 from chaos.parameters import Ablation, Parameters
 from chaos.traps import Traps
@@ -22,26 +23,19 @@ from dev.postgres import Postgres
 from dev.valkey import Valkey
 from jobs.tethered import Program
 from sandbox.control import Sandbox
-from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from sandbox.mail.control import MailSandbox
 
-POSTGRES, VALKEY, SANDBOX, API, CLOCK = "postgres", "valkey", "sandbox", "api", "clock"
+POSTGRES, VALKEY, SANDBOX, API = "postgres", "valkey", "sandbox", "api"
+CLOCKS = ("clock-1", "clock-2")
+"""One would do: two must not be twice as many runs."""
+MAIL_SERVER = "mail-server"
+"""A port of the sandbox's."""
 SMS_WORKERS = ("sms-workers-1", "sms-workers-2")
 """As on two hosts: each a worker.py of its own, with several processes."""
+MAIL_WORKERS = "mail-workers"
 OTHER_WORKERS = "other-workers"
-WORKERS = (*SMS_WORKERS, OTHER_WORKERS)
+WORKERS = (*SMS_WORKERS, MAIL_WORKERS, OTHER_WORKERS)
 
-_SHORT_TIMES = {
-    "LEASE_SECONDS": "5",
-    "CARRIER_TIMEOUT_SECONDS": "2",
-    "RECONCILE_FIRST_SECONDS": "1",
-    "RECONCILE_READS": "3",
-    "RECONCILE_SECONDS": "5",
-    "RECEIPT_AFTER_SECONDS": "5",
-    # Small turns: many claims, each a chance to die.
-    "TURN_SIZE": "100",
-    "CARRIER_CONNECTIONS": "100",
-    "RETRY_LIMIT": "20",
-}
 _READY_SECONDS = 90.0
 
 
@@ -63,12 +57,13 @@ class System:
         """Everything up and ready. Raises NotStarted."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.traps.make_folders()
-        self._ports = {name: _choose_port() for name in (POSTGRES, VALKEY, SANDBOX, API)}
+        self._ports = {name: _choose_port() for name in (POSTGRES, VALKEY, SANDBOX, MAIL_SERVER, API)}
         self.postgres = self._prepare_postgres()
         self.valkey = valkey.prepare(self.folder / VALKEY, port=self._ports[VALKEY], password=secrets.token_hex(8))
         self.fleet.start(self.postgres.program(output=self.log(POSTGRES)))
         self.fleet.start(self.valkey.program(output=self.log(VALKEY)))
-        self.fleet.start(self._python(SANDBOX, "sandbox", "--port", str(self._ports[SANDBOX])))
+        listening = ("--port", str(self._ports[SANDBOX]), "--mail-port", str(self._ports[MAIL_SERVER]))
+        self.fleet.start(self._python(SANDBOX, "sandbox", *listening))
         self._wait_for(POSTGRES, self.postgres.is_ready)
         self._wait_for(VALKEY, self.valkey.is_ready)
         self.environment = self._make_environment(self.postgres, self.valkey)
@@ -76,9 +71,11 @@ class System:
         self.fleet.start(self._python(API, "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"))
         for name in SMS_WORKERS:
             self.fleet.start(self._workers(name, "sms", "--processes", "3"))
-        self.fleet.start(self._workers(OTHER_WORKERS, "mms", "mail", "analytics"))
+        self.fleet.start(self._workers(MAIL_WORKERS, "mail", "--processes", "2"))
+        self.fleet.start(self._workers(OTHER_WORKERS, "mms", "analytics"))
         if Ablation.SWEEP not in self.parameters.ablations:
-            self.fleet.start(self._python(CLOCK, "jobs.clock"))
+            for name in CLOCKS:
+                self.fleet.start(self._python(name, "jobs.clock"))
         self._wait_for(API, ApiClient(base_url=self.api_url, timeout_seconds=5.0).is_ready)
 
     @property
@@ -88,6 +85,10 @@ class System:
     @property
     def sandbox(self) -> Sandbox:
         return Sandbox(f"http://127.0.0.1:{self._ports[SANDBOX]}")
+
+    @property
+    def mail_sandbox(self) -> MailSandbox:
+        return MailSandbox(self.sandbox.base_url)
 
     @property
     def ledger_url(self) -> str:
@@ -121,42 +122,30 @@ class System:
         )
 
     def _make_environment(self, ledger: Postgres, bell: Valkey) -> dict[str, str]:
-        return {
-            **self._bare_environment(),
-            **_SHORT_TIMES,
-            "DATABASE_URL": ledger.make_application(secrets.token_hex(8)),
-            "REDIS_URL": bell.url(),
-            "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
-            "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-            "TWILIO_API_BASE_URL": self.sandbox.base_url,
-            "PUBLIC_URL": self.api_url,
-            "PORT": str(self._ports[API]),
-            "WEB_CONCURRENCY": "2",
-        }
+        return make_environment(
+            self.folder,
+            database_url=ledger.make_application(secrets.token_hex(8)),
+            redis_url=bell.url(),
+            carrier_url=self.sandbox.base_url,
+            smtp_url=f"smtp://127.0.0.1:{self._ports[MAIL_SERVER]}?starttls=never",
+            api_url=self.api_url,
+            secret=secrets.token_hex(32),
+        )
 
     def _workers(self, name: str, *arguments: str) -> Program:
         ablations = [word for ablation in sorted(self.parameters.ablations) for word in ("--ablate", ablation)]
-        options = ("--traps", str(self.traps.folder), *ablations, *arguments, "--drain-seconds", "15")
-        return self._python(name, "chaos.crashing_workers", *options)
+        patience = ("--patience-seconds", str(self.parameters.trap_patience_seconds))
+        options = ("--traps", str(self.traps.folder), *patience, *ablations)
+        return self._python(name, "chaos.crashing_workers", *options, *arguments, "--drain-seconds", "15")
 
     def _python(self, name: str, module: str, *arguments: str) -> Program:
         return Program(
             name=name,
             command=(sys.executable, "-m", module, *arguments),
-            environment=self.environment or self._bare_environment(),
+            environment=self.environment or bare_environment(self.folder),
             folder=ROOT,
             output=self.log(name),
         )
-
-    def _bare_environment(self) -> Mapping[str, str]:
-        """Nothing of the environment we run in but what Python needs: a setting of ours would change the run."""
-        return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LC_ALL": "C.UTF-8",
-            "TZ": "UTC",
-            "PYTHONUNBUFFERED": "1",
-            "TMPDIR": str(self.folder),
-        }
 
     def _wait_for(self, name: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _READY_SECONDS

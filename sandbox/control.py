@@ -91,6 +91,10 @@ class Sandbox:
         finally:
             connection.close()
 
+    def picture_url(self, name: str) -> str:
+        """Where a PNG of that name can be fetched; any name will do."""
+        return f"{self.base_url}/_sandbox/pictures/{name}.png"
+
     def summary(self) -> Summary:
         """The counts now."""
         return Summary(**json.loads(self._ask("GET", "summary")))

@@ -4,6 +4,7 @@ import logging
 from base64 import b64decode
 from binascii import Error as Base64Error
 
+from sandbox import pictures
 from sandbox.control_api import ControlApi
 from sandbox.credentials import Credentials
 from sandbox.desk import Desk
@@ -56,6 +57,8 @@ class Router:
                 return refuse(20003)
             if request.target.startswith(mail_control_api.ROOT):
                 return self._mail_control.answer(request)
+            if request.target.startswith(pictures.ROOT):
+                return pictures.answer(request)
             if request.target.startswith(b"/_sandbox/"):
                 return self._control.answer(request)
             self._desk.requests += 1

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -12,11 +13,23 @@ from urllib.parse import urlsplit
 from sandbox.mail.faults import DROP, HANG, MailFault, Step
 from sandbox.mail.ledger import TakenMail
 
-__all__ = ["DROP", "HANG", "MailFault", "MailSandbox", "MailSandboxError", "Step", "TakenMail", "parsed"]
+__all__ = ["DROP", "HANG", "MailFault", "MailSandbox", "MailSandboxError", "MailSummary", "Step", "TakenMail", "parsed"]
 
 
 class MailSandboxError(Exception):
     """The sandbox would not do what it was asked; says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MailSummary:
+    """The mail server's counts."""
+
+    mails: int
+    """Taken so far, each copy counted."""
+    connections: int
+    """Opened so far."""
+    faults_met: dict[str, int]
+    """How often each fault happened since the faults were set, by names such as `rcpt: 450`."""
 
 
 class MailSandbox:
@@ -40,9 +53,13 @@ class MailSandbox:
         rows: list[dict[str, Any]] = json.loads(self._ask("GET", "ledger"))["mails"]
         return [TakenMail(raw=b64decode(row.pop("raw")), **row) for row in rows]
 
+    def summary(self) -> MailSummary:
+        """The counts now."""
+        return MailSummary(**json.loads(self._ask("GET", "summary")))
+
     def connections(self) -> int:
         """How many were opened."""
-        return json.loads(self._ask("GET", "ledger"))["connections"]
+        return self.summary().connections
 
     def set_faults(self, *faults: MailFault) -> None:
         """From now on these and no others."""

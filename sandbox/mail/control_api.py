@@ -24,6 +24,8 @@ class MailControlApi:
         match request.method, request.path.removeprefix(ROOT):
             case b"GET", b"port":
                 return respond_json(200, {"port": self._server.port})
+            case b"GET", b"summary":
+                return respond_json(200, self._server.summary())
             case b"GET", b"ledger":
                 return respond_json(200, self._server.ledger.to_json())
             case b"DELETE", b"ledger":

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 from sandbox.mail.conversation import FaultySMTP, Handler
 from sandbox.mail.faults import MailFaults
@@ -29,6 +30,14 @@ class MailServer:
         self.port: int = server.sockets[0].getsockname()[1]
         # With the process it ends: nothing of it has to be kept.
         threading.Thread(target=self._run, name="mail sandbox", daemon=True).start()
+
+    def summary(self) -> dict[str, Any]:
+        """The counts, as JSON; `sandbox.mail.control.MailSummary` says what each means."""
+        return {
+            "mails": len(self.ledger.mails),
+            "connections": self.ledger.connections,
+            "faults_met": self.faults.met(),
+        }
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -7,19 +7,30 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.comparison import Evidence, Wrong, compare
-from chaos.posts import REFUSED, Post
+from chaos.comparison import compare
+from chaos.evidence import Evidence
+from chaos.findings import Wrong
+from chaos.people import REFUSED
+from chaos.posts import Post
 from chaos.staff import Accepted
 from chaos.tables import DeliveryRow, MessageRow
 from sandbox.control import LedgerRow
 
 ANN, BOB = "+12025550001", "+12025550002"
-REFUSED_ONE = min(REFUSED)
+REFUSED_ONE = min(address for address in REFUSED if address.startswith("+"))
 
 
 def message(message_id: str = "m1", *, is_expanded: bool = True, is_completed: bool = True) -> MessageRow:
     return MessageRow(
-        message_id=message_id, body=f"text of {message_id}", is_expanded=is_expanded, is_completed=is_completed
+        message_id=message_id,
+        channel="sms",
+        body=f"text of {message_id}",
+        subject=None,
+        pictures=0,
+        is_expanded=is_expanded,
+        is_completed=is_completed,
+        due_at=0.0,
+        schedule_id=None,
     )
 
 
@@ -27,6 +38,7 @@ def delivery(delivery_id: str, address: str = ANN, *, status: str = "delivered",
     return DeliveryRow(
         delivery_id=delivery_id,
         message_id="m1",
+        channel="sms",
         address=address,
         status=status,
         attempts=1,
@@ -52,15 +64,18 @@ def submission(delivery_id: str, to: str = ANN, *, sid: str = "S1", status: str 
 
 
 def accepted(*addresses: str) -> Accepted:
-    post = Post(number=1, at_seconds=0.0, church=0, body="text of m1", addresses=addresses, to_all=False)
+    post = Post(number=1, at_seconds=0.0, church=0, channel="sms", body="text of m1", addresses=addresses, to_all=False)
     return Accepted(message_id="m1", post=post)
 
 
 GOOD = Evidence(
     accepted=[accepted(ANN, BOB)],
+    schedules=[],
+    runs=[],
     messages=[message()],
     deliveries=[delivery("d1"), delivery("d2", BOB, carrier_id="S2")],
     ledger=[submission("d1"), submission("d2", BOB, sid="S2")],
+    mails=[],
     api_counts={"m1": {"audience": 2, "delivered": 2, "failed": 0}},
 )
 
@@ -118,6 +133,13 @@ CASES = {
     ),
     "to another number": ({"ledger": [submission("d1", "+12025550009"), GOOD.ledger[1]]}, Wrong.MIXED_UP),
     "another text": ({"ledger": [replace(GOOD.ledger[0], body="else"), GOOD.ledger[1]]}, Wrong.MIXED_UP),
+    "another number of pictures": ({"ledger": [replace(GOOD.ledger[0], num_media=1), GOOD.ledger[1]]}, Wrong.MIXED_UP),
+    "with another channel's callback": (
+        {"ledger": [replace(GOOD.ledger[0], status_callback="http://127.0.0.1:1/callbacks/mms/d1/1"), GOOD.ledger[1]]},
+        Wrong.MIXED_UP,
+    ),
+    "kept otherwise than it was given": ({"messages": [replace(message(), pictures=1)]}, Wrong.MIXED_UP),
+    "before its hour": ({"messages": [replace(message(), due_at=60.0)]}, Wrong.MIXED_UP),
     "of no delivery": ({"ledger": [*GOOD.ledger, submission("d9", "+12025550009", sid="S9")]}, Wrong.MIXED_UP),
     "an attempt never made": ({"ledger": [submission("d1", attempt=2), GOOD.ledger[1]]}, Wrong.MIXED_UP),
     "a recipient never asked for": ({"accepted": [accepted(BOB)]}, Wrong.MIXED_UP),
@@ -164,12 +186,15 @@ def test_each_kind_of_wrong_is_found(name: str) -> None:
 def test_suppressed_and_refused_recipients_need_no_text() -> None:
     evidence = Evidence(
         accepted=[accepted(ANN, REFUSED_ONE)],
+        schedules=[],
+        runs=[],
         messages=[message()],
         deliveries=[
             delivery("d1", status="suppressed", carrier_id=None),
             delivery("d2", REFUSED_ONE, status="failed", carrier_id=None),
         ],
         ledger=[],
+        mails=[],
         api_counts={"m1": {"audience": 2, "suppressed": 1, "failed": 1}},
     )
     assert compare(evidence) == []

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
+from chaos.audiences import church_sizes
 from chaos.episodes import DOUBTFUL, EPISODES
+from chaos.events import DEATHS, OF_RUNS, Kind
+from chaos.mail_episodes import MAIL_EPISODES
 from chaos.parameters import Ablation, Parameters
-from chaos.plan import DEATHS, Kind, deal_deaths, make_plan
+from chaos.people import MAIL
+from chaos.plan import deal_deaths, make_plan
 from chaos.points import Point
-from chaos.posts import church_sizes, make_posts
-from messaging.addresses import parse_phone
+from chaos.posts import SHARES, make_posts
+from chaos.schedules import Way, make_schedules
+from messaging.addresses import parse_email, parse_phone
 
 FULL = Parameters(
     seed=5, deliveries=100_000, mischief_seconds=900.0, kills=200, redis_restarts=10, flushes=3, postgres_restarts=5
@@ -24,9 +30,11 @@ SHORT = Parameters(seed=5, deliveries=1_500, mischief_seconds=15.0, kills=8, red
 def test_same_seed_same_plan_another_seed_another(parameters: Parameters) -> None:
     another = replace(parameters, seed=6)
     assert make_plan(parameters) == make_plan(parameters)
-    assert make_posts(parameters) == make_posts(parameters)
     assert make_plan(parameters) != make_plan(another)
-    assert make_posts(parameters) != make_posts(another)
+    assert make_schedules(parameters) == make_schedules(parameters)
+    assert make_schedules(parameters) != make_schedules(another)
+    assert make_posts(parameters, deliveries=500) == make_posts(parameters, deliveries=500)
+    assert make_posts(parameters, deliveries=500) != make_posts(another, deliveries=500)
 
 
 @pytest.mark.parametrize("parameters", [FULL, SHORT])
@@ -39,15 +47,20 @@ def test_plan_holds_what_was_asked_for_within_its_time(parameters: Parameters) -
     assert kinds[Kind.POSTGRES] == parameters.postgres_restarts
     assert kinds[Kind.REQUEUE] == parameters.requeues
     assert kinds[Kind.FAULTS] == 2 * parameters.episodes
+    assert kinds[Kind.MAIL_FAULTS] == 2 * parameters.mail_episodes
     moments = [event.at_seconds for event in plan]
     assert moments == sorted(moments)
     assert moments[0] >= 0
     assert moments[-1] <= parameters.mischief_seconds
 
 
-def test_carrier_is_calm_between_episodes_and_every_kind_of_them_comes() -> None:
-    changes = [event.detail for event in make_plan(replace(FULL, episodes=len(EPISODES))) if event.kind is Kind.FAULTS]
-    assert set(changes[::2]) == set(EPISODES)
+@pytest.mark.parametrize(("kind", "episodes"), [(Kind.FAULTS, EPISODES), (Kind.MAIL_FAULTS, MAIL_EPISODES)])
+def test_carriers_are_calm_between_episodes_and_every_kind_of_them_comes(
+    kind: Kind, episodes: Mapping[str, object]
+) -> None:
+    parameters = replace(FULL, episodes=len(EPISODES), mail_episodes=len(MAIL_EPISODES))
+    changes = [event.detail for event in make_plan(parameters) if event.kind is kind]
+    assert set(changes[::2]) == set(episodes)
     assert set(changes[1::2]) == {""}
 
 
@@ -62,6 +75,29 @@ def test_a_short_run_dies_at_the_points_that_matter() -> None:
     assert details >= {Point.AFTER_CLAIM, Point.AFTER_ACCEPTANCE, Point.HALF_RECORDED, Point.BEFORE_RING}
 
 
+@pytest.mark.parametrize("parameters", [FULL, SHORT])
+def test_workers_of_every_channel_are_to_die(parameters: Parameters) -> None:
+    traps = [event for event in make_plan(parameters) if event.kind is Kind.TRAP]
+    assert {event.queue for event in traps if event.detail not in OF_RUNS} == set(SHARES)
+
+
+@pytest.mark.parametrize("parameters", [FULL, SHORT])
+def test_schedules_come_due_in_every_way_and_what_should_hit_them_comes_just_before(parameters: Parameters) -> None:
+    schedules, plan = make_schedules(parameters), make_plan(parameters)
+    due = {schedule.post.number: schedule.post.at_seconds for schedule in schedules}
+    by_itself = {Way.BY_ITSELF} if parameters is FULL else set[Way]()
+    assert {schedule.way for schedule in schedules} == {Way.MOVED, Way.BY_HAND, Way.PAUSED} | by_itself
+    assert {event.schedule for event in plan if event.kind is Kind.DUE} == {
+        each.post.number for each in schedules if each.way in (Way.MOVED, Way.PAUSED)
+    }
+    set_back = [event for event in plan if event.kind is Kind.SET_BACK]
+    assert len(set_back) == parameters.set_backs
+    assert all(due[event.schedule] < event.at_seconds for event in set_back)
+    for event in plan:
+        if event.detail in OF_RUNS:
+            assert any(0.0 <= at_seconds - event.at_seconds <= 0.5 for at_seconds in due.values())
+
+
 def test_without_reconciliation_every_episode_leaves_doubts() -> None:
     plan = make_plan(replace(SHORT, ablations=frozenset({Ablation.RECONCILE})))
     assert {event.detail for event in plan if event.kind is Kind.FAULTS} == {*DOUBTFUL, ""}
@@ -69,7 +105,7 @@ def test_without_reconciliation_every_episode_leaves_doubts() -> None:
 
 @pytest.mark.parametrize("parameters", [FULL, SHORT])
 def test_posts_add_up_and_are_fit_to_be_sent(parameters: Parameters) -> None:
-    posts = make_posts(parameters)
+    posts = make_posts(parameters, deliveries=parameters.deliveries)
     sizes = church_sizes(parameters)
     assert sum(len(post.addresses) for post in posts) == parameters.deliveries
     assert len({post.body for post in posts}) == len(posts)
@@ -78,5 +114,8 @@ def test_posts_add_up_and_are_fit_to_be_sent(parameters: Parameters) -> None:
     for post in posts:
         assert len(set(post.addresses)) == len(post.addresses)
         assert not post.to_all or len(post.addresses) == sizes[post.church]
-    for address in {address for post in posts for address in post.addresses[-1:]}:
-        assert parse_phone(address) == address
+        assert (post.channel == MAIL) == (post.subject is not None)
+        assert (post.channel == "mms") == (post.pictures > 0)
+        parse = parse_email if post.channel == MAIL else parse_phone
+        assert parse(post.addresses[-1]) == post.addresses[-1]
+    assert {post.channel for post in posts} == set(SHARES)

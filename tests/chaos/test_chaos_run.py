@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.posts import SHARES
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [
@@ -39,12 +41,16 @@ def number(output: str, name: str) -> int:
 def test_nothing_is_lost_and_nothing_doubled() -> None:
     done = chaos(
         *("--seed", "1", "--deliveries", "1500", "--minutes", "0.25", "--kills", "8", "--redis-restarts", "1"),
-        *("--flushes", "1", "--postgres-restarts", "1", "--episodes", "8", "--requeues", "2", "--still-seconds", "12"),
+        *("--flushes", "1", "--postgres-restarts", "1", "--episodes", "8", "--mail-episodes", "6", "--requeues", "2"),
+        *("--still-seconds", "12"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert number(done.stdout, "deliveries") == 1500
     assert number(done.stdout, "kills") == 8
     assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
+    assert number(done.stdout, "mails repeated too often") == 0
+    for channel in SHARES:
+        assert number(done.stdout, f"{channel}: deliveries") > 50
     assert number(done.stdout, "restart Redis: empty") == number(done.stdout, "restart PostgreSQL") == 1
     # Each death that leaves something behind was really died.
     for point in ("claimed, not submitted", "accepted, nothing recorded", "accepted, half recorded"):
@@ -54,7 +60,7 @@ def test_nothing_is_lost_and_nothing_doubled() -> None:
 def test_resending_what_may_have_been_sent_is_found_out() -> None:
     done = chaos(
         *("--seed", "2", "--deliveries", "500", "--minutes", "0.15", "--kills", "6", "--redis-restarts", "0"),
-        *("--flushes", "0", "--postgres-restarts", "0", "--episodes", "3", "--requeues", "0"),
+        *("--flushes", "0", "--postgres-restarts", "0", "--episodes", "3", "--mail-episodes", "0", "--requeues", "0"),
         *("--ablate", "reconcile", "--still-seconds", "8", "--settle-seconds", "40"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -64,7 +70,7 @@ def test_resending_what_may_have_been_sent_is_found_out() -> None:
 def test_leaving_lost_work_lying_is_found_out() -> None:
     done = chaos(
         *("--seed", "3", "--deliveries", "500", "--minutes", "0.15", "--kills", "6", "--redis-restarts", "1"),
-        *("--flushes", "1", "--postgres-restarts", "0", "--episodes", "0", "--requeues", "0"),
+        *("--flushes", "1", "--postgres-restarts", "0", "--episodes", "0", "--mail-episodes", "0", "--requeues", "0"),
         *("--ablate", "sweep", "--still-seconds", "5", "--settle-seconds", "20"),
     )
     assert done.returncode == 1, done.stdout + done.stderr

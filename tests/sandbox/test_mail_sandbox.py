@@ -45,6 +45,28 @@ def test_a_fault_happens_as_often_and_to_whom_it_should(client: smtplib.SMTP, ma
     assert [mail.recipient for mail in mail_sandbox.mails()] == ["amos@example.org", "ruth@example.org"]
 
 
+def test_a_fault_for_a_share_meets_about_so_many_and_is_counted(
+    client: smtplib.SMTP, mail_sandbox: MailSandbox
+) -> None:
+    mail_sandbox.set_faults(
+        MailFault(at=Step.RCPT, do="450 4.7.1 later", share=0.5), MailFault(at=Step.RCPT, do="550 5.1.1 no", share=0.0)
+    )
+
+    refused = 0
+    for _ in range(40):
+        try:
+            send(client)
+        except smtplib.SMTPRecipientsRefused:
+            refused += 1
+
+    summary = mail_sandbox.summary()
+    assert 5 < refused < 35
+    assert summary.faults_met == {"rcpt: 450": refused}
+    assert (summary.mails, summary.connections) == (40 - refused, 1)
+    mail_sandbox.set_faults()
+    assert mail_sandbox.summary().faults_met == {}
+
+
 @pytest.mark.parametrize("step", [Step.MAIL, Step.RCPT, Step.DATA, Step.BODY, Step.DOT, Step.ACCEPTED])
 def test_a_dropped_connection_leaves_a_mail_behind_only_once_it_was_accepted(
     client: smtplib.SMTP, mail_sandbox: MailSandbox, step: Step
@@ -74,6 +96,7 @@ def test_clearing_forgets_mails_connections_and_faults(client: smtplib.SMTP, mai
         {"at": Step.MAIL, "do": "explode"},
         {"at": Step.BODY, "do": "550 no"},
         {"at": Step.MAIL, "do": DROP, "only_to": "ruth@example.org"},
+        {"at": Step.MAIL, "do": DROP, "share": 1.5},
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(fault: dict[str, object]) -> None:
