@@ -17,22 +17,21 @@ log = logs.get_logger(__name__)
 
 PATIENCE_SECONDS = 1.0
 """How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
-QUEUED_TRUST_SECONDS = 30
-"""A job that should be waiting for longer than this may have been lost by a worker that was killed: ring beside it."""
 
-# KEYS[1]: the job that is pending for these ids, and since when. ARGV: the new job's id, RQ's prefix of jobs, and
-# how long a waiting and a failed job hold the place, in seconds. Answers 1 when the caller is to enqueue under the
-# new id. A job that vanished (Redis emptied, ringer killed before it enqueued) or that has begun holds no place.
+# KEYS: the job that is pending for these ids, and since when; the queue. ARGV: the new job's id, RQ's prefix of jobs,
+# and how long a failed job holds the place, in seconds. Answers 1 when the caller is to enqueue under the new id. A job
+# that vanished (Redis emptied, ringer killed before it enqueued), that has begun, or that a worker took from the queue
+# and died with, holds no place.
 _TAKE_PLACE = """
 local now = tonumber(redis.call('TIME')[1])
 local pending = redis.call('HGET', KEYS[1], 'job')
 if pending then
     local status = redis.call('HGET', ARGV[2] .. pending, 'status')
     local since = now - tonumber(redis.call('HGET', KEYS[1], 'at'))
-    if status == 'queued' and since < tonumber(ARGV[3]) then
+    if status == 'queued' and redis.call('LPOS', KEYS[2], pending) then
         return 0
     end
-    if (status == 'failed' or status == 'scheduled') and since < tonumber(ARGV[4]) then
+    if (status == 'failed' or status == 'scheduled') and since < tonumber(ARGV[3]) then
         return 0
     end
 end
@@ -72,11 +71,10 @@ class RedisDoorbell(Doorbell):
         job_id = f"{kind.name}-{uuid4().hex}"
         place = ":".join(("koinonia:pending", kind.name, *arguments))
         taken = self._take_place(
-            keys=[place],
+            keys=[place, queue(self._redis, name).key],
             args=[
                 job_id,
                 Job.redis_job_namespace_prefix,
-                QUEUED_TRUST_SECONDS,
                 kind.failed_pause_seconds,
             ],
         )

@@ -67,6 +67,19 @@ def test_one_job_waits_however_often_it_is_rung_for(
     assert len(queue(redis, "sms")) == 2
 
 
+def test_a_job_that_a_worker_took_and_died_with_is_rung_for_again(
+    database: Database, doorbell: RedisDoorbell, redis: Redis
+) -> None:
+    church = found_church(database).church_id
+    doorbell.ring_turn(channel="sms", church_id=church)
+    taken = redis.rpop("rq:queue:sms")
+    assert taken is not None
+
+    doorbell.ring_turn(channel="sms", church_id=church)
+
+    assert len(queue(redis, "sms")) == 1
+
+
 def test_after_redis_was_emptied_the_bell_is_heard_again(
     database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
