@@ -36,8 +36,12 @@ SELECT (SELECT count(*) FROM messages WHERE expanded_at IS NULL) AS unexpanded,
        (SELECT count(*) FROM receipts WHERE applied_at IS NULL) AS unapplied,
        (SELECT count(*) FROM schedules WHERE next_run_at <= now()) AS unrun,
        (SELECT count(*) FROM messages WHERE completed_at IS NULL) AS uncompleted,
-       coalesce((SELECT max(extract(epoch FROM due_at - now()))::float FROM deliveries WHERE status = 'queued'), 0)
-           AS due_in_seconds
+       coalesce((
+           SELECT max(extract(epoch FROM greatest(due_at, slowed_until) - now()))::float
+           FROM deliveries
+           JOIN senders USING (church_id, channel)
+           WHERE status = 'queued'
+       ), 0) AS due_in_seconds
 """
 _STATUSES = "SELECT channel, status::text, count(*) FROM deliveries GROUP BY channel, status"
 
@@ -95,7 +99,7 @@ class Standing:
     uncompleted: int
     """Messages not marked as completed."""
     due_in_seconds: float
-    """When the last queued delivery is due."""
+    """When the last queued delivery is due, and its sender may send."""
 
     @property
     def open(self) -> int:

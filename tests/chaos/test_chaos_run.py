@@ -33,25 +33,27 @@ def chaos(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def number(output: str, name: str) -> int:
     """What the report says of `name`."""
-    found = re.search(rf"^  {re.escape(name)} +(-?[\d,]+)$", output, re.MULTILINE)
+    found = re.search(rf"^ +{re.escape(name)} +(-?[\d,]+)$", output, re.MULTILINE)
     assert found, f"no {name!r} in:\n{output}"
     return int(found[1].replace(",", ""))
 
 
 def test_nothing_is_lost_and_nothing_doubled() -> None:
     done = chaos(
-        *("--seed", "1", "--deliveries", "1500", "--minutes", "0.25", "--kills", "8", "--redis-restarts", "1"),
+        *("--seed", "1", "--deliveries", "1500", "--minutes", "0.25", "--kills", "10", "--redis-restarts", "1"),
         *("--flushes", "1", "--postgres-restarts", "1", "--episodes", "8", "--mail-episodes", "6", "--requeues", "2"),
-        *("--still-seconds", "12"),
+        *("--schedules", "8", "--set-backs", "2"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert number(done.stdout, "deliveries") == 1500
-    assert number(done.stdout, "kills") == 8
+    assert number(done.stdout, "kills") == 10
     assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
     assert number(done.stdout, "mails repeated too often") == 0
     for channel in SHARES:
         assert number(done.stdout, f"{channel}: deliveries") > 50
     assert number(done.stdout, "restart Redis: empty") == number(done.stdout, "restart PostgreSQL") == 1
+    assert number(done.stdout, "schedules") == number(done.stdout, "runs sent") + number(done.stdout, "runs skipped")
+    assert number(done.stdout, "runs sent") > 0
     # Each death that leaves something behind was really died.
     for point in ("claimed, not submitted", "accepted, nothing recorded", "accepted, half recorded"):
         assert number(done.stdout, f"died: {point}") >= 1
