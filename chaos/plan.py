@@ -14,6 +14,8 @@ from chaos.posts import SHARES
 from chaos.schedules import Schedule, Way, make_schedules
 from jobs.queues import ANALYTICS
 
+_LAST_DEATH = 0.7
+"""The share of the mischief after which nothing is to die any more: traps need work that passes by."""
 _BEFORE_RUN_SECONDS = 0.5
 """How long before a run, at the most, what is to hit it begins."""
 
@@ -45,14 +47,15 @@ def deal_deaths(count: int, deaths: Sequence[tuple[Kind, str, int]] = DEATHS) ->
 
 
 def _deaths(parameters: Parameters, schedules: Sequence[Schedule], random: Random) -> Iterator[Event]:
-    runs = [schedule.post.at_seconds for schedule in schedules if schedule.way is not Way.BY_HAND]
+    latest_seconds = _LAST_DEATH * parameters.mischief_seconds
+    moments = [schedule.post.at_seconds for schedule in schedules if schedule.way is not Way.BY_HAND]
+    runs = [at_seconds for at_seconds in moments if at_seconds <= latest_seconds]
     anything_runs = runs and Ablation.SWEEP not in parameters.ablations
     deaths = deal_deaths(parameters.kills, DEATHS if anything_runs else [d for d in DEATHS if d[1] not in OF_RUNS])
     random.shuffle(deaths)
     channels = cycle(random.sample(list(SHARES), len(SHARES)))  # each as often, whatever work it has
-    # Traps need work that passes by: the last are set while messages are still accepted.
     for at_seconds, (kind, detail) in zip(
-        _spread(parameters.kills, 0.02, 0.78, parameters, random), deaths, strict=True
+        _spread(parameters.kills, 0.02, _LAST_DEATH, parameters, random), deaths, strict=True
     ):
         if detail in OF_RUNS:
             at_seconds = max(0.0, random.choice(runs) - random.uniform(0.0, _BEFORE_RUN_SECONDS))

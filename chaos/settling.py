@@ -19,8 +19,9 @@ from sandbox.mail.control import MailSandboxError
 @dataclass(frozen=True, kw_only=True)
 class Patience:
     longest_seconds: float = 180.0
-    still_seconds: float = 20.0
-    """Nothing has moved for so long, and nothing is due later: nothing more will come."""
+    still_seconds: float = 35.0
+    """Nothing has moved for so long, and nothing is due later: nothing more will come. A job that broke three times, as
+    when PostgreSQL was away, is run again after 30 seconds (jobs/queues.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
