@@ -18,7 +18,12 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 def read(model: type[Body]) -> Body:
-    """The present request's body as the model. Raises Refusal (400, 415, 422), werkzeug's RequestEntityTooLarge."""
+    """The present request's body as the model. Raises Refusal (400, 415, 422), werkzeug's RequestEntityTooLarge.
+
+    Where every field is optional, no body at all is as good as an empty object.
+    """
+    if may_be_absent(model) and not request.get_data(cache=True):
+        return model()
     if request.mimetype != "application/json":
         raise Refusal(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/json.")
     try:
@@ -27,3 +32,8 @@ def read(model: type[Body]) -> Body:
         if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
             raise Refusal(problems.MALFORMED, "The body is not JSON in UTF-8.") from None
         raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=complaints(error)) from None
+
+
+def may_be_absent(model: type[BaseModel]) -> bool:
+    """Whether a request may leave the body out: no field of it is required."""
+    return not any(field.is_required() for field in model.model_fields.values())

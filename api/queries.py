@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -20,18 +22,38 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
 Query = TypeVar("Query", bound=BaseModel)
+Word = TypeVar("Word", bound=str)
 
 
 def read(model: type[Query]) -> Query:
-    """The present request's query string as the model. Raises Refusal (422)."""
-    repeated = [name for name, values in request.args.lists() if len(values) > 1]
+    """The present request's query string as the model. Raises Refusal (422).
+
+    A list may be repeated (`status=sent&status=failed`), separated by commas (`status=sent,failed`), or both.
+    """
+    given = dict(request.args.lists())
+    lists = _list_parameters(model)
+    repeated = [name for name, values in given.items() if len(values) > 1 and name not in lists]
     if repeated:
         errors = [FieldError(field=name, message="must be given once only") for name in repeated]
         raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=errors)
     try:
-        return model.model_validate(request.args.to_dict())
+        return model.model_validate({name: ",".join(values) for name, values in given.items()})
     except ValidationError as error:
         raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=complaints(error)) from None
+
+
+@cache
+def _list_parameters(model: type[BaseModel]) -> frozenset[str]:
+    fields: dict[str, Any] = model.model_json_schema()["properties"]
+    return frozenset(name for name, schema in fields.items() if schema.get("type") == "array")
+
+
+def words(text: Any, allowed: Sequence[Word]) -> list[Word]:
+    """The words of a list parameter, each once, in the order of the allowed ones. For a validator."""
+    given = str(text).split(",")
+    if not set(given) <= set(allowed):
+        raise wrong(f"must be some of {', '.join(allowed)}; repeat the parameter, or separate them by commas")
+    return [word for word in allowed if word in given]
 
 
 def write_cursor(last: UUID) -> str:
@@ -58,7 +80,12 @@ def _read_limit(text: Any) -> int:
 class PageQuery(Given):
     """Which page of a list."""
 
-    limit: Annotated[int, BeforeValidator(_read_limit), Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    limit: Annotated[
+        int,
+        BeforeValidator(_read_limit),
+        Field(ge=1, le=MAX_LIMIT),
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
+    ] = DEFAULT_LIMIT
     cursor: Annotated[
         UUID | None,
         BeforeValidator(_read_cursor),

@@ -51,7 +51,8 @@ def _rfc_3339(value: Any) -> Any:
 def _moment(value: Any) -> Any:
     if not isinstance(value, str) or not (re.fullmatch(_LOCAL, value, re.ASCII) or _RFC_3339.fullmatch(value)):
         raise wrong(
-            "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; without the offset it is your own"
+            "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; "
+            "without the offset it is local time in the church's time zone"
         )
     return value.upper()
 

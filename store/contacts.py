@@ -43,6 +43,8 @@ class Added:
     """One given contact as it now stands; `created` is false for a person already known."""
 
     contact_id: UUID
+    phone: str | None
+    email: str | None
     created: bool
 
 

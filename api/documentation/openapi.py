@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from api import problems, traces
+from api import bodies, problems, traces
 from api.authentication import Way
 from api.documentation.schemas import Schemas
 from api.endpoints import Endpoint, Header, Promise
@@ -23,7 +23,9 @@ VERSION = "1.0.0"
 _ABOUT = (
     "Texts from a church to its people. Write one message: everyone it is for is reached once, at the right hour, at "
     "the speed the carrier allows, and those who opted out are left in peace.\n\n"
-    "Times are RFC 3339 with an offset. Ids are UUIDs. Fields that are not described here are refused. A request "
+    "Times in answers are RFC 3339 in UTC. A message's `sendAt` may be given with an offset, or without one: then it "
+    "is local time in the church's time zone. A schedule's `startsAt` and `endsAt` are local times without an offset, "
+    "in the schedule's time zone. Ids are UUIDs. Fields that are not described here are refused. A request "
     "may be repeated at any moment: with an `Idempotency-Key` a send makes one message, however often it is repeated."
 )
 _PATH_PART = re.compile(r"<(?:(?P<kind>\w+)(?:\(.*?\))?:)?(?P<name>\w+)>")
@@ -80,8 +82,9 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         "parameters": [*_path_parameters(endpoint), *schemas.query_parameters(endpoint), *_headers(endpoint)],
         "responses": _responses(endpoint, schemas),
     }
-    if endpoint.authentication.way is Way.KEY:
-        operation["security"] = [{"key": [endpoint.authentication.scope]}]
+    # Without a key: open, or guarded by a signature that each channel makes in its own way.
+    needs_key = endpoint.authentication.way is Way.KEY
+    operation["security"] = [{"key": [endpoint.authentication.scope]}] if needs_key else []
     model, media_type = endpoint.body or endpoint.form, "application/json"
     if endpoint.form is not None:
         media_type = "application/x-www-form-urlencoded"
@@ -89,7 +92,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         content: Json = {"schema": schemas.of(model)}
         if endpoint.example is not None:
             content["example"] = endpoint.example
-        operation["requestBody"] = {"required": True, "content": {media_type: content}}
+        operation["requestBody"] = {"required": not bodies.may_be_absent(model), "content": {media_type: content}}
     if endpoint.raw is not None:
         operation["requestBody"] = {"required": True, "content": {endpoint.raw: {"schema": {"type": "string"}}}}
     return operation

@@ -42,20 +42,18 @@ class Schemas:
         return self._references[model]
 
     def query_parameters(self, endpoint: Endpoint) -> Iterable[Json]:
-        """One for each field of the endpoint's query; lists are separated by commas."""
+        """One for each field of the endpoint's query. Lists are repeated, as OpenAPI assumes unless told otherwise."""
         if endpoint.query is None:
             return
         model = endpoint.query.model_json_schema(schema_generator=_Untitled)
         for name, schema in model["properties"].items():
             left_out = {"description"} | ({"default"} if schema.get("default") is None else set[str]())
-            style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
             yield {
                 "name": name,
                 "in": "query",
                 "required": False,
                 "description": schema.get("description", ""),
                 "schema": {word: value for word, value in schema.items() if word not in left_out},
-                **style,
             }
 
 

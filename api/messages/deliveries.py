@@ -13,7 +13,7 @@ from api.endpoints import Answer, Promise, endpoint
 from api.problems import Refusal
 from api.queries import PageQuery
 from api.services import services
-from api.shapes import Timestamp, Told, wrong
+from api.shapes import Timestamp, Told
 from messaging.states import Status
 from store import deliveries, messages
 from store.churches import KeyHolder
@@ -21,10 +21,7 @@ from store.database import church_scope
 
 
 def _read_statuses(text: Any) -> list[Status]:
-    try:
-        return [Status(word) for word in str(text).split(",")]
-    except ValueError:
-        raise wrong(f"must be some of {', '.join(Status)}, separated by commas") from None
+    return queries.words(text, tuple(Status))
 
 
 class DeliveryQuery(PageQuery):
@@ -36,7 +33,7 @@ class DeliveryQuery(PageQuery):
         WithJsonSchema(
             {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [str(status) for status in Status]}}
         ),
-        Field(description="Only deliveries of these statuses, separated by commas."),
+        Field(description="Only deliveries of these statuses."),
     ] = None
 
 

@@ -14,7 +14,6 @@ from api.messages import views
 from api.problems import Refusal
 from api.queries import PageQuery
 from api.services import services
-from api.shapes import wrong
 from messaging.states import Status
 from store import messages
 from store.churches import KeyHolder
@@ -25,10 +24,7 @@ _STATUSES: tuple[MessageStatus, ...] = get_args(MessageStatus)
 
 
 def _read_statuses(text: Any) -> list[MessageStatus]:
-    words = str(text).split(",")
-    if not set(words) <= set(_STATUSES):
-        raise wrong(f"must be some of {', '.join(_STATUSES)}, separated by commas")
-    return [status for status in _STATUSES if status in words]
+    return queries.words(text, _STATUSES)
 
 
 class MessageQuery(PageQuery):
@@ -38,7 +34,7 @@ class MessageQuery(PageQuery):
         list[MessageStatus] | None,
         BeforeValidator(_read_statuses),
         WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(_STATUSES)}}),
-        Field(description="Only messages of these statuses, separated by commas."),
+        Field(description="Only messages of these statuses."),
     ] = None
 
 

@@ -8,27 +8,50 @@ from typing import Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails
 
 from api import problems
 from api.complaints import complaints
 from api.messages import channel_fields
 from api.messages.composition import Draft, Urgency
 from api.problems import Refusal
-from api.shapes import Given
+from api.shapes import Given, wrong
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
 
-_LISTS = ("contactIds", "phoneNumbers", "emailAddresses")
+_LISTS = ("contact_ids", "phone_numbers", "email_addresses")
+
+
+def describe_without_defaults(schema: dict[str, Any]) -> None:
+    """Remove the defaults from the schema of an edit.
+
+    A generated client sends defaults along. In an edit, a field that its caller did not set must stay unset.
+    """
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    channel_fields.add_to_schema(schema)
+    describe_without_defaults(schema)
 
 
 class Revision(Given):
-    """What is to be different. What is left out stays as it is. Channels' own fields are among those that can be."""
+    """What is to be different. What is left out stays as it is. Channels' own fields are among those that can be.
 
-    model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
+    The defaults are never used: only fields that were set count.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_describe)
 
     content: str = Field(default="")
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
-        default="all", description="With it, lists that are not given anew are dropped."
+        default="all",
+        description=(
+            "Whom it is for, as in a new one. The target changes as a whole: a list comes together with its "
+            '`targetType`, and a `targetType` other than "all" with its list.'
+        ),
     )
     contact_ids: list[UUID] | None = None
     phone_numbers: list[str] | None = None
@@ -36,11 +59,24 @@ class Revision(Given):
     urgent: Urgency | None = None
 
     @model_validator(mode="after")
-    def _known(self) -> Self:
-        """The rest is found out once the old and the new are together."""
-        if unknown := list(channel_fields.unknown(self.model_extra or {})):
-            raise ValidationError.from_exception_data(type(self).__name__, unknown)
+    def _changes_can_be_meant(self) -> Self:
+        """Refuse unknown fields, and half a target. The rest is checked once the old and the new are together."""
+        errors = list(channel_fields.unknown(self.model_extra or {}))
+        listed = [to_camel(name) for name in _LISTS if getattr(self, name) is not None]
+        if listed and "target_type" not in self.model_fields_set:
+            message = f"is required with {listed[0]}: the target changes as a whole"
+            errors.append(InitErrorDetails(type=wrong(message), loc=("targetType",), input=None))
+        if errors:
+            raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
+
+    def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The request body with the fields that were set put in. A new target replaces the old one whole."""
+        given = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        no_lists = dict[str, Any].fromkeys(map(to_camel, _LISTS))
+        if "target_type" in self.model_fields_set:
+            return {**body, **no_lists, **given}
+        return {**body, **{name: value for name, value in given.items() if name not in no_lists}}
 
 
 def revised(model: type[AnyDraft], stands: Mapping[str, Any], changes: Revision) -> AnyDraft:
@@ -48,9 +84,7 @@ def revised(model: type[AnyDraft], stands: Mapping[str, Any], changes: Revision)
 
     `stands` is a request body that would have made it.
     """
-    given = changes.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    dropped = dict.fromkeys(_LISTS) if "targetType" in given else {}
     try:
-        return model.model_validate_json(json.dumps({**stands, **dropped, **given}))
+        return model.model_validate_json(json.dumps(changes.applied_to(stands)))
     except ValidationError as error:
         raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=complaints(error)) from None

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
-from api.messages.revision import Revision, revised
+from api.messages.revision import Revision, describe_without_defaults, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
 from api.schedules import views
-from api.schedules.plan import MissedRuns, Plan, Recurrence
+from api.schedules.plan import MissedPolicy, Plan, Recurrence, WithinMinutes
 from api.schedules.steering import held, stands
 from api.schedules.terms import agreed
-from api.shapes import WallTime
+from api.shapes import Given, WallTime
 from store import schedules
 from store.churches import KeyHolder
 from store.schedules import Schedule
+
+
+class MissedRunsEdit(Given):
+    """What is to be different about missed runs. What is left out stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra=describe_without_defaults)
+
+    policy: MissedPolicy = "runOnce"
+    within_minutes: WithinMinutes = 60
 
 
 class ScheduleEdit(Revision):
@@ -28,7 +39,12 @@ class ScheduleEdit(Revision):
     time_zone: str | None = Field(default=None, description="null: the church's own.")
     starts_at: WallTime | None = None
     ends_at: WallTime | None = Field(default=None, description="null: it does not end by itself.")
-    missed_runs: MissedRuns = Field(default=MissedRuns())
+    missed_runs: MissedRunsEdit = Field(default=MissedRunsEdit())
+
+    def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Also `missedRuns` keeps what was left out in it."""
+        applied = super().applied_to(body)
+        return {**applied, "missedRuns": {**body["missedRuns"], **applied["missedRuns"]}}
 
 
 @endpoint(

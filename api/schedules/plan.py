@@ -57,15 +57,21 @@ class Recurrence(Given):
         return self
 
 
+MissedPolicy = Annotated[
+    Literal["runOnce", "skip"],
+    Field(description='"runOnce": once for all that was missed, soon enough after the last of it.'),
+]
+WithinMinutes = Annotated[
+    int,
+    Field(ge=1, le=_MOST_MINUTES, description="How long after its time a missed run may still be made up for."),
+]
+
+
 class MissedRuns(Given):
     """What becomes of runs that come due while nothing works."""
 
-    policy: Literal["runOnce", "skip"] = Field(
-        default="runOnce", description='"runOnce": once for all that was missed, soon enough after the last of it.'
-    )
-    within_minutes: Annotated[int, Field(ge=1, le=_MOST_MINUTES)] = Field(
-        default=60, description="How long after its time a missed run may still be made up for."
-    )
+    policy: MissedPolicy = "runOnce"
+    within_minutes: WithinMinutes = 60
 
 
 class Plan(Draft):

@@ -49,7 +49,9 @@ class ScheduleView(Told):
     channel: str
     content: str
     details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
-    segments: int = Field(description="What one delivery costs: SMS segments of a text, 1 of a mail.")
+    segments: int = Field(
+        description="What one delivery costs: SMS segments of a text, 1 of a picture message or a mail."
+    )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
     urgent_reason: str | None
     recurrence: RecurrenceView

@@ -40,9 +40,9 @@ WITH given AS (
     FROM given
     ORDER BY phone, lower(name), email IS NULL, place
     ON CONFLICT (church_id, phone, lower(name)) DO UPDATE SET email = coalesce(excluded.email, contacts.email)
-    RETURNING contact_id, phone, lower(name) AS person, xmax = 0 AS created
+    RETURNING contact_id, phone, email, lower(name) AS person, xmax = 0 AS created
 )
-SELECT stored.contact_id,
+SELECT stored.contact_id, stored.phone, stored.email,
        stored.created AND row_number() OVER (PARTITION BY stored.contact_id ORDER BY given.place) = 1 AS created
 FROM given
 JOIN stored ON stored.phone = given.phone AND stored.person = lower(given.name)
@@ -56,7 +56,7 @@ WITH given AS (
     FROM unnest(:names::text[], :emails::text[]) WITH ORDINALITY AS listed (name, email, place)
 ), known AS MATERIALIZED (
     SELECT DISTINCT ON (contacts.email, lower(contacts.name))
-           contacts.contact_id, contacts.email, lower(contacts.name) AS person, false AS created
+           contacts.contact_id, contacts.phone, contacts.email, lower(contacts.name) AS person, false AS created
     FROM contacts
     WHERE contacts.church_id = :church_id
       AND (contacts.email, lower(contacts.name)) IN (SELECT email, lower(name) FROM given)
@@ -67,13 +67,13 @@ WITH given AS (
     FROM given
     WHERE (email, lower(name)) NOT IN (SELECT email, person FROM known)
     ORDER BY email, lower(name), place
-    RETURNING contact_id, email, lower(name) AS person, true AS created
+    RETURNING contact_id, phone, email, lower(name) AS person, true AS created
 ), people AS (
-    SELECT contact_id, email, person, created FROM known
+    SELECT contact_id, phone, email, person, created FROM known
     UNION ALL
-    SELECT contact_id, email, person, created FROM stored
+    SELECT contact_id, phone, email, person, created FROM stored
 )
-SELECT people.contact_id,
+SELECT people.contact_id, people.phone, people.email,
        people.created AND row_number() OVER (PARTITION BY people.contact_id ORDER BY given.place) = 1 AS created
 FROM given
 JOIN people ON people.email = given.email AND people.person = lower(given.name)

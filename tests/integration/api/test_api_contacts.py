@@ -48,6 +48,17 @@ def test_a_person_already_known_stays_who_they_are(client: FlaskClient, church: 
     assert {result["id"] for result in again["results"]} == {first["id"]}
 
 
+def test_what_was_known_is_shown_as_it_now_stands(client: FlaskClient, church: KnownChurch) -> None:
+    add(client, church, {"name": "Ruth", "phone": "+12025550123", "email": "ruth@example.org"})
+
+    by_phone, by_mail = add(
+        client, church, {"name": "Ruth", "phone": "+12025550123"}, {"name": "Ruth", "email": "ruth@example.org"}
+    )["results"]
+
+    for shown in (by_phone, by_mail):
+        assert (shown["phone"], shown["email"]) == ("+12025550123", "ruth@example.org")
+
+
 def test_a_family_may_share_a_phone(client: FlaskClient, church: KnownChurch) -> None:
     told = add(client, church, *({"name": name, "phone": "+12025550123"} for name in ("Ruth", "Boaz")))
 

@@ -94,6 +94,9 @@ def test_messages_are_listed_by_status(client: FlaskClient, church: KnownChurch,
     for status, message_id in ids.items():
         items = client.get(f"/api/messages?status={status}", headers=church.bearer).get_json()["items"]
         assert [(item["id"], item["status"]) for item in items] == [(message_id, status)]
+    repeated = client.get("/api/messages?status=scheduled&status=paused,sending", headers=church.bearer).get_json()
+    assert {item["status"] for item in repeated["items"]} == {"scheduled", "paused", "sending"}
+    assert client.get("/api/messages?limit=1&limit=1", headers=church.bearer).status_code == 422
     both = client.get("/api/messages?status=scheduled,paused&limit=1", headers=church.bearer).get_json()
     assert [item["status"] for item in both["items"]] == ["paused"]
     rest = client.get(f"/api/messages?status=scheduled,paused&cursor={both['next']}", headers=church.bearer).get_json()
@@ -166,7 +169,7 @@ def test_a_time_of_null_is_now(client: FlaskClient, church: KnownChurch) -> None
         ({"sendAt": "soon"}, "sendAt"),
         ({"targetType": "numbers"}, "phoneNumbers"),
         ({"targetType": "numbers", "phoneNumbers": ["+12025550123", "1"]}, "phoneNumbers[1]"),
-        ({"contactIds": ["0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"]}, "contactIds"),
+        ({"contactIds": ["0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"]}, "targetType"),
         ({"targetType": "contacts", "contactIds": ["0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"]}, "contactIds[0]"),
         ({"churchId": "0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"}, "churchId"),
         ({"channel": "mail"}, "channel"),
@@ -203,3 +206,20 @@ def test_of_another_church_there_is_no_message(
     client: FlaskClient, church: KnownChurch, other_church: KnownChurch
 ) -> None:
     assert change(client, church, send(client, other_church), content="Mine now").status_code == 404
+
+
+def test_a_target_changes_as_a_whole_or_not_at_all(client: FlaskClient, church: KnownChurch) -> None:
+    message = send(
+        client, church, sendAt=TOMORROW.isoformat(), targetType="numbers", phoneNumbers=["+12025550123", "+12025550124"]
+    )
+
+    half = change(client, church, message, phoneNumbers=["+12025550125"])
+    words = change(client, church, message, content="Mercy", contactIds=None, phoneNumbers=None)
+    everyone = change(client, church, message, targetType="all")
+
+    assert half.status_code == 422
+    assert half.get_json()["errors"] == [
+        {"field": "targetType", "message": "is required with phoneNumbers: the target changes as a whole"}
+    ]
+    assert (words.get_json()["content"], words.get_json()["targetType"]) == ("Mercy", "numbers")
+    assert everyone.get_json()["targetType"] == "all"

@@ -179,7 +179,7 @@ def test_a_change_holds_from_the_next_run_on_and_keeps_the_rest(client: FlaskCli
         ({"recurrence": {"cron": "0 9 31 2 *"}}, "recurrence.cron"),
         ({"recurrence": None}, "recurrence"),
         ({"targetType": "contacts"}, "contactIds"),
-        ({"phoneNumbers": ["+12025550123"]}, "phoneNumbers"),
+        ({"phoneNumbers": ["+12025550123"]}, "targetType"),
         ({"targetType": "numbers", "phoneNumbers": ["12"]}, "phoneNumbers[0]"),
         ({"endsAt": "2025-01-01T00:00:00"}, "endsAt"),
         ({"timeZone": "Nowhere"}, "timeZone"),

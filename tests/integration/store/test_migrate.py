@@ -94,3 +94,21 @@ def test_an_old_server_is_refused_with_both_versions(database_url: str, monkeypa
 
     with pytest.raises(MigrationError, match=r"is needed; this server is \d\d\."):
         migrate(database_url)
+
+
+def test_the_role_and_database_of_the_readme_can_be_migrated(superuser_database_url: str) -> None:
+    readme = (Path(module.__file__).parents[1] / "README.md").read_text()
+    statements = readme.partition("```sql")[2].partition("```")[0].replace("koinonia", "koinonia_readme")
+    parts = urlsplit(superuser_database_url)
+    url = urlunsplit(
+        parts._replace(netloc=f"koinonia_readme:change-me@{parts.hostname}:{parts.port}", path="/koinonia_readme")
+    )
+    drops = ("DROP DATABASE IF EXISTS koinonia_readme WITH (FORCE)", "DROP ROLE IF EXISTS koinonia_readme")
+    with psycopg.connect(superuser_database_url, autocommit=True) as connection:
+        try:
+            for statement in filter(str.strip, statements.split(";")):
+                connection.execute(statement.encode())
+            assert migrate(url) == SHIPPED
+        finally:
+            for drop in drops:
+                connection.execute(drop.encode())
