@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
+_DAYS = re.compile(r"([0-9]{1,5})d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
@@ -116,6 +119,27 @@ class Pace(click.ParamType[float]):
         return pace
 
 
+class Expiry(click.ParamType[datetime]):
+    """When something ends: a date, whose first moment in UTC it is, or a number of days from now."""
+
+    name = "date or days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        now = datetime.now(UTC)
+        try:
+            days = _DAYS.fullmatch(value)
+            ends = now + timedelta(days=int(days[1])) if days else _first_moment(value)
+        except (ValueError, OverflowError):
+            ends = None
+        if ends is None:
+            raise BadInput(f"{_option(param)} must be a date such as 2027-01-01, or a number of days such as 90d.")
+        if ends <= now:
+            raise BadInput(f"{_option(param)} must be in the future.")
+        return ends
+
+
 class ChurchId(click.ParamType[UUID]):
     """The id of a church."""
 
@@ -126,6 +150,10 @@ class ChurchId(click.ParamType[UUID]):
             return UUID(str(value))
         except ValueError as error:
             raise BadInput(f"{_option(param)} must be the UUID of a church.") from error
+
+
+def _first_moment(date: str) -> datetime | None:
+    return datetime.fromisoformat(date).replace(tzinfo=UTC) if _DATE.fullmatch(date) else None
 
 
 def _option(param: click.Parameter | None) -> str:
