@@ -9,6 +9,9 @@ from api.commands.create_church import create_church
 from api.commands.create_key import create_key
 from api.commands.find_key import find_key
 from api.commands.list_keys import list_keys
+from api.commands.list_opt_outs import list_opt_outs
+from api.commands.opt_in import opt_in
+from api.commands.opt_out import opt_out
 from api.commands.resume_sender import resume_sender
 from api.commands.revoke_key import revoke_key
 from api.commands.set_sender import set_sender
@@ -23,6 +26,9 @@ COMMANDS = (
     set_sender,
     resume_sender,
     set_texting_hours,
+    list_opt_outs,
+    opt_out,
+    opt_in,
     check_redis,
 )
 

@@ -15,6 +15,7 @@ from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
+_LONGEST_EVIDENCE = 2000
 _DAYS = re.compile(r"([0-9]{1,5})d")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
@@ -50,6 +51,25 @@ class Phone(click.ParamType[str]):
             return parse_phone(value)
         except InvalidPhone as error:
             raise BadInput(f"{_option(param)} {error}.") from error
+
+
+class Address(click.ParamType[str]):
+    """A phone number or an e-mail address, as it is stored."""
+
+    name = "phone number or e-mail address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return (Email() if "@" in str(value) else Phone()).convert(value, param, ctx)
+
+
+class Evidence(Text):
+    """Why somebody may be sent to, or not: kept for whoever asks later."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = super().convert(value, param, ctx)
+        if len(text) > _LONGEST_EVIDENCE:
+            raise BadInput(f"{_option(param)} must have {_LONGEST_EVIDENCE} characters or fewer.")
+        return text
 
 
 class Email(click.ParamType[str]):
