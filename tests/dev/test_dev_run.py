@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from dev import demo_church
 from dev.api_client import ApiClient
@@ -59,6 +60,14 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         church = demo_church.read(var / "demo.env")
         assert church is not None
         assert f"-H 'Authorization: Bearer {church.api_key}'" in told
+
+        # What it sent can be looked at.
+        mails = re.search(r"^Mails +(http://\S+)$", told, re.MULTILINE)
+        texts = re.search(r"^Texts +(http://\S+) ", told, re.MULTILINE)
+        assert mails is not None
+        assert texts is not None
+        assert "0 mails taken" in requests.get(mails[1], timeout=10).text
+        assert len(requests.get(texts[1], timeout=10).text.splitlines()) == 1000
 
         # Only its owner can read what it keeps, and no secret stands in the process list.
         assert open_to_others(var) == {}
