@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")]
@@ -17,8 +17,23 @@ SmtpUrl = Annotated[
 ]
 
 
+_PASSWORD_CHARACTERS = 12
+_PASSWORD_DIFFERENT_CHARACTERS = 5
+
+
 class SettingsError(Exception):
     """The environment cannot be used; the message names each variable and what it should be."""
+
+
+def _strong_password(password: SecretStr) -> SecretStr:
+    """The password, unless it is quickly guessed. Raises ValueError."""
+    text = password.get_secret_value()
+    if len(text) < _PASSWORD_CHARACTERS or len(set(text)) < _PASSWORD_DIFFERENT_CHARACTERS:
+        raise ValueError(
+            f"must have {_PASSWORD_CHARACTERS} characters or more, at least {_PASSWORD_DIFFERENT_CHARACTERS} of them "
+            "different, such as from `openssl rand -hex 16` (or unset it to keep the operator's pages shut)"
+        )
+    return password
 
 
 class Settings(BaseSettings):
@@ -56,8 +71,8 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     """How long the mail server may take for one answer. A slower one to a whole mail is ambiguous."""
 
-    operator_password: SecretStr | None = None
-    """The password of /rq. Without one the dashboard stays shut."""
+    operator_password: Annotated[SecretStr, AfterValidator(_strong_password)] | None = None
+    """The password of /rq: 12 characters or more. Without one the dashboard stays shut."""
     secure_cookies: bool | None = None
     """Whether the operator's cookie is sent over HTTPS only. Unset: when `public_url` is https."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +19,7 @@ from api.services import services
 from store import churches
 from store.churches import KeyHolder
 
+CONFIRMED_AFTER_SECONDS = 1.0
 _NAME = "koinonia.authentication"
 
 
@@ -77,11 +80,18 @@ def caller() -> KeyHolder:
     return g.caller
 
 
+def confirm_caller() -> None:
+    """Check the key again where the body was long in coming: it may have been revoked since. Raises Refusal (401)."""
+    if time.monotonic() - g.authenticated_at >= CONFIRMED_AFTER_SECONDS:
+        _authenticate()
+
+
 def _authenticate() -> None:
     if request.endpoint is None:
         return  # no such route: the 404 or 405 comes next
     authentication = declared(current_app)[request.endpoint]
     if authentication.way is Way.KEY:
+        g.authenticated_at = time.monotonic()
         g.caller = _key_holder(authentication.scope)
 
 
@@ -92,7 +102,7 @@ def _key_holder(scope: Any) -> KeyHolder:
         raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
     holder = churches.find_key(services().database, keys.hash_key(key)) if keys.looks_like_key(key) else None
     if holder is None:
-        raise _unauthorized("The key is unknown or revoked.", 'Bearer error="invalid_token"')
+        raise _unauthorized(_why_unknown(key), 'Bearer error="invalid_token"')
     if scope not in holder.scopes:
         raise Refusal(
             problems.FORBIDDEN,
@@ -100,6 +110,16 @@ def _key_holder(scope: Any) -> KeyHolder:
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
         )
     return holder
+
+
+def _why_unknown(key: str) -> str:
+    """Only who has a whole key learns that it has expired, and so nothing that he did not know."""
+    if keys.looks_like_key(key):
+        expired_at = churches.key_expired_at(services().database, keys.hash_key(key))
+        if expired_at is not None:
+            when = expired_at.astimezone(UTC)
+            return f"The key expired on {when:%Y-%m-%d} at {when:%H:%M} UTC. Ask the operator for a new one."
+    return "The key is unknown or revoked."
 
 
 def _unauthorized(detail: str, challenge: str) -> Refusal:

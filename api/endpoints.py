@@ -143,6 +143,8 @@ def _serve(declared: Endpoint) -> Callable[..., Response]:
             given["query"] = queries.read(query)
         if body is not None:
             given["body"] = bodies.read(body)
+            if has_caller:
+                authentication.confirm_caller()
         return _respond(declared.view(**given))
 
     return serve

@@ -13,6 +13,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _PREFIX = "ksms_"
 _RANDOM_BYTES = 32
+_HINT_CHARACTERS = 4
 _SHAPE = re.compile(_PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
@@ -25,6 +26,11 @@ def new_key() -> tuple[str, bytes]:
 def hash_key(plain: str) -> bytes:
     """The 32 bytes under which the key is stored. A fast hash will do: there is nothing to guess in 256 random bits."""
     return hashlib.sha256(plain.encode()).digest()
+
+
+def hint_of(plain: str) -> str:
+    """The last characters of the key: enough to tell keys apart, and far too little to guess one."""
+    return plain[-_HINT_CHARACTERS:]
 
 
 def looks_like_key(text: str) -> bool:

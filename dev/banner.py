@@ -17,6 +17,10 @@ def lines(*, local: Local, var_dir: Path, environment: Mapping[str, str], church
     if local.queues_enabled:
         yield f"Dashboard      {local.base_url}/rq{_how_to_enter(local, environment)}"
     if church:
+        carrier_url = environment["TWILIO_API_BASE_URL"]
+        yield f"Texts          {carrier_url}/_sandbox/ledger shows what the sandbox carrier took (docs/sandbox.md)"
+        if local.needs_mail_sandbox:
+            yield f"Mails          {carrier_url}/_sandbox/mail/mails"
         yield f"Demo church    {var_dir / 'demo.env'} holds its id and its key. Send to all of it:"
         yield ""
         yield from _curl(local.base_url, church)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from dev.environment import ROOT
 from dev.var_dir import VarDir
@@ -44,8 +45,8 @@ class Programs:
     def clock(self) -> Program:
         return self._program(CLOCK, "jobs.clock", drain_seconds=20.0)
 
-    def sandbox(self, *, port: int, account_sid: str, auth_token: str, mail_port: int | None) -> Program:
-        options = ("--port", str(port), "--account-sid", account_sid, "--auth-token", auth_token)
+    def sandbox(self, *, port: int, account_sid: str, auth_token_file: Path, mail_port: int | None) -> Program:
+        options = ("--port", str(port), "--account-sid", account_sid, "--auth-token-file", str(auth_token_file))
         mail = () if mail_port is None else ("--mail-port", str(mail_port))
         return self._program(SANDBOX, "sandbox", "--host", "127.0.0.1", *options, *mail)
 

@@ -5,6 +5,7 @@ With a Twilio account nothing is ever sent that nobody asked for: the demo belon
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -139,6 +140,7 @@ class Run:
 
 def main() -> int:
     logs.configure(fmt="text", level="INFO")
+    os.umask(0o077)  # whatever this process and its children write is for its owner alone
     try:
         local = read_local()
         var = _claim(local)

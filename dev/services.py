@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -57,10 +58,13 @@ class Services:
             yield self._service(self._postgres.program(), self._postgres.is_ready)
         if self.local.needs_sandbox:
             port = self._port(SANDBOX)
-            account_sid, auth_token = self._account
+            account_sid, _ = self._account  # and makes the file of the token
+            token_file = self._secret_file(SANDBOX)
             programs = Programs(var=self.var, environment=self.local.given)
             mail_port = self._port(MAIL_SANDBOX) if self.local.needs_mail_sandbox else None
-            program = programs.sandbox(port=port, account_sid=account_sid, auth_token=auth_token, mail_port=mail_port)
+            program = programs.sandbox(
+                port=port, account_sid=account_sid, auth_token_file=token_file, mail_port=mail_port
+            )
             yield self._service(program, lambda: _listens(port))
 
     def environment(self) -> dict[str, str]:
@@ -110,7 +114,10 @@ class Services:
         return self._ports[name]
 
     def _secret(self, name: str) -> str:
-        return self.var.kept(f"{name}.password", lambda: secrets.token_hex(12))
+        return self.var.kept(self._secret_file(name).name, lambda: secrets.token_hex(12))
+
+    def _secret_file(self, name: str) -> Path:
+        return self.var.path / f"{name}.password"
 
     @property
     def _account(self) -> tuple[str, str]:

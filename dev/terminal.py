@@ -56,7 +56,7 @@ class LogFile:
         self.path = path
         if path.exists():
             path.replace(path.with_name(path.name + ".before"))
-        path.touch()
+        path.touch(mode=0o600)
         self._read_to = 0
         self._rest = b""
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dev.environment import LocalError
@@ -26,7 +27,9 @@ class VarDir:
         self.path = path
         self.logs = path / "log"
         try:
+            is_ours = not path.exists() or (path / _OWNER).exists()
             self.logs.mkdir(parents=True, exist_ok=True)
+            _shut_to_others(path, self.logs, whole=is_ours)
             self._owner_fd = _open(path / _OWNER)
             self.lock_fd = _open(path / _WORK)
         except OSError as error:
@@ -65,7 +68,16 @@ def is_winding_down(path: Path) -> bool:
 
 
 def _open(file: Path) -> int:
-    return os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _shut_to_others(path: Path, logs: Path, *, whole: bool) -> None:
+    """Take from everybody else what they may do with our files. `whole`: nobody but bin/run uses the folder."""
+    ours = (path, *path.iterdir()) if whole else (path / _OWNER, path / _WORK)
+    for each in (*ours, logs, *logs.iterdir()):
+        with suppress(FileNotFoundError, PermissionError):  # not made yet, or another user's: not ours to change
+            if not each.is_symlink():
+                each.chmod(each.stat().st_mode & ~0o077)
 
 
 def _try_lock(descriptor: int) -> bool:

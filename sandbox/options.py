@@ -9,6 +9,7 @@ from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, Credentials
 from sandbox.mail import options as mail_options
 from sandbox.mail.options import MailOptions
 from sandbox.messages.lifecycle import Pace
+from sandbox.secret_files import read_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +26,15 @@ class Options:
 
 def read_options(arguments: Sequence[str] | None = None) -> Options:
     """The options named on the command line; exits with 2 and a usage line if they make no sense."""
-    parser = ArgumentParser(prog="python -m sandbox", description="A carrier to send to without an account.")
+    parser = ArgumentParser(
+        prog="python -m sandbox",
+        description="A carrier to send to without an account. Secrets are read from files, for arguments can be seen.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the control API has no password: keep to loopback")
     parser.add_argument("--port", type=int, default=4010, help="0 picks a free one and prints it")
     parser.add_argument("--account-sid", default=ACCOUNT_SID)
-    parser.add_argument("--auth-token", default=AUTH_TOKEN)
+    parser.add_argument("--auth-token-file", type=read_secret, dest="auth_token")
     pace, manners = Pace(), Manners()
     parser.add_argument("--sending-after-ms", type=float, default=pace.sending_after_ms)
     parser.add_argument("--sent-after-ms", type=float, default=pace.sent_after_ms)
@@ -43,7 +48,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     return Options(
         host=given.host,
         port=given.port,
-        credentials=Credentials(account_sid=given.account_sid, auth_token=given.auth_token),
+        credentials=Credentials(account_sid=given.account_sid, auth_token=given.auth_token or AUTH_TOKEN),
         pace=Pace(
             sending_after_ms=given.sending_after_ms,
             sent_after_ms=given.sent_after_ms,

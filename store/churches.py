@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -117,16 +118,38 @@ def quicken_senders(connection: Connection[Any], *, church_ids: Sequence[UUID], 
     connection.execute(_SQL["quicken_senders"], {"church_ids": list(church_ids), "channel": channel})
 
 
-def add_key(connection: Connection[Any], *, church_id: UUID, label: str, secret_hash: bytes, scopes: list[str]) -> UUID:
+def add_key(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    label: str,
+    secret_hash: bytes,
+    scopes: list[str],
+    hint: str | None = None,
+    expires_at: datetime | None = None,
+) -> UUID:
+    """`hint`: the last characters of the key, to tell it from others in a list."""
     row = connection.execute(
         _SQL["insert_key"],
-        {"church_id": church_id, "label": label, "secret_hash": secret_hash, "scopes": scopes},
+        {
+            "church_id": church_id,
+            "label": label,
+            "secret_hash": secret_hash,
+            "scopes": scopes,
+            "hint": hint,
+            "expires_at": expires_at,
+        },
     ).fetchone()
     assert row is not None  # noqa: S101 - INSERT RETURNING
     return row[0]
 
 
 def find_key(database: Database, secret_hash: bytes) -> KeyHolder | None:
-    """Whom the key with this SHA-256 speaks for; None when there is none, or it was revoked."""
+    """Whom the key with this SHA-256 speaks for; None when there is none, it was revoked or has expired."""
     found = ask(database, _SQL["find_key"], {"secret_hash": secret_hash})
     return KeyHolder(church_id=found[0][0], scopes=found[0][1]) if found else None
+
+
+def key_expired_at(database: Database, secret_hash: bytes) -> datetime | None:
+    """When the key with this SHA-256 expired; None when it has not, was revoked or does not exist."""
+    return ask(database, _SQL["key_expired_at"], {"secret_hash": secret_hash})[0][0]

@@ -7,12 +7,33 @@ from flask import Flask
 from api.commands.check_redis import check_redis
 from api.commands.create_church import create_church
 from api.commands.create_key import create_key
+from api.commands.find_key import find_key
+from api.commands.list_keys import list_keys
+from api.commands.list_opt_outs import list_opt_outs
+from api.commands.opt_in import opt_in
+from api.commands.opt_out import opt_out
 from api.commands.resume_sender import resume_sender
+from api.commands.revoke_key import revoke_key
 from api.commands.set_sender import set_sender
 from api.commands.set_texting_hours import set_texting_hours
+
+COMMANDS = (
+    create_church,
+    create_key,
+    list_keys,
+    find_key,
+    revoke_key,
+    set_sender,
+    resume_sender,
+    set_texting_hours,
+    list_opt_outs,
+    opt_out,
+    opt_in,
+    check_redis,
+)
 
 
 def register(app: Flask) -> None:
     """Make the commands known to `flask`, which finds the app in wsgi.py when it is run in the project's folder."""
-    for command in (create_church, create_key, set_sender, resume_sender, set_texting_hours, check_redis):
+    for command in COMMANDS:
         app.cli.add_command(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,9 @@ from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
+_LONGEST_EVIDENCE = 2000
+_DAYS = re.compile(r"([0-9]{1,5})d")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
@@ -47,6 +51,25 @@ class Phone(click.ParamType[str]):
             return parse_phone(value)
         except InvalidPhone as error:
             raise BadInput(f"{_option(param)} {error}.") from error
+
+
+class Address(click.ParamType[str]):
+    """A phone number or an e-mail address, as it is stored."""
+
+    name = "phone number or e-mail address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return (Email() if "@" in str(value) else Phone()).convert(value, param, ctx)
+
+
+class Evidence(Text):
+    """Why somebody may be sent to, or not: kept for whoever asks later."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = super().convert(value, param, ctx)
+        if len(text) > _LONGEST_EVIDENCE:
+            raise BadInput(f"{_option(param)} must have {_LONGEST_EVIDENCE} characters or fewer.")
+        return text
 
 
 class Email(click.ParamType[str]):
@@ -116,6 +139,27 @@ class Pace(click.ParamType[float]):
         return pace
 
 
+class Expiry(click.ParamType[datetime]):
+    """When something ends: a date, whose first moment in UTC it is, or a number of days from now."""
+
+    name = "date or days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        now = datetime.now(UTC)
+        try:
+            days = _DAYS.fullmatch(value)
+            ends = now + timedelta(days=int(days[1])) if days else _first_moment(value)
+        except (ValueError, OverflowError):
+            ends = None
+        if ends is None:
+            raise BadInput(f"{_option(param)} must be a date such as 2027-01-01, or a number of days such as 90d.")
+        if ends <= now:
+            raise BadInput(f"{_option(param)} must be in the future.")
+        return ends
+
+
 class ChurchId(click.ParamType[UUID]):
     """The id of a church."""
 
@@ -126,6 +170,10 @@ class ChurchId(click.ParamType[UUID]):
             return UUID(str(value))
         except ValueError as error:
             raise BadInput(f"{_option(param)} must be the UUID of a church.") from error
+
+
+def _first_moment(date: str) -> datetime | None:
+    return datetime.fromisoformat(date).replace(tzinfo=UTC) if _DATE.fullmatch(date) else None
 
 
 def _option(param: click.Parameter | None) -> str:

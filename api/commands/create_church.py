@@ -61,7 +61,12 @@ def create_church(
                 details={"name": name},
             )
         churches.add_key(
-            connection, church_id=church_id, label="first key", secret_hash=key_hash, scopes=list(keys.SCOPES)
+            connection,
+            church_id=church_id,
+            label="first key",
+            secret_hash=key_hash,
+            scopes=list(keys.SCOPES),
+            hint=keys.hint_of(key),
         )
     if as_json:
         click.echo(json.dumps({"churchId": str(church_id), "apiKey": key}))

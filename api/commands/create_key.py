@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, ChurchId, Text
+from api.commands.arguments import BadInput, ChurchId, Expiry, Text
 from api.commands.ledger import ledger
+from api.commands.tables import shown_time
 from store import churches
 
 
@@ -17,8 +19,9 @@ from store import churches
 @click.option("--church", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--label", type=Text(), required=True, help="What the key is for, to tell it from others.")
 @click.option("--scope", "scopes", multiple=True, help=f"May be repeated: {', '.join(keys.SCOPES)} (default: all).")
+@click.option("--expires", type=Expiry(), help="A date such as 2027-01-01 (UTC), or days from now such as 90d.")
 @with_appcontext
-def create_key(church: UUID, label: str, scopes: tuple[str, ...]) -> None:
+def create_key(church: UUID, label: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
     """Create a key for a church and print it, this once."""
     if unknown := set(scopes) - set(keys.SCOPES):
         raise BadInput(f"--scope {', '.join(sorted(unknown))} does not exist; there are {', '.join(keys.SCOPES)}.")
@@ -27,8 +30,17 @@ def create_key(church: UUID, label: str, scopes: tuple[str, ...]) -> None:
     with ledger() as connection:
         if churches.get(connection, church) is None:
             raise BadInput(f"There is no church {church}.")
-        key_id = churches.add_key(connection, church_id=church, label=label, secret_hash=key_hash, scopes=granted)
+        key_id = churches.add_key(
+            connection,
+            church_id=church,
+            label=label,
+            secret_hash=key_hash,
+            scopes=granted,
+            hint=keys.hint_of(key),
+            expires_at=expires,
+        )
     click.echo(f"Key id:  {key_id}")
     click.echo(f"API key: {key}")
     click.echo(f"Scopes:  {', '.join(granted)}")
+    click.echo(f"Expires: {'never' if expires is None else shown_time(expires)}")
     click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")

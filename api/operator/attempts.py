@@ -1,8 +1,14 @@
-"""How often a password may be tried: ten times a minute for each address, counted before it is looked at."""
+"""How often a password may be tried, counted before it is looked at.
+
+Ten times a minute from one address, and thirty times a minute from all addresses together: an attacker with many
+addresses, or one who invents them in X-Forwarded-For, guesses no faster. A browser in which the operator has logged in
+before has ten attempts of its own, which nobody else can use up.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import threading
 import time
 
@@ -10,8 +16,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 ATTEMPTS_A_MINUTE = 10
+ATTEMPTS_A_MINUTE_OVERALL = 30
 _WINDOW_SECONDS = 60
 _ADDRESSES_REMEMBERED = 10_000
+_IPV6_NETWORK_BITS = 64
+"""One customer of a provider has at least so many addresses to himself (RFC 6177)."""
+_OVERALL = "overall"
 
 
 class Attempts:
@@ -21,35 +31,44 @@ class Attempts:
         self._redis = redis
         self._local = _LocalCounts()
 
-    def wait_seconds(self, address: str) -> int:
-        """Count one attempt from the address. 0: it may be made; else after how many seconds the next may."""
-        made, left_seconds = self._count(address)
-        return left_seconds if made > ATTEMPTS_A_MINUTE else 0
+    def wait_seconds(self, address: str, *, known_browser: str | None = None) -> int:
+        """Count one attempt. 0: it may be made; else after how many seconds the next may."""
+        made, left_seconds = self._count(_counter(address, known_browser))
+        if made > ATTEMPTS_A_MINUTE:
+            return left_seconds
+        if known_browser is not None:
+            return 0
+        # After the address: what one address is refused uses up nothing of the others' share.
+        made, left_seconds = self._count(_OVERALL)
+        return left_seconds if made > ATTEMPTS_A_MINUTE_OVERALL else 0
 
-    def forget(self, address: str) -> None:
-        """The address knew the password: it starts anew."""
-        self._local.forget(address)
+    def forget(self, address: str, *, known_browser: str | None = None) -> None:
+        """Whoever is there knew the password: the count starts anew."""
+        counter = _counter(address, known_browser)
+        self._local.forget(counter)
         if self._redis is None:
             return
         try:
-            self._redis.delete(_key(address))
+            self._redis.delete(_key(counter))
         except RedisError:
             return  # the count ends by itself within a minute
 
-    def _count(self, address: str) -> tuple[int, int]:
+    def _count(self, counter: str) -> tuple[int, int]:
+        """How many attempts were counted there in this minute, and how many seconds of it are left."""
         if self._redis is None:
-            return self._local.count(address)
+            return self._local.count(counter)
         try:
-            return self._count_together(self._redis, address)
+            return self._count_together(self._redis, counter)
         except RedisError:
-            return self._local.count(address)
+            return self._local.count(counter)
 
     @staticmethod
-    def _count_together(redis: Redis, address: str) -> tuple[int, int]:
+    def _count_together(redis: Redis, counter: str) -> tuple[int, int]:
+        key = _key(counter)
         pipeline = redis.pipeline()
-        pipeline.set(_key(address), 0, ex=_WINDOW_SECONDS, nx=True)
-        pipeline.incr(_key(address))
-        pipeline.ttl(_key(address))
+        pipeline.set(key, 0, ex=_WINDOW_SECONDS, nx=True)
+        pipeline.incr(key)
+        pipeline.ttl(key)
         _, made, left_seconds = pipeline.execute()
         return int(made), max(1, int(left_seconds))
 
@@ -58,23 +77,40 @@ class _LocalCounts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._windows: dict[str, tuple[float, int]] = {}
-        """When each address's minute ends (monotonic seconds), and its attempts in it."""
+        """When each counter's minute ends (monotonic seconds), and its attempts in it."""
 
-    def count(self, address: str) -> tuple[int, int]:
+    def count(self, counter: str) -> tuple[int, int]:
         now = time.monotonic()
         with self._lock:
             if len(self._windows) >= _ADDRESSES_REMEMBERED:
                 self._windows = {known: window for known, window in self._windows.items() if window[0] > now}
-            ends_at, made = self._windows.get(address, (0.0, 0))
+            ends_at, made = self._windows.get(counter, (0.0, 0))
             if ends_at <= now:
                 ends_at, made = now + _WINDOW_SECONDS, 0
-            self._windows[address] = (ends_at, made + 1)
+            self._windows[counter] = (ends_at, made + 1)
         return made + 1, max(1, round(ends_at - now))
 
-    def forget(self, address: str) -> None:
+    def forget(self, counter: str) -> None:
         with self._lock:
-            self._windows.pop(address, None)
+            self._windows.pop(counter, None)
 
 
-def _key(address: str) -> str:
-    return "koinonia:operator-attempts:" + hashlib.sha256(address.encode()).hexdigest()[:32]
+def _counter(address: str, known_browser: str | None) -> str:
+    return f"address {_network(address)}" if known_browser is None else f"browser {known_browser}"
+
+
+def _network(address: str) -> str:
+    """The address; of IPv6 the network, for within it one client has all addresses."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed), _IPV6_NETWORK_BITS), strict=False))
+
+
+def _key(counter: str) -> str:
+    return "koinonia:operator-attempts:" + hashlib.sha256(counter.encode()).hexdigest()[:32]

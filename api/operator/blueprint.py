@@ -11,11 +11,14 @@ from api.authentication import OPERATOR, PUBLIC, declaring
 from api.operator import dashboard, policy
 from api.operator.attempts import Attempts
 from api.operator.guard import Guard
-from api.operator.login import login_pages
+from api.operator.known_browsers import KnownBrowsers
+from api.operator.login import Door, login_pages
 from api.operator.notices import notice
 from api.operator.session import Sessions
+from api.services import services
 from jobs.queues import open_redis
 from settings import Settings
+from store.database import Database
 
 
 def register(app: Flask, settings: Settings) -> None:
@@ -23,23 +26,30 @@ def register(app: Flask, settings: Settings) -> None:
 
     Without OPERATOR_PASSWORD all of them answer 503. Without queues /rq says that there are none.
     """
-    password = settings.operator_password
-    sessions = (
-        Sessions(password.get_secret_value(), secure=settings.cookies_are_secure)
-        if password is not None and password.get_secret_value()
-        else None
-    )
-    policy.register(app)
-    app.before_request(Guard(sessions).check_dashboard)
     redis = open_redis(settings) if settings.enable_queues else None
+    door = _door(settings, database=services(app).database, attempts=Attempts(redis))
+    policy.register(app)
+    app.before_request(Guard(door.sessions if door else None).check_dashboard)
     with declaring(app, PUBLIC):
-        app.register_blueprint(login_pages(sessions, Attempts(redis)))
+        app.register_blueprint(login_pages(door))
     with declaring(app, OPERATOR):
         if redis is not None and settings.redis_url is not None:
             dashboard.register(app, redis=redis, redis_url=settings.redis_url)
         else:
             app.add_url_rule("/rq/", "rq_off", _no_queues)
             app.add_url_rule("/rq/<path:_page>", "rq_off", _no_queues)
+
+
+def _door(settings: Settings, *, database: Database, attempts: Attempts) -> Door | None:
+    """None where no password is set."""
+    if settings.operator_password is None:
+        return None
+    password, secure = settings.operator_password.get_secret_value(), settings.cookies_are_secure
+    return Door(
+        sessions=Sessions(password, secure=secure, database=database),
+        known_browsers=KnownBrowsers(password, secure=secure),
+        attempts=attempts,
+    )
 
 
 def _no_queues(_page: str = "") -> ResponseReturnValue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
+import psycopg
 from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -13,6 +14,7 @@ from api.operator.origin import SAFE_METHODS, is_cross_origin
 from api.operator.session import Sessions
 
 SHUT = "The operator pages are shut: no OPERATOR_PASSWORD is set."
+DATABASE_AWAY = "The database does not answer, so nobody can be logged in or out now. Try again in a moment."
 REGISTRIES = frozenset({"queued", "started", "deferred", "scheduled", "finished", "failed", "canceled"})
 _LONGEST_PAGE = 500
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -33,8 +35,11 @@ class Guard:
     def _check_session(self) -> ResponseReturnValue | None:
         if self._sessions is None:
             return notice(HTTPStatus.SERVICE_UNAVAILABLE, SHUT)
-        if self._sessions.holds(request.cookies.get(self._sessions.cookie_name)):
-            return None
+        try:
+            if self._sessions.is_open():
+                return None
+        except psycopg.OperationalError:
+            return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_AWAY, headers={"Retry-After": "5"})
         if wants_json():
             return notice(HTTPStatus.UNAUTHORIZED, "Log in at /operator/login first.")
         return redirect(url_for("operator.login"), HTTPStatus.SEE_OTHER)

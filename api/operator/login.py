@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from http import HTTPStatus
 
+import psycopg
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 import logs
 from api.operator.attempts import Attempts
-from api.operator.guard import SHUT, check_origin
+from api.operator.guard import DATABASE_AWAY, SHUT, check_origin
+from api.operator.known_browsers import KnownBrowsers
 from api.operator.notices import notice
 from api.operator.session import Sessions
 
@@ -18,8 +21,17 @@ WRONG_PASSWORD_PAUSE_SECONDS = 0.3
 _log = logs.get_logger(__name__)
 
 
-def login_pages(sessions: Sessions | None, attempts: Attempts) -> Blueprint:
-    """The pages under /operator. Without sessions (no password is set) they say only that."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Door:
+    """What a login needs: the password's sessions, and who may try how often."""
+
+    sessions: Sessions
+    known_browsers: KnownBrowsers
+    attempts: Attempts
+
+
+def login_pages(door: Door | None) -> Blueprint:
+    """The pages under /operator. Without a door (no password is set) they say only that."""
     pages = Blueprint("operator", __name__, url_prefix="/operator", template_folder="templates")
 
     @pages.before_request
@@ -28,40 +40,45 @@ def login_pages(sessions: Sessions | None, attempts: Attempts) -> Blueprint:
 
     @pages.get("/login")
     def login() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
-        return _form() if sessions else _shut()
+        return _form() if door else _shut()
 
     @pages.post("/login")
     def log_in() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
-        return _admit(sessions, attempts) if sessions else _shut()
+        return _admit(door) if door else _shut()
 
     @pages.post("/logout")
     def log_out() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
         response = make_response(redirect(url_for("operator.login"), HTTPStatus.SEE_OTHER))
-        if sessions:
-            sessions.end(response)
+        if door:
+            door.sessions.end(response)
         return response
+
+    @pages.errorhandler(psycopg.OperationalError)
+    def database_away(_error: Exception) -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
+        return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_AWAY, headers={"Retry-After": "5"})
 
     return pages
 
 
-def _admit(sessions: Sessions, attempts: Attempts) -> ResponseReturnValue:
-    address = request.remote_addr or ""
-    wait_seconds = attempts.wait_seconds(address)
+def _admit(door: Door) -> ResponseReturnValue:
+    address, browser = request.remote_addr or "", door.known_browsers.presented()
+    wait_seconds = door.attempts.wait_seconds(address, known_browser=browser)
     if wait_seconds:
         _log.warning("operator login refused, too many attempts", address=address)
         return notice(
             HTTPStatus.TOO_MANY_REQUESTS,
-            f"Too many attempts from this address. Try again in {wait_seconds} seconds.",
+            f"Too many attempts. Try again in {wait_seconds} seconds.",
             headers={"Retry-After": str(wait_seconds)},
         )
-    if not sessions.is_password(request.form.get("password", "")):
+    if not door.sessions.is_password(request.form.get("password", "")):
         _log.warning("operator login failed", address=address)
         time.sleep(WRONG_PASSWORD_PAUSE_SECONDS)
         return _form(wrong="That is not the password."), HTTPStatus.UNAUTHORIZED
-    attempts.forget(address)
-    _log.info("operator logged in", address=address)
     response = make_response(redirect("/rq/", HTTPStatus.SEE_OTHER))
-    sessions.begin(response)
+    door.sessions.begin(response)
+    door.known_browsers.remember(response)
+    door.attempts.forget(address, known_browser=browser)
+    _log.info("operator logged in", address=address)
     return response
 
 

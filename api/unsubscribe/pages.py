@@ -1,14 +1,16 @@
-"""GET and POST /unsubscribe/{token}.
+"""GET and POST /unsubscribe/{token}, and POST /unsubscribe/{token}/undo.
 
 Looking changes nothing: mail readers and their guards open every link. A POST opts out, by the button or by a mail
-reader on its own; no cookie is needed, for the token in the link is the right to do it, and tells of nobody.
+reader on its own; no cookie is needed, for the token in the link is the right to do it, and tells of nobody. For some
+days the page offers to undo it, at an address that stands in no mail: no mail reader posts there by itself.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import Blueprint, Flask, Response, make_response, render_template
+from flask import Blueprint, Flask, Response, make_response, redirect, render_template, url_for
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 import logs
 from api.authentication import PUBLIC, declaring
@@ -18,8 +20,6 @@ from messaging.addresses import mask_email
 from store import opt_outs
 from store.database import system_scope
 from store.opt_outs import Recipient
-
-SOURCE = "unsubscribe link"
 
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _log = logs.get_logger(__name__)
@@ -38,18 +38,46 @@ def register(app: Flask) -> None:
 
     def look(token: str) -> Response:
         recipient = _recipient(links, token)
-        return _page(recipient, done=recipient is not None and recipient.opted_out)
+        return _page(recipient, token=token, template=_state(recipient))
 
     def leave(token: str) -> Response:
         recipient = _recipient(links, token)
         if recipient is not None and not recipient.opted_out:
             with system_scope(services().database) as connection:
-                opt_outs.opt_out(connection, church_id=recipient.church_id, address=recipient.address, source=SOURCE)
+                opt_outs.opt_out(
+                    connection,
+                    church_id=recipient.church_id,
+                    address=recipient.address,
+                    source=opt_outs.UNSUBSCRIBE_LINK,
+                )
             _log.info("opted out by link", church_id=str(recipient.church_id))
-        return _page(recipient, done=True)
+            recipient = _recipient(links, token)
+        return _page(recipient, token=token, template="done")
+
+    def undo(token: str) -> Response:
+        recipient = _recipient(links, token)
+        if recipient is None or not recipient.can_undo:
+            return _page(recipient, token=token, template=_state(recipient))
+        with system_scope(services().database) as connection:
+            undone = opt_outs.undo_unsubscribing(
+                connection,
+                church_id=recipient.church_id,
+                address=recipient.address,
+                evidence=f"undone on the page that delivery {links.delivery_of(token)} links to",
+            )
+        if undone:
+            _log.info("opted in again by link", church_id=str(recipient.church_id))
+        return _page(recipient, token=token, template="undone" if undone else "done")
+
+    def look_again(token: str) -> WerkzeugResponse:
+        return redirect(url_for("unsubscribe.look", token=token), HTTPStatus.SEE_OTHER)
 
     pages.add_url_rule("/unsubscribe/<token>", view_func=look, methods=["GET"], provide_automatic_options=False)
     pages.add_url_rule("/unsubscribe/<token>", view_func=leave, methods=["POST"], provide_automatic_options=False)
+    undo_path = "/unsubscribe/<token>/undo"
+    pages.add_url_rule(undo_path, view_func=undo, methods=["POST"], provide_automatic_options=False)
+    # Who reloads the page that a POST has answered, or keeps its address, sees how things stand.
+    pages.add_url_rule(undo_path, view_func=look_again, methods=["GET"], provide_automatic_options=False)
     with declaring(app, PUBLIC):
         app.register_blueprint(pages)
 
@@ -62,13 +90,22 @@ def _recipient(links: UnsubscribeLinks, token: str) -> Recipient | None:
         return opt_outs.recipient_of(connection, delivery_id)
 
 
-def _page(recipient: Recipient | None, *, done: bool) -> Response:
+def _state(recipient: Recipient | None) -> str:
+    return "done" if recipient is not None and recipient.opted_out else "ask"
+
+
+def _page(recipient: Recipient | None, *, token: str, template: str) -> Response:
     """One answer to everything that is no link of ours, whatever is wrong with it."""
     if recipient is None:
         page, status = render_template("unsubscribe/unknown.html"), HTTPStatus.NOT_FOUND
     else:
-        template = "unsubscribe/done.html" if done else "unsubscribe/ask.html"
-        page = render_template(template, church=recipient.church_name, address=mask_email(recipient.address))
+        page = render_template(
+            f"unsubscribe/{template}.html",
+            church=recipient.church_name,
+            address=mask_email(recipient.address),
+            token=token,
+            can_undo=recipient.can_undo,
+        )
         status = HTTPStatus.OK
     response = make_response(page, status)
     response.headers["Content-Security-Policy"] = _POLICY

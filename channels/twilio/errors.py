@@ -65,6 +65,7 @@ CODES: Mapping[int, Meaning] = {
     20003: _sender("Twilio refuses the account's credentials"),
     20404: _sender("Twilio does not know the account or the messaging service"),
     21603: _sender("no sender is given"),
+    21212: _sender("the sender's number is not a valid one"),
     21606: _sender("the sender's number does not belong to the account"),
     21621: _sender("the sender's number cannot send picture messages"),
     21659: _sender("the sender's number is not a Twilio number"),

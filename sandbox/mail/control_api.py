@@ -3,6 +3,7 @@
 import json
 from typing import Any, cast
 
+from sandbox.mail import pages
 from sandbox.mail.faults import MailFault, MailFaultError
 from sandbox.mail.server import MailServer
 from sandbox.wire.reply import NO_CONTENT, Reply, respond_json
@@ -21,6 +22,8 @@ class MailControlApi:
         """The reply to a request under /_sandbox/mail/."""
         if self._server is None:
             return respond_json(404, {"error": "there is no mail server: start the sandbox with --mail-port"})
+        if request.method == b"GET" and request.path.startswith(pages.ROOT):
+            return pages.answer(self._server.ledger, request)
         match request.method, request.path.removeprefix(ROOT):
             case b"GET", b"port":
                 return respond_json(200, {"port": self._server.port})

@@ -5,6 +5,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.secret_files import read_secret
+
 
 @dataclass(frozen=True, kw_only=True)
 class MailOptions:
@@ -35,7 +37,7 @@ class MailOptions:
 def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--mail-port", type=int, help="also take mail there; 0 picks a free port")
     parser.add_argument("--mail-user", help="who must log in (default: nobody)")
-    parser.add_argument("--mail-password")
+    parser.add_argument("--mail-password-file", type=read_secret, dest="mail_password")
     parser.add_argument("--mail-certificate", type=Path, help="PEM with its key: offer STARTTLS")
     parser.add_argument("--mail-implicit-tls", action="store_true", help="encrypt from the first byte instead")
 

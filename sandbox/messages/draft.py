@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sandbox.messages.bodies import LONGEST_BODY_CHARACTERS
 from sandbox.messages.errors import refuse
-from sandbox.messages.magic_numbers import REFUSED_RECIPIENTS, REFUSED_SENDERS
+from sandbox.messages.magic_numbers import REFUSED_RECIPIENTS, sender_error
 from sandbox.wire.form import Form, first
 from sandbox.wire.reply import Reply
 
@@ -75,4 +75,4 @@ def _addresses_error(*, to: str, sender: str, service: str) -> int | None:
         return 21603
     if (sender and _SENDER.fullmatch(sender) is None) or (service and _SERVICE.fullmatch(service) is None):
         return 21606
-    return REFUSED_SENDERS.get(sender) or REFUSED_RECIPIENTS.get(to)
+    return sender_error(sender) or REFUSED_RECIPIENTS.get(to)

@@ -1,22 +1,32 @@
-"""Numbers that always meet the same fate. Data only.
+"""Numbers that always meet the same fate, listed for people in docs/sandbox.md.
 
-The first two tables are Twilio's own: https://www.twilio.com/docs/iam/test-credentials#test-sms-messages
-The third is the sandbox's, for failures that come after the message was accepted: +150055 and the five digits
-of the error code. Every other number is delivered.
+Some are Twilio's own: https://www.twilio.com/docs/iam/test-credentials#test-sms-messages
+The others are the sandbox's: +150055 and the five digits of an error code, with which the message is refused, or fails
+after it was accepted. Every other number is delivered.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from sandbox.messages.errors import ERRORS
 from sandbox.messages.message import Status
 
 REFUSED_SENDERS: Final[dict[str, int]] = {
+    "+15005550001": 21212,
     "+15005550007": 21606,
     "+15005550008": 21611,
 }
-"""Error code by From number. +15005550006 is Twilio's good one; here every other number is good too."""
+"""Error code by From number."""
+
+GOOD_SENDER: Final = "+15005550006"
+_MAGIC_SENDERS: Final = "+1500555"
+_NOT_THE_ACCOUNTS: Final = 21606
+
+_OF_THE_REQUEST: Final = frozenset((20001, 20004, 20007, 20500))
+"""Refusals that no recipient brings about."""
 
 REFUSED_RECIPIENTS: Final[dict[str, int]] = {
+    **{f"+150055{code}": code for code in ERRORS if code not in _OF_THE_REQUEST},
     "+15005550001": 21211,
     "+15005550002": 21612,
     "+15005550003": 21408,
@@ -25,7 +35,7 @@ REFUSED_RECIPIENTS: Final[dict[str, int]] = {
 }
 """Error code by To number."""
 
-SERVICE_SENDER: Final = "+15005550006"
+SERVICE_SENDER: Final = GOOD_SENDER
 """The number that every messaging service sends from."""
 
 
@@ -54,6 +64,20 @@ FATES: Final[dict[str, Fate]] = {
     "+15005530011": Fate(after="sent", status="undelivered", error_code=30011),
     "+15005530019": Fate(after="sent", status="undelivered", error_code=30019),
     "+15005530022": Fate(after="queued", status="failed", error_code=30022),
+    "+15005530023": Fate(after="queued", status="failed", error_code=30023),
+    "+15005530027": Fate(after="queued", status="failed", error_code=30027),
     "+15005530034": Fate(after="sent", status="undelivered", error_code=30034),
+    "+15005563019": Fate(after="queued", status="failed", error_code=63019),
+    "+15005563038": Fate(after="queued", status="failed", error_code=63038),
 }
 """By To number. +15005530000 stays `sent` for ever, as where the network gives no receipts."""
+
+
+def sender_error(sender: str) -> int | None:
+    """The error code for a From number; None for one that is the account's.
+
+    Of Twilio's magic numbers only one is good. Numbers outside their range are all taken for the account's own.
+    """
+    if sender in REFUSED_SENDERS:
+        return REFUSED_SENDERS[sender]
+    return _NOT_THE_ACCOUNTS if sender.startswith(_MAGIC_SENDERS) and sender != GOOD_SENDER else None

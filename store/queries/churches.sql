@@ -90,11 +90,14 @@ FROM (
 WHERE senders.church_id = slowed.church_id AND senders.channel = :channel;
 
 -- name: insert_key
-INSERT INTO api_keys (church_id, label, secret_hash, scopes)
-VALUES (:church_id, :label, :secret_hash, :scopes)
+INSERT INTO api_keys (church_id, label, secret_hash, scopes, hint, expires_at)
+VALUES (:church_id, :label, :secret_hash, :scopes, :hint, :expires_at)
 RETURNING api_key_id;
 
 -- name: find_key
 -- By the hash of the whole key: the lookup itself compares nothing that leaks the secret.
 SELECT church_id, scopes
 FROM find_key(:secret_hash);
+
+-- name: key_expired_at
+SELECT key_expired_at(:secret_hash);

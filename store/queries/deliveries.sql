@@ -160,13 +160,21 @@ WHERE deliveries.delivery_id = mine.delivery_id;
 
 -- name: opt_out_recipients!
 -- From what the carrier refused: the address stands on the delivery. In order, so that two turns of one church that
--- learn of the same people at once wait for one another in the same order.
-INSERT INTO opt_outs (church_id, address, source)
-SELECT DISTINCT church_id, address, 'carrier'
-FROM deliveries
-WHERE delivery_id = ANY (:delivery_ids::uuid[])
-ORDER BY church_id, address
-ON CONFLICT (church_id, address) DO NOTHING;
+-- learn of the same people at once wait for one another in the same order. As opt_outs.opt_out does for one address.
+WITH opted_out AS (
+    INSERT INTO opt_outs (church_id, address, source)
+    SELECT DISTINCT church_id, address, 'carrier'
+    FROM deliveries
+    WHERE delivery_id = ANY (:delivery_ids::uuid[])
+    ORDER BY church_id, address
+    ON CONFLICT (church_id, address) DO UPDATE
+    SET source = excluded.source, opted_out_at = now()
+    WHERE opt_outs.source = 'bounce'
+    RETURNING church_id, address, source
+)
+INSERT INTO consent_events (church_id, address, event, source)
+SELECT church_id, address, 'opt_out', source
+FROM opted_out;
 
 -- name: expire_leases!
 -- Claimed, and never heard of again: the carrier may have it, so it is in doubt from now on, and looked for there.

@@ -1,14 +1,59 @@
 -- name: recipient_of
+-- A bounce is nobody's wish: who reads the mail after all may still unsubscribe.
 SELECT deliveries.church_id, churches.name AS church_name, deliveries.address,
-       EXISTS (
-           SELECT FROM opt_outs
-           WHERE opt_outs.church_id = deliveries.church_id AND opt_outs.address = deliveries.address
-       ) AS opted_out
+       coalesce(opt_outs.source <> 'bounce', false) AS opted_out,
+       coalesce(
+           opt_outs.source = :undoable_source AND opt_outs.opted_out_at > now() - :undo_days * interval '1 day', false
+       ) AS can_undo
 FROM deliveries
 JOIN churches ON churches.church_id = deliveries.church_id
+LEFT JOIN opt_outs ON opt_outs.church_id = deliveries.church_id AND opt_outs.address = deliveries.address
 WHERE deliveries.delivery_id = :delivery_id AND deliveries.address IS NOT NULL;
 
 -- name: opt_out!
-INSERT INTO opt_outs (church_id, address, source)
-VALUES (:church_id, :address, :source)
-ON CONFLICT (church_id, address) DO NOTHING;
+-- A person's own word replaces a bounce, so that whoever lifts a bounce never lifts an opt-out. Otherwise the first stays.
+WITH opted_out AS (
+    INSERT INTO opt_outs (church_id, address, source)
+    VALUES (:church_id, :address, :source)
+    ON CONFLICT (church_id, address) DO UPDATE
+    SET source = excluded.source, opted_out_at = now()
+    WHERE opt_outs.source = 'bounce' AND excluded.source <> 'bounce'
+    RETURNING church_id, address, source
+)
+INSERT INTO consent_events (church_id, address, event, source, evidence)
+SELECT church_id, address, 'opt_out', source, :evidence
+FROM opted_out;
+
+-- name: opt_in
+-- The row goes, and what it said is kept in the history.
+WITH lifted AS (
+    DELETE FROM opt_outs
+    WHERE church_id = :church_id AND address = :address
+      AND (:only_source::text IS NULL OR source = :only_source::text)
+      AND (:since_days::double precision IS NULL
+           OR opted_out_at > now() - :since_days::double precision * interval '1 day')
+    RETURNING church_id, address, source, opted_out_at
+), noted AS (
+    INSERT INTO consent_events (church_id, address, event, source, evidence, lifted_source, lifted_since)
+    SELECT church_id, address, 'opt_in', :source, :evidence, source, opted_out_at
+    FROM lifted
+)
+SELECT address, source, opted_out_at
+FROM lifted;
+
+-- name: get_opt_out
+SELECT address, source, opted_out_at
+FROM opt_outs
+WHERE church_id = :church_id AND address = :address;
+
+-- name: list_opt_outs
+SELECT address, source, opted_out_at
+FROM opt_outs
+WHERE church_id = :church_id AND (:address::text IS NULL OR address = :address::text)
+ORDER BY opted_out_at, address;
+
+-- name: list_consent_events
+SELECT address, event, source, evidence, happened_at
+FROM consent_events
+WHERE church_id = :church_id AND (:address::text IS NULL OR address = :address::text)
+ORDER BY consent_event_id;

@@ -7,6 +7,8 @@ import importlib.util
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,13 @@ def test_render_keeps_secrets_out_of_the_file() -> None:
             assert "value" not in item, item
 
 
+def test_render_is_told_a_whole_python_version_that_has_its_security_fixes() -> None:
+    """PYTHON_VERSION takes no `3.13` for the newest patch (https://render.com/docs/python-version)."""
+    [version] = [item["value"] for item in blueprint()["envVarGroups"][0]["envVars"] if item["key"] == "PYTHON_VERSION"]
+    assert re.fullmatch(r"3\.\d+\.\d+", version)
+    assert tuple(map(int, version.split("."))) >= (3, 13, 18)
+
+
 def test_render_throws_no_job_away_and_has_the_right_postgresql() -> None:
     [redis] = [service for service in blueprint()["services"] if service["type"] == "keyvalue"]
     assert redis["maxmemoryPolicy"] == "noeviction"
@@ -152,6 +161,33 @@ def test_gunicorn_reads_no_other_variables() -> None:
         r'"([A-Z_]+)" in os\.environ|environ\.get\("([A-Z_]+)"\)', (ROOT / "gunicorn.conf.py").read_text()
     )
     assert {first or second for first, second in read} == GUNICORN_VARIABLES | ROUTER_VARIABLES
+
+
+# --- .gitignore -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        (".env", True),
+        (".env.production", True),
+        (".env.local", True),
+        ("deploy/.env", True),
+        (".env.example", False),
+        ("var/demo.env", True),
+    ],
+)
+def test_files_with_secrets_that_the_documentation_says_to_make_are_not_committed(
+    path: str, ignored: bool, tmp_path: Path
+) -> None:
+    git = shutil.which("git")
+    assert git is not None
+    subprocess.run((git, "init", "--quiet", str(tmp_path)), check=True)
+    (tmp_path / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+
+    checked = subprocess.run((git, "check-ignore", "--quiet", path), cwd=tmp_path, check=False)
+
+    assert checked.returncode == (0 if ignored else 1)
 
 
 # --- gunicorn.conf.py -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from dev import demo_church
 from dev.api_client import ApiClient
@@ -33,6 +34,20 @@ def refusal(given: dict[str, str]) -> str:
     return done.stderr
 
 
+def open_to_others(folder: Path) -> dict[str, str]:
+    """Everything in the folder, and the folder itself, whose mode lets in anyone but the owner."""
+    modes = {path: path.lstat().st_mode for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
+    return {str(path): oct(mode) for path, mode in modes.items() if mode & 0o077}
+
+
+def secrets_shown(var: Path, pid: int) -> set[str]:
+    """The files whose secret is an argument of a process that bin/run has started."""
+    files = [*var.glob("*.password"), *var.glob("*.secret")]
+    assert {file.name for file in files} >= {"koinonia.password", "sandbox.password", "mail.secret"}
+    command_lines = [Path(f"/proc/{each}/cmdline").read_bytes() for each in (pid, *descendants(pid)) if lives(each)]
+    return {file.name for file in files if any(file.read_bytes().strip() in line for line in command_lines)}
+
+
 def test_a_life(tmp_path: Path, free_port: int) -> None:
     var = tmp_path / "var"
     given = environment(var, free_port)
@@ -45,6 +60,18 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         church = demo_church.read(var / "demo.env")
         assert church is not None
         assert f"-H 'Authorization: Bearer {church.api_key}'" in told
+
+        # What it sent can be looked at.
+        mails = re.search(r"^Mails +(http://\S+)$", told, re.MULTILINE)
+        texts = re.search(r"^Texts +(http://\S+) ", told, re.MULTILINE)
+        assert mails is not None
+        assert texts is not None
+        assert "0 mails taken" in requests.get(mails[1], timeout=10).text
+        assert len(requests.get(texts[1], timeout=10).text.splitlines()) == 1000
+
+        # Only its owner can read what it keeps, and no secret stands in the process list.
+        assert open_to_others(var) == {}
+        assert secrets_shown(var, run.process.pid) == set()
 
         # A second one keeps its hands off.
         assert f"port {free_port} of 127.0.0.1 is taken" in refusal(given)

@@ -62,6 +62,32 @@ def test_what_is_kept_is_made_once_and_private(tmp_path: Path) -> None:
     assert (tmp_path / "x.password").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_run_before_left_readable_is_shut_again(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    (folder / "log").mkdir(parents=True)
+    for name in ("owner.lock", "work.lock", "log/api.log", "log/api.log.before", "koinonia.password"):
+        (folder / name).touch(mode=0o644)
+    for path in (folder, folder / "log"):
+        path.chmod(0o755)
+
+    VarDir(folder)
+
+    assert {path: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))} == dict.fromkeys(
+        (folder, *folder.rglob("*")), 0
+    )
+
+
+def test_a_folder_that_somebody_else_uses_too_keeps_its_mode(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (shared / "notes").touch(mode=0o644)
+
+    VarDir(shared)
+
+    assert [path.stat().st_mode & 0o777 for path in (shared, shared / "notes")] == [0o755, 0o644]
+    assert [(shared / name).stat().st_mode & 0o077 for name in ("log", "owner.lock", "work.lock")] == [0, 0, 0]
+
+
 def test_a_half_written_file_is_never_seen(tmp_path: Path) -> None:
     file = tmp_path / "demo.env"
     (tmp_path / "demo.env.half").write_text("left by a crash")

@@ -117,6 +117,8 @@ def test_a_messaging_service_accepts_first_and_chooses_the_sender_later(client: 
         (21610, {"to": "+15005550004"}),
         (21614, {"to": "+15005550009"}),
         (21603, {"from_": None}),
+        (21212, {"from_": "+15005550001"}),
+        (21606, {"from_": "+15005550002"}),
         (21606, {"from_": "+15005550007"}),
         (21606, {"from_": '"quoted"'}),
         (21611, {"from_": "+15005550008"}),

@@ -11,7 +11,7 @@ from twilio_clients import async_client
 from sandbox.control import Faults, Sandbox
 
 SENDER = "+15005550006"
-OTHER_SENDER = "+15005550000"
+OTHER_SENDER = "+12025550199"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -47,8 +48,10 @@ def test_a_taken_port_is_one_line_and_exit_1(carrier: Sandbox) -> None:
     assert complaints.count("\n") == 1
 
 
-def test_other_credentials_can_be_given() -> None:
-    process = launch("--port", "0", "--account-sid", ACCOUNT_SID, "--auth-token", "another")
+def test_other_credentials_can_be_given_and_the_token_is_not_in_the_process_list(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("another\n")
+    token = ("--auth-token-file", str(tmp_path / "token"))
+    process = launch("--port", "0", "--account-sid", ACCOUNT_SID, *token)
     base_url = await_address(process)
 
     sync_client(base_url, token="another").messages.create(to="+15551230001", from_=SENDER, body="Hello")
@@ -56,6 +59,28 @@ def test_other_credentials_can_be_given() -> None:
     assert len(Sandbox(base_url).ledger()) == 1
     process.terminate()
     process.communicate(timeout=5)
+
+
+@pytest.mark.parametrize("option", ["--auth-token", "--mail-password"])
+def test_no_secret_is_taken_as_an_argument(option: str) -> None:
+    process = launch("--port", "0", option, "in-the-process-list")
+    said, complaints = process.communicate(timeout=10)
+
+    assert (process.returncode, said) == (2, "")
+    assert f"{option}-file" in complaints
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_a_token_file_that_cannot_be_read_or_is_empty_is_said_in_one_line(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+    process = launch("--port", "0", "--auth-token-file", str(file))
+    said, complaints = process.communicate(timeout=10)
+
+    assert (process.returncode, said) == (2, "")
+    assert str(file) in complaints
+    assert "Traceback" not in complaints
 
 
 def test_the_ledger_tells_all_and_counts_repetitions(client: Client, carrier: Sandbox) -> None:

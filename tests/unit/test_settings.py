@@ -97,6 +97,10 @@ def test_a_malformed_variable_is_named_and_its_value_is_not_shown(name: str, mon
         ("DATABASE_URL", "mysql://db.example.org/koinonia"),
         ("REDIS_URL", "http://redis.example.org"),
         ("LOG_LEVEL", "debug"),
+        ("OPERATOR_PASSWORD", "x"),
+        ("OPERATOR_PASSWORD", "x" * 11),
+        ("OPERATOR_PASSWORD", "x" * 40),
+        ("OPERATOR_PASSWORD", "abababababababab"),
     ],
 )
 def test_a_value_out_of_bounds_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +151,15 @@ def test_cookies_are_secure_where_the_address_is_unless_told_otherwise(
     monkeypatch.setenv("SECURE_COOKIES", secure_cookies)
 
     assert load_settings().cookies_are_secure is secure
+
+
+def test_a_weak_operator_password_is_refused_with_the_remedy_and_without_its_value() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(operator_password="abc-secret")
+
+    assert str(refused.value).startswith("OPERATOR_PASSWORD: must have 12 characters or more")
+    assert "openssl rand" in str(refused.value)
+    assert "abc-secret" not in str(refused.value)
 
 
 def test_settings_cannot_be_changed_and_do_not_print_secrets() -> None:

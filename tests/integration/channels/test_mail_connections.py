@@ -82,8 +82,10 @@ def test_a_connection_that_rested_too_long_is_left(mail_sandbox: MailSandbox, mo
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSandbox]:
-    log = tmp_path_factory.mktemp("guarded") / "log"
-    with running_sandbox(log, "--mail-user", USER, "--mail-password", PASSWORD) as url:
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "password").write_text(PASSWORD)
+    options = ("--mail-user", USER, "--mail-password-file", str(folder / "password"))
+    with running_sandbox(folder / "log", *options) as url:
         yield MailSandbox(url)
 
 

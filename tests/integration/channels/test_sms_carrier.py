@@ -105,6 +105,7 @@ def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
         ("+15005550004", "+15005550006", Verdict.PERMANENT, "21610", True),
         # One recipient abroad must not stop everyone else.
         ("+15005550003", "+15005550006", Verdict.PERMANENT, "21408", False),
+        ("+12025550123", "+15005550001", Verdict.SENDER, "21212", False),
         ("+12025550123", "+15005550007", Verdict.SENDER, "21606", False),
         ("+12025550123", "+15005550008", Verdict.THROTTLED, "21611", False),
     ],

@@ -33,11 +33,11 @@ def settings(database_url: str, redis_url: str) -> Settings:
 def run(settings: Settings) -> Run:
     """Run one of the commands, its settings changed as told."""
 
-    def invoke(*arguments: str, **changes: object) -> Result:
+    def invoke(*arguments: str, input: str | None = None, **changes: object) -> Result:  # noqa: A002 - as click calls it
         app = create_app(settings.model_copy(update=changes))
         commands.register(app)
         try:
-            return app.test_cli_runner().invoke(args=list(arguments))
+            return app.test_cli_runner().invoke(args=list(arguments), input=input)
         finally:
             services(app).close()
 

@@ -1,0 +1,47 @@
+"""`flask list-keys`: which keys there are, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+
+from api.commands.arguments import BadInput, ChurchId
+from api.commands.ledger import ledger
+from api.commands.tables import print_table, shown_time
+from store import api_keys, churches
+from store.api_keys import ApiKey
+
+_HEADINGS = ("KEY ID", "ENDS IN", "LABEL", "CHURCH", "CREATED", "EXPIRES", "REVOKED", "LAST USED", "SCOPES")
+
+
+@click.command("list-keys")
+@click.option("--church", type=ChurchId(), help="Only this church's (default: all).")
+@with_appcontext
+def list_keys(church: UUID | None) -> None:
+    """List API keys, also revoked and expired ones. The keys themselves are not kept and cannot be shown."""
+    with ledger() as connection:
+        if church is not None and churches.get(connection, church) is None:
+            raise BadInput(f"There is no church {church}.")
+        found = api_keys.listed(connection, church_id=church)
+    print_keys(found)
+
+
+def print_keys(keys: Iterable[ApiKey]) -> None:
+    print_table(_HEADINGS, [_row(key) for key in keys])
+
+
+def _row(key: ApiKey) -> tuple[str, ...]:
+    return (
+        str(key.api_key_id),
+        "?" if key.hint is None else f"…{key.hint}",
+        key.label,
+        f"{key.church_id} {key.church_name}",
+        shown_time(key.created_at),
+        shown_time(key.expires_at, missing="-"),
+        shown_time(key.revoked_at, missing="-"),
+        shown_time(key.last_used_at, missing="never"),
+        ",".join(key.scopes),
+    )

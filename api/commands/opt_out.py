@@ -1,0 +1,33 @@
+"""`flask opt-out`: nothing more of a church for one number or e-mail address."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+
+from api.commands.arguments import Address, BadInput, ChurchId, Evidence
+from api.commands.ledger import ledger
+from api.commands.tables import shown_time
+from store import churches, opt_outs
+
+SOURCE = "command"
+
+
+@click.command("opt-out")
+@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--address", type=Address(), required=True, help="The number, such as +12025550123, or e-mail address.")
+@click.option("--evidence", type=Evidence(), help="How the person asked for it, for the history.")
+@with_appcontext
+def opt_out(church: UUID, address: str, evidence: str | None) -> None:
+    """Send nothing more of the church to a number or an e-mail address, also not what is queued."""
+    with ledger() as connection:
+        if churches.get(connection, church) is None:
+            raise BadInput(f"There is no church {church}.")
+        is_news = opt_outs.opt_out(connection, church_id=church, address=address, source=SOURCE, evidence=evidence)
+        holds = opt_outs.get(connection, church_id=church, address=address)
+    if is_news:
+        click.echo(f"{address} is opted out: the church sends nothing more there.")
+    elif holds is not None:
+        click.echo(f"{address} was already opted out ({holds.source}, {shown_time(holds.opted_out_at)}).")

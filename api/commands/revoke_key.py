@@ -1,0 +1,50 @@
+"""`flask revoke-key`: a key that opens nothing from now on."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+from psycopg import Connection
+
+from api.commands.arguments import BadInput
+from api.commands.key_input import read_secret_hash, refuse_key_argument
+from api.commands.ledger import ledger
+from api.commands.tables import shown_time
+from store import api_keys
+from store.api_keys import ApiKey
+
+
+@click.command("revoke-key")
+@click.argument("key_id", required=False)
+@with_appcontext
+def revoke_key(key_id: str | None) -> None:
+    """Revoke a key, by its id, or by the key itself, given when asked or on standard input.
+
+    It is refused from the next request on, by every process. What was accepted with it before is still sent: see
+    GET /api/messages and cancel what should not be. Revoking again changes nothing.
+    """
+    refuse_key_argument(key_id)
+    wanted = _id(key_id) if key_id is not None else read_secret_hash()
+    with ledger() as connection:
+        key = _find(connection, wanted)
+        if key is None:
+            raise BadInput("There is no such key: `flask list-keys` shows the ids of all.")
+        is_news = api_keys.revoke(connection, key.api_key_id)
+    if is_news:
+        click.echo(f"The key {key.api_key_id} ({key.label!r} of {key.church_name!r}) is revoked.")
+    else:
+        click.echo(f"The key {key.api_key_id} was already revoked: {shown_time(key.revoked_at, missing='just now')}.")
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadInput("The key's id must be a UUID: `flask list-keys` shows the ids of all.") from None
+
+
+def _find(connection: Connection[Any], wanted: UUID | bytes) -> ApiKey | None:
+    return api_keys.get(connection, wanted) if isinstance(wanted, UUID) else api_keys.find(connection, wanted)

@@ -1,0 +1,27 @@
+"""Lists for the terminal: columns under headings. What was stored cannot move the cursor or forge a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import click
+
+_GAP = "  "
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    lines = [list(headings), *([_printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo(_GAP.join(cells).rstrip())
+
+
+def shown_time(time: datetime | None, *, missing: str = "") -> str:
+    """In UTC, to the minute; `missing` for None."""
+    return missing if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _printable(cell: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in cell)

@@ -1,0 +1,28 @@
+"""Who is logged in to the operator's pages: a row for each session, deleted when it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import Connection
+
+from store import sql
+
+_SQL = sql.load("operator_sessions")
+
+
+def begin(connection: Connection[Any], session_hash: bytes, *, lifetime_seconds: float) -> None:
+    """Add a session. Those that have expired are removed on this occasion."""
+    connection.execute(_SQL["forget_expired_sessions"])
+    connection.execute(_SQL["begin_session"], {"session_hash": session_hash, "lifetime_seconds": lifetime_seconds})
+
+
+def is_open(connection: Connection[Any], session_hash: bytes) -> bool:
+    """Whether the session exists and has not expired."""
+    row = connection.execute(_SQL["has_session"], {"session_hash": session_hash}).fetchone()
+    return bool(row and row[0])
+
+
+def end(connection: Connection[Any], session_hash: bytes) -> None:
+    """Remove the session. Does nothing when there is none."""
+    connection.execute(_SQL["end_session"], {"session_hash": session_hash})

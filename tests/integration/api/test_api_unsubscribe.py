@@ -1,0 +1,176 @@
+"""The page behind the link in a mail: what it promises is so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.services import services
+from channels.mail.signatures import UnsubscribeLinks
+from settings import Settings
+from store import opt_outs
+from store.database import Database, system_scope
+from tests.harness.churches import KnownChurch
+from tests.harness.mails import SECRET
+
+RUTH = "ruth@example.org"
+
+
+@pytest.fixture(scope="session")
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(
+        update={"smtp_url": "smtp://127.0.0.1:9?starttls=never", "secret_key": SecretStr(SECRET)}
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    app = create_app(settings)
+    yield app
+    services(app).close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def database(app: Flask) -> Database:
+    return services(app).database
+
+
+@pytest.fixture
+def link(settings: Settings, database: Database, church: KnownChurch) -> str:
+    """The path of the link in a mail that Ruth got."""
+    with system_scope(database) as connection:
+        row = connection.execute(
+            "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
+            "VALUES (uuidv7(), %s, now(), 'sent', 'mail', %s) RETURNING delivery_id",
+            (church.church_id, RUTH),
+        ).fetchone()
+    assert row is not None
+    return "/unsubscribe/" + UnsubscribeLinks(settings).url(row[0]).rpartition("/")[2]
+
+
+def source(database: Database) -> str | None:
+    with system_scope(database) as connection:
+        row = connection.execute("SELECT source FROM opt_outs").fetchone()
+    return row[0] if row else None
+
+
+def history(database: Database) -> list[tuple[str, str]]:
+    with system_scope(database) as connection:
+        return connection.execute("SELECT event, source FROM consent_events ORDER BY consent_event_id").fetchall()
+
+
+def opt_out(database: Database, church_id: UUID, how: str) -> None:
+    with system_scope(database) as connection:
+        opt_outs.opt_out(connection, church_id=church_id, address=RUTH, source=how)
+
+
+def form(page: str) -> str | None:
+    """Where the page's one form posts to."""
+    found = re.search(r'<form method="post"(?: action="([^"]*)")?>', page)
+    return (found[1] or "") if found else None
+
+
+def test_a_mistake_is_undone_on_the_page_itself(client: FlaskClient, link: str, database: Database) -> None:
+    left = client.post(link)
+    assert form(left.text) == f"{link}/undo"
+
+    undone = client.post(f"{link}/undo")
+
+    assert (undone.status_code, source(database)) == (200, None)
+    assert "You get mail again" in undone.text
+    assert history(database) == [("opt_out", "unsubscribe link"), ("opt_in", "unsubscribe link")]
+    assert client.post(form(undone.text) or "").status_code == 200
+    assert source(database) == "unsubscribe link"
+
+
+def test_the_undone_opt_out_is_kept_with_where_it_was_undone(
+    client: FlaskClient, link: str, database: Database
+) -> None:
+    client.post(link)
+    client.post(f"{link}/undo")
+
+    with system_scope(database) as connection:
+        [(evidence, lifted)] = connection.execute(
+            "SELECT evidence, lifted_source FROM consent_events WHERE event = 'opt_in'"
+        ).fetchall()
+    assert re.search(r"delivery [0-9a-f-]{36}", evidence)
+    assert lifted == "unsubscribe link"
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_who_only_looks_at_every_link_undoes_nothing(
+    client: FlaskClient, link: str, database: Database, method: str
+) -> None:
+    client.post(link)
+
+    for path in (link, f"{link}/undo"):
+        assert getattr(client, method)(path, follow_redirects=True).status_code == 200
+
+    assert source(database) == "unsubscribe link"
+
+
+def test_a_mail_readers_own_one_click_never_undoes(client: FlaskClient, link: str, database: Database) -> None:
+    for _ in range(3):
+        client.post(link, data={"List-Unsubscribe": "One-Click"})
+
+    assert source(database) == "unsubscribe link"
+    assert history(database) == [("opt_out", "unsubscribe link")]
+
+
+@pytest.mark.parametrize("how", ["command", "carrier"])
+def test_what_the_link_did_not_do_it_does_not_undo(
+    client: FlaskClient, link: str, church: KnownChurch, database: Database, how: str
+) -> None:
+    opt_out(database, church.church_id, how)
+
+    page = client.get(link)
+    assert form(page.text) is None
+    assert "only it can have mail sent to you again" in page.text
+    refused = client.post(f"{link}/undo")
+
+    assert "You are unsubscribed" in refused.text
+    assert source(database) == how
+
+
+def test_after_some_days_the_church_has_to_be_told(client: FlaskClient, link: str, database: Database) -> None:
+    client.post(link)
+    with system_scope(database) as connection:
+        connection.execute("UPDATE opt_outs SET opted_out_at = now() - interval '7 days 1 minute'")
+
+    assert form(client.get(link).text) is None
+    client.post(f"{link}/undo")
+
+    assert source(database) == "unsubscribe link"
+
+
+def test_who_bounced_and_reads_the_mail_after_all_can_unsubscribe_for_good(
+    client: FlaskClient, link: str, church: KnownChurch, database: Database
+) -> None:
+    opt_out(database, church.church_id, "bounce")
+    assert "Unsubscribe?" in client.get(link).text
+
+    assert "You are unsubscribed" in client.post(link).text
+
+    assert source(database) == "unsubscribe link"
+
+
+@pytest.mark.parametrize("token", ["A" * 43, "x"])
+def test_a_link_that_is_not_ours_undoes_nothing(client: FlaskClient, link: str, database: Database, token: str) -> None:
+    client.post(link)
+
+    answer = client.post(f"/unsubscribe/{token}/undo")
+
+    assert answer.status_code == 404
+    assert source(database) == "unsubscribe link"
