@@ -32,16 +32,22 @@ def answer(
     *,
     status: int | None = None,
     errors: Sequence[FieldError] = (),
+    more_errors: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The problem as an answer; `status` where HTTP has a finer one than the catalogue."""
+    """The problem as an answer; `status` where HTTP has a finer one than the catalogue.
+
+    Lists the first of the errors and counts the rest, `more_errors` on top.
+    """
+    listed = list(errors[: problems.MAX_FIELD_ERRORS])
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,
         status=status or problem.status,
         detail=detail,
         request_id=request_id(),
-        errors=list(errors),
+        errors=listed,
+        more_errors=len(errors) - len(listed) + more_errors,
     )
     response = Response(details.model_dump_json(by_alias=True), status=details.status, mimetype=problems.MEDIA_TYPE)
     response.headers.extend(headers or {})
@@ -49,7 +55,13 @@ def answer(
 
 
 def _refused(refusal: Refusal) -> Response:
-    return answer(refusal.problem, refusal.detail, errors=refusal.errors, headers=refusal.headers)
+    return answer(
+        refusal.problem,
+        refusal.detail,
+        errors=refusal.errors,
+        more_errors=refusal.more_errors,
+        headers=refusal.headers,
+    )
 
 
 def _framework_refused(error: HTTPException) -> BaseResponse:

@@ -12,7 +12,7 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from api import problems
-from api.complaints import complaints
+from api.complaints import invalid
 from api.problems import FieldError, Refusal
 from api.shapes import Given, wrong
 
@@ -31,7 +31,7 @@ def read(model: type[Query]) -> Query:
     try:
         return model.model_validate(request.args.to_dict())
     except ValidationError as error:
-        raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=complaints(error)) from None
+        raise invalid(error, "Some parameters are wrong.") from None
 
 
 def write_cursor(last: UUID) -> str:

@@ -12,7 +12,7 @@ from api.addresses import Email, Phone
 from api.authentication import with_key
 from api.complaints import complaints
 from api.endpoints import Answer, Promise, endpoint
-from api.problems import FieldError
+from api.problems import MAX_FIELD_ERRORS, FieldError
 from api.services import services
 from api.shapes import STORABLE, Given, Told, ZoneName, wrong
 from messaging.number_zones import number_zones
@@ -79,7 +79,13 @@ class RefusedContact(Told):
     """A contact that was not stored."""
 
     index: int = Field(description="The place in the request, from 0.")
-    errors: list[FieldError]
+    errors: list[FieldError] = Field(
+        description=(
+            "What is wrong with it. One answer lists a hundred errors of all contacts together, and beyond them the "
+            "first one of each contact."
+        )
+    )
+    more_errors: int = Field(description="How many more fields of it are wrong than are listed in `errors`.")
 
 
 class ImportResult(Told):
@@ -117,6 +123,7 @@ _EXAMPLE_ANSWER = {
                     "message": "has too few or too many digits for a phone number",
                 }
             ],
+            "moreErrors": 0,
         },
     ],
 }
@@ -144,12 +151,14 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
     """
     good: dict[int, NewContact] = {}
     refused: list[RefusedContact] = []
+    room = MAX_FIELD_ERRORS
     for index, given in enumerate(body.contacts):
         try:
             good[index] = NewContact.model_validate(given)
         except ValidationError as error:
-            errors = complaints(error, within=f"contacts[{index}]")
-            refused.append(RefusedContact(index=index, errors=errors))
+            found = complaints(error, within=f"contacts[{index}]", at_most=max(1, room))
+            room -= len(found.listed)
+            refused.append(RefusedContact(index=index, errors=found.listed, more_errors=found.more))
     stored = _store(caller, good)
     created = sum(contact.created for contact in stored)
     answer = ImportResult(

@@ -9,11 +9,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from api import problems
-from api.complaints import complaints
+from api.complaints import invalid
 from api.messages import channel_fields
 from api.messages.composition import Draft, Urgency
-from api.problems import Refusal
 from api.shapes import Given
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
@@ -53,4 +51,4 @@ def revised(model: type[AnyDraft], stands: Mapping[str, Any], changes: Revision)
     try:
         return model.model_validate_json(json.dumps({**stands, **dropped, **given}))
     except ValidationError as error:
-        raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=complaints(error)) from None
+        raise invalid(error, "Some fields of the body are wrong.") from None
