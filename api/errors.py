@@ -14,6 +14,7 @@ import logs
 from api import problems
 from api.problems import FieldError, Problem, ProblemDetails, Refusal
 from api.traces import request_id
+from channels.base import TooManyChecks
 
 _log = logs.get_logger(__name__)
 
@@ -85,6 +86,15 @@ def _database_away(error: Exception) -> Response:
     )
 
 
+def _too_many_checks(error: TooManyChecks) -> Response:
+    retry = {"Retry-After": str(problems.RETRY_AFTER_SECONDS)}
+    if error.own:
+        told = f"Your church has {error.most} picture messages whose media servers are slow; one more has to wait."
+        return answer(problems.TOO_MANY_CHECKS, told, headers=retry)
+    told = "Too many pictures are being looked at just now. Nothing was stored."
+    return answer(problems.UNAVAILABLE, told, headers=retry)
+
+
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
     return answer(problems.BROKEN, "This is our fault, and it was logged under the request id.")
@@ -93,6 +103,7 @@ def _broken(error: Exception) -> Response:
 _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     Refusal: _refused,
     HTTPException: _framework_refused,
+    TooManyChecks: _too_many_checks,
     psycopg.OperationalError: _database_away,  # a PoolTimeout is one too
     psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby, in the middle of a failover
     Exception: _broken,

@@ -133,6 +133,15 @@ INVALID = Problem(
         "how many more there are. Nothing was stored."
     ),
 )
+TOO_MANY_CHECKS = Problem(
+    slug="too-many-media-checks",
+    status=429,
+    title="Too many pictures are being looked at",
+    advice=(
+        "The media servers of your church's other picture messages have not answered yet. Wait as many seconds as "
+        "`Retry-After` says, then repeat the request. Nothing was stored."
+    ),
+)
 BROKEN = Problem(
     slug="internal-error",
     status=500,
@@ -157,6 +166,7 @@ CATALOGUE: tuple[Problem, ...] = (
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,
+    TOO_MANY_CHECKS,
     BROKEN,
     UNAVAILABLE,
 )

@@ -38,11 +38,13 @@ class MessageEdit(Revision):
     body=MessageEdit,
     example={"sendAt": "2026-12-24T17:00:00"},
     promises=(Promise(status=200, description="The message as it now stands.", content=views.CountedMessage),),
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_CHECKS),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> Answer:
     """Changes words, hour or audience of a message that is scheduled, or paused before it began."""
-    complaints = complaints_of_new_references(body)  # others are asked: while no transaction is open
+    complaints = complaints_of_new_references(
+        body, church_id=caller.church_id
+    )  # others are asked: while no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:

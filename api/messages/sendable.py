@@ -28,17 +28,17 @@ def unavailable(channel: str) -> str | None:
 
 def complaints_of_references(draft: Draft) -> list[FieldError]:
     """What is wrong with what the draft refers to, such as pictures. Others are asked: not inside a transaction."""
-    complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings)
+    complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings, church_id=draft.church_id)
     return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
 
 
-def complaints_of_new_references(changes: Revision) -> list[FieldError]:
+def complaints_of_new_references(changes: Revision, *, church_id: UUID) -> list[FieldError]:
     """The same of what is to be changed, as far as it is sound: what is not is refused together with what stands."""
     found: list[FieldError] = []
     for channel in CHANNELS.values():
         own = {name: value for name, value in (changes.model_extra or {}).items() if name in channel.detail_schemas}
         if own and not channel.check_details(own):
-            complaints = channel.check_references(own, services().settings)
+            complaints = channel.check_references(own, services().settings, church_id=church_id)
             found += [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
     return found
 

@@ -54,7 +54,7 @@ _EXAMPLE_ANSWER = {
             example=_EXAMPLE_ANSWER,
         ),
     ),
-    problems=(problems.KEY_REUSED,),
+    problems=(problems.KEY_REUSED, problems.TOO_MANY_CHECKS),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.

@@ -39,11 +39,13 @@ class ScheduleEdit(Revision):
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
     promises=(Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
-    problems=(problems.NOT_FOUND,),
+    problems=(problems.NOT_FOUND, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
     """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
-    complaints = complaints_of_new_references(body)  # others are asked: while no transaction is open
+    complaints = complaints_of_new_references(
+        body, church_id=caller.church_id
+    )  # others are asked: while no transaction is open
     with held(caller, schedule_id) as (connection, schedule):
         plan = revised(Plan, _as_given(caller, schedule), body)
         terms, next_run = agreed(connection, church_id=caller.church_id, plan=plan)

@@ -43,7 +43,7 @@ _EXAMPLE = {
             headers=(_LOCATION, REPLAYED),
         ),
     ),
-    problems=(problems.KEY_REUSED,),
+    problems=(problems.KEY_REUSED, problems.TOO_MANY_CHECKS),
 )
 def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     """Sends the same words again and again, each time to whoever belongs to the target then.
