@@ -15,6 +15,7 @@ from api import problems
 from api.problems import FieldError, Problem, ProblemDetails, Refusal
 from api.traces import request_id
 from channels.base import TooManyChecks
+from store.daily_limits import DailyLimitReached
 
 _log = logs.get_logger(__name__)
 
@@ -95,6 +96,16 @@ def _too_many_checks(error: TooManyChecks) -> Response:
     return answer(problems.UNAVAILABLE, told, headers=retry)
 
 
+def _daily_limit_reached(error: DailyLimitReached) -> Response:
+    """Without Retry-After: a client that obeys it would hang until midnight, and the day may be another one."""
+    need = error.need
+    told = (
+        f"This needs {need.segments:,} segments; {error.left:,} of the church's {need.daily_limit:,} are left on "
+        f"{need.day.isoformat()}, which ends at midnight in {need.time_zone}."
+    )
+    return answer(problems.DAILY_LIMIT, told)
+
+
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
     return answer(problems.BROKEN, "This is our fault, and it was logged under the request id.")
@@ -104,6 +115,7 @@ _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     Refusal: _refused,
     HTTPException: _framework_refused,
     TooManyChecks: _too_many_checks,
+    DailyLimitReached: _daily_limit_reached,
     psycopg.OperationalError: _database_away,  # a PoolTimeout is one too
     psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby, in the middle of a failover
     Exception: _broken,

@@ -142,6 +142,16 @@ TOO_MANY_CHECKS = Problem(
         "`Retry-After` says, then repeat the request. Nothing was stored."
     ),
 )
+DAILY_LIMIT = Problem(
+    slug="daily-limit-reached",
+    status=429,
+    title="The church's daily limit is reached",
+    advice=(
+        "`detail` says how many segments the message needs and how many are left on its day. Send it to fewer people, "
+        "shorten it, or give it a `sendAt` on another day; an operator can raise the limit with `flask set-limits`. "
+        "Nothing was stored."
+    ),
+)
 BROKEN = Problem(
     slug="internal-error",
     status=500,
@@ -167,6 +177,7 @@ CATALOGUE: tuple[Problem, ...] = (
     WRONG_MEDIA_TYPE,
     INVALID,
     TOO_MANY_CHECKS,
+    DAILY_LIMIT,
     BROKEN,
     UNAVAILABLE,
 )

@@ -132,6 +132,11 @@ class Channel(Protocol):
         ...
 
     @property
+    def daily_limit_weight(self) -> int:
+        """What each segment counts against a church's daily limit; 0: messages of the channel are not counted."""
+        ...
+
+    @property
     def reports_endings(self) -> bool:
         """Whether the carrier can be asked what became of a submission. If not, nobody asks."""
         ...

@@ -8,11 +8,22 @@ from api.commands.check_redis import check_redis
 from api.commands.create_church import create_church
 from api.commands.create_key import create_key
 from api.commands.resume_sender import resume_sender
+from api.commands.set_limits import set_limits
 from api.commands.set_sender import set_sender
 from api.commands.set_texting_hours import set_texting_hours
+from api.commands.show_limits import show_limits
 
 
 def register(app: Flask) -> None:
     """Make the commands known to `flask`, which finds the app in wsgi.py when it is run in the project's folder."""
-    for command in (create_church, create_key, set_sender, resume_sender, set_texting_hours, check_redis):
+    for command in (
+        create_church,
+        create_key,
+        set_sender,
+        resume_sender,
+        set_texting_hours,
+        set_limits,
+        show_limits,
+        check_redis,
+    ):
         app.cli.add_command(command)

@@ -10,9 +10,14 @@ from uuid import UUID
 import click
 
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
+from messaging.number_regions import REGIONS
 from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
+DEFAULT = "default"
+"""What is given to go back to what the settings say."""
+AS_SET = -1
+"""Stands for it where a number is asked for."""
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
@@ -114,6 +119,33 @@ class Pace(click.ParamType[float]):
         if not (math.isfinite(pace) and pace > 0):
             raise BadInput(f"{_option(param)} must be a number above 0.")
         return pace
+
+
+class Regions(click.ParamType[tuple[str, ...]]):
+    """Codes of regions, such as US,CA,PR; `default` (an empty tuple) for those of the settings."""
+
+    name = "CODES"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple) or value == DEFAULT:
+            return ()
+        codes = tuple(dict.fromkeys(code.strip().upper() for code in str(value).split(",")))
+        if unknown := [code for code in codes if code not in REGIONS]:
+            raise BadInput(f"{_option(param)} {', '.join(unknown)}: use ISO 3166 codes such as US,CA,PR, or {DEFAULT}.")
+        return codes
+
+
+class DailySegments(click.ParamType[int]):
+    """A number of segments a day; `default` (-1) for that of the settings."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == DEFAULT:
+            return AS_SET
+        if not re.fullmatch(r"\d{1,12}", str(value), re.ASCII):
+            raise BadInput(f"{_option(param)} must be a whole number, or {DEFAULT}.")
+        return int(value)
 
 
 class ChurchId(click.ParamType[UUID]):

@@ -28,6 +28,7 @@ class MailChannel:
             "description": "What the mail is about, on one line. Required.",
         }
     }
+    daily_limit_weight = 0  # costs nothing by the piece
     reports_endings = False
     passing_codes: Mapping[str, float] = {}
 

@@ -37,6 +37,7 @@ class MmsChannel:
             ),
         }
     }
+    daily_limit_weight = 3  # about what a picture message costs in texts
     reports_endings = True
     keeps_quiet_hours = True
     passing_codes = PASSING

@@ -20,6 +20,7 @@ class SmsChannel:
     address_kind = AddressKind.PHONE
     keeps_quiet_hours = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
+    daily_limit_weight = 1
     reports_endings = True
     passing_codes = PASSING
 

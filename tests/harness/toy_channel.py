@@ -48,6 +48,7 @@ class NoteChannel:
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "colour": {"type": "string", "enum": ["yellow", "pink"], "description": "Of the paper."}
     }
+    daily_limit_weight = 1
     reports_endings = False
     passing_codes: Mapping[str, float] = {}
 

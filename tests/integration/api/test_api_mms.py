@@ -243,6 +243,18 @@ def test_pictures_of_a_schedule_are_looked_at_too(client: FlaskClient, church: K
     assert client.patch(path, json={"mediaUrls": [at(media, "/map.png")]}, headers=church.bearer).status_code == 200
 
 
+def test_a_picture_message_counts_as_three_segments_of_the_daily_limit(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, database: Database
+) -> None:
+    to_two = {"targetType": "numbers", "phoneNumbers": ["+12025550123", "+12025550124"]}
+
+    answer = client.post(SEND, json=a_picture(church, at(media, "/flyer.jpg"), **to_two), headers=church.bearer)
+
+    assert answer.status_code == 202, answer.text
+    with system_scope(database) as connection:
+        assert connection.execute("SELECT segments FROM daily_segments").fetchall() == [(6,)]
+
+
 def test_slow_media_servers_of_one_church_do_not_hold_up_another(
     open_app: Flask, church: KnownChurch, other_church: KnownChurch, media: MediaServer, database: Database
 ) -> None:
