@@ -11,10 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from messaging.addresses import AddressKind
 from messaging.states import Status
-from store import daily_limits
+from store import daily_limits, messages
 from store.database import Database, system_scope
 from store.deliveries import Recorded
+from store.messages import Expansion, Message
 from tests.harness.churches import KnownChurch, add_contacts
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -192,10 +194,7 @@ def test_what_is_canceled_before_it_begins_is_given_back(
         assert counted(ledger) == [0]
 
 
-def expand(ledger: Ledger, church: KnownChurch, answer: TestResponse) -> Any:
-    from messaging.addresses import AddressKind
-    from store import messages
-
+def expand(ledger: Ledger, church: KnownChurch, answer: TestResponse) -> Expansion:
     message_id = answer.get_json()["id"]
     with system_scope(ledger.database) as connection:
         return messages.expand(
@@ -221,6 +220,12 @@ def test_of_a_canceled_message_what_was_not_submitted_is_given_back(
     assert counted(ledger) == [3]
 
 
+def made_message(ledger: Ledger, church: KnownChurch) -> Message:
+    with system_scope(ledger.database) as connection:
+        [message] = messages.page(connection, church_id=church.church_id, before=None, limit=10)
+    return message
+
+
 @pytest.fixture
 def failed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> Iterator[str]:
     """The path of a message whose six deliveries all failed."""
@@ -244,6 +249,25 @@ def test_sending_failed_ones_once_more_is_counted_and_refused_beyond_the_limit(
     set_limit(database, church, 12)
     assert client.post(f"{failed}/retry-failed", json={}, headers=church.bearer).status_code == 200
     assert counted(ledger) == [12]
+
+
+def test_what_failed_for_the_limit_is_sent_once_it_is_raised(
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger
+) -> None:
+    made = send(client, church, 6)
+    set_limit(database, church, 4)
+    assert expand(ledger, church, made).beyond_limit == 2
+    path = made.headers["Location"]
+    assert client.get(path, headers=church.bearer).get_json()["counts"]["failed"] == 2
+    again = {"reasons": ["daily limit"]}
+    assert_refused(client.post(f"{path}/retry-failed", json=again, headers=church.bearer))
+
+    set_limit(database, church, 6)
+
+    answer = client.post(f"{path}/retry-failed", json=again, headers=church.bearer)
+    assert answer.get_json()["retried"] == 2
+    assert ledger.counts(made_message(ledger, church)) == {Status.QUEUED: 6}
+    assert counted(ledger) == [6]
 
 
 def test_what_was_sent_again_is_not_given_back(
