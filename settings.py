@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     """Proxies in front that add X-Forwarded-For and -Proto: whom to believe about a visitor's address."""
 
+    daily_segment_limit: Annotated[int, Field(ge=1)] = 150_000
+    """Segments that a church without a limit of its own may send in a day: three for each of 50,000 people."""
+    texting_regions: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(,[A-Z]{2})*$")] = "US,AS,GU,MP,PR,VI"
+    """ISO 3166 codes of the regions that a church without regions of its own may text: the US and its territories."""
+
     turn_size: Annotated[int, Field(ge=1, le=5000)] = 500
     """Deliveries one turn claims at the most."""
     carrier_connections: Annotated[int, Field(ge=1, le=5000)] = 500
@@ -138,6 +143,10 @@ class Settings(BaseSettings):
         if self.mail_enabled and self.smtp_url is not None and self.secret_key is None:
             raise ValueError("SECRET_KEY: is missing (it signs the unsubscribe links of mails)")
         return self
+
+    @property
+    def default_regions(self) -> tuple[str, ...]:
+        return tuple(self.texting_regions.split(","))
 
     @property
     def cookies_are_secure(self) -> bool:

@@ -8,7 +8,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from api import problems
-from api.complaints import complaints
+from api.complaints import invalid
 from api.problems import Refusal
 
 MAX_BYTES = 8_000_000
@@ -29,11 +29,17 @@ def read(model: type[Body]) -> Body:
     try:
         return model.model_validate_json(request.get_data(cache=False))
     except ValidationError as error:
-        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+        if _is_no_json(error):
             raise Refusal(problems.MALFORMED, "The body is not JSON in UTF-8.") from None
-        raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=complaints(error)) from None
+        raise invalid(error, "Some fields of the body are wrong.") from None
 
 
 def may_be_absent(model: type[BaseModel]) -> bool:
     """Whether a request may leave the body out: no field of it is required."""
     return not any(field.is_required() for field in model.model_fields.values())
+
+
+def _is_no_json(error: ValidationError) -> bool:
+    if error.error_count() > 1:  # a body that cannot be parsed is one error; to write out many takes long
+        return False
+    return error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"

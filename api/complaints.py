@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from api.problems import FieldError
+from api import problems
+from api.problems import MAX_FIELD_ERRORS, FieldError, Refusal
+
+UNLISTED = "unlisted"
+"""The type of a finding that stands for many: its context has their `count`."""
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda _: "is required",
@@ -30,15 +35,33 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def complaints(error: ValidationError, *, within: str = "") -> list[FieldError]:
-    """One for each finding, in the order of the fields. Never the value: it may be a phone number.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Complaints:
+    """The first field errors, and how many more there are."""
+
+    listed: list[FieldError]
+    more: int
+
+
+def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_FIELD_ERRORS) -> Complaints:
+    """One field error for each finding, in the order of the fields. Never the value: it may be a phone number.
 
     `within` is the place of what was validated, such as `contacts[3]`; none for a whole body.
     """
-    return [
-        FieldError(field=_path(within, found["loc"], known=found["type"] != "extra_forbidden"), message=_message(found))
-        for found in error.errors(include_url=False, include_input=False)
+    found = error.errors(include_url=False, include_input=False)
+    single = [each for each in found if each["type"] != UNLISTED]
+    unlisted = sum(each.get("ctx", {})["count"] for each in found if each["type"] == UNLISTED)
+    listed = [
+        FieldError(field=_path(within, each["loc"], known=each["type"] != "extra_forbidden"), message=_message(each))
+        for each in single[:at_most]
     ]
+    return Complaints(listed=listed, more=len(single) - len(listed) + unlisted)
+
+
+def invalid(error: ValidationError, detail: str) -> Refusal:
+    """The refusal (422) that names what pydantic found."""
+    found = complaints(error)
+    return Refusal(problems.INVALID, detail, errors=found.listed, more_errors=found.more)
 
 
 def _message(found: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ import logs
 from api import problems
 from api.problems import FieldError, Problem, ProblemDetails, Refusal
 from api.traces import request_id
+from channels.base import TooManyChecks
+from store.daily_limits import DailyLimitReached
 
 _log = logs.get_logger(__name__)
 
@@ -32,16 +34,22 @@ def answer(
     *,
     status: int | None = None,
     errors: Sequence[FieldError] = (),
+    more_errors: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The problem as an answer; `status` where HTTP has a finer one than the catalogue."""
+    """The problem as an answer; `status` where HTTP has a finer one than the catalogue.
+
+    Lists the first of the errors and counts the rest, `more_errors` on top.
+    """
+    listed = list(errors[: problems.MAX_FIELD_ERRORS])
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,
         status=status or problem.status,
         detail=detail,
         request_id=request_id(),
-        errors=list(errors),
+        errors=listed,
+        more_errors=len(errors) - len(listed) + more_errors,
     )
     response = Response(details.model_dump_json(by_alias=True), status=details.status, mimetype=problems.MEDIA_TYPE)
     response.headers.extend(headers or {})
@@ -49,7 +57,13 @@ def answer(
 
 
 def _refused(refusal: Refusal) -> Response:
-    return answer(refusal.problem, refusal.detail, errors=refusal.errors, headers=refusal.headers)
+    return answer(
+        refusal.problem,
+        refusal.detail,
+        errors=refusal.errors,
+        more_errors=refusal.more_errors,
+        headers=refusal.headers,
+    )
 
 
 def _framework_refused(error: HTTPException) -> BaseResponse:
@@ -73,6 +87,25 @@ def _database_away(error: Exception) -> Response:
     )
 
 
+def _too_many_checks(error: TooManyChecks) -> Response:
+    retry = {"Retry-After": str(problems.RETRY_AFTER_SECONDS)}
+    if error.own:
+        told = f"Your church has {error.most} picture messages whose media servers are slow; one more has to wait."
+        return answer(problems.TOO_MANY_CHECKS, told, headers=retry)
+    told = "Too many pictures are being looked at just now. Nothing was stored."
+    return answer(problems.UNAVAILABLE, told, headers=retry)
+
+
+def _daily_limit_reached(error: DailyLimitReached) -> Response:
+    """Without Retry-After: a client that obeys it would hang until midnight, and the day may be another one."""
+    need = error.need
+    told = (
+        f"This needs {need.segments:,} segments; {error.left:,} of the church's {need.daily_limit:,} are left on "
+        f"{need.day.isoformat()}, which ends at midnight in {need.time_zone}."
+    )
+    return answer(problems.DAILY_LIMIT, told)
+
+
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
     return answer(problems.BROKEN, "This is our fault, and it was logged under the request id.")
@@ -81,6 +114,8 @@ def _broken(error: Exception) -> Response:
 _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     Refusal: _refused,
     HTTPException: _framework_refused,
+    TooManyChecks: _too_many_checks,
+    DailyLimitReached: _daily_limit_reached,
     psycopg.OperationalError: _database_away,  # a PoolTimeout is one too
     psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby, in the middle of a failover
     Exception: _broken,

@@ -10,6 +10,8 @@ from pydantic import Field
 from api.shapes import Told
 
 MEDIA_TYPE = "application/problem+json"
+MAX_FIELD_ERRORS = 100
+"""Field errors that one answer lists. It counts the rest, so that a small request never makes a huge answer."""
 RETRY_AFTER_SECONDS = 5
 """How long a caller should wait when the database is away; a restart takes about that long."""
 
@@ -44,7 +46,8 @@ class ProblemDetails(Told):
     status: int
     detail: str = Field(description="What was wrong this time, for people.")
     request_id: str = Field(description="The request's X-Request-ID, under which it was logged.")
-    errors: list[FieldError] = Field(description="Every wrong field, when fields are wrong.")
+    errors: list[FieldError] = Field(description="The wrong fields, when fields are wrong: the first hundred.")
+    more_errors: int = Field(description="How many more fields are wrong than are listed in `errors`.")
 
 
 class Refusal(Exception):
@@ -56,12 +59,14 @@ class Refusal(Exception):
         detail: str,
         *,
         errors: Sequence[FieldError] = (),
+        more_errors: int = 0,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.problem = problem
         self.detail = detail
         self.errors = tuple(errors)
+        self.more_errors = more_errors
         self.headers = dict(headers or {})
 
 
@@ -123,7 +128,29 @@ INVALID = Problem(
     slug="invalid-fields",
     status=422,
     title="Some fields are wrong",
-    advice="`errors` names every wrong field at once, with what is wrong about it. Nothing was stored.",
+    advice=(
+        "`errors` names the wrong fields, each with what is wrong about it, up to a hundred at once; `moreErrors` says "
+        "how many more there are. Nothing was stored."
+    ),
+)
+TOO_MANY_CHECKS = Problem(
+    slug="too-many-media-checks",
+    status=429,
+    title="Too many pictures are being looked at",
+    advice=(
+        "The media servers of your church's other picture messages have not answered yet. Wait as many seconds as "
+        "`Retry-After` says, then repeat the request. Nothing was stored."
+    ),
+)
+DAILY_LIMIT = Problem(
+    slug="daily-limit-reached",
+    status=429,
+    title="The church's daily limit is reached",
+    advice=(
+        "`detail` says how many segments the message needs and how many are left on its day. Send it to fewer people, "
+        "shorten it, or give it a `sendAt` on another day; an operator can raise the limit with `flask set-limits`. "
+        "Nothing was stored."
+    ),
 )
 BROKEN = Problem(
     slug="internal-error",
@@ -149,6 +176,8 @@ CATALOGUE: tuple[Problem, ...] = (
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,
+    TOO_MANY_CHECKS,
+    DAILY_LIMIT,
     BROKEN,
     UNAVAILABLE,
 )

@@ -14,7 +14,7 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from api import problems
-from api.complaints import complaints
+from api.complaints import invalid
 from api.problems import FieldError, Refusal
 from api.shapes import Given, wrong
 
@@ -39,7 +39,7 @@ def read(model: type[Query]) -> Query:
     try:
         return model.model_validate({name: ",".join(values) for name, values in given.items()})
     except ValidationError as error:
-        raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=complaints(error)) from None
+        raise invalid(error, "Some parameters are wrong.") from None
 
 
 @cache

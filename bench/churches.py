@@ -17,7 +17,9 @@ _SCOPES = ["messages:write", "messages:read", "contacts:write", "contacts:read"]
 # Texts at any hour: readings are taken at night too.
 _FOUND = """
 WITH church AS (
-    INSERT INTO churches (name, window_opens, window_closes) VALUES (%(name)s, 0, 1440) RETURNING church_id
+    INSERT INTO churches (name, window_opens, window_closes, daily_segment_limit)
+    VALUES (%(name)s, 0, 1440, 1000000000)
+    RETURNING church_id
 ), sender AS (
     INSERT INTO senders (church_id, channel, address, segments_per_second)
     SELECT church_id, 'sms', %(sender)s, %(pace)s FROM church
@@ -29,8 +31,8 @@ SELECT church_id::text FROM church
 """
 # Placed as by the API, so that the sweep has nothing to ask of them.
 _JOIN = """
-INSERT INTO contacts (church_id, name, phone, number_zones)
-SELECT %(church_id)s, 'Person ' || number, '+1' || (%(first)s::bigint + number), 'America/New_York'
+INSERT INTO contacts (church_id, name, phone, number_zones, number_region)
+SELECT %(church_id)s, 'Person ' || number, '+1' || (%(first)s::bigint + number), 'America/New_York', 'US'
 FROM generate_series(0, %(count)s::bigint - 1) AS number
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from messaging.addresses import AddressKind
 from messaging.outcomes import Envelope, Outcome, Sighting, Suspect
@@ -18,6 +19,16 @@ class ForgedCallback(Exception):
 
 class MalformedCallback(Exception):
     """The callback is signed but says nothing we can use; the message names what is missing."""
+
+
+class TooManyChecks(Exception):
+    """References cannot be checked now: too many checks are under way, of this church (`own`) or of all."""
+
+    def __init__(self, *, own: bool, most: int) -> None:
+        super().__init__("too many checks are under way")
+        self.own = own
+        self.most = most
+        """How many a church may have under way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,15 +119,21 @@ class Channel(Protocol):
         """
         ...
 
-    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:
+    def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
         """What is wrong with what the fields refer to elsewhere, by names such as `mediaUrls[2]`. Empty: all is well.
 
         The one check that may ask others, for a few seconds at the most; no transaction is open. The details are sound.
+        Raises TooManyChecks.
         """
         ...
 
     def count_segments(self, content: str) -> int:
         """What one delivery of the content costs of the sender's pace, at least 1."""
+        ...
+
+    @property
+    def daily_limit_weight(self) -> int:
+        """What each segment counts against a church's daily limit; 0: messages of the channel are not counted."""
         ...
 
     @property

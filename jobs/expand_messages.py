@@ -63,14 +63,19 @@ def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> D
             if due is None:
                 return None
             with logs.bound(request_id=due.request_id, church_id=str(due.church_id), message_id=str(due.message_id)):
-                written = messages.expand(
+                expansion = messages.expand(
                     connection,
                     church_id=due.church_id,
                     message_id=due.message_id,
                     address_kind=CHANNELS[channel].address_kind,
                     keeps_quiet_hours=CHANNELS[channel].keeps_quiet_hours,
+                    segment_weight=CHANNELS[channel].daily_limit_weight,
+                    default_limit=run.settings.daily_segment_limit,
+                    default_regions=run.settings.default_regions,
                 )
-                log.info("audience written", deliveries=written)
+                log.info("audience written", deliveries=expansion.written)
+                if expansion.beyond_limit:
+                    log.warning("the daily limit of the church is reached", failed=expansion.beyond_limit)
     except OperationalError:
         raise
     except Exception as error:

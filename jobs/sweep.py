@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logs
 from jobs import runtime
-from messaging.number_zones import number_zones
 from store import contacts, deliveries
 from store.database import system_scope
 
@@ -23,4 +22,4 @@ def sweep() -> None:
     with system_scope(run.database) as connection:
         phones = dict(contacts.unplaced(connection, limit=NUMBERS_AT_ONCE))
         if phones:
-            contacts.place_numbers(connection, {contact: number_zones(phone) for contact, phone in phones.items()})
+            contacts.place_numbers(connection, phones)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+
+from messaging.number_regions import NEVER, find_region, reason_never_texted, region_of
+from messaging.number_zones import zones_of
 
 DEFAULT_REGION = "US"
 """The region of a number written without a country code."""
@@ -26,8 +30,33 @@ class InvalidEmail(ValueError):
     """Not an e-mail address that can be sent to; the message tells a person why."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhoneLocation:
+    """What a number tells about where its owner is."""
+
+    region: str
+    """ISO 3166."""
+    zones: str
+    """As of messaging.number_zones."""
+
+
+def locate_phone(phone: str) -> PhoneLocation:
+    """Where a number is from that `parse_phone` gave."""
+    number = phonenumbers.parse(phone)
+    return PhoneLocation(region=phonenumbers.region_code_for_number(number) or NEVER, zones=zones_of(number))
+
+
+def judge_phone(phone: str) -> PhoneLocation:
+    """Where a stored number is from, of whatever kind it is: its region is NEVER if it is not to be texted."""
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return PhoneLocation(region=NEVER, zones="")
+    return PhoneLocation(region=region_of(number), zones=zones_of(number))
+
+
 def parse_phone(text: str) -> str:
-    """The number as E.164, such as `+12025550123`. Raises InvalidPhone."""
+    """The number as E.164, such as `+12025550123`. Raises InvalidPhone, also for kinds that are never texted."""
     try:
         number = phonenumbers.parse(text, DEFAULT_REGION)
     except phonenumbers.NumberParseException as error:
@@ -36,8 +65,11 @@ def parse_phone(text: str) -> str:
         raise InvalidPhone("has too few or too many digits for a phone number")
     if number.extension:
         raise InvalidPhone("has an extension, which cannot receive texts")
-    if not phonenumbers.is_valid_number(number):
+    region = find_region(number)
+    if region is None:
         raise InvalidPhone("is not a number in use in its country")
+    if kind := reason_never_texted(number, region):
+        raise InvalidPhone(f"is {kind}, which is never texted")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -16,5 +16,10 @@ def number_zones(phone: str) -> str:
     A number of a region names one or a few; one of a whole country (toll-free, mobile in most of Europe) all of the
     country's. Where its owner has moved, the number does not know.
     """
-    zones = timezone.time_zones_for_number(phonenumbers.parse(phone))
+    return zones_of(phonenumbers.parse(phone))
+
+
+def zones_of(number: phonenumbers.PhoneNumber) -> str:
+    """The same of a number that was parsed before."""
+    zones = timezone.time_zones_for_number(number)
     return " ".join(sorted(zone for zone in zones if zone != _UNKNOWN and zone in zone_names()))

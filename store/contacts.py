@@ -11,9 +11,13 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from messaging.addresses import judge_phone
+from messaging.number_regions import number_region
 from store import sql
 
 _SQL = sql.load("contacts")
+
+_JUDGED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +40,8 @@ class Person:
     name: str
     phone: str | None = None
     email: str | None = None
+    number_region: str | None = None
+    """Of the phone, as of messaging.number_regions, where it is known already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +90,15 @@ def _lists(church_id: UUID, people: Sequence[Person]) -> dict[str, Any]:
         "names": [person.name for person in people],
         "phones": [person.phone for person in people],
         "emails": [person.email for person in people],
+        "regions": [_region(person) for person in people],
     }
+
+
+def _region(person: Person) -> str | None:
+    """No number is stored without its region."""
+    if person.phone is None or person.number_region is not None:
+        return person.number_region
+    return number_region(person.phone)
 
 
 def place(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, Whereabouts]) -> None:
@@ -101,13 +115,29 @@ def place(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, 
 
 
 def unplaced(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
-    """Up to `limit` (contact id, phone) whose number was not asked yet where it is from. Held until the end."""
+    """Up to `limit` (contact id, phone) whose number was not judged yet. Held until the end of the transaction."""
     return connection.execute(_SQL["unplaced_contacts"], {"row_limit": limit}).fetchall()
 
 
-def place_numbers(connection: Connection[Any], zones: Mapping[UUID, str]) -> None:
-    """What the numbers of contacts say, whosever they are."""
-    connection.execute(_SQL["place_numbers"], {"contact_ids": list(zones), "number_zones": list(zones.values())})
+def place_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> None:
+    """Store which zones and which region the phones of these contacts are of, whosever they are."""
+    judged = [judge_phone(phone) for phone in phones.values()]
+    connection.execute(
+        _SQL["place_numbers"],
+        {
+            "contact_ids": list(phones),
+            "number_zones": [each.zones for each in judged],
+            "number_regions": [each.region for each in judged],
+        },
+    )
+
+
+def judge_numbers(connection: Connection[Any], *, church_id: UUID) -> None:
+    """The same for all of a church's contacts that were not judged yet: those of before, and written past the API."""
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})  # no import meanwhile, which locks contacts too
+    names = {"church_id": church_id, "row_limit": _JUDGED_AT_ONCE}
+    while phones := dict(connection.execute(_SQL["unjudged_contacts"], names).fetchall()):
+        place_numbers(connection, phones)
 
 
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Contact]:

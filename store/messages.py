@@ -13,8 +13,10 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from messaging.addresses import AddressKind
+from messaging.number_regions import number_region
 from messaging.states import Status
-from store import sql
+from store import contacts, daily_limits, sql
+from store.daily_limits import Need
 
 _SQL = sql.load("messages")
 
@@ -58,8 +60,9 @@ class Message:
 class NewMessage:
     """What the API accepted.
 
-    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...], "numberZones": [as of messaging.number_zones]},
-    {"emailAddresses": [...]} or {}. Numbers may come without their zones.
+    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...], "numberZones": [as of messaging.number_zones],
+    "numberRegions": [as of messaging.number_regions]}, {"emailAddresses": [...]} or {}. Numbers may come without zones
+    and regions.
     """
 
     church_id: UUID
@@ -78,6 +81,8 @@ class NewMessage:
     """Why it may go out in quiet hours too."""
     schedule_id: UUID | None = None
     """The schedule that it is a run of."""
+    need: Need | None = None
+    """What is counted for it when it is stored. None: it is counted when its audience is written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +92,14 @@ class DueExpansion:
     request_id: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expansion:
+    """How many deliveries were written for a message, and how many of them failed for the church's daily limit."""
+
+    written: int
+    beyond_limit: int
+
+
 class NoSender(Exception):
     """The church has no sender on the message's channel."""
 
@@ -94,7 +107,7 @@ class NoSender(Exception):
 def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]:
     """The message and whether it is new: with an idempotency key used before, the message that key made.
 
-    Raises NoSender.
+    Raises NoSender; and DailyLimitReached for a new one that the church may not send any more on its day.
     """
     parameters = {
         "church_id": new.church_id,
@@ -110,10 +123,13 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "send_at": new.send_at,
         "urgent_reason": new.urgent_reason,
         "schedule_id": new.schedule_id,
+        "counted_on": new.need.day if new.need else None,
+        "counted_segments": new.need.segments if new.need else 0,
     }
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         made = cursor.execute(_SQL["insert_message"], parameters).fetchone()
         if made is not None:
+            daily_limits.reserve(connection, church_id=new.church_id, need=new.need)
             return made, True
         known = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
     if known is None:
@@ -161,22 +177,47 @@ def expand(
     message_id: UUID,
     address_kind: AddressKind,
     keeps_quiet_hours: bool,
-) -> int:
-    """Write the message's deliveries and return how many; 0 if that was done before, or its hour has not come.
+    segment_weight: int = 0,
+    default_limit: int | None = None,
+    default_regions: Sequence[str] | None = None,
+) -> Expansion:
+    """Write the message's deliveries; none if that was done before, or its hour has not come.
 
     `address_kind` says at which of their addresses contacts are reached, `keeps_quiet_hours` whether those who are
-    outside the hours for texting wait for them.
+    outside the hours for texting wait for them, `segment_weight` what a segment takes of the church's daily limit.
+    The defaults are for churches that have no limit or regions of their own; None: everything is allowed.
     """
-    cursor = connection.execute(
+    names = {"church_id": church_id, "message_id": message_id}
+    numbers: Sequence[str] = ()
+    if address_kind is AddressKind.PHONE:
+        found = connection.execute(_SQL["find_unjudged"], names).fetchone()
+        if found is None:
+            return Expansion(written=0, beyond_limit=0)
+        numbers, unjudged_contacts = found[0] or (), found[1]
+        if unjudged_contacts:
+            contacts.judge_numbers(connection, church_id=church_id)
+    row = connection.execute(
         _SQL["expand_message"],
         {
-            "church_id": church_id,
-            "message_id": message_id,
+            **names,
             "address_kind": address_kind.value,
             "keeps_quiet_hours": keeps_quiet_hours,
+            "number_regions": [number_region(number) for number in numbers],
+            "default_regions": None if default_regions is None else list(default_regions),
         },
+    ).fetchone()
+    written, queued, done_now = row if row else (0, 0, False)
+    if not done_now or not segment_weight:
+        return Expansion(written=written, beyond_limit=0)
+    sent = daily_limits.settle(
+        connection,
+        church_id=church_id,
+        message_id=message_id,
+        queued=queued,
+        segment_weight=segment_weight,
+        default_limit=default_limit,
     )
-    return cursor.rowcount
+    return Expansion(written=written, beyond_limit=queued - sent)
 
 
 def next_expansion(

@@ -14,8 +14,10 @@ from api.commands.opt_in import opt_in
 from api.commands.opt_out import opt_out
 from api.commands.resume_sender import resume_sender
 from api.commands.revoke_key import revoke_key
+from api.commands.set_limits import set_limits
 from api.commands.set_sender import set_sender
 from api.commands.set_texting_hours import set_texting_hours
+from api.commands.show_limits import show_limits
 
 COMMANDS = (
     create_church,
@@ -26,6 +28,8 @@ COMMANDS = (
     set_sender,
     resume_sender,
     set_texting_hours,
+    set_limits,
+    show_limits,
     list_opt_outs,
     opt_out,
     opt_in,

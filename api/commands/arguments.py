@@ -11,9 +11,14 @@ from uuid import UUID
 import click
 
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
+from messaging.number_regions import REGIONS
 from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
+DEFAULT = "default"
+"""What is given to go back to what the settings say."""
+AS_SET = -1
+"""Stands for it where a number is asked for."""
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
 _LONGEST_EVIDENCE = 2000
 _DAYS = re.compile(r"([0-9]{1,5})d")
@@ -158,6 +163,33 @@ class Expiry(click.ParamType[datetime]):
         if ends <= now:
             raise BadInput(f"{_option(param)} must be in the future.")
         return ends
+
+
+class Regions(click.ParamType[tuple[str, ...]]):
+    """Codes of regions, such as US,CA,PR; `default` (an empty tuple) for those of the settings."""
+
+    name = "CODES"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple) or value == DEFAULT:
+            return ()
+        codes = tuple(dict.fromkeys(code.strip().upper() for code in str(value).split(",")))
+        if unknown := [code for code in codes if code not in REGIONS]:
+            raise BadInput(f"{_option(param)} {', '.join(unknown)}: use ISO 3166 codes such as US,CA,PR, or {DEFAULT}.")
+        return codes
+
+
+class DailySegments(click.ParamType[int]):
+    """A number of segments a day; `default` (-1) for that of the settings."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == DEFAULT:
+            return AS_SET
+        if not re.fullmatch(r"\d{1,12}", str(value), re.ASCII):
+            raise BadInput(f"{_option(param)} must be a whole number, or {DEFAULT}.")
+        return int(value)
 
 
 class ChurchId(click.ParamType[UUID]):

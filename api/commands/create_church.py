@@ -8,10 +8,12 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Text, TextingHours, TimeZone
+from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Regions, Text, TextingHours, TimeZone
 from api.commands.ledger import ledger
+from api.services import services
+from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window
-from store import churches
+from store import churches, daily_limits
 
 
 @click.command("create-church")
@@ -22,6 +24,7 @@ from store import churches
 @click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends both with.")
 @click.option("--mail-from", type=Email(), help="The address it sends mail from. Its own name stands before it.")
 @click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
+@click.option("--regions", type=Regions(), help="Whose numbers it may text, such as US,CA (default: --sms-from's).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @with_appcontext
 def create_church(
@@ -32,6 +35,7 @@ def create_church(
     messaging_service: str | None,
     mail_from: str | None,
     segments_per_second: float | None,
+    regions: tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
     """Create a church and print its id and its first key, which is shown this once."""
@@ -41,6 +45,9 @@ def create_church(
     key, key_hash = keys.new_key()
     with ledger() as connection:
         church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
+        own_regions = regions or _regions_of(sms_from)
+        if own_regions:
+            daily_limits.set_regions(connection, church_id=church_id, regions=own_regions)
         for channel in ("sms", "mms") if has_sender else ():  # one number does both
             churches.set_sender(
                 connection,
@@ -76,3 +83,9 @@ def create_church(
     click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")
     if not has_sender:
         click.echo("It has no sender for texts yet: `flask set-sender --channel sms` gives it one.")
+
+
+def _regions_of(sms_from: str | None) -> tuple[str, ...]:
+    """The region of a sender that is not among those of the settings; empty: the settings' suit it."""
+    region = locate_phone(sms_from).region if sms_from else ""
+    return () if not region or region in services().settings.default_regions else (region,)

@@ -12,10 +12,11 @@ from api.addresses import Email, Phone
 from api.authentication import with_key
 from api.complaints import complaints
 from api.endpoints import Answer, Promise, endpoint
-from api.problems import FieldError
+from api.messages.sendable import allowed_regions, wrong_region
+from api.problems import MAX_FIELD_ERRORS, FieldError
 from api.services import services
 from api.shapes import STORABLE, Given, Told, ZoneName, wrong
-from messaging.number_zones import number_zones
+from messaging.addresses import PhoneLocation, locate_phone
 from store import contacts
 from store.churches import KeyHolder
 from store.contacts import Person, Whereabouts
@@ -67,7 +68,13 @@ class RefusedContact(Told):
     """A contact that was not stored."""
 
     index: int = Field(description="The place in the request, from 0.")
-    errors: list[FieldError]
+    errors: list[FieldError] = Field(
+        description=(
+            "What is wrong with it. One answer lists a hundred errors of all contacts together, and beyond them the "
+            "first one of each contact."
+        )
+    )
+    more_errors: int = Field(description="How many more fields of it are wrong than are listed in `errors`.")
 
 
 class ImportResult(Told):
@@ -105,6 +112,7 @@ _EXAMPLE_ANSWER = {
                     "message": "has too few or too many digits for a phone number",
                 }
             ],
+            "moreErrors": 0,
         },
     ],
 }
@@ -132,13 +140,23 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
     """
     good: dict[int, NewContact] = {}
     refused: list[RefusedContact] = []
+    room = MAX_FIELD_ERRORS
+    with church_scope(services().database, caller.church_id) as connection:
+        allowed = allowed_regions(connection, caller.church_id)
     for index, given in enumerate(body.contacts):
         try:
             good[index] = NewContact.model_validate(given)
         except ValidationError as error:
-            errors = complaints(error, within=f"contacts[{index}]")
-            refused.append(RefusedContact(index=index, errors=errors))
-    stored = _store(caller, good)
+            found = complaints(error, within=f"contacts[{index}]", at_most=max(1, room))
+            room -= len(found.listed)
+            refused.append(RefusedContact(index=index, errors=found.listed, more_errors=found.more))
+    places = {index: locate_phone(contact.phone) for index, contact in good.items() if contact.phone is not None}
+    for index, place in places.items():
+        if complaint := wrong_region(place.region, allowed):
+            error = FieldError(field=f"contacts[{index}].phone", message=complaint)
+            refused.append(RefusedContact(index=index, errors=[error], more_errors=0))
+            del good[index]
+    stored = _store(caller, good, places)
     created = sum(contact.created for contact in stored)
     answer = ImportResult(
         created=created,
@@ -149,18 +167,28 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
     return Answer(status=200, content=answer)
 
 
-def _store(caller: KeyHolder, good: Mapping[int, NewContact]) -> list[StoredContact]:
+def _store(
+    caller: KeyHolder, good: Mapping[int, NewContact], places: Mapping[int, PhoneLocation]
+) -> list[StoredContact]:
     if not good:
         return []
-    people = [Person(name=contact.name, phone=contact.phone, email=contact.email) for contact in good.values()]
+    people = [
+        Person(
+            name=contact.name,
+            phone=contact.phone,
+            email=contact.email,
+            number_region=places[index].region if index in places else None,
+        )
+        for index, contact in good.items()
+    ]
     with church_scope(services().database, caller.church_id) as connection:
         added = contacts.add(connection, church_id=caller.church_id, people=people)
         where: dict[UUID, Whereabouts] = {}
-        for one, contact in zip(added, good.values(), strict=True):
+        for one, (index, contact) in zip(added, good.items(), strict=True):
             told = where.get(one.contact_id, Whereabouts())  # by another entry about the same person
             where[one.contact_id] = Whereabouts(
                 time_zone=contact.time_zone or told.time_zone,
-                number_zones=told.number_zones if contact.phone is None else number_zones(contact.phone),
+                number_zones=places[index].zones if index in places else told.number_zones,
             )
         contacts.place(connection, church_id=caller.church_id, where=where)
     return [

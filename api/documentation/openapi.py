@@ -41,7 +41,7 @@ _REQUEST_ID = Header(
     description="The request's name in our logs: your own when you sent one, else a new one.",
     schema={"type": "string", "pattern": f"^{traces.SHAPE}$"},
 )
-_PROBLEM_HEADERS: Mapping[int, tuple[Header, ...]] = {401: (_CHALLENGE,), 503: (_RETRY_AFTER,)}
+_PROBLEM_HEADERS: Mapping[int, tuple[Header, ...]] = {401: (_CHALLENGE,), 429: (_RETRY_AFTER,), 503: (_RETRY_AFTER,)}
 
 
 def describe(endpoints: Sequence[Endpoint], *, public_url: str) -> Json:

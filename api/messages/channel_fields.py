@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from api.complaints import UNLISTED
+from api.problems import MAX_FIELD_ERRORS
 from api.shapes import wrong
 from channels.registry import CHANNELS
 
@@ -28,9 +30,9 @@ def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitE
     """What is wrong with the fields that are no message's on every channel."""
     channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
     yield from unknown(details)
-    for name in details:
-        owners = _owners(name)
-        if channel is not None and owners and channel.name not in owners:
+    for name in _known_names().intersection(details) if channel is not None else ():
+        owners = [owner.name for owner in CHANNELS.values() if name in owner.detail_schemas]
+        if channel is not None and channel.name not in owners:
             yield _finding(name, wrong(f"is only allowed when channel is {' or '.join(owners)}"))
     if channel is not None:
         own = {name: value for name, value in details.items() if name in channel.detail_schemas}
@@ -39,10 +41,14 @@ def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitE
 
 
 def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
-    """Those of the fields that are no channel's."""
-    for name in details:
-        if not _owners(name):
-            yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
+    """Those of the fields that are no channel's: the first by name, the rest by their number."""
+    known = _known_names()
+    strangers = [name for name in details if name not in known]
+    for name in strangers[:MAX_FIELD_ERRORS]:
+        yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
+    if (unlisted := len(strangers) - MAX_FIELD_ERRORS) > 0:
+        told = PydanticCustomError(UNLISTED, "{count} more are not known", {"count": unlisted})
+        yield InitErrorDetails(type=told, loc=(), input=None)
 
 
 def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:
@@ -52,8 +58,9 @@ def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:
         yield InitErrorDetails(type=told, loc=found["loc"], input=None)
 
 
-def _owners(name: str) -> list[str]:
-    return [channel.name for channel in CHANNELS.values() if name in channel.detail_schemas]
+def _known_names() -> frozenset[str]:
+    """The names of all channels' own fields."""
+    return frozenset(name for channel in CHANNELS.values() for name in channel.detail_schemas)
 
 
 def _finding(name: str, error: PydanticCustomError) -> InitErrorDetails:

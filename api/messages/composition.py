@@ -23,8 +23,7 @@ from api.addresses import Email, Phone
 from api.messages import channel_fields
 from api.shapes import STORABLE, Given, Moment, wrong
 from channels.registry import CHANNELS
-from messaging.addresses import AddressKind
-from messaging.number_zones import number_zones
+from messaging.addresses import AddressKind, locate_phone
 
 MAX_RECIPIENTS = 10_000
 """Recipients that one request may list. "all" has no such limit."""
@@ -161,9 +160,11 @@ class Draft(Given):
         if self.contact_ids is not None:
             return {"contactIds": [str(contact_id) for contact_id in self.contact_ids]}
         if self.phone_numbers is not None:
+            places = [locate_phone(phone) for phone in self.phone_numbers]
             return {
                 "phoneNumbers": self.phone_numbers,
-                "numberZones": [number_zones(phone) for phone in self.phone_numbers],
+                "numberZones": [place.zones for place in places],
+                "numberRegions": [place.region for place in places],
             }
         if self.email_addresses is not None:
             return {"emailAddresses": self.email_addresses}

@@ -11,6 +11,7 @@ from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
 from api.messages import timing, views
 from api.messages.composition import Composition
+from api.messages.limits import need_of
 from api.messages.revision import Revision, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
 from api.problems import Refusal
@@ -18,7 +19,7 @@ from api.services import services
 from api.shapes import Moment
 from channels.registry import CHANNELS
 from messaging.states import Status
-from store import messages, unbegun
+from store import daily_limits, messages, unbegun
 from store.churches import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -38,11 +39,13 @@ class MessageEdit(Revision):
     body=MessageEdit,
     example={"sendAt": "2026-12-24T17:00:00"},
     promises=(Promise(status=200, description="The message as it now stands.", content=views.CountedMessage),),
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> Answer:
     """Changes words, hour or audience of a message that is scheduled, or paused before it began."""
-    complaints = complaints_of_new_references(body)  # others are asked: while no transaction is open
+    complaints = complaints_of_new_references(
+        body, church_id=caller.church_id
+    )  # others are asked: while no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
@@ -55,16 +58,27 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             send_at = timing.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
         else:
             send_at = message.send_at
-        refuse_unsendable(connection, church_id=caller.church_id, draft=whole, complaints=complaints)
+        new_target, segments = whole.target, CHANNELS[whole.channel].count_segments(whole.content)
+        refuse_unsendable(connection, church_id=caller.church_id, draft=whole, target=new_target, complaints=complaints)
+        need = need_of(
+            connection,
+            church_id=caller.church_id,
+            channel=whole.channel,
+            segments=segments,
+            target_type=whole.target_type,
+            target=new_target,
+            send_at=send_at,
+        )
+        daily_limits.reserve_changed(connection, church_id=caller.church_id, message_id=message_id, need=need)
         unbegun.change(
             connection,
             church_id=caller.church_id,
             message_id=message_id,
             content=whole.content,
             details=whole.details,
-            segments=CHANNELS[whole.channel].count_segments(whole.content),
+            segments=segments,
             target_type=whole.target_type,
-            target=whole.target,
+            target=new_target,
             send_at=send_at,
             urgent_reason=whole.urgent_reason,
         )

@@ -10,6 +10,7 @@ from pydantic import Field
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
+from api.messages import limits
 from api.problems import Refusal
 from api.services import services
 from api.shapes import Given
@@ -34,7 +35,7 @@ class Resolution(Given):
     body=Resolution,
     example={"status": "queued"},
     promises=(Promise(status=204, description="So it stands now."),),
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> Answer:
     """For a delivery that is `unknown`: the carrier gave no answer, and its list could not settle it."""
@@ -53,6 +54,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             raise Refusal(problems.WRONG_STATE, "The delivery is in no doubt.")
         if body.status == "queued":
             messages.reopen(connection, church_id=caller.church_id, message_id=message_id)
+            limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
     if body.status == "queued":
         services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
     return Answer(status=204)

@@ -11,11 +11,9 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails
 
-from api import problems
-from api.complaints import complaints
+from api.complaints import invalid
 from api.messages import channel_fields
 from api.messages.composition import Draft, Urgency
-from api.problems import Refusal
 from api.shapes import Given, wrong
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
@@ -87,4 +85,4 @@ def revised(model: type[AnyDraft], stands: Mapping[str, Any], changes: Revision)
     try:
         return model.model_validate_json(json.dumps(changes.applied_to(stands)))
     except ValidationError as error:
-        raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=complaints(error)) from None
+        raise invalid(error, "Some fields of the body are wrong.") from None

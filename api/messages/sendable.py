@@ -5,7 +5,7 @@ It is asked inside the transaction, so that what was written vanishes with a ref
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +17,11 @@ from api.messages.revision import Revision
 from api.problems import FieldError, Refusal
 from api.services import services
 from channels.registry import CHANNELS
-from store import churches, contacts, messages
+from store import churches, contacts, daily_limits, messages
 from store.messages import Message, NewMessage, NoSender
+
+Target = Mapping[str, Sequence[str]]
+"""As of a NewMessage."""
 
 
 def unavailable(channel: str) -> str | None:
@@ -28,26 +31,31 @@ def unavailable(channel: str) -> str | None:
 
 def complaints_of_references(draft: Draft) -> list[FieldError]:
     """What is wrong with what the draft refers to, such as pictures. Others are asked: not inside a transaction."""
-    complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings)
+    complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings, church_id=draft.church_id)
     return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
 
 
-def complaints_of_new_references(changes: Revision) -> list[FieldError]:
+def complaints_of_new_references(changes: Revision, *, church_id: UUID) -> list[FieldError]:
     """The same of what is to be changed, as far as it is sound: what is not is refused together with what stands."""
     found: list[FieldError] = []
     for channel in CHANNELS.values():
         own = {name: value for name, value in (changes.model_extra or {}).items() if name in channel.detail_schemas}
         if own and not channel.check_details(own):
-            complaints = channel.check_references(own, services().settings)
+            complaints = channel.check_references(own, services().settings, church_id=church_id)
             found += [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
     return found
 
 
 def refuse_unsendable(
-    connection: Connection[Any], *, church_id: UUID, draft: Draft, complaints: Sequence[FieldError] = ()
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    draft: Draft,
+    target: Target,
+    complaints: Sequence[FieldError] = (),
 ) -> None:
-    """Raises Refusal (422), with the complaints that are there already."""
-    errors = [*complaints, *_strangers(connection, church_id, draft)]
+    """Raises Refusal (422), with the complaints that are there already. `target` is the draft's."""
+    errors = [*complaints, *_wrong_recipients(connection, church_id, draft, target)]
     if reason := unavailable(draft.channel):
         errors.insert(0, FieldError(field="channel", message=reason))
     elif not churches.has_sender(connection, church_id=church_id, channel=draft.channel):
@@ -66,13 +74,14 @@ def insert_sendable(
     """
     if reason := unavailable(draft.channel):
         error = FieldError(field="channel", message=reason)
-        raise _unsendable([error, *complaints, *_strangers(connection, new.church_id, draft)])
+        raise _unsendable([error, *complaints, *_wrong_recipients(connection, new.church_id, draft, new.target)])
     try:
         message, is_new = messages.insert(connection, new)
     except NoSender:
-        errors = [_no_sender(draft), *complaints, *_strangers(connection, new.church_id, draft)]
+        wrong = _wrong_recipients(connection, new.church_id, draft, new.target)
+        errors = [_no_sender(draft), *complaints, *wrong]
         raise _unsendable(errors) from None
-    if is_new and (errors := [*complaints, *_strangers(connection, new.church_id, draft)]):
+    if is_new and (errors := [*complaints, *_wrong_recipients(connection, new.church_id, draft, new.target)]):
         raise _unsendable(errors)
     return message, is_new
 
@@ -80,6 +89,36 @@ def insert_sendable(
 def _no_sender(draft: Draft) -> FieldError:
     advice = f"has no sender in this church yet; an operator sets one for {draft.channel}"
     return FieldError(field="channel", message=advice)
+
+
+def allowed_regions(connection: Connection[Any], church_id: UUID) -> frozenset[str]:
+    """The regions whose numbers the church may text."""
+    return daily_limits.regions(connection, church_id=church_id, default_regions=services().settings.default_regions)
+
+
+def wrong_region(region: str, allowed: frozenset[str]) -> str | None:
+    """What is wrong with a number of that region; None where the church may text it."""
+    if region in allowed:
+        return None
+    listed = ", ".join(sorted(allowed))
+    return f"is a number of {region}, and the church texts {listed} only: an operator can allow more"
+
+
+def _wrong_recipients(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
+    return [*_strangers(connection, church_id, draft), *_wrong_regions(connection, church_id, target)]
+
+
+def _wrong_regions(connection: Connection[Any], church_id: UUID, target: Target) -> list[FieldError]:
+    """Which of the numbers are not of the church's regions."""
+    regions = target.get("numberRegions")
+    if regions is None:
+        return []
+    allowed = allowed_regions(connection, church_id)
+    return [
+        FieldError(field=f"phoneNumbers[{index}]", message=complaint)
+        for index, region in enumerate(regions)
+        if (complaint := wrong_region(region, allowed))
+    ]
 
 
 def _strangers(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:

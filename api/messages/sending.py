@@ -8,6 +8,7 @@ from api.endpoints import Answer, Header, Promise, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from api.messages import timing, views
 from api.messages.composition import Composition
+from api.messages.limits import need_of
 from api.messages.sendable import complaints_of_references, insert_sendable
 from api.problems import Refusal
 from api.services import services
@@ -54,7 +55,7 @@ _EXAMPLE_ANSWER = {
             example=_EXAMPLE_ANSWER,
         ),
     ),
-    problems=(problems.KEY_REUSED,),
+    problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.
@@ -69,12 +70,22 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     complaints = complaints_of_references(body)  # others are asked: nor while they take their time
     with church_scope(services().database, caller.church_id) as connection:
         due_at = timing.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
+        segments = CHANNELS[body.channel].count_segments(body.content)
+        need = need_of(
+            connection,
+            church_id=caller.church_id,
+            channel=body.channel,
+            segments=segments,
+            target_type=body.target_type,
+            target=target,
+            send_at=due_at,
+        )
         new = NewMessage(
             church_id=caller.church_id,
             channel=body.channel,
             content=body.content,
             details=body.details,
-            segments=CHANNELS[body.channel].count_segments(body.content),
+            segments=segments,
             target_type=body.target_type,
             target=target,
             idempotency_key=key,
@@ -82,6 +93,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
             request_id=request_id(),
             send_at=due_at,
             urgent_reason=body.urgent_reason,
+            need=need,
         )
         message, is_new = insert_sendable(connection, new, draft=body, complaints=complaints)
     if message.request_hash != request_hash:

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
-from api.messages import views
+from api.messages import limits, views
 from api.problems import Refusal
 from api.services import services
 from api.shapes import STORABLE, Given, Told
@@ -64,7 +64,8 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
         if message.canceled_at is None and not _has_something_left(connection, message):
             raise Refusal(problems.WRONG_STATE, "Everything of this message has been sent.")
         if message.canceled_at is None:
-            messages.cancel(connection, church_id=caller.church_id, message_id=message_id)
+            canceled = messages.cancel(connection, church_id=caller.church_id, message_id=message_id)
+            limits.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
         return _stands(connection, caller, message_id)
 
 
@@ -114,7 +115,7 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     body=Retry,
     example={"errorCodes": ["30003"]},
     promises=(Promise(status=200, description="They are queued.", content=Retried),),
-    problems=_PROBLEMS,
+    problems=(*_PROBLEMS, problems.DAILY_LIMIT),
 )
 def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
     """Sends those that ended as `failed` or `undelivered` once more. Whoever opted out is left out."""
@@ -128,6 +129,7 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
             reasons=body.reasons,
             error_codes=body.error_codes,
         )
+        limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
         shown = _counted(connection, caller, message_id)
     services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
     return Answer(status=200, content=Retried(retried=retried, message=shown))

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
+from api.messages.limits import refuse_runs_beyond
 from api.messages.revision import Revision, describe_without_defaults, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
 from api.schedules import views
@@ -55,15 +56,20 @@ class ScheduleEdit(Revision):
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
     promises=(Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
-    problems=(problems.NOT_FOUND,),
+    problems=(problems.NOT_FOUND, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
     """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
-    complaints = complaints_of_new_references(body)  # others are asked: while no transaction is open
+    complaints = complaints_of_new_references(
+        body, church_id=caller.church_id
+    )  # others are asked: while no transaction is open
     with held(caller, schedule_id) as (connection, schedule):
         plan = revised(Plan, _as_given(caller, schedule), body)
         terms, next_run = agreed(connection, church_id=caller.church_id, plan=plan)
-        refuse_unsendable(connection, church_id=caller.church_id, draft=plan, complaints=complaints)
+        refuse_unsendable(
+            connection, church_id=caller.church_id, draft=plan, target=terms.target, complaints=complaints
+        )
+        refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
         schedules.change(connection, schedule, terms, next_run=next_run)
         return stands(connection, caller, schedule_id)
 

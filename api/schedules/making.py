@@ -6,6 +6,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Header, Promise, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.messages.limits import refuse_runs_beyond
 from api.messages.sendable import complaints_of_references, refuse_unsendable
 from api.problems import Refusal
 from api.schedules import views
@@ -43,7 +44,7 @@ _EXAMPLE = {
             headers=(_LOCATION, REPLAYED),
         ),
     ),
-    problems=(problems.KEY_REUSED,),
+    problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     """Sends the same words again and again, each time to whoever belongs to the target then.
@@ -66,7 +67,10 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
             request_hash=body.digest(),
         )
         if is_new:
-            refuse_unsendable(connection, church_id=caller.church_id, draft=body, complaints=complaints)
+            refuse_unsendable(
+                connection, church_id=caller.church_id, draft=body, target=terms.target, complaints=complaints
+            )
+            refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
     if schedule.request_hash != body.digest():
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
     view = views.detailed(schedule)

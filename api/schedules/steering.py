@@ -14,6 +14,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.messages.limits import need_of
 from api.messages.sendable import unavailable
 from api.messages.views import AcceptedMessage, accepted
 from api.problems import FieldError, Refusal
@@ -25,6 +26,7 @@ from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
 from store import messages, schedule_runs, schedules
 from store.churches import KeyHolder
+from store.daily_limits import Need
 from store.database import church_scope
 from store.messages import NewMessage, NoSender
 from store.schedules import Schedule
@@ -108,13 +110,22 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     authentication=with_key("messages:write"),
     headers=(IDEMPOTENCY_KEY,),
     promises=(Promise(status=202, description="Accepted as a message.", content=AcceptedMessage, headers=(REPLAYED,)),),
-    problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID),
+    problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     """Sends it once more, beside its own runs, which stay as they are. Also while it is paused or has ended."""
     key = idempotency_key()
     with held(caller, schedule_id) as (connection, schedule):
-        new = _message_of(schedule, key)
+        need = need_of(
+            connection,
+            church_id=caller.church_id,
+            channel=schedule.channel,
+            segments=schedule.segments,
+            target_type=schedule.target_type,
+            target=schedule.target,
+            send_at=None,
+        )
+        new = _message_of(schedule, key, need)
         if reason := unavailable(schedule.channel):
             raise _unsendable(reason)
         try:
@@ -139,7 +150,7 @@ def _unsendable(reason: str) -> Refusal:
     return Refusal(problems.WRONG_STATE, "The message cannot be sent as it is.", errors=[error])
 
 
-def _message_of(schedule: Schedule, key: str | None) -> NewMessage:
+def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:
     return NewMessage(
         church_id=schedule.church_id,
         channel=schedule.channel,
@@ -154,4 +165,5 @@ def _message_of(schedule: Schedule, key: str | None) -> NewMessage:
         send_at=None,
         urgent_reason=schedule.urgent_reason,
         schedule_id=schedule.schedule_id,
+        need=need,
     )

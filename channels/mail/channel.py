@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from channels.base import Callback, Carrier, CarrierReceipt, Details, ForgedCallback
 from channels.mail.carrier import MailCarrier
@@ -27,6 +28,7 @@ class MailChannel:
             "description": "What the mail is about, on one line. Required.",
         }
     }
+    daily_limit_weight = 0  # costs nothing by the piece
     reports_endings = False
     passing_codes: Mapping[str, float] = {}
 
@@ -48,7 +50,13 @@ class MailChannel:
         complaint = _check_subject(details["subject"]) if "subject" in details else "is required for mail"
         return {} if complaint is None else {"subject": complaint}
 
-    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - to nothing
+    def check_references(
+        self,
+        details: Details,  # noqa: ARG002 - refers to nothing
+        settings: Settings,  # noqa: ARG002
+        *,
+        church_id: UUID,  # noqa: ARG002
+    ) -> Mapping[str, str]:
         return {}
 
     def count_segments(self, content: str) -> int:  # noqa: ARG002 - a mail is a mail

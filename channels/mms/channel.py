@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from channels.base import Callback, Carrier, CarrierReceipt, Details
 from channels.mms import references
@@ -36,6 +37,7 @@ class MmsChannel:
             ),
         }
     }
+    daily_limit_weight = 3  # about what a picture message costs in texts
     reports_endings = True
     keeps_quiet_hours = True
     passing_codes = PASSING
@@ -52,9 +54,9 @@ class MmsChannel:
     def check_details(self, details: Details) -> Mapping[str, str]:
         return check_urls(details[FIELD]) if FIELD in details else {FIELD: "is required for mms"}
 
-    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:
+    def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
         gate = ANYWHERE if settings.media_allow_private else PUBLIC
-        return references.check(details[FIELD], look=Look(gate=gate))
+        return references.check(details[FIELD], look=Look(gate=gate), church_id=church_id)
 
     def count_segments(self, content: str) -> int:  # noqa: ARG002 - billed, and paced, as one message
         return 1

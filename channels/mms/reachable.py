@@ -12,11 +12,12 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
+from uuid import UUID
 
+from channels.mms.fair_places import ChurchThreads
 from channels.mms.heads import MAX_HEAD_BYTES, Head, Method, NotHttp, ask
 from channels.mms.media import Media
 from channels.mms.media_urls import BadUrl, Place
@@ -27,8 +28,11 @@ MAX_ADDRESSES = 4
 """Of one name, that are tried one after the other."""
 CONNECT_SECONDS = 2.0
 """How long one of several addresses may take, so that a dead one leaves time for the next."""
-LOOKUPS_AT_ONCE = 8
-"""Threads of a process that look names up. A slow name server holds up who waits for it, and nobody else."""
+LOOKUPS_AT_ONCE = 16
+"""Threads of a process that look names up."""
+LOOKUPS_OF_A_CHURCH = 2
+"""Of those. A look-up cannot be stopped, and a slow name server may keep it for half a minute: the church that names
+such hosts waits for its own threads, and leaves room for the others."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEAD_REFUSED = frozenset({403, 405, 501})
@@ -84,36 +88,36 @@ class Look:
     resolve: Callable[[str], Sequence[Address]] = resolve
     tls: ssl.SSLContext = field(default_factory=usual_tls)
 
-    async def at(self, place: Place) -> Media:
-        """What is there. Raises BadUrl or Unseen. Takes any time."""
+    async def at(self, place: Place, *, church_id: UUID) -> Media:
+        """What is there, for a church. Raises BadUrl or Unseen. Takes any time."""
         self.gate.check(place)
-        head = await self._head(place)
+        head = await self._head(place, church_id)
         for _ in range(MAX_REDIRECTS):
             if head.status not in _REDIRECTS:
                 return _media(head)
             try:
                 place = place.redirected(head.headers.get("location", ""))
                 self.gate.check(place)
-                head = await self._head(place)
+                head = await self._head(place, church_id)
             except (BadUrl, Unseen) as error:
                 raise Unseen(f"is redirected to an address that {error}") from error
         if head.status in _REDIRECTS:
             raise Unseen(f"is redirected more than {MAX_REDIRECTS} times")
         return _media(head)
 
-    async def _head(self, place: Place) -> Head:
-        addresses = await self._admitted(place.host)
+    async def _head(self, place: Place, church_id: UUID) -> Head:
+        addresses = await self._admitted(place.host, church_id)
         head = await self._ask(place, addresses, "HEAD")
         unsaid = head.status in _HEAD_REFUSED or (head.status == 200 and "content-length" not in head.headers)
         return await self._ask(place, addresses, "GET") if unsaid else head
 
-    async def _admitted(self, host: str) -> Sequence[Address]:
+    async def _admitted(self, host: str, church_id: UUID) -> Sequence[Address]:
         """All addresses of the host. One that is not public shuts them all out.
 
         A name that does not exist is told in the same words as an inner one: nobody learns our own names by asking.
         """
         try:
-            found = await asyncio.get_running_loop().run_in_executor(_lookups(), self.resolve, host)
+            found = await asyncio.wrap_future(_lookups().submit(church_id, self.resolve, host))
         except (OSError, UnicodeError):
             found = ()
         if not found or not all(self.gate.admits(address) for address in found):
@@ -170,5 +174,5 @@ def _size_bytes(head: Head) -> int | None:
 
 
 @cache
-def _lookups() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="media-names")
+def _lookups() -> ChurchThreads:
+    return ChurchThreads(total=LOOKUPS_AT_ONCE, share=LOOKUPS_OF_A_CHURCH, name="media-names")

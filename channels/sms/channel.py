@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from channels.base import Callback, Carrier, CarrierReceipt, Details
 from channels.twilio.carrier import TwilioCarrier
@@ -19,6 +20,7 @@ class SmsChannel:
     address_kind = AddressKind.PHONE
     keeps_quiet_hours = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
+    daily_limit_weight = 1
     reports_endings = True
     passing_codes = PASSING
 
@@ -35,7 +37,13 @@ class SmsChannel:
     def check_details(self, details: Details) -> Mapping[str, str]:  # noqa: ARG002 - a text is all there is
         return {}
 
-    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:  # noqa: ARG002 - to nothing
+    def check_references(
+        self,
+        details: Details,  # noqa: ARG002 - refers to nothing
+        settings: Settings,  # noqa: ARG002
+        *,
+        church_id: UUID,  # noqa: ARG002
+    ) -> Mapping[str, str]:
         return {}
 
     def count_segments(self, content: str) -> int:

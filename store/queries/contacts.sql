@@ -6,13 +6,13 @@ SELECT FROM churches WHERE church_id = :church_id FOR NO KEY UPDATE;
 -- A person known so far by mail address and name gets the number that they are now given with, unless that number and
 -- name are somebody already.
 WITH given AS (
-    SELECT DISTINCT ON (email, lower(name)) phone, email, lower(name) AS person
-    FROM unnest(:names::text[], :phones::text[], :emails::text[]) WITH ORDINALITY
-        AS listed (name, phone, email, place)
+    SELECT DISTINCT ON (email, lower(name)) phone, email, lower(name) AS person, region
+    FROM unnest(:names::text[], :phones::text[], :emails::text[], :regions::text[]) WITH ORDINALITY
+        AS listed (name, phone, email, region, place)
     WHERE email IS NOT NULL
     ORDER BY email, lower(name), place
 ), known AS (
-    SELECT DISTINCT ON (given.phone, given.person) contacts.contact_id, given.phone
+    SELECT DISTINCT ON (given.phone, given.person) contacts.contact_id, given.phone, given.region
     FROM given
     JOIN contacts ON contacts.church_id = :church_id AND contacts.phone IS NULL
         AND contacts.email = given.email AND lower(contacts.name) = given.person
@@ -23,7 +23,7 @@ WITH given AS (
     ORDER BY given.phone, given.person, contacts.contact_id
 )
 UPDATE contacts
-SET phone = known.phone
+SET phone = known.phone, number_region = known.region
 FROM known
 WHERE contacts.contact_id = known.contact_id;
 
@@ -31,15 +31,16 @@ WHERE contacts.contact_id = known.contact_id;
 -- In the order given, with whether each is new. A person already known (same number and name) stays who they are, and
 -- keeps their mail address unless another is given.
 WITH given AS (
-    SELECT place, name, phone, email
-    FROM unnest(:names::text[], :phones::text[], :emails::text[]) WITH ORDINALITY
-        AS listed (name, phone, email, place)
+    SELECT place, name, phone, email, region
+    FROM unnest(:names::text[], :phones::text[], :emails::text[], :regions::text[]) WITH ORDINALITY
+        AS listed (name, phone, email, region, place)
 ), stored AS (
-    INSERT INTO contacts (church_id, name, phone, email)
-    SELECT DISTINCT ON (phone, lower(name)) :church_id, name, phone, email
+    INSERT INTO contacts (church_id, name, phone, email, number_region)
+    SELECT DISTINCT ON (phone, lower(name)) :church_id, name, phone, email, region
     FROM given
     ORDER BY phone, lower(name), email IS NULL, place
-    ON CONFLICT (church_id, phone, lower(name)) DO UPDATE SET email = coalesce(excluded.email, contacts.email)
+    ON CONFLICT (church_id, phone, lower(name)) DO UPDATE
+    SET email = coalesce(excluded.email, contacts.email), number_region = excluded.number_region
     RETURNING contact_id, phone, email, lower(name) AS person, xmax = 0 AS created
 )
 SELECT stored.contact_id, stored.phone, stored.email,
@@ -116,13 +117,23 @@ WHERE contacts.contact_id = placed.contact_id AND contacts.church_id = :church_i
 -- Of before numbers were asked where they are from, or written past the API.
 SELECT contact_id, phone
 FROM contacts
-WHERE number_zones IS NULL AND phone IS NOT NULL
-ORDER BY contact_id
+WHERE (number_zones IS NULL OR number_region IS NULL) AND phone IS NOT NULL
+ORDER BY church_id, contact_id
 LIMIT :row_limit
 FOR UPDATE SKIP LOCKED;
 
+-- name: unjudged_contacts
+-- Of one church that is about to text them. What another is judging just now is waited for.
+SELECT contact_id, phone
+FROM contacts
+WHERE church_id = :church_id AND number_region IS NULL AND phone IS NOT NULL
+ORDER BY contact_id
+LIMIT :row_limit
+FOR UPDATE;
+
 -- name: place_numbers!
 UPDATE contacts
-SET number_zones = placed.number_zones
-FROM unnest(:contact_ids::uuid[], :number_zones::text[]) AS placed (contact_id, number_zones)
+SET number_zones = placed.number_zones, number_region = placed.number_region
+FROM unnest(:contact_ids::uuid[], :number_zones::text[], :number_regions::text[])
+    AS placed (contact_id, number_zones, number_region)
 WHERE contacts.contact_id = placed.contact_id;

@@ -2,10 +2,10 @@
 -- Nothing comes back when the church has used the idempotency key before, or has no sender on the channel.
 INSERT INTO messages (
     church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
-    send_at, urgent_reason, schedule_id
+    send_at, urgent_reason, schedule_id, counted_on, counted_segments
 )
 SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
-       :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id
+       :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id, :counted_on, :counted_segments
 FROM senders
 WHERE church_id = :church_id AND channel = :channel
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
@@ -53,11 +53,28 @@ FROM deliveries
 WHERE message_id = :message_id
 GROUP BY status;
 
--- name: expand_message!
+-- name: find_unjudged
+-- Before its audience is written: the listed numbers of a message of before their regions were stored with them, and
+-- whether any of the church's contacts was not judged yet.
+SELECT CASE WHEN target_type = 'numbers' AND target -> 'numberRegions' IS NULL THEN target -> 'phoneNumbers' END,
+       target_type <> 'numbers' AND (
+           SELECT contacts.contact_id
+           FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.number_region IS NULL AND contacts.phone IS NOT NULL
+           ORDER BY contacts.contact_id -- in the order of an index, which is then read and not the table
+           LIMIT 1
+       ) IS NOT NULL
+FROM messages
+WHERE message_id = :message_id AND church_id = :church_id AND expanded_at IS NULL AND send_at <= now()
+  AND canceled_at IS NULL;
+
+-- name: expand_message
 -- The target becomes deliveries, all or none: the message is marked in the same statement, and a second run finds it
 -- marked. Those not to be sent are written too, with their reason, so that the counts add up to the audience.
 -- Where it is outside the hours for texting, by the contact's own zone, else the number's, else the church's, a delivery is
 -- due when they begin: worked out once for each zone. Not all channels keep such hours, nor does what is urgent.
+-- Numbers of other regions than the church may text are not sent to, nor are those of kinds that are never texted (''). How
+-- many were written, how many of them are to be sent, and whether it was done now.
 WITH message AS (
     UPDATE messages
     SET expanded_at = now()
@@ -67,25 +84,28 @@ WITH message AS (
 ), audience AS (
     SELECT contacts.contact_id,
            CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END AS address,
-           coalesce(contacts.time_zone, contacts.number_zones, '') AS zones
+           coalesce(contacts.time_zone, contacts.number_zones, '') AS zones,
+           contacts.number_region AS region
     FROM message
     JOIN contacts ON contacts.church_id = :church_id
     WHERE message.target_type = 'all'
     UNION ALL
     SELECT listed.contact_id::uuid,
            CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END,
-           coalesce(contacts.time_zone, contacts.number_zones, '')
+           coalesce(contacts.time_zone, contacts.number_zones, ''),
+           contacts.number_region
     FROM message
     CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'contactIds') AS listed (contact_id)
     LEFT JOIN contacts ON contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id::uuid
     WHERE message.target_type = 'contacts'
     UNION ALL
-    SELECT NULL, listed.address, coalesce(listed.zones, '')
+    SELECT NULL, listed.address, coalesce(listed.zones, ''), listed.region
     FROM message
     CROSS JOIN LATERAL ROWS FROM (
         jsonb_array_elements_text(coalesce(message.target -> 'phoneNumbers', message.target -> 'emailAddresses')),
-        jsonb_array_elements_text(coalesce(message.target -> 'numberZones', '[]'))
-    ) AS listed (address, zones)
+        jsonb_array_elements_text(coalesce(message.target -> 'numberZones', '[]')),
+        jsonb_array_elements_text(coalesce(message.target -> 'numberRegions', to_jsonb(:number_regions::text[])))
+    ) AS listed (address, zones, region)
     WHERE message.target_type IN ('numbers', 'addresses')
 ), opening AS (
     SELECT places.zones,
@@ -105,23 +125,33 @@ WITH message AS (
                WHEN audience.address IS NULL THEN 'no address'
                WHEN opt_outs.source = 'bounce' THEN 'bounced before'
                WHEN opt_outs.address IS NOT NULL THEN 'opted out'
+               WHEN :address_kind::text = 'phone' AND coalesce(audience.region, '') = '' THEN 'number is never texted'
+               WHEN audience.region <> ALL (allowed.regions) THEN 'region not allowed'
                WHEN row_number() OVER (PARTITION BY audience.address ORDER BY audience.contact_id) > 1
                    THEN 'duplicate'
            END AS reason
     FROM audience
+    CROSS JOIN (
+        SELECT CASE :address_kind::text WHEN 'phone' THEN coalesce(regions, :default_regions::text[]) END AS regions
+        FROM churches
+        WHERE church_id = :church_id
+    ) AS allowed
     LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = audience.address
+), written AS (
+    INSERT INTO deliveries (
+        message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at
+    )
+    SELECT message.message_id, :church_id, message.channel, judged.contact_id, judged.address,
+           CASE WHEN :keeps_quiet_hours::boolean THEN nullif(judged.zones, '') END,
+           CASE WHEN judged.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
+           coalesce(judged.reason, CASE WHEN opening.opens_at IS NOT NULL THEN 'quiet hours' END),
+           CASE WHEN message.paused_at IS NULL THEN coalesce(opening.opens_at, message.send_at) ELSE 'infinity' END
+    FROM message
+    CROSS JOIN judged
+    LEFT JOIN opening ON opening.zones = judged.zones
+    RETURNING status
 )
-INSERT INTO deliveries (
-    message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at
-)
-SELECT message.message_id, :church_id, message.channel, judged.contact_id, judged.address,
-       CASE WHEN :keeps_quiet_hours::boolean THEN nullif(judged.zones, '') END,
-       CASE WHEN judged.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
-       coalesce(judged.reason, CASE WHEN opening.opens_at IS NOT NULL THEN 'quiet hours' END),
-       CASE WHEN message.paused_at IS NULL THEN coalesce(opening.opens_at, message.send_at) ELSE 'infinity' END
-FROM message
-CROSS JOIN judged
-LEFT JOIN opening ON opening.zones = judged.zones;
+SELECT count(*), count(*) FILTER (WHERE status = 'queued'), EXISTS (SELECT FROM message) FROM written;
 
 -- name: next_expansion
 -- The one whose hour came first. What another worker is expanding is passed over.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from channels.base import Callback, CarrierReceipt, Details, ForgedCallback
 from messaging.addresses import AddressKind
@@ -48,6 +48,7 @@ class NoteChannel:
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "colour": {"type": "string", "enum": ["yellow", "pink"], "description": "Of the paper."}
     }
+    daily_limit_weight = 1
     reports_endings = False
     passing_codes: Mapping[str, float] = {}
 
@@ -60,7 +61,7 @@ class NoteChannel:
     def check_details(self, details: Details) -> Mapping[str, str]:
         return {} if details.get("colour", "yellow") in ("yellow", "pink") else {"colour": "must be yellow or pink"}
 
-    def check_references(self, details: Details, settings: Settings) -> Mapping[str, str]:
+    def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
         return {}
 
     def count_segments(self, content: str) -> int:

@@ -126,14 +126,14 @@ def test_what_has_not_begun_can_be_changed(client: FlaskClient, church: KnownChu
     assert datetime.fromisoformat(told["sendAt"]) == later
     rows(database, "UPDATE messages SET send_at = now()")
     with church_scope(database, church.church_id) as connection:
-        written = messages.expand(
+        expansion = messages.expand(
             connection,
             church_id=church.church_id,
             message_id=UUID(message["id"]),
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
         )
-    assert written == 1
+    assert expansion.written == 1
 
 
 def test_what_is_left_out_stays(client: FlaskClient, church: KnownChurch) -> None:

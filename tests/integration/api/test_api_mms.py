@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.services import services
@@ -237,6 +241,53 @@ def test_pictures_of_a_schedule_are_looked_at_too(client: FlaskClient, church: K
     path = made.headers["Location"]
     assert dead_picture(client, church, "PATCH", path, {"mediaUrls": [at(media, "/gone.jpg")]}) == gone
     assert client.patch(path, json={"mediaUrls": [at(media, "/map.png")]}, headers=church.bearer).status_code == 200
+
+
+def test_a_picture_message_counts_as_three_segments_of_the_daily_limit(
+    client: FlaskClient, church: KnownChurch, media: MediaServer, database: Database
+) -> None:
+    to_two = {"targetType": "numbers", "phoneNumbers": ["+12025550123", "+12025550124"]}
+
+    answer = client.post(SEND, json=a_picture(church, at(media, "/flyer.jpg"), **to_two), headers=church.bearer)
+
+    assert answer.status_code == 202, answer.text
+    with system_scope(database) as connection:
+        assert connection.execute("SELECT segments FROM daily_segments").fetchall() == [(6,)]
+
+
+def test_slow_media_servers_of_one_church_do_not_hold_up_another(
+    open_app: Flask, church: KnownChurch, other_church: KnownChurch, media: MediaServer, database: Database
+) -> None:
+    set_picture_sender(database, other_church.church_id)
+    dripping, may_end = threading.Semaphore(0), threading.Event()
+
+    def drip(_request: str, line: socket.socket) -> bytes:
+        dripping.release()
+        while not may_end.wait(0.05):
+            line.sendall(b"X: y\r\n")
+        return b""
+
+    media.answers["/drip.jpg"] = drip
+
+    def ask(_: int) -> TestResponse:
+        body = a_picture(church, at(media, "/drip.jpg"))
+        return open_app.test_client().post(SEND, json=body, headers=church.bearer)
+
+    with ThreadPoolExecutor(20) as threads:
+        slow = [threads.submit(ask, number) for number in range(20)]
+        for _ in range(2):
+            assert dripping.acquire(timeout=5)
+        done, _ = wait(slow, timeout=4, return_when=FIRST_COMPLETED)
+        body = a_picture(other_church, at(media, "/flyer.jpg"))
+        others = open_app.test_client().post(SEND, json=body, headers=other_church.bearer)
+        may_end.set()
+
+    assert others.status_code == 202, others.text
+    told = done.pop().result()
+    assert (told.status_code, told.get_json()["type"]) == (429, "/docs#problem-too-many-media-checks")
+    assert told.headers["Retry-After"] == "5"
+    assert {each.result().status_code for each in slow} == {422, 429}
+    assert count(database) == 1
 
 
 def test_a_church_without_a_sender_for_pictures_is_told_so(

@@ -59,20 +59,20 @@ def test_no_recipient_is_touched_in_the_request(client: FlaskClient, church: Kno
 def test_contacts_and_numbers_are_kept_for_later(client: FlaskClient, church: KnownChurch, database: Database) -> None:
     ids = add_contacts(database, church.church_id, count=2)
     to_contacts = a_message(church, targetType="contacts", contactIds=[str(each) for each in ids])
-    to_numbers = a_message(church, targetType="numbers", phoneNumbers=["(202) 555-0123", "+44 20 7946 0958"])
+    to_numbers = a_message(church, targetType="numbers", phoneNumbers=["(202) 555-0123", "+1 787 555 0123"])
 
     for body in (to_contacts, to_numbers):
         answer = client.post(SEND, json=body, headers=church.bearer)
         assert answer.status_code == 202, answer.text
         with church_scope(database, church.church_id) as connection:
-            written = messages.expand(
+            expansion = messages.expand(
                 connection,
                 church_id=church.church_id,
                 message_id=answer.get_json()["id"],
                 address_kind=AddressKind.PHONE,
                 keeps_quiet_hours=True,
             )
-            assert written == 2
+            assert expansion.written == 2
 
 
 def test_ten_thousand_numbers_fit(client: FlaskClient, church: KnownChurch) -> None:

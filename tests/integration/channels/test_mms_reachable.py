@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from uuid import UUID, uuid4
 
 import pytest
 import trustme
 
+from channels.base import TooManyChecks
 from channels.mms import reachable, references
+from channels.mms.fair_places import ChurchPlaces
 from channels.mms.public_addresses import Address
 from channels.mms.reachable import ANYWHERE, PUBLIC, Gate, Look, resolve
 from tests.harness.media_server import (
@@ -30,6 +33,7 @@ from tests.harness.media_server import (
 pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has one loopback address")
 
 NAME = "pictures.example.org"
+SOME_CHURCH, OTHER_CHURCH = uuid4(), uuid4()
 OUTSIDE, INSIDE = "127.0.0.1", "127.0.0.2"
 """Two addresses of this machine: the first stands for the internet, the second for our own network."""
 NOT_PUBLIC = "leads to a host that has no public address"
@@ -61,13 +65,18 @@ class World:
     def url(self, path: str = "/a.jpg", *, host: str = NAME) -> str:
         return f"https://{host}:{self.outside.port}{path}"
 
-    def check(self, *urls: str) -> dict[str, str]:
-        return dict(references.check(urls, look=Look(gate=self.gate, resolve=self.resolve, tls=self.tls)))
+    def check(self, *urls: str, church_id: UUID = SOME_CHURCH) -> dict[str, str]:
+        look = Look(gate=self.gate, resolve=self.resolve, tls=self.tls)
+        return dict(references.check(urls, look=look, church_id=church_id))
 
     def answer(self, answer: Answer, path: str = "/a.jpg") -> dict[str, str]:
         """What is said of a URL that is answered so."""
         self.outside.answers[path] = answer
         return self.check(self.url(path))
+
+
+def look_at(urls: Sequence[str], *, look: Look) -> dict[str, str]:
+    return dict(references.check(urls, look=look, church_id=SOME_CHURCH))
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +170,7 @@ def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
     look = Look(gate=ANYWHERE, resolve=lambda _: [ip_address("127.0.0.3"), ip_address(OUTSIDE)], tls=world.tls)
     world.outside.answers["/a.jpg"] = OK
 
-    assert references.check([world.url()], look=look) == {}
+    assert look_at([world.url()], look=look) == {}
 
 
 # --- our own network --------------------------------------------------------------------------------------------------
@@ -189,7 +198,7 @@ def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
     ],
 )
 def test_however_it_is_written_our_own_network_is_out_of_reach(host: str) -> None:
-    assert references.check([f"https://{host}/"], look=Look(gate=PUBLIC)) == {"mediaUrls[0]": NOT_PUBLIC}
+    assert look_at([f"https://{host}/"], look=Look(gate=PUBLIC)) == {"mediaUrls[0]": NOT_PUBLIC}
 
 
 def test_a_name_that_leads_inside_is_refused_without_a_connection(world: World) -> None:
@@ -208,7 +217,7 @@ def test_a_name_that_does_not_exist_is_told_as_one_that_is_ours(world: World) ->
     def unknown(_host: str) -> Sequence[Address]:
         raise OSError("no such name")
 
-    told = references.check([world.url()], look=Look(gate=world.gate, resolve=unknown, tls=world.tls))
+    told = look_at([world.url()], look=Look(gate=world.gate, resolve=unknown, tls=world.tls))
 
     assert told == {"mediaUrls[0]": NOT_PUBLIC}
 
@@ -261,7 +270,7 @@ def test_what_is_wrong_with_the_url_is_said_before_anybody_is_asked(url: str, co
     def asked(_host: str) -> Sequence[Address]:
         raise AssertionError("looked up")
 
-    assert references.check([url], look=Look(gate=PUBLIC, resolve=asked)) == {"mediaUrls[0]": complaint}
+    assert look_at([url], look=Look(gate=PUBLIC, resolve=asked)) == {"mediaUrls[0]": complaint}
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------
@@ -281,7 +290,7 @@ def test_a_certificate_must_be_from_an_authority_that_is_trusted(world: World) -
     world.outside.answers["/a.jpg"] = OK
     usual = Look(gate=world.gate, resolve=world.resolve)
 
-    assert references.check([world.url()], look=usual) == {"mediaUrls[0]": "has no valid certificate for its host"}
+    assert look_at([world.url()], look=usual) == {"mediaUrls[0]": "has no valid certificate for its host"}
     assert world.outside.requests == []
 
 
@@ -322,7 +331,7 @@ def test_a_bad_answer_is_said(world: World, answer: Answer, complaint: str) -> N
 
 
 def test_a_server_that_is_not_there(free_port: int) -> None:
-    told = references.check([f"http://127.0.0.1:{free_port}/"], look=Look(gate=ANYWHERE))
+    told = look_at([f"http://127.0.0.1:{free_port}/"], look=Look(gate=ANYWHERE))
 
     assert told == {"mediaUrls[0]": "cannot be reached now: try again later"}
 
@@ -353,7 +362,7 @@ def test_a_slow_name_server_holds_nobody_up(world: World) -> None:
         return []
 
     began = time.monotonic()
-    told = references.check([world.url()], look=Look(gate=world.gate, resolve=slow, tls=world.tls))
+    told = look_at([world.url()], look=Look(gate=world.gate, resolve=slow, tls=world.tls))
     took = time.monotonic() - began
     released.set()
 
@@ -405,8 +414,18 @@ def test_together_they_may_be_too_large(world: World) -> None:
     assert told == {"mediaUrls": "have 5.01 MB together: one message may have 5 MB"}
 
 
-def test_only_so_many_messages_are_looked_at_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(references, "_places", threading.BoundedSemaphore(1))
+@pytest.mark.parametrize(
+    ("places", "asking", "own"),
+    [
+        (ChurchPlaces(total=8, share=1), SOME_CHURCH, True),
+        (ChurchPlaces(total=1, share=1), OTHER_CHURCH, False),
+    ],
+    ids=["of one church", "of all"],
+)
+def test_only_so_many_messages_are_looked_at_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, places: ChurchPlaces, asking: UUID, own: bool
+) -> None:
+    monkeypatch.setattr(references, "_places", places)
     at_work, may_end = threading.Event(), threading.Event()
 
     def wait(_request: str, _line: object) -> bytes:
@@ -419,12 +438,68 @@ def test_only_so_many_messages_are_looked_at_at_once(world: World, monkeypatch: 
     slow.start()
     assert at_work.wait(5)
 
-    began = time.monotonic()
-    assert "too many others" in world.check(world.url())["mediaUrls"]
-    assert time.monotonic() - began < 0.5, "nobody waits for a place: that would take a thread too"
+    with pytest.raises(TooManyChecks) as refused:  # at once: to wait for a place would take a thread too
+        world.check(world.url(), church_id=asking)
+    assert refused.value.own is own
+    assert slow.is_alive()
 
     may_end.set()
     slow.join()
+    assert world.check(world.url(), church_id=asking) == {}
+
+
+def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World) -> None:
+    dripping, may_end = threading.Semaphore(0), threading.Event()
+
+    def drip(_request: str, line: object) -> bytes:
+        dripping.release()
+        while not may_end.wait(0.05):
+            line.sendall(b"X: y\r\n")  # type: ignore[attr-defined]
+        return OK
+
+    world.outside.answers |= {"/drip": drip, "/a.jpg": OK}
+    refused: list[TooManyChecks] = []
+
+    def ask() -> None:
+        try:
+            world.check(world.url("/drip"))
+        except TooManyChecks as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for _ in range(references.MESSAGES_OF_A_CHURCH):
+        assert dripping.acquire(timeout=5)
+
+    assert world.check(world.url(), church_id=OTHER_CHURCH) == {}
+
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert [error.own for error in refused] == [True] * (20 - references.MESSAGES_OF_A_CHURCH)
+
+
+def test_a_church_with_slow_names_leaves_threads_for_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after its request was answered: a look-up in the name service cannot be stopped."""
+    monkeypatch.setattr(references, "SECONDS", 0.3)
+    may_end, usual = threading.Event(), world.resolve
+
+    def resolve(host: str) -> Sequence[Address]:
+        if host.startswith("slow"):
+            may_end.wait(30)
+        return usual(host)
+
+    world.resolve = resolve  # type: ignore[method-assign]
+    slow = [world.url(host=f"slow{n}.example.org") for n in range(10)]
+    for _ in range(3):
+        assert len(world.check(*slow)) == 10
+
+    monkeypatch.undo()
+    world.outside.answers["/a.jpg"] = OK
+    assert world.check(world.url(), church_id=OTHER_CHURCH) == {}
+
+    may_end.set()
     assert world.check(world.url()) == {}
 
 

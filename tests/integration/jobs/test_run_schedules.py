@@ -302,12 +302,12 @@ def test_who_joined_since_the_schedule_was_made_is_in_the_audience(database: Dat
 
     [(message_id,)] = rows(database, "SELECT message_id FROM messages")
     with church_scope(database, church) as connection:
-        written = messages.expand(
+        expansion = messages.expand(
             connection,
             church_id=church,
             message_id=message_id,
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
         )
-        assert written == 5
+        assert expansion.written == 5
         assert messages.counts(connection, message_id)[Status.QUEUED] == 5

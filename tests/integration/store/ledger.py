@@ -133,7 +133,7 @@ class Ledger:
                 message_id=message.message_id,
                 address_kind=AddressKind.PHONE,
                 keeps_quiet_hours=keeps_quiet_hours,
-            )
+            ).written
 
     def send(self, church_id: UUID, addresses: Sequence[str], *, segments: int = 1) -> Message:
         """A message to these numbers, expanded: its deliveries are due."""

@@ -16,6 +16,8 @@ QUERIES = {f"{file}.{name}": query for file in sql.all_names() for name, query i
 HOT = (
     "contacts.page_contacts",
     "contacts.unknown_contacts",
+    "daily_limits.fail_beyond",
+    "daily_limits.measure",
     "deliveries.claim",
     "deliveries.due_turns",
     "deliveries.expire_leases",
@@ -26,6 +28,7 @@ HOT = (
     "messages.count_deliveries",
     "messages.expand_message",
     "messages.find_by_idempotency_key",
+    "messages.find_unjudged",
     "messages.page_messages",
     "receipts.apply_receipts",
     "receipts.has_unapplied",

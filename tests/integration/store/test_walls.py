@@ -45,6 +45,7 @@ ROWS = {
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
         "VALUES (%(church)s, now(), %(unique)s, 'sent', 1, 1)"
     ),
+    "daily_segments": "INSERT INTO daily_segments (church_id, day, segments) VALUES (%(church)s, now(), 1)",
 }
 """One row of a church in every table that belongs to churches."""
 APPEND_ONLY = {"consent_events"}

@@ -1,0 +1,42 @@
+"""`flask show-limits`: how much a church may send in a day, how much it has, and where to."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+from flask.cli import with_appcontext
+
+from api.commands.arguments import BadInput, ChurchId
+from api.commands.ledger import ledger
+from api.services import services
+from settings import Settings
+from store import daily_limits
+from store.daily_limits import Limits
+
+
+@click.command("show-limits")
+@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@with_appcontext
+def show_limits(church: UUID) -> None:
+    """Show a church's limits, and what is counted today."""
+    with ledger() as connection:
+        limits = daily_limits.get(connection, church)
+    if limits is None:
+        raise BadInput(f"There is no church {church}.")
+    click.echo(describe(limits, services().settings))
+
+
+def describe(limits: Limits, settings: Settings) -> str:
+    """The limits that hold for a church, in lines."""
+    own_limit, own_regions = limits.daily_segment_limit, limits.regions
+    most = settings.daily_segment_limit if own_limit is None else own_limit
+    regions = ",".join(own_regions or settings.default_regions)
+    return "\n".join(
+        (
+            f"Church:         {limits.name}",
+            f"Daily segments: {most:,}" + (" (default)" if own_limit is None else ""),
+            f"Counted today:  {limits.counted:,} ({limits.day.isoformat()} in {limits.time_zone})",
+            f"Regions:        {regions}" + (" (default)" if own_regions is None else ""),
+        )
+    )

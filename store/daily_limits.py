@@ -1,0 +1,222 @@
+"""What a church may send in a day: counted when a message is accepted, and exactly when its audience is written.
+
+Rows are locked in one order: messages, then days, then deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from store import sql
+
+_SQL = sql.load("daily_limits")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """What a message takes of its church's limit, on which of the church's own days."""
+
+    day: date
+    segments: int
+    daily_limit: int
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """A church's limits as they are set (None: as the settings say), and what is counted on its day so far."""
+
+    name: str
+    time_zone: str
+    daily_segment_limit: int | None
+    regions: list[str] | None
+    day: date
+    counted: int
+
+
+class DailyLimitReached(Exception):
+    """The church may not send so much on that day. `left` segments could still be sent."""
+
+    def __init__(self, need: Need, *, left: int) -> None:
+        super().__init__("the daily limit is reached")
+        self.need = need
+        self.left = left
+
+
+def measure(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    target_type: str,
+    target: dict[str, list[str]],
+    segments_each: int,
+    default_limit: int,
+    send_at: datetime | None = None,
+) -> Need | None:
+    """What a message to this target would take; None where its channel is not counted (`segments_each` is 0).
+
+    `target` is as of a NewMessage, `send_at` None: now.
+    """
+    if segments_each == 0:
+        return None
+    listed = target.get("phoneNumbers") or target.get("emailAddresses") or ()
+    return _measured(
+        connection,
+        {
+            "church_id": church_id,
+            "send_at": send_at,
+            "segments_each": segments_each,
+            "target_type": target_type,
+            "contact_ids": target.get("contactIds", []),
+            "listed": len(set(listed)),
+            "default_limit": default_limit,
+        },
+    )
+
+
+def measure_again(
+    connection: Connection[Any], *, church_id: UUID, deliveries: int, segments_each: int, default_limit: int
+) -> Need | None:
+    """What it takes to send so many deliveries once more, now; None as above."""
+    if segments_each == 0 or deliveries == 0:
+        return None
+    return _measured(
+        connection,
+        {
+            "church_id": church_id,
+            "send_at": None,
+            "segments_each": segments_each,
+            "target_type": "deliveries",
+            "contact_ids": [],
+            "listed": deliveries,
+            "default_limit": default_limit,
+        },
+    )
+
+
+def _measured(connection: Connection[Any], parameters: dict[str, Any]) -> Need:
+    with connection.cursor(row_factory=class_row(Need)) as cursor:
+        need = cursor.execute(_SQL["measure"], parameters).fetchone()
+    assert need is not None  # noqa: S101 - the church is there
+    return need
+
+
+def refuse_beyond(need: Need | None) -> None:
+    """Raises DailyLimitReached when it would not fit even on a day of its own."""
+    if need is not None and need.segments > need.daily_limit:
+        raise DailyLimitReached(need, left=need.daily_limit)
+
+
+def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) -> None:
+    """Count it on its day until the transaction is undone. Raises DailyLimitReached, and then nothing is counted.
+
+    The day is the caller's until the transaction ends: of two that race for the rest of a day one is refused.
+    """
+    if need is None:
+        return
+    names = {"church_id": church_id, "day": need.day}
+    parameters = {**names, "segments": need.segments, "daily_limit": need.daily_limit}
+    if connection.execute(_SQL["reserve"], parameters).fetchone() is None:
+        row = connection.execute(_SQL["get_counted"], names).fetchone()
+        raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
+
+
+def reserve_changed(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
+    """Count a locked message that was changed anew. Raises DailyLimitReached.
+
+    One that takes no more than before on the same day always fits, also when the limit was lowered meanwhile.
+    """
+    names = {"church_id": church_id, "message_id": message_id}
+    row = connection.execute(_SQL["get_reservation"], names).fetchone()
+    old_day, old_segments = row if row else (None, 0)
+    days = [day for day in (old_day, need.day if need else None) if day is not None]
+    connection.execute(_SQL["lock_days"], {"church_id": church_id, "days": days})
+    if old_day is not None:
+        _count(connection, church_id=church_id, day=old_day, segments=-old_segments)
+    if need is not None and need.day == old_day and need.segments <= old_segments:
+        _count(connection, church_id=church_id, day=need.day, segments=need.segments)
+    else:
+        reserve(connection, church_id=church_id, need=need)
+    connection.execute(
+        _SQL["set_reservation"],
+        {**names, "day": need.day if need else None, "segments": need.segments if need else 0},
+    )
+
+
+def give_back(connection: Connection[Any], *, church_id: UUID, message_id: UUID, segments: int | None) -> None:
+    """A locked message will not send so much of what was counted for it (None: nothing at all)."""
+    names = {"church_id": church_id, "message_id": message_id}
+    row = connection.execute(_SQL["get_reservation"], names).fetchone()
+    day, counted = row if row else (None, 0)
+    spared = counted if segments is None else min(segments, counted)
+    if day is not None and spared:
+        _count(connection, church_id=church_id, day=day, segments=-spared)
+        connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": counted - spared})
+
+
+def keep_counted(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
+    """Nothing of it is given back any more: what is sent a second time was counted on another day."""
+    names = {"church_id": church_id, "message_id": message_id}
+    connection.execute(_SQL["set_reservation"], {**names, "day": None, "segments": 0})
+
+
+def settle(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    message_id: UUID,
+    queued: int,
+    segment_weight: int,
+    default_limit: int | None,
+) -> int:
+    """Count a message whose audience was just written by what it really takes; how many deliveries may be sent.
+
+    Those beyond the limit fail with the reason `daily limit`. `default_limit` None: only the church's own counts.
+    """
+    names = {"church_id": church_id, "message_id": message_id}
+    parameters = {**names, "segment_weight": segment_weight, "default_limit": default_limit}
+    row = connection.execute(_SQL["open_day"], parameters).fetchone()
+    assert row is not None  # noqa: S101 - the message was just expanded
+    day, reserved, segments_each, left_over = row
+    sent = queued if left_over is None else min(queued, max(0, left_over // segments_each))
+    if sent < queued:
+        connection.execute(_SQL["fail_beyond"], {"message_id": message_id, "allowed": sent})
+    if sent * segments_each != reserved:
+        _count(connection, church_id=church_id, day=day, segments=sent * segments_each - reserved)
+        connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": sent * segments_each})
+    return sent
+
+
+def _count(connection: Connection[Any], *, church_id: UUID, day: date, segments: int) -> None:
+    connection.execute(_SQL["count_on_day"], {"church_id": church_id, "day": day, "segments": segments})
+
+
+def get(connection: Connection[Any], church_id: UUID) -> Limits | None:
+    with connection.cursor(row_factory=class_row(Limits)) as cursor:
+        return cursor.execute(_SQL["get_limits"], {"church_id": church_id}).fetchone()
+
+
+def set_daily_limit(connection: Connection[Any], *, church_id: UUID, daily_limit: int | None) -> None:
+    """None: as the setting says."""
+    connection.execute(_SQL["set_daily_limit"], {"church_id": church_id, "daily_limit": daily_limit})
+
+
+def set_regions(connection: Connection[Any], *, church_id: UUID, regions: Sequence[str] | None) -> None:
+    """ISO 3166 codes of those that it may text; None: as the setting says."""
+    listed = None if regions is None else list(regions)
+    connection.execute(_SQL["set_regions"], {"church_id": church_id, "regions": listed})
+
+
+def regions(connection: Connection[Any], *, church_id: UUID, default_regions: Sequence[str]) -> frozenset[str]:
+    """The regions whose numbers the church may text."""
+    row = connection.execute(
+        _SQL["get_regions"], {"church_id": church_id, "default_regions": list(default_regions)}
+    ).fetchone()
+    return frozenset(row[0]) if row else frozenset()

@@ -1,0 +1,100 @@
+-- name: measure
+-- What a message would take of its church's limit, and on which of the church's days. People who share a phone get one text.
+-- Who opted out is counted too, until the audience is written.
+SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
+       :segments_each::bigint * CASE :target_type::text
+           WHEN 'all' THEN (
+               SELECT count(DISTINCT contacts.phone) FROM contacts
+               WHERE contacts.church_id = :church_id AND contacts.phone IS NOT NULL
+           )
+           WHEN 'contacts' THEN (
+               SELECT count(DISTINCT contacts.phone) FROM contacts
+               WHERE contacts.church_id = :church_id AND contacts.contact_id = ANY (:contact_ids::uuid[])
+           )
+           ELSE :listed::bigint
+       END AS segments,
+       coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
+       churches.time_zone
+FROM churches
+WHERE churches.church_id = :church_id;
+
+-- name: reserve
+-- Nothing comes back when it does not fit. Whoever counts on the same day at the same moment waits, and then sees this.
+INSERT INTO daily_segments (church_id, day, segments)
+SELECT :church_id, :day, :segments::bigint
+WHERE :segments::bigint <= :daily_limit::bigint
+ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments + excluded.segments
+WHERE daily_segments.segments + excluded.segments <= :daily_limit::bigint
+RETURNING segments;
+
+-- name: get_counted
+SELECT coalesce((SELECT segments FROM daily_segments WHERE church_id = :church_id AND day = :day), 0);
+
+-- name: lock_days
+-- In one order, so that two changes that swap days do not wait for one another.
+SELECT FROM daily_segments WHERE church_id = :church_id AND day = ANY (:days::date[]) ORDER BY day FOR UPDATE;
+
+-- name: get_reservation
+SELECT counted_on, counted_segments FROM messages WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: count_on_day!
+UPDATE daily_segments
+SET segments = greatest(0, segments + :segments::bigint)
+WHERE church_id = :church_id AND day = :day;
+
+-- name: set_reservation!
+UPDATE messages
+SET counted_on = :day, counted_segments = :segments
+WHERE church_id = :church_id AND message_id = :message_id;
+
+-- name: open_day
+-- Locks the day of a message whose audience is about to be written, and returns it with what is left for the message: what
+-- nobody else has taken. A message that was not counted when it was made is counted today.
+WITH message AS (
+    SELECT messages.church_id, messages.counted_segments, churches.daily_segment_limit,
+           coalesce(messages.counted_on, (now() AT TIME ZONE churches.time_zone)::date) AS day,
+           messages.segments * :segment_weight::bigint AS segments_each
+    FROM messages
+    JOIN churches ON churches.church_id = messages.church_id
+    WHERE messages.church_id = :church_id AND messages.message_id = :message_id
+), held AS (
+    INSERT INTO daily_segments (church_id, day, segments)
+    SELECT church_id, day, 0 FROM message
+    ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments
+    RETURNING segments
+)
+SELECT message.day, message.counted_segments AS reserved, message.segments_each,
+       coalesce(message.daily_segment_limit, :default_limit::bigint) - held.segments + message.counted_segments AS left_over
+FROM message
+CROSS JOIN held;
+
+-- name: fail_beyond!
+-- The last ones of an audience that was just written, beyond those that the limit allows. `retry-failed` sends them later.
+UPDATE deliveries
+SET status = 'failed', reason = 'daily limit', due_at = now()
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE message_id = :message_id AND status = 'queued'
+    ORDER BY delivery_id
+    OFFSET :allowed::bigint
+) AS beyond
+WHERE deliveries.delivery_id = beyond.delivery_id AND deliveries.status = 'queued';
+
+-- name: get_limits
+SELECT churches.name, churches.time_zone, churches.daily_segment_limit, churches.regions,
+       (now() AT TIME ZONE churches.time_zone)::date AS day,
+       coalesce(daily_segments.segments, 0) AS counted
+FROM churches
+LEFT JOIN daily_segments ON daily_segments.church_id = churches.church_id
+    AND daily_segments.day = (now() AT TIME ZONE churches.time_zone)::date
+WHERE churches.church_id = :church_id;
+
+-- name: set_daily_limit!
+UPDATE churches SET daily_segment_limit = :daily_limit WHERE church_id = :church_id;
+
+-- name: set_regions!
+UPDATE churches SET regions = :regions WHERE church_id = :church_id;
+
+-- name: get_regions
+SELECT coalesce(regions, :default_regions::text[]) FROM churches WHERE church_id = :church_id;

@@ -1,0 +1,76 @@
+"""However much is wrong with a request, the answer stays small: the first errors, and how many more there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.harness.churches import KnownChurch
+
+SEND = "/api/messages/send"
+
+
+def a_message(church: KnownChurch, **changes: Any) -> dict[str, Any]:
+    return {"churchId": str(church.church_id), "content": "Come", "targetType": "all", **changes}
+
+
+def unknown_fields(count: int) -> dict[str, int]:
+    return {f"field{number}": number for number in range(count)}
+
+
+def test_an_import_of_contacts_with_many_unknown_fields_lists_a_hundred_and_one_of_each(
+    client: FlaskClient, church: KnownChurch
+) -> None:
+    people = [{"name": "Ruth", "phone": "+12025550123", **unknown_fields(70)} for _ in range(300)]
+
+    answer = client.post("/api/contacts", json={"contacts": people}, headers=church.bearer)
+
+    results = answer.get_json()["results"]
+    assert [result["index"] for result in results] == list(range(300))
+    assert [len(result["errors"]) for result in results] == [70, 30] + [1] * 298
+    assert all(len(result["errors"]) + result["moreErrors"] == 70 for result in results)
+    assert len(answer.data) < 400 * 100, "as many lines as contacts, and a hundred"
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        (unknown_fields(1_000), "field0"),
+        ({"targetType": "numbers", "phoneNumbers": ["12"] * 1_000}, "phoneNumbers[0]"),
+        (
+            {"targetType": "contacts", "contactIds": ["01900000-0000-7000-8000-000000000000"] * 1_000},
+            "contactIds[0]",
+        ),
+    ],
+    ids=["unknown fields", "numbers", "contacts of others"],
+)
+def test_a_message_with_a_thousand_wrong_fields_lists_a_hundred(
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], first: str
+) -> None:
+    answer = client.post(SEND, json=a_message(church, **changes), headers=church.bearer)
+
+    told = answer.get_json()
+    assert answer.status_code == 422
+    assert told["errors"][0]["field"] == first
+    assert (len(told["errors"]), told["moreErrors"]) == (100, 900)
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_other_bodies_do_so_too(client: FlaskClient, church: KnownChurch, method: str) -> None:
+    made = client.post(SEND, json=a_message(church), headers=church.bearer)
+    path = made.headers["Location"] + ("/retry-failed" if method == "POST" else "")
+
+    answer = client.open(path, method=method, json=unknown_fields(250), headers=church.bearer)
+
+    told = answer.get_json()
+    assert (answer.status_code, len(told["errors"]), told["moreErrors"]) == (422, 100, 150)
+
+
+def test_when_few_are_wrong_all_are_listed(client: FlaskClient, church: KnownChurch) -> None:
+    answer = client.post(SEND, json=a_message(church, content="", colour="red"), headers=church.bearer)
+
+    told = answer.get_json()
+    assert [error["field"] for error in told["errors"]] == ["content", "colour"]
+    assert told["moreErrors"] == 0

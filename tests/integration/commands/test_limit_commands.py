@@ -1,0 +1,99 @@
+"""`flask set-limits` and `show-limits`."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+
+from store import daily_limits
+from store.daily_limits import Limits
+from store.database import Database, system_scope
+from tests.integration.commands.conftest import Run
+
+
+def new_church(run: Run, *options: str) -> UUID:
+    result = run("create-church", "--name", "Grace", "--json", *options)
+    return UUID(json.loads(result.stdout)["churchId"])
+
+
+def limits(database: Database, church: UUID) -> Limits:
+    with system_scope(database) as connection:
+        found = daily_limits.get(connection, church)
+    assert found is not None
+    return found
+
+
+def test_limits_are_set_shown_and_taken_back(run: Run, database: Database) -> None:
+    church = new_church(run)
+
+    result = run("set-limits", "--church", str(church), "--daily-segments", "5000", "--regions", "us, ca,US")
+
+    assert result.exit_code == 0, result.output
+    assert "Daily segments: 5,000\n" in result.stdout
+    assert "Regions:        US,CA\n" in result.stdout
+    assert run("show-limits", "--church", str(church)).stdout == result.stdout
+    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (5000, ["US", "CA"])
+
+    result = run("set-limits", "--church", str(church), "--daily-segments", "default", "--regions", "default")
+
+    assert "Daily segments: 150,000 (default)" in result.stdout
+    assert "Regions:        US,AS,GU,MP,PR,VI (default)" in result.stdout
+    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (None, None)
+
+
+def test_one_limit_is_set_without_the_other(run: Run, database: Database) -> None:
+    church = new_church(run, "--regions", "US,MX")
+
+    run("set-limits", "--church", str(church), "--daily-segments", "0")
+
+    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (0, ["US", "MX"])
+
+
+def test_what_was_counted_today_is_shown(run: Run, database: Database) -> None:
+    church = new_church(run)
+    today = limits(database, church).day
+    with system_scope(database) as connection:
+        connection.execute("INSERT INTO daily_segments VALUES (%s, %s, 1234)", (church, today))
+
+    shown = run("show-limits", "--church", str(church)).stdout
+
+    assert f"Counted today:  1,234 ({today.isoformat()} in America/New_York)" in shown
+
+
+@pytest.mark.parametrize(
+    ("sender", "regions"), [("+12025550123", None), ("+17875550123", None), ("+16045550123", ["CA"])]
+)
+def test_a_church_with_a_foreign_number_texts_its_own_region(
+    run: Run, database: Database, sender: str, regions: list[str] | None
+) -> None:
+    assert limits(database, new_church(run, "--sms-from", sender)).regions == regions
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "--daily-segments or --regions is missing"),
+        (["--daily-segments", "-5"], "--daily-segments must be a whole number"),
+        (["--daily-segments", "many"], "--daily-segments must be a whole number"),
+        (["--regions", "UK"], "--regions UK: use ISO 3166 codes"),
+        (["--regions", ""], "--regions"),
+    ],
+)
+def test_bad_input_gets_one_line(run: Run, database: Database, options: list[str], complaint: str) -> None:
+    church = new_church(run)
+
+    result = run("set-limits", "--church", str(church), *options)
+
+    assert result.exit_code == 2
+    assert complaint in result.output
+    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (None, None)
+
+
+@pytest.mark.parametrize("command", [["show-limits"], ["set-limits", "--daily-segments", "5"]])
+def test_a_church_that_does_not_exist(run: Run, database: Database, command: list[str]) -> None:
+    result = run(*command, "--church", "01900000-0000-7000-8000-000000000000")
+
+    assert result.exit_code == 2
+    assert "There is no church" in result.output
