@@ -11,7 +11,7 @@ from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
 from api.messages.revision import Revision, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
-from api.schedules import views
+from api.schedules import limit, views
 from api.schedules.plan import MissedRuns, Plan, Recurrence
 from api.schedules.steering import held, stands
 from api.schedules.terms import agreed
@@ -39,7 +39,7 @@ class ScheduleEdit(Revision):
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
     promises=(Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
-    problems=(problems.NOT_FOUND,),
+    problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
     """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
@@ -48,7 +48,8 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
         plan = revised(Plan, _as_given(caller, schedule), body)
         terms, next_run = agreed(connection, church_id=caller.church_id, plan=plan)
         refuse_unsendable(connection, church_id=caller.church_id, draft=plan, complaints=complaints)
-        schedules.change(connection, schedule, terms, next_run=next_run)
+        with limit.changed(connection, schedule, next_run=next_run):
+            schedules.change(connection, schedule, terms, next_run=next_run)
         return stands(connection, caller, schedule_id)
 
 
