@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     receipt_give_up_seconds: Annotated[float, Field(gt=0)] = 72 * 3600.0
     """After this it is no longer asked after: carriers know no more."""
 
+    schedules_per_church: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Schedules with a run to come that a church may have, paused ones included."""
+
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 8
     """Connections a web process keeps at the most."""
 

@@ -112,6 +112,12 @@ WRONG_STATE = Problem(
     title="Not possible as things stand",
     advice="Look at the `status` of what you named: what you asked for does not fit it.",
 )
+TOO_MANY_SCHEDULES = Problem(
+    slug="too-many-schedules",
+    status=409,
+    title="Too many schedules",
+    advice="Delete schedules that are no longer needed, or have `SCHEDULES_PER_CHURCH` raised. Nothing was stored.",
+)
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
@@ -173,6 +179,7 @@ CATALOGUE: tuple[Problem, ...] = (
     WRONG_METHOD,
     KEY_REUSED,
     WRONG_STATE,
+    TOO_MANY_SCHEDULES,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,

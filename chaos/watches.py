@@ -16,6 +16,7 @@ from chaos.points import Point
 from chaos.traps import Traps, die
 from jobs import dispatch, expand_messages
 from jobs.line import Line, Turn
+from jobs.run_schedules import Progress
 from messaging.outcomes import Envelope, Outcome, Verdict
 from store import deliveries, schedule_runs
 from store.database import Database
@@ -150,11 +151,11 @@ def _watch_runs(traps: Traps) -> None:
         return made
 
     @wraps(run_schedules)
-    def run_or_die(database: Database) -> int:
-        made = run_schedules(database)
-        if made:
+    def run_or_die(database: Database) -> Progress:
+        progress = run_schedules(database)
+        if progress.messages:
             traps.strike(Point.RUN_COMMITTED)
-        return made
+        return progress
 
     schedule_runs.settle = settle_or_die
     dispatch.run_schedules = run_or_die

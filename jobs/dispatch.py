@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs import runtime
+from jobs.queues import DISPATCH
 from jobs.run_schedules import run_schedules
 from jobs.runtime import Runtime
 from store import deliveries, messages, receipts
@@ -10,12 +11,18 @@ from store.database import system_scope
 
 
 def dispatch() -> None:
-    """Make and ring for all that is due. What was rung for already and still waits is not rung for twice."""
+    """Make and ring for all that is due. What was rung for already and still waits is not rung for twice.
+
+    What was accepted and what the carrier reported is rung for first: it waits for no schedule. Schedules have a budget
+    of time; when more are due, the job is enqueued again, behind what waits by then.
+    """
     run = runtime.current()
-    try:
-        run_schedules(run.database)
-    finally:  # a schedule that cannot be worked out is no reason to leave what was accepted lying
+    _ring_for_all(run)
+    progress = run_schedules(run.database)
+    if progress.messages:
         _ring_for_all(run)
+    if not progress.is_finished:
+        run.doorbell.ring_tick(DISPATCH)
 
 
 def _ring_for_all(run: Runtime) -> None:

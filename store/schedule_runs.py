@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,16 +11,17 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from messaging.missed_runs import JudgedRun, MissedPolicy, judge_runs
-from messaging.recurrence.runs import Run
-from messaging.wall_time import to_instant
+from messaging.missed_runs import JudgedRun, MissedPolicy, RunOutcome, judge_runs
+from messaging.recurrence.rule import InvalidRecurrence, TooManySteps
+from messaging.recurrence.runs import Recurrence, Run
+from messaging.wall_time import UnknownZone, to_instant
 from store import sql
 from store.schedules import Schedule
 
 _SQL = sql.load("schedule_runs")
 
 RUNS_AT_ONCE = 500
-"""Of one schedule in one transaction, after a long standstill; the rest follows in the next."""
+"""Of one schedule in one evaluation, after a long standstill; the rest follows in the next."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,10 @@ class SettledSchedule:
     schedule_id: UUID
     runs: Sequence[JudgedRun]
     next_run: Run | None
+    counted_end: datetime | None = None
+    """The last wall time that the rule's COUNT allows."""
+    stop_reason: str | None = None
+    """Why the schedule cannot be followed any further, for people: it is paused with this reason."""
 
 
 def read_clock(connection: Connection[Any]) -> datetime:
@@ -51,24 +56,20 @@ def read_clock(connection: Connection[Any]) -> datetime:
 
 
 def take_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[Schedule]:
-    """Up to `limit` schedules that have a run to be recorded, held until the transaction ends."""
+    """Up to `limit` schedules that have a run to be recorded, held until the transaction ends; churches take turns."""
     with connection.cursor(row_factory=class_row(Schedule)) as cursor:
         return cursor.execute(_SQL["take_due"], {"now": now, "row_limit": limit}).fetchall()
 
 
-def judge(schedule: Schedule, *, now: datetime) -> SettledSchedule:
-    """What the runs of a schedule that is due come to. Raises InvalidRecurrence, UnknownZone."""
-    recurrence = schedule.recurrence()
-    assert schedule.next_wall_time is not None  # noqa: S101 - it is due
-    # By the wall time: what instant it stands for may have changed with the zone's rules since it was written.
-    expected = to_instant(schedule.next_wall_time, recurrence.zone)
-    due: list[Run] = []
-    next_run: Run | None = None
-    for run in recurrence.runs_after(expected - timedelta(microseconds=1)):
-        if run.at > now or len(due) == RUNS_AT_ONCE:
-            next_run = run
-            break
-        due.append(run)
+def evaluate(schedule: Schedule, *, now: datetime) -> SettledSchedule:
+    """What the runs of a schedule that is due come to. One that cannot be followed is to be stopped."""
+    try:
+        recurrence = schedule.recurrence()
+        due, next_run, stop_reason = _find_runs(schedule, recurrence, now)
+    except InvalidRecurrence as error:
+        return _stopped(schedule, reason=f"the rule {error}")
+    except UnknownZone as error:
+        return _stopped(schedule, reason=f"the time zone {error}")
     return SettledSchedule(
         schedule_id=schedule.schedule_id,
         runs=judge_runs(
@@ -80,22 +81,61 @@ def judge(schedule: Schedule, *, now: datetime) -> SettledSchedule:
             more_due=next_run is not None and next_run.at <= now,
         ),
         next_run=next_run,
+        counted_end=recurrence.counted_end,
+        stop_reason=stop_reason,
+    )
+
+
+def _find_runs(schedule: Schedule, recurrence: Recurrence, now: datetime) -> tuple[list[Run], Run | None, str | None]:
+    """The runs that are due, the one after them, and why there is none if it takes too many steps to find.
+
+    Raises TooManySteps when not even the first is found.
+    """
+    assert schedule.next_wall_time is not None  # noqa: S101 - it is due
+    # By the wall time: what instant it stands for may have changed with the zone's rules since it was written.
+    expected = to_instant(schedule.next_wall_time, recurrence.zone)
+    due: list[Run] = []
+    try:
+        for run in recurrence.runs_after(expected - timedelta(microseconds=1)):
+            if run.at > now or len(due) == RUNS_AT_ONCE:
+                return due, run, None
+            due.append(run)
+    except TooManySteps as error:
+        if not due:
+            raise
+        if len(due) == 1:
+            return due, None, f"the rule {error}"
+        return due[:-1], due[-1], None  # the next evaluation goes on from there, with steps of its own
+    return due, None, None
+
+
+def _stopped(schedule: Schedule, *, reason: str) -> SettledSchedule:
+    """The run that was due is recorded as missed: no run vanishes."""
+    assert schedule.next_run_at is not None and schedule.next_wall_time is not None  # noqa: S101 - it is due
+    run = Run(at=schedule.next_run_at, wall=schedule.next_wall_time)
+    missed = JudgedRun(run=run, outcome=RunOutcome.MISSED, reason=reason)
+    return SettledSchedule(
+        schedule_id=schedule.schedule_id,
+        runs=[missed],
+        next_run=None,
+        counted_end=schedule.counted_end,
+        stop_reason=reason,
     )
 
 
 def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) -> Schedule:
-    """Settle what came due of a locked schedule: before a person's word is heeded, the old terms hold.
-
-    Raises InvalidRecurrence, UnknownZone.
-    """
+    """Settle what came due of a locked schedule: before a person's word is heeded, the old terms hold."""
     while schedule.next_run_at is not None and schedule.next_run_at <= now:
-        settled = judge(schedule, now=now)
+        settled = evaluate(schedule, now=now)
         settle(connection, [settled])
         coming = settled.next_run
         schedule = replace(
             schedule,
             next_run_at=coming.at if coming else None,
             next_wall_time=coming.wall if coming else None,
+            counted_end=settled.counted_end,
+            paused_at=now if settled.stop_reason and schedule.paused_at is None else schedule.paused_at,
+            paused_reason=settled.stop_reason or schedule.paused_reason,
         )
     return schedule
 
@@ -120,9 +160,17 @@ def settle(connection: Connection[Any], settled: Sequence[SettledSchedule]) -> i
             "schedule_ids": [schedule.schedule_id for schedule in settled],
             "next_run_ats": [schedule.next_run.at if schedule.next_run else None for schedule in settled],
             "next_wall_times": [schedule.next_run.wall if schedule.next_run else None for schedule in settled],
+            "counted_ends": [schedule.counted_end for schedule in settled],
         },
     )
+    _stop(connection, {schedule.schedule_id: schedule.stop_reason for schedule in settled if schedule.stop_reason})
     return made
+
+
+def _stop(connection: Connection[Any], reasons: Mapping[UUID, str]) -> None:
+    if reasons:
+        named = {"schedule_ids": list(reasons), "reasons": list(reasons.values())}
+        connection.execute(_SQL["stop_schedules"], named)
 
 
 def record_by_hand(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, message_id: UUID) -> None:

@@ -39,13 +39,17 @@ class ScheduleTerms:
     ends_at: datetime | None
     missed_policy: Literal["skip", "runOnce"]
     missed_within_seconds: int
+    counted_end: datetime | None = None
+    """The last wall time that the rule's COUNT allows. None without a COUNT, or as long as it was not counted."""
 
     def recurrence(self) -> Recurrence:
         """When it comes. Raises InvalidRecurrence, UnknownZone."""
         zone = find_zone(self.time_zone)
         if self.rule_kind == "cron":
             return recurrence_by_cron(self.rule, zone=zone, starts_at=self.starts_at, ends_at=self.ends_at)
-        return recurrence_by_rrule(self.rule, zone=zone, starts_at=self.starts_at, ends_at=self.ends_at)
+        return recurrence_by_rrule(
+            self.rule, zone=zone, starts_at=self.starts_at, ends_at=self.ends_at, counted_end=self.counted_end
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +60,12 @@ class Schedule(ScheduleTerms):
     next_wall_time: datetime | None
     paused_at: datetime | None
     paused_reason: str | None
+    delayed_until: datetime | None
+    """Its evaluation failed; it is not tried again before this."""
+    delay_reason: str | None
+    """Why, for people."""
+    failed_evaluations: int
+    """How often in a row."""
     request_hash: bytes
     created_at: datetime
     updated_at: datetime
@@ -120,10 +130,22 @@ def pause(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, re
     connection.execute(_SQL["pause_schedule"], {**names, "reason": reason})
 
 
-def break_off(connection: Connection[Any], schedule: Schedule, *, reason: str) -> None:
-    """It cannot be followed any more: leave it paused, for a person to see."""
+def delay(connection: Connection[Any], schedule: Schedule, *, until: datetime, reason: str) -> None:
+    """Evaluate it again no sooner than `until`: its last evaluation failed. `reason` is for people."""
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
-    connection.execute(_SQL["break_off_schedule"], {**names, "reason": reason})
+    connection.execute(_SQL["delay_schedule"], {**names, "delayed_until": until, "reason": reason})
+
+
+def lock_church(connection: Connection[Any], church_id: UUID) -> None:
+    """Let no other transaction add to the church's schedules until this one ends."""
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})
+
+
+def count(connection: Connection[Any], church_id: UUID) -> int:
+    """How many schedules of the church have a run to come, paused ones included."""
+    row = connection.execute(_SQL["count_schedules"], {"church_id": church_id}).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate has one row
+    return row[0]
 
 
 def resume(connection: Connection[Any], schedule: Schedule, *, next_run: Run | None) -> None:

@@ -14,7 +14,7 @@ from api.endpoints import Answer, Promise, endpoint
 from api.messages.limits import refuse_runs_beyond
 from api.messages.revision import Revision, describe_without_defaults, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
-from api.schedules import views
+from api.schedules import limit, views
 from api.schedules.plan import MissedPolicy, Plan, Recurrence, WithinMinutes
 from api.schedules.steering import held, stands
 from api.schedules.terms import agreed
@@ -56,7 +56,7 @@ class ScheduleEdit(Revision):
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
     promises=(Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
-    problems=(problems.NOT_FOUND, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
     """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
@@ -70,7 +70,8 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
             connection, church_id=caller.church_id, draft=plan, target=terms.target, complaints=complaints
         )
         refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
-        schedules.change(connection, schedule, terms, next_run=next_run)
+        with limit.changed(connection, schedule, next_run=next_run):
+            schedules.change(connection, schedule, terms, next_run=next_run)
         return stands(connection, caller, schedule_id)
 
 

@@ -9,7 +9,7 @@ from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from api.messages.limits import refuse_runs_beyond
 from api.messages.sendable import complaints_of_references, refuse_unsendable
 from api.problems import Refusal
-from api.schedules import views
+from api.schedules import limit, views
 from api.schedules.plan import Plan
 from api.schedules.terms import agreed
 from api.services import services
@@ -44,7 +44,7 @@ _EXAMPLE = {
             headers=(_LOCATION, REPLAYED),
         ),
     ),
-    problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     """Sends the same words again and again, each time to whoever belongs to the target then.
@@ -58,14 +58,15 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     complaints = complaints_of_references(body)
     with church_scope(services().database, caller.church_id) as connection:
         terms, first = agreed(connection, church_id=caller.church_id, plan=body)
-        schedule, is_new = schedules.insert(
-            connection,
-            terms,
-            church_id=caller.church_id,
-            next_run=first,
-            idempotency_key=key,
-            request_hash=body.digest(),
-        )
+        with limit.one_more(connection, caller.church_id):
+            schedule, is_new = schedules.insert(
+                connection,
+                terms,
+                church_id=caller.church_id,
+                next_run=first,
+                idempotency_key=key,
+                request_hash=body.digest(),
+            )
         if is_new:
             refuse_unsendable(
                 connection, church_id=caller.church_id, draft=body, target=terms.target, complaints=complaints

@@ -29,9 +29,17 @@ def _readable(read: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
+START_OUT_OF_RANGE = "must lie between the year 2000 and five years from now"
+
+
+def may_start(wall: datetime) -> bool:
+    """Whether a schedule may begin then."""
+    return _EARLIEST <= wall <= datetime.now(UTC).replace(tzinfo=None) + _YEARS_AHEAD
+
+
 def _sane(wall: datetime) -> datetime:
-    if not _EARLIEST <= wall <= datetime.now(UTC).replace(tzinfo=None) + _YEARS_AHEAD:
-        raise wrong("must lie between the year 2000 and five years from now")
+    if not may_start(wall):
+        raise wrong(START_OUT_OF_RANGE)
     return wall
 
 

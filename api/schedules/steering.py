@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 from pydantic import Field, StringConstraints
 
+import logs
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
@@ -18,7 +19,7 @@ from api.messages.limits import need_of
 from api.messages.sendable import unavailable
 from api.messages.views import AcceptedMessage, accepted
 from api.problems import FieldError, Refusal
-from api.schedules import views
+from api.schedules import limit, views
 from api.services import services
 from api.shapes import STORABLE, Given
 from api.traces import request_id
@@ -30,6 +31,8 @@ from store.daily_limits import Need
 from store.database import church_scope
 from store.messages import NewMessage, NoSender
 from store.schedules import Schedule
+
+log = logs.get_logger(__name__)
 
 _STANDS = (Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),)
 
@@ -52,9 +55,26 @@ def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any
         schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
         if schedule is None:
             raise Refusal(problems.NOT_FOUND, "There is no such schedule.")
-        with suppress(InvalidRecurrence, UnknownZone):  # the clock finds out, and says so in the schedule
-            schedule = schedule_runs.catch_up(connection, schedule, now=schedule_runs.read_clock(connection))
-        yield connection, schedule
+        yield connection, _caught_up(connection, schedule)
+
+
+def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
+    """The schedule after what came due was recorded. A failure of that must not keep a person from mending it."""
+    now = schedule_runs.read_clock(connection)
+    if schedule.next_run_at is None or schedule.next_run_at > now:
+        return schedule
+    try:
+        with connection.transaction():
+            return schedule_runs.catch_up(connection, schedule, now=now)
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - logged without its text, which may quote the message's words
+        log.error(  # noqa: TRY400
+            "what came due of a schedule cannot be recorded",
+            schedule_id=str(schedule.schedule_id),
+            error=type(error).__name__,
+        )
+        return schedule
 
 
 def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> Answer:
@@ -89,7 +109,7 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     summary="Resume a paused schedule",
     authentication=with_key("messages:write"),
     promises=_STANDS,
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
 )
 def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     """Goes on with the next run; what was skipped is not made up for. Repeating changes nothing."""
@@ -97,9 +117,12 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
         if schedule.paused_at is not None:
             try:
                 next_run = schedule.recurrence().next_run(schedule_runs.read_clock(connection))
-            except (InvalidRecurrence, UnknownZone) as error:
-                raise Refusal(problems.WRONG_STATE, f"It cannot be followed: the rule {error}.") from None
-            schedules.resume(connection, schedule, next_run=next_run)
+            except InvalidRecurrence as error:
+                raise _unfollowable(f"the rule {error}") from None
+            except UnknownZone as error:
+                raise _unfollowable(f"the time zone {error}") from None
+            with limit.changed(connection, schedule, next_run=next_run):
+                schedules.resume(connection, schedule, next_run=next_run)
         return stands(connection, caller, schedule_id)
 
 
@@ -143,6 +166,10 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     view = accepted(message)
     replayed = {} if is_new else {REPLAYED.name: "true"}
     return Answer(status=202, content=view, headers={"Location": view.links.self, **replayed})
+
+
+def _unfollowable(reason: str) -> Refusal:
+    return Refusal(problems.WRONG_STATE, f"It cannot be followed: {reason}. Change the schedule, then resume it.")
 
 
 def _unsendable(reason: str) -> Refusal:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,7 @@ from psycopg import Connection
 
 from api import problems
 from api.problems import FieldError, Refusal
-from api.schedules.plan import Plan
+from api.schedules.plan import START_OUT_OF_RANGE, Plan, may_start
 from channels.registry import CHANNELS
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
@@ -33,6 +35,8 @@ def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple
         starts_at = read_rrule(rule).start if kind == "rrule" else to_wall(now, find_zone(zone_name))
     if starts_at is None:
         raise _refused("startsAt", "is required with an rrule: it says at what time of day it runs")
+    if not may_start(starts_at):  # a DTSTART in the rule; `startsAt` was looked at when the body was read
+        raise _refused(f"recurrence.{kind}", f"has a DTSTART, which {START_OUT_OF_RANGE}")
     terms = ScheduleTerms(
         channel=plan.channel,
         content=plan.content,
@@ -50,12 +54,14 @@ def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple
         missed_within_seconds=60 * plan.missed_runs.within_minutes,
     )
     try:
-        first = terms.recurrence().next_run(now)
+        recurrence = terms.recurrence()
+        # The second, too: a rule that can be followed to its first run and no further would stop there.
+        runs = list(islice(recurrence.runs_after(now), 2))
     except InvalidRecurrence as error:
         raise _refused(f"recurrence.{kind}", str(error)) from None
-    if first is None:
+    if not runs:
         raise _refused(f"recurrence.{kind}", "does not come between now and its end, or not within 20 years")
-    return terms, first
+    return replace(terms, counted_end=recurrence.counted_end), runs[0]
 
 
 def _refused(field: str, message: str) -> Refusal:

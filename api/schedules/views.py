@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal
@@ -45,7 +46,13 @@ class ScheduleView(Told):
 
     id: UUID
     status: ScheduleStatus
-    paused_reason: str | None
+    paused_reason: str | None = Field(
+        description="Why it rests. One that cannot be followed is paused by itself, and says here what to change."
+    )
+    delayed_until: Timestamp | None = Field(
+        description="Its last run could not be worked out; that is tried again at this time. null: all is well."
+    )
+    delay_reason: str | None = Field(description="Why it is delayed.")
     channel: str
     content: str
     details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
@@ -79,7 +86,7 @@ class DetailedSchedule(ScheduleView):
     contact_ids: list[str] | None
     phone_numbers: list[str] | None
     email_addresses: list[str] | None
-    next_runs: list[ComingRun] = Field(description="The next five.")
+    next_runs: list[ComingRun] = Field(description="The next five, as far as they come within twenty years.")
 
 
 class SchedulePage(Told):
@@ -135,10 +142,11 @@ def run(recorded: RecordedRun) -> RunView:
 
 
 def _next_runs(schedule: Schedule, now: datetime) -> list[Run]:
-    try:
-        return list(islice(schedule.recurrence().runs_after(now), RUNS_SHOWN))
-    except (InvalidRecurrence, UnknownZone):  # it says so in its paused_reason
-        return []
+    found: list[Run] = []
+    # One that cannot be followed says so in its paused_reason; here is what was found until then.
+    with suppress(InvalidRecurrence, UnknownZone):
+        found.extend(islice(schedule.recurrence().runs_after(now), RUNS_SHOWN))
+    return found
 
 
 def _coming(coming: Run, schedule: Schedule) -> ComingRun:
@@ -156,6 +164,8 @@ def _fields(schedule: Schedule) -> dict[str, object]:
         "id": schedule.schedule_id,
         "status": schedule.status,
         "paused_reason": schedule.paused_reason,
+        "delayed_until": schedule.delayed_until,
+        "delay_reason": schedule.delay_reason,
         "channel": schedule.channel,
         "content": schedule.content,
         "details": schedule.details,

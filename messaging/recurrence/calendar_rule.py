@@ -1,7 +1,8 @@
 """Recurrence rules of RFC 5545, section 3.3.10, once they are read.
 
 Our own, because the known libraries look for the next day of a rule that has none ("30 February") until the year 9999,
-for seconds, and begin at the rule's first day each time. This one looks at each day between two, and at no other.
+for seconds, and begin at the rule's first day each time. This one looks at each day between two, and at no other, and
+counts its steps.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import islice, takewhile
+from itertools import takewhile
+from typing import NamedTuple
 
-from messaging.recurrence.rule import days
+from messaging.recurrence.rule import Steps, matching_days
 
 
 class Frequency(StrEnum):
@@ -24,8 +26,7 @@ class Frequency(StrEnum):
     YEARLY = "YEARLY"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weekday:
+class Weekday(NamedTuple):
     """A day of the week, Monday 0; with an ordinal the n-th, or n-th last, of the month or year."""
 
     number: int
@@ -43,32 +44,28 @@ class CalendarRule:
     weeks: frozenset[int] = frozenset()
     year_days: frozenset[int] = frozenset()
     month_days: frozenset[int] = frozenset()
-    weekdays: tuple[Weekday, ...] = ()
-    positions: tuple[int, ...] = ()
+    weekdays: frozenset[Weekday] = frozenset()
+    positions: frozenset[int] = frozenset()
     week_start: int = 0
-    count: int | None = None
     until: datetime | None = None
-    """The last wall time that may be one of the rule's."""
+    """The last wall time that may be one of the rule's: its UNTIL, or the last that its COUNT allows."""
 
-    def wall_times(self, *, start: datetime, since: datetime, last_day: date) -> Iterator[datetime]:
+    def wall_times(self, *, start: datetime, since: datetime, last_day: date, steps: Steps) -> Iterator[datetime]:
         """As in `Rule`."""
-        # What is counted is counted from the first: nothing may be left out.
-        begin = start if self.count is not None else max(start, since)
+        begin = max(start, since)
         found = (
             wall
-            for period in self._periods(start, begin.date(), last_day)
-            for wall in self._choose(self._walls(period, start))
+            for first, last in self._periods(start, begin.date(), last_day, steps)
+            for wall in self._walls(first, last, start=start, since=begin.date(), steps=steps)
             if wall >= begin and wall.date() <= last_day
         )
-        found = islice(found, self.count)
         return found if self.until is None else takewhile(lambda wall: wall <= (self.until or wall), found)
 
-    def _periods(self, start: datetime, since: date, last_day: date) -> Iterator[tuple[date, date]]:
+    def _periods(self, start: datetime, since: date, last_day: date, steps: Steps) -> Iterator[tuple[date, date]]:
         """First and last day of each period that is the interval's turn, from the one around `since` on."""
         match self.frequency:
-            case Frequency.HOURLY:  # whose turn it is, is seen at each hour
-                for day in days(since, last_day):
-                    yield day, day
+            case Frequency.HOURLY:  # the interval is applied to each hour
+                yield since, last_day
             case Frequency.DAILY | Frequency.WEEKLY:
                 length = 1 if self.frequency is Frequency.DAILY else 7
                 first = start.date() if length == 1 else self._week_of(start.date())
@@ -85,6 +82,9 @@ class CalendarRule:
                     last_day.year * 12 + last_day.month,
                     self.interval,
                 ):
+                    if self.months and month % 12 + 1 not in self.months:
+                        steps.take()
+                        continue
                     first = date(month // 12, month % 12 + 1, 1)
                     yield first, first.replace(day=monthrange(first.year, first.month)[1])
             case Frequency.YEARLY:
@@ -94,22 +94,29 @@ class CalendarRule:
                 ):
                     yield date(year, 1, 1), date(year, 12, 31)
 
-    def _walls(self, period: tuple[date, date], start: datetime) -> list[datetime]:
-        first, last = period
-        return [
-            datetime.combine(day, at)
-            for day in days(first, last)
-            if self._fits(day)
-            for at in self.times
-            if self._is_hours_turn(day, at, start)
-        ]
+    def _walls(self, first: date, last: date, *, start: datetime, since: date, steps: Steps) -> Iterator[datetime]:
+        """The wall times of one period; without positions (BYSETPOS) none of the days before `since`."""
+        from_day = first if self.positions else max(first, since)
+        days = matching_days(from_day, last, months=self.months, fits=self._fits, steps=steps)
+        if self.positions:
+            yield from self._chosen(list(days), steps)
+            return
+        for day in days:
+            for at in self.times:
+                steps.take()
+                if self._is_hours_turn(day, at, start):
+                    yield datetime.combine(day, at)
 
-    def _choose(self, walls: Sequence[datetime]) -> Sequence[datetime]:
-        """Those at the rule's positions among the period's own (BYSETPOS)."""
-        if not self.positions:
-            return walls
-        chosen = {place - 1 if place > 0 else len(walls) + place for place in self.positions}
-        return [wall for place, wall in enumerate(walls) if place in chosen]
+    def _chosen(self, days: Sequence[date], steps: Steps) -> Iterator[datetime]:
+        """The wall times at the rule's positions among all times of these days. Every day has the same times."""
+        number = len(days) * len(self.times)
+        if number == 0:
+            return
+        steps.take(len(self.positions))
+        places = (place - 1 if place > 0 else number + place for place in self.positions)
+        for place in sorted({place for place in places if 0 <= place < number}):
+            day, at = divmod(place, len(self.times))
+            yield datetime.combine(days[day], self.times[at])
 
     def _is_hours_turn(self, day: date, at: time, start: datetime) -> bool:
         if self.frequency is not Frequency.HOURLY:
@@ -118,10 +125,10 @@ class CalendarRule:
         return passed % self.interval == 0
 
     def _fits(self, day: date) -> bool:
+        """Whether every part that restricts days allows it; months are looked at before."""
         return (
-            (not self.months or day.month in self.months)
-            and (not self.month_days or self._fits_month_day(day))
-            and (not self.weekdays or any(self._fits_weekday(day, weekday) for weekday in self.weekdays))
+            (not self.month_days or self._fits_month_day(day))
+            and (not self.weekdays or self._fits_weekday(day))
             and (not self.year_days or self._fits_year_day(day))
             and (not self.weeks or self._fits_week(day))
         )
@@ -133,16 +140,18 @@ class CalendarRule:
         number = day.timetuple().tm_yday
         return number in self.year_days or number - _days_of_year(day.year) - 1 in self.year_days
 
-    def _fits_weekday(self, day: date, weekday: Weekday) -> bool:
-        if day.weekday() != weekday.number:
-            return False
-        if weekday.ordinal is None:
+    def _fits_weekday(self, day: date) -> bool:
+        weekday = day.weekday()
+        if Weekday(weekday) in self.weekdays:
             return True
         if self.frequency is Frequency.YEARLY and not self.months:
             number, length = day.timetuple().tm_yday, _days_of_year(day.year)
         else:
             number, length = day.day, monthrange(day.year, day.month)[1]
-        return weekday.ordinal in ((number - 1) // 7 + 1, -((length - number) // 7) - 1)
+        return (
+            Weekday(weekday, (number - 1) // 7 + 1) in self.weekdays
+            or Weekday(weekday, -((length - number) // 7) - 1) in self.weekdays
+        )
 
     def _fits_week(self, day: date) -> bool:
         """A year's first week is the first that has four days in it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from messaging.recurrence.rule import InvalidRecurrence, days, times_of_day
+from messaging.recurrence.rule import InvalidRecurrence, Steps, matching_days, times_of_day
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -72,19 +72,17 @@ class CronLine:
     either_day: bool
     """Both days are restricted: a day need fit only one of them, as in every cron since Vixie's."""
 
-    def wall_times(self, *, start: datetime, since: datetime, last_day: date) -> Iterator[datetime]:
+    def wall_times(self, *, start: datetime, since: datetime, last_day: date, steps: Steps) -> Iterator[datetime]:
         """As in `Rule`."""
         begin = max(start, since)
-        for day in days(begin.date(), last_day):
-            if self._fits(day):
-                for at in self.times:
-                    wall = datetime.combine(day, at)
-                    if wall >= begin:
-                        yield wall
+        for day in matching_days(begin.date(), last_day, months=self.months, fits=self._fits, steps=steps):
+            for at in self.times:
+                steps.take()
+                wall = datetime.combine(day, at)
+                if wall >= begin:
+                    yield wall
 
     def _fits(self, day: date) -> bool:
-        if day.month not in self.months:
-            return False
         by_month, by_week = day.day in self.month_days, day.weekday() in self.weekdays
         return by_month or by_week if self.either_day else by_month and by_week
 

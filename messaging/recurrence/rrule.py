@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import islice
 
 from messaging.recurrence.calendar_rule import CalendarRule, Frequency, Weekday
-from messaging.recurrence.rule import InvalidRecurrence, times_of_day
+from messaging.recurrence.rule import LOOK_AHEAD, InvalidRecurrence, Steps, TooManySteps, times_of_day
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
@@ -27,6 +28,9 @@ _MOST: Mapping[str, tuple[int, int]] = {
     "BYSECOND": (0, 0),
     "BYSETPOS": (-366, 366),
 }
+_COUNTED_PERIODS = 5
+"""A COUNT that is not used up within so many times LOOK_AHEAD (100 years) is refused."""
+_TOO_FAR = "ends too far from the start to be counted; use a smaller COUNT, or UNTIL"
 _PARTS = _MOST.keys() | {"FREQ", "UNTIL", "WKST", "BYDAY"}
 _ONLY_WITH: Mapping[str, tuple[Frequency, ...]] = {
     "BYWEEKNO": (Frequency.YEARLY,),
@@ -52,8 +56,25 @@ class RuleText:
         until = self.parts.get("UNTIL", "")
         return _date_time(until[:-1], "UNTIL").replace(tzinfo=UTC) if until.endswith("Z") else None
 
-    def beginning(self, start: datetime) -> CalendarRule:
-        """The rule that begins at the start. Raises InvalidRecurrence."""
+    @property
+    def has_count(self) -> bool:
+        return "COUNT" in self.parts
+
+    def beginning(
+        self, start: datetime, *, counted_end: datetime | None = None, steps: Steps | None = None
+    ) -> CalendarRule:
+        """The rule that begins at the start. Raises InvalidRecurrence.
+
+        `counted_end` is the last wall time that its COUNT allows, if it is known; otherwise it is counted now.
+        """
+        rule = self._uncounted(start)
+        if not self.has_count:
+            return rule
+        [count] = self._numbers("COUNT")
+        return replace(rule, until=counted_end or _counted_end(rule, start, count=count, steps=steps or Steps()))
+
+    def _uncounted(self, start: datetime) -> CalendarRule:
+        """The rule without its COUNT."""
         if start.second or start.microsecond:
             raise InvalidRecurrence("must start at a whole minute")
         frequency = self._frequency()
@@ -61,7 +82,7 @@ class RuleText:
         hourly = frequency is Frequency.HOURLY
         until = self.parts.get("UNTIL", "Z")
         [interval] = self._numbers("INTERVAL") or [1]
-        counts = self._numbers("COUNT")
+        self._numbers("COUNT")
         self._numbers("BYSECOND")
         months, month_days, weekdays = self._days(frequency, start)
         return CalendarRule(
@@ -76,15 +97,12 @@ class RuleText:
             year_days=frozenset(self._numbers("BYYEARDAY")),
             month_days=month_days,
             weekdays=weekdays,
-            positions=tuple(self._numbers("BYSETPOS")),
+            positions=frozenset(self._numbers("BYSETPOS")),
             week_start=self._week_start(),
-            count=counts[0] if counts else None,
             until=None if until.endswith("Z") else _date_time(until, "UNTIL"),
         )
 
-    def _days(
-        self, frequency: Frequency, start: datetime
-    ) -> tuple[frozenset[int], frozenset[int], tuple[Weekday, ...]]:
+    def _days(self, frequency: Frequency, start: datetime) -> tuple[frozenset[int], frozenset[int], frozenset[Weekday]]:
         """Months, days of the month and of the week; what the rule leaves open is as at its start."""
         months = frozenset(self._numbers("BYMONTH"))
         month_days = frozenset(self._numbers("BYMONTHDAY"))
@@ -92,10 +110,10 @@ class RuleText:
         if month_days or weekdays or "BYYEARDAY" in self.parts:
             return months, month_days, weekdays
         if frequency is Frequency.WEEKLY or "BYWEEKNO" in self.parts:
-            return months, month_days, (Weekday(number=start.weekday()),)
+            return months, month_days, frozenset({Weekday(start.weekday())})
         if frequency is Frequency.YEARLY:
-            return months or frozenset({start.month}), frozenset({start.day}), ()
-        return months, frozenset({start.day}) if frequency is Frequency.MONTHLY else month_days, ()
+            return months or frozenset({start.month}), frozenset({start.day}), frozenset()
+        return months, frozenset({start.day}) if frequency is Frequency.MONTHLY else month_days, frozenset()
 
     def _frequency(self) -> Frequency:
         name = self.parts.get("FREQ", "")
@@ -130,10 +148,10 @@ class RuleText:
             raise InvalidRecurrence(f"has {part}={text}, which goes from {least} to {most}")
         return numbers
 
-    def _weekdays(self, frequency: Frequency) -> tuple[Weekday, ...]:
+    def _weekdays(self, frequency: Frequency) -> frozenset[Weekday]:
         text = self.parts.get("BYDAY")
         if text is None:
-            return ()
+            return frozenset()
         found = [_WEEKDAY.fullmatch(word) for word in text.split(",")]
         days = tuple(
             Weekday(number=_WEEKDAYS.index(day[2]), ordinal=int(day[1]) if day[1] else None) for day in found if day
@@ -146,7 +164,7 @@ class RuleText:
         counted = any(day.ordinal for day in days)
         if counted and (frequency not in (Frequency.MONTHLY, Frequency.YEARLY) or "BYWEEKNO" in self.parts):
             raise InvalidRecurrence(f"has BYDAY={text}: counted days go with FREQ=MONTHLY or YEARLY, without BYWEEKNO")
-        return days
+        return frozenset(days)
 
     def _week_start(self) -> int:
         name = self.parts.get("WKST", "MO")
@@ -174,6 +192,27 @@ def read_rrule(text: str) -> RuleText:
         start=_date_time(start[2].upper(), "DTSTART") if start else None,
         zone_name=start[1] if start else None,
     )
+
+
+def _counted_end(rule: CalendarRule, start: datetime, *, count: int, steps: Steps) -> datetime:
+    """The wall time at which the count is used up, or the last before the rule is silent for 20 years.
+
+    It depends on rule and start alone: neither on the zone nor on what became of the runs. Raises InvalidRecurrence.
+    """
+    left, last, since = count, start, start
+    try:
+        for _ in range(_COUNTED_PERIODS):
+            last_day = (since + LOOK_AHEAD).date()
+            found = list(islice(rule.wall_times(start=start, since=since, last_day=last_day, steps=steps), left))
+            if not found:
+                return last
+            left, last = left - len(found), found[-1]
+            if left == 0:
+                return last
+            since = datetime.combine(last_day + timedelta(days=1), time.min)
+    except TooManySteps:
+        raise TooManySteps(f"has COUNT={count}, which {_TOO_FAR}") from None
+    raise InvalidRecurrence(f"has COUNT={count}, which {_TOO_FAR}")
 
 
 def _date_time(text: str, part: str) -> datetime:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
-from messaging.recurrence.rule import InvalidRecurrence, Rule
+from messaging.recurrence.rule import LOOK_AHEAD, InvalidRecurrence, Rule, Steps
 from messaging.wall_time import LONGEST_GAP, to_instant, to_wall
-
-LOOK_AHEAD = timedelta(days=20 * 366)
-"""A rule that does not come again within this is over. Leap days are at most 8 years apart."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -39,12 +36,17 @@ class Recurrence:
     """The last wall time at which it may run."""
     until: datetime | None = None
     """The last instant at which it may run."""
+    counted_end: datetime | None = None
+    """The last wall time that the rule's COUNT allows; None without a COUNT."""
 
     def runs_after(self, instant: datetime) -> Iterator[Run]:
-        """Those strictly after the instant, in order. Ends with the rule, or when it does not come for 20 years."""
+        """Those strictly after the instant, in order. Ends with the rule, and 20 years after the instant.
+
+        Raises TooManySteps once the search takes more steps than one evaluation may, also after it gave some runs.
+        """
         since = max(to_wall(instant, self.zone), self.starts_at)
         last_day = (since + LOOK_AHEAD).date()
-        walls = self.rule.wall_times(start=self.starts_at, since=since - LONGEST_GAP, last_day=last_day)
+        walls = self.rule.wall_times(start=self.starts_at, since=since - LONGEST_GAP, last_day=last_day, steps=Steps())
         before = instant
         for run in self._in_order(walls):
             if self.until is not None and run.at > self.until:
@@ -54,7 +56,7 @@ class Recurrence:
                 yield run
 
     def next_run(self, after: datetime) -> Run | None:
-        """The first run strictly after the instant; None when there is none."""
+        """The first run strictly after the instant; None when there is none. Raises TooManySteps."""
         return next(self.runs_after(after), None)
 
     def _in_order(self, walls: Iterator[datetime]) -> Iterator[Run]:
@@ -75,11 +77,17 @@ class Recurrence:
 
 
 def recurrence_by_rrule(
-    text: str, *, zone: ZoneInfo, starts_at: datetime | None, ends_at: datetime | None = None
+    text: str,
+    *,
+    zone: ZoneInfo,
+    starts_at: datetime | None,
+    ends_at: datetime | None = None,
+    counted_end: datetime | None = None,
 ) -> Recurrence:
     """The recurrence of an RFC 5545 rule. Raises InvalidRecurrence.
 
-    `starts_at` is its DTSTART, a wall time; it may stand in the text instead.
+    `starts_at` is its DTSTART, a wall time; it may stand in the text instead. `counted_end` is the last wall time that
+    its COUNT allows, if that was counted before.
     """
     read = read_rrule(text)
     start = starts_at or read.start
@@ -89,8 +97,15 @@ def recurrence_by_rrule(
         raise InvalidRecurrence("has a DTSTART that differs from the given start")
     if read.zone_name not in (None, zone.key):
         raise InvalidRecurrence("has a DTSTART with another time zone")
-    rule = read.beginning(start)
-    return Recurrence(rule=rule, zone=zone, starts_at=start, ends_at=ends_at, until=read.until_instant)
+    rule = read.beginning(start, counted_end=counted_end)
+    return Recurrence(
+        rule=rule,
+        zone=zone,
+        starts_at=start,
+        ends_at=ends_at,
+        until=read.until_instant,
+        counted_end=rule.until if read.has_count else None,
+    )
 
 
 def recurrence_by_cron(

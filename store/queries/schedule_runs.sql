@@ -3,16 +3,29 @@
 SELECT clock_timestamp();
 
 -- name: take_due
--- Schedules with a run that has come due. Held until their runs are recorded and they have moved on, all in one
--- transaction: another clock passes over them, and a clock that dies leaves them as they were.
-SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
-       paused_reason, request_hash, created_at, updated_at
-FROM schedules
-WHERE next_run_at <= :now AND next_run_at IS NOT NULL AND deleted_at IS NULL
-ORDER BY next_run_at
+-- Schedules with a run that has come due, but those that failed and are to be tried later. Each church's first, then each
+-- church's second, and so on: a church with hundreds due keeps no other one waiting. Among equals chance decides: when
+-- there is time for a few only, those due longest would otherwise come first again and again. Held until their runs are recorded
+-- and they have moved on, all in one transaction: another process passes over them, and a process that dies leaves them
+-- as they were.
+WITH ranked AS (
+    SELECT schedule_id, row_number() OVER (PARTITION BY church_id ORDER BY next_run_at, schedule_id) AS place
+    FROM schedules
+    WHERE next_run_at <= :now AND next_run_at IS NOT NULL AND deleted_at IS NULL
+      AND (delayed_until IS NULL OR delayed_until <= :now)
+)
+SELECT schedules.schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason,
+       rule_kind, rule, time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at,
+       next_wall_time, paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash,
+       created_at, updated_at
+FROM ranked
+JOIN schedules ON schedules.schedule_id = ranked.schedule_id
+-- Once more, for a row that another process moved on between the two looks; in words for which no index offers itself:
+-- the rows are to be found by their key, and not by another walk over all that are due for each of them.
+WHERE coalesce(next_run_at, 'infinity') <= :now AND deleted_at IS NULL AND coalesce(delayed_until, :now) <= :now
+ORDER BY ranked.place, random()
 LIMIT :row_limit
-FOR UPDATE SKIP LOCKED;
+FOR UPDATE OF schedules SKIP LOCKED;
 
 -- name: record_runs!
 -- Each run once, and with it its message: a run that stands in the ledger already makes none, nor does one of a church
@@ -50,11 +63,20 @@ JOIN schedules ON schedules.schedule_id = recorded.schedule_id
 WHERE recorded.message_id IS NOT NULL;
 
 -- name: move_on!
+-- An evaluation that succeeded ends a delay, and has found where the COUNT ends if that was not known.
 UPDATE schedules
-SET next_run_at = moved.next_run_at, next_wall_time = moved.next_wall_time
-FROM unnest(:schedule_ids::uuid[], :next_run_ats::timestamptz[], :next_wall_times::timestamp[])
-    AS moved (schedule_id, next_run_at, next_wall_time)
+SET next_run_at = moved.next_run_at, next_wall_time = moved.next_wall_time, counted_end = moved.counted_end,
+    delayed_until = NULL, delay_reason = NULL, failed_evaluations = 0
+FROM unnest(:schedule_ids::uuid[], :next_run_ats::timestamptz[], :next_wall_times::timestamp[], :counted_ends::timestamp[])
+    AS moved (schedule_id, next_run_at, next_wall_time, counted_end)
 WHERE schedules.schedule_id = moved.schedule_id;
+
+-- name: stop_schedules!
+-- Those that cannot be followed any more: paused, for a person to see why.
+UPDATE schedules
+SET paused_at = coalesce(schedules.paused_at, now()), paused_reason = stopped.reason, updated_at = now()
+FROM unnest(:schedule_ids::uuid[], :reasons::text[]) AS stopped (schedule_id, reason)
+WHERE schedules.schedule_id = stopped.schedule_id;
 
 -- name: record_run_by_hand!
 -- The message was made by the caller, in the same transaction.

@@ -2,37 +2,39 @@
 -- Nothing comes back when the church has used the idempotency key before.
 INSERT INTO schedules (
     church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule, time_zone,
-    starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, idempotency_key, request_hash
+    starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time, idempotency_key,
+    request_hash
 )
 VALUES (
     :church_id, :channel, :content, :details, :segments, :target_type, :target, :urgent_reason, :rule_kind, :rule,
-    :time_zone, :starts_at, :ends_at, :missed_policy, :missed_within_seconds, :next_run_at, :next_wall_time,
-    :idempotency_key, :request_hash
+    :time_zone, :starts_at, :ends_at, :counted_end, :missed_policy, :missed_within_seconds, :next_run_at,
+    :next_wall_time, :idempotency_key, :request_hash
 )
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind,
-          rule, time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
-          paused_reason, request_hash, created_at, updated_at;
+          rule, time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at,
+          next_wall_time, paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash,
+          created_at, updated_at;
 
 -- name: find_by_idempotency_key
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
-       paused_reason, request_hash, created_at, updated_at
+       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_schedule
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
-       paused_reason, request_hash, created_at, updated_at
+       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL;
 
 -- name: lock_schedule
 -- What people say of a schedule and what the clock makes of it are done one after the other.
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
-       paused_reason, request_hash, created_at, updated_at
+       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL
 FOR UPDATE;
@@ -40,8 +42,8 @@ FOR UPDATE;
 -- name: page_schedules
 -- Newest first. The end is always a bound of the index, also in a plan made before `before` is known.
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, missed_policy, missed_within_seconds, next_run_at, next_wall_time, paused_at,
-       paused_reason, request_hash, created_at, updated_at
+       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id
   AND schedule_id < :before
@@ -63,10 +65,14 @@ SET channel = :channel,
     time_zone = :time_zone,
     starts_at = :starts_at,
     ends_at = :ends_at,
+    counted_end = :counted_end,
     missed_policy = :missed_policy,
     missed_within_seconds = :missed_within_seconds,
     next_run_at = :next_run_at,
     next_wall_time = :next_wall_time,
+    delayed_until = NULL,
+    delay_reason = NULL,
+    failed_evaluations = 0,
     updated_at = now()
 WHERE church_id = :church_id AND schedule_id = :schedule_id;
 
@@ -76,15 +82,26 @@ UPDATE schedules
 SET paused_at = now(), paused_reason = :reason, updated_at = now()
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND paused_at IS NULL;
 
--- name: break_off_schedule!
+-- name: delay_schedule!
+-- The next run's time stays: the run is evaluated later, and is neither lost nor passed over.
 UPDATE schedules
-SET paused_at = now(), paused_reason = :reason, next_run_at = NULL, next_wall_time = NULL, updated_at = now()
+SET delayed_until = :delayed_until, delay_reason = :reason, failed_evaluations = failed_evaluations + 1
 WHERE church_id = :church_id AND schedule_id = :schedule_id;
+
+-- name: lock_church
+-- One new schedule of a church at a time: several at once would each find room under the limit.
+SELECT FROM churches WHERE church_id = :church_id FOR NO KEY UPDATE;
+
+-- name: count_schedules
+-- Those that have a run to come, paused ones included.
+SELECT count(*)
+FROM schedules
+WHERE church_id = :church_id AND deleted_at IS NULL AND next_run_at IS NOT NULL;
 
 -- name: resume_schedule!
 UPDATE schedules
 SET paused_at = NULL, paused_reason = NULL, next_run_at = :next_run_at, next_wall_time = :next_wall_time,
-    updated_at = now()
+    delayed_until = NULL, delay_reason = NULL, failed_evaluations = 0, updated_at = now()
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND paused_at IS NOT NULL;
 
 -- name: delete_schedule!

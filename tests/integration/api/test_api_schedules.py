@@ -9,10 +9,9 @@ from uuid import uuid4
 import pytest
 from flask.testing import FlaskClient
 
-from jobs.run_schedules import run_schedules
 from store.database import Database
 from tests.harness.churches import KnownChurch, add_contacts, found_church
-from tests.integration.jobs.scheduling import rows
+from tests.integration.jobs.scheduling import rows, run_schedules
 
 SCHEDULES = "/api/schedules"
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from jobs import run_schedules as job
 from store import schedules
 from store.database import Database, church_scope, system_scope
 from store.schedules import Schedule, ScheduleTerms
@@ -51,6 +52,16 @@ def make_schedule(
             connection, terms, church_id=church_id, next_run=next_run, idempotency_key=None, request_hash=b"hash"
         )
     return schedule
+
+
+def run_schedules(database: Database, *, now: datetime | None = None) -> int:
+    """Run all that are due, in as many turns as it takes; how many messages that made."""
+    made = 0
+    while True:
+        progress = job.run_schedules(database, now=now)
+        made += progress.messages
+        if progress.is_finished:
+            return made
 
 
 def rows(database: Database, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 
 from jobs import run_schedules as job
-from jobs.run_schedules import run_schedules
 from messaging.addresses import AddressKind
 from messaging.states import Status
 from store import messages, schedules
@@ -21,7 +20,7 @@ from store.database import Database, church_scope, open_database
 from tests.harness.churches import add_contacts, found_church
 from tests.harness.senders import set_mail_sender
 from tests.harness.waiting import wait_until
-from tests.integration.jobs.scheduling import make_schedule, messages_made, outcomes, rows
+from tests.integration.jobs.scheduling import make_schedule, messages_made, outcomes, rows, run_schedules
 from tests.integration.store.ledger import together
 
 
@@ -251,7 +250,7 @@ def test_a_schedule_that_cannot_be_followed_stops_and_holds_up_no_other(database
     assert stopped is not None
     assert (stopped.status, stopped.paused_reason) == (
         "paused",
-        "must be a time zone of the IANA database, such as America/New_York",
+        "the time zone must be a time zone of the IANA database, such as America/New_York",
     )
 
 

@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.run_schedules import run_schedules
 from messaging.wall_time import find_zone, zone_names
 from store.database import Database, open_database
 from tests.harness.churches import found_church
-from tests.integration.jobs.scheduling import make_schedule, rows
+from tests.integration.jobs.scheduling import make_schedule, rows, run_schedules
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 DAYS = [date(2025, 12, 30) + timedelta(days=n) for n in range(370)]

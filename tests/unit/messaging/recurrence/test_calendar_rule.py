@@ -11,7 +11,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from messaging.recurrence.rrule import read_rrule
-from messaging.recurrence.rule import InvalidRecurrence
+from messaging.recurrence.rule import InvalidRecurrence, Steps
 
 
 def first(text: str, start: str, *, number: int = 5, since: str | None = None) -> list[str]:
@@ -24,6 +24,7 @@ def first(text: str, start: str, *, number: int = 5, since: str | None = None) -
             start=begin,
             since=datetime.fromisoformat(since) if since else begin,
             last_day=(begin + timedelta(days=20 * 366)).date(),
+            steps=Steps(),
         )
     )
     return [wall.isoformat(sep=" ", timespec="minutes") for wall, _ in zip(walls, range(number), strict=False)]
@@ -72,11 +73,8 @@ def test_a_rule_ends(text: str, expected: list[str]) -> None:
 
 
 def test_what_is_counted_is_counted_from_the_start_wherever_one_looks_from() -> None:
-    assert first("FREQ=DAILY;COUNT=3", "2026-01-01 09:00", since="2026-01-03 00:00") == [
-        "2026-01-01 09:00",
-        "2026-01-02 09:00",
-        "2026-01-03 09:00",
-    ]
+    assert first("FREQ=DAILY;COUNT=3", "2026-01-01 09:00", since="2026-01-03 00:00") == ["2026-01-03 09:00"]
+    assert first("FREQ=DAILY;COUNT=3", "2026-01-01 09:00", since="2026-01-04 00:00") == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,6 @@ def test_a_rule_starts_at_a_whole_minute() -> None:
         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30,31",
         "FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30",
-        "FREQ=HOURLY;INTERVAL=24;BYHOUR=3",
         "FREQ=DAILY;INTERVAL=7;BYDAY=MO",
         "FREQ=MONTHLY;INTERVAL=12;BYMONTH=3",
         "FREQ=YEARLY;BYYEARDAY=1;BYMONTH=12",
@@ -197,6 +194,7 @@ def test_another_implementation_agrees(text: str, start: datetime, ahead: int) -
         assume(False)
         raise
 
-    ours = read_rrule(text).beginning(start).wall_times(start=start, since=since, last_day=end.date())
+    every = Steps(limit=1_000_000)  # all runs of three years are listed, not one evaluation's
+    ours = read_rrule(text).beginning(start).wall_times(start=start, since=since, last_day=end.date(), steps=every)
 
     assert [wall for wall in ours if since <= wall <= end] == theirs.between(since, end, inc=True)

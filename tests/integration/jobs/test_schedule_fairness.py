@@ -1,0 +1,183 @@
+"""One church's schedules, however many and however expensive, keep nobody else's work from being done."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis import Redis
+
+from jobs import run_schedules as job
+from jobs.dispatch import dispatch
+from jobs.queues import DISPATCH
+from jobs.redis_doorbell import RedisDoorbell
+from jobs.runtime import Runtime, working_with
+from settings import Settings
+from store import schedule_runs
+from store.database import Database, system_scope
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import compose
+from tests.integration.jobs.scheduling import make_schedule, outcomes, rows, run_schedules
+from tests.integration.store.ledger import numbers
+
+EVERY_QUARTER_HOUR = "BYHOUR=" + ",".join(map(str, range(24))) + ";BYMINUTE=0,15,30,45"
+HOSTILE = (
+    f"FREQ=DAILY;COUNT=10000;{EVERY_QUARTER_HOUR};BYSETPOS=96",
+    f"FREQ=DAILY;COUNT=10000;{EVERY_QUARTER_HOUR};BYSETPOS=97",
+    f"FREQ=HOURLY;COUNT=10000;INTERVAL=997;{EVERY_QUARTER_HOUR};BYDAY=SU",
+    f"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29,30;{EVERY_QUARTER_HOUR};BYSETPOS=-1,-2,-3",
+    f"FREQ=WEEKLY;BYDAY=SU;{EVERY_QUARTER_HOUR};BYSETPOS={','.join(map(str, range(200, 290)))}",
+)
+"""All of them could once be made over the API."""
+COPIES = 50
+START = datetime(2026, 1, 1, tzinfo=UTC)
+RECEIPT = "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) VALUES (uuidv7(), 1, 'SM1', 'sent')"
+
+
+def make_hostile_schedules(database: Database, church: UUID) -> None:
+    """As an earlier release stored them, all due since last midnight."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for rule in HOSTILE:
+        made = make_schedule(database, church, zone="UTC", after=midnight - timedelta(days=1))
+        rows(
+            database,
+            "UPDATE schedules SET rule = %(rule)s, starts_at = %(start)s, next_run_at = %(due)s, "
+            "next_wall_time = %(due)s AT TIME ZONE 'UTC' WHERE schedule_id = %(id)s",
+            rule=rule,
+            start=(midnight - timedelta(days=9_900)).replace(tzinfo=None),
+            due=midnight - timedelta(minutes=15),
+            id=made.schedule_id,
+        )
+    columns = (
+        "church_id, channel, content, segments, target_type, target, rule_kind, rule, time_zone, starts_at, "
+        "missed_policy, missed_within_seconds, next_run_at, next_wall_time, request_hash"
+    )
+    rows(
+        database,
+        f"INSERT INTO schedules ({columns}) SELECT {columns} FROM schedules, generate_series(2, %(copies)s)",  # noqa: S608
+        copies=COPIES,
+    )
+
+
+def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages_nor_receipts(
+    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis, tmp_path: Path
+) -> None:
+    hostile, plain = found_church(database).church_id, found_church(database).church_id
+    make_hostile_schedules(database, hostile)
+    now = datetime.now(UTC)
+    weekly = make_schedule(
+        database,
+        plain,
+        rule="FREQ=WEEKLY",
+        zone="UTC",
+        starts_at=f"{now:%Y-%m-%d %H:%M}",
+        after=now - timedelta(hours=1),
+    )
+    compose(database, plain, numbers=numbers(1))
+    rows(database, RECEIPT)
+
+    def all_done() -> bool:
+        doorbell.ring_tick(DISPATCH)
+        is_expansion_waiting = redis.llen("rq:queue:sms") > 0
+        is_receipt_applied = rows(database, "SELECT count(*) FROM receipts WHERE applied_at IS NOT NULL") == [(1,)]
+        return is_expansion_waiting and is_receipt_applied and bool(outcomes(database, weekly))
+
+    with running_worker(settings, tmp_path / "ticks.log", "analytics"):
+        wait_until(all_done, timeout_seconds=40, pause_seconds=0.2)
+        assert [outcome.rpartition(" ")[2] for outcome in outcomes(database, weekly)] == ["sent"]
+
+        def no_hostile_one_is_due() -> bool:
+            doorbell.ring_tick(DISPATCH)
+            return rows(database, "SELECT count(*) FROM schedules WHERE next_run_at <= now()") == [(0,)]
+
+        wait_until(no_hostile_one_is_due, timeout_seconds=60, pause_seconds=0.2)
+    left = rows(
+        database,
+        "SELECT DISTINCT next_run_at > now(), paused_reason FROM schedules WHERE church_id = %(id)s "
+        "ORDER BY 2 NULLS FIRST",
+        id=hostile,
+    )
+    assert [goes_on for goes_on, _ in left] == [True, None, None]
+    assert [reason for _, reason in left if reason] == [
+        "the rule has COUNT=10000, which ends too far from the start to be counted; use a smaller COUNT, or UNTIL",
+        "the rule takes more than 10,000 steps to work out; use fewer BY parts, or a rule that runs more often",
+    ]
+
+
+def test_a_church_whose_many_schedules_are_due_longer_does_not_come_first_each_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "BUDGET_SECONDS", 0)  # each call evaluates one schedule
+    crowded, small = found_church(database).church_id, found_church(database).church_id
+    crowd = [make_schedule(database, crowded, starts_at="2026-01-01 08:00", after=START) for _ in range(60)]
+    last = make_schedule(database, small, starts_at="2026-01-01 09:00", after=START)
+    now = START + timedelta(hours=14)
+
+    for _ in range(30):  # each time it is the small church's turn with a chance of one half
+        progress = job.run_schedules(database, now=now)
+        assert (progress.messages, progress.is_finished) == (1, False)
+
+    assert outcomes(database, last) == ["01-01 14:00 sent"]
+    assert sum(len(outcomes(database, schedule)) for schedule in crowd) == 29
+    assert run_schedules(database, now=now) == 31
+
+
+def test_all_churches_come_before_the_second_schedule_of_any(database: Database) -> None:
+    three = [found_church(database).church_id for _ in range(3)]
+    for church, count in zip(three, (20, 1, 1), strict=True):
+        for _ in range(count):
+            make_schedule(database, church, after=START)
+
+    with system_scope(database) as connection:
+        taken = schedule_runs.take_due(connection, now=START + timedelta(hours=14), limit=3)
+
+    assert {schedule.church_id for schedule in taken} == set(three)
+
+
+def test_what_waits_is_enqueued_before_schedules_are_evaluated(
+    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis
+) -> None:
+    church = found_church(database).church_id
+    compose(database, church, numbers=numbers(1))
+    rows(database, RECEIPT)
+    now = datetime.now(UTC)
+    made = make_schedule(
+        database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1)
+    )
+    working = Runtime(settings, database=database, doorbell=doorbell)
+
+    def run() -> None:
+        with working_with(working):
+            dispatch()
+
+    with ThreadPoolExecutor(1) as threads:
+        with system_scope(database) as connection:  # until this ends, no run can be recorded
+            connection.execute("LOCK TABLE schedule_runs IN EXCLUSIVE MODE")
+            running = threads.submit(run)
+            wait_until(lambda: redis.llen("rq:queue:sms") == 1 and redis.llen("rq:queue:analytics") == 1)
+            assert not running.done()
+        running.result()
+    assert [outcome.rpartition(" ")[2] for outcome in outcomes(database, made)] == ["sent"]
+
+
+def test_what_there_was_no_time_for_is_left_to_another_job_behind_what_waits(
+    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "BUDGET_SECONDS", 0)
+    church = found_church(database).church_id
+    now = datetime.now(UTC)
+    for _ in range(2):
+        make_schedule(database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
+    rows(database, RECEIPT)
+
+    with working_with(Runtime(settings, database=database, doorbell=doorbell)):
+        dispatch()
+
+    waiting = [waits.decode().partition("-")[0] for waits in redis.lrange("rq:queue:analytics", 0, -1)]
+    assert waiting == ["apply_receipts", "dispatch"]
+    assert rows(database, "SELECT count(*) FROM messages") == [(1,)]
