@@ -8,14 +8,14 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Text, TextingHours, TimeZone
+from api.commands.arguments import BadInput, Email, MessagingService, Name, Pace, Phone, TextingHours, TimeZone
 from api.commands.ledger import ledger
 from messaging.quiet_hours import Window
 from store import churches
 
 
 @click.command("create-church")
-@click.option("--name", type=Text(), required=True, help="The church's name.")
+@click.option("--name", type=Name(), required=True, help="The church's name.")
 @click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
 @click.option("--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True)
 @click.option("--sms-from", type=Phone(), help="The number it sends texts and picture messages from.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +12,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api.shapes import wrong
 from channels.registry import CHANNELS
+
+MOST_UNKNOWN = 100
+"""Unknown fields that are named: whoever sends more has made one mistake many times."""
 
 _PARTS = re.compile(r"[^\[\]]+")
 
@@ -39,10 +43,10 @@ def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitE
 
 
 def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
-    """Those of the fields that are no channel's."""
-    for name in details:
-        if not _owners(name):
-            yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
+    """Those of the fields that are no channel's, the first MOST_UNKNOWN of them."""
+    for name in islice((name for name in details if not _owners(name)), MOST_UNKNOWN):
+        error = PydanticCustomError("extra_forbidden", "is not a known field")
+        yield InitErrorDetails(type=error, loc=(name,), input=None)
 
 
 def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from api import problems
 from api.problems import FieldError, Refusal
-from api.schedules.plan import Plan
+from api.schedules.plan import START_OUT_OF_RANGE, Plan, is_start_in_range
 from channels.registry import CHANNELS
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
@@ -31,6 +31,8 @@ def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple
     starts_at = plan.starts_at
     if starts_at is None:
         starts_at = read_rrule(rule).start if kind == "rrule" else to_wall(now, find_zone(zone_name))
+    if starts_at is not None and not is_start_in_range(starts_at):
+        raise _refused(f"recurrence.{kind}", f"has a DTSTART that {START_OUT_OF_RANGE}")
     if starts_at is None:
         raise _refused("startsAt", "is required with an rrule: it says at what time of day it runs")
     terms = ScheduleTerms(

@@ -31,7 +31,7 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 _RECIPIENT_HEADERS = (b"delivered-to", b"x-original-to", b"envelope-to", b"to")
 """Where servers leave the address that a mail was delivered to."""
 _UNSAID = "5.0.0"
-_BETWEEN_BLOCKS = re.compile(rb"(?:\r?\n){2,}")
+_BLANK_LINES = re.compile(rb"\n\n+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +122,7 @@ def _final_failure(raw: bytes) -> str | None:
 
 def _blocks(report: bytes) -> Iterator[Message]:
     """The fields about the mail, then those about each recipient (RFC 3464, section 2.1)."""
-    blocks = _BETWEEN_BLOCKS.split(report, maxsplit=MAX_BLOCKS)
+    blocks = _BLANK_LINES.split(report.replace(b"\r\n", b"\n"), maxsplit=MAX_BLOCKS)
     if len(blocks) > MAX_BLOCKS:
         raise UnreadableMail("the report speaks of too many recipients")
     return map(read_headers, blocks)
