@@ -12,7 +12,7 @@ from typing import Any, Literal
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_EMAIL = re.compile(r"([\w%])[\w.!#$&'*+/=?^`{|}~%-]{0,80}@(?=[\w-]+(\.[\w-]+)+)")
+_EMAIL = re.compile(r"([\w%])[\w.!#$&'*+/=?^`{|}~%-]{0,80}@(?=[\w-]++\.[\w-])")
 _PHONE = re.compile(r"(\+|%2B)(\d{5,13})(\d\d)", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""Reads JSON bodies."""
+"""Reads bodies: JSON as a model, and others in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -43,3 +43,27 @@ def _is_no_json(error: ValidationError) -> bool:
     if error.error_count() > 1:  # a body that cannot be parsed is one error; to write out many takes long
         return False
     return error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+
+
+def refuse_larger(limit: int, detail: str) -> None:
+    """Raises Refusal (413) when the present request announces a larger body, before anything of it is read."""
+    if (request.content_length or 0) > limit:
+        raise Refusal(problems.TOO_LARGE, detail)
+
+
+def read_bytes(count: int) -> bytes:
+    """The next bytes of the present request's body: `count` of them, or all that are left."""
+    pieces: list[bytes] = []
+    while count > 0 and (piece := request.stream.read(count)):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
+def read_at_most(limit: int, detail: str) -> bytes:
+    """The present request's whole body. Raises Refusal (413) when it is larger, also when it did not announce so."""
+    refuse_larger(limit, detail)
+    body = read_bytes(limit + 1)
+    if len(body) > limit:
+        raise Refusal(problems.TOO_LARGE, detail)
+    return body

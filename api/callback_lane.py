@@ -24,7 +24,8 @@ from channels.registry import CHANNELS
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-LARGEST_BODY_BYTES = 64 * 1024
+_LONGEST_LENGTH = 9
+"""Digits of a Content-Length that are read as a number."""
 
 _ADDRESS = re.compile(r"/callbacks/([a-z]+)/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/([1-9][0-9]{0,3})", re.ASCII)
 
@@ -52,16 +53,18 @@ class CallbackLane:
 def _read(environ: WSGIEnvironment, url: str) -> Callback | None:
     """The callback, its body still there for whoever reads it next; None for anything unusual."""
     length = environ.get("CONTENT_LENGTH", "")
-    if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
+    if not length.isdecimal() or len(length) > _LONGEST_LENGTH or int(length) > callbacks.MAX_BYTES:
         return None
     body = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = io.BytesIO(body)
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != callbacks.FORM:
         return None
+    try:
+        form = callbacks.read_form(body)
+    except MalformedCallback:
+        return None
     query = environ.get("QUERY_STRING", "")
-    return Callback(
-        url=f"{url}?{query}" if query else url, form=callbacks.read_form(body), header=partial(_header, environ)
-    )
+    return Callback(url=f"{url}?{query}" if query else url, form=form, header=partial(_header, environ))
 
 
 def _took(services: Services, channel: str, delivery_id: UUID, attempt: int, callback: Callback) -> bool:

@@ -9,7 +9,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
 import logs
-from api import problems
+from api import bodies, problems
 from api.authentication import SIGNATURE
 from api.endpoints import Answer, Header, Promise, endpoint
 from api.problems import FieldError, Refusal
@@ -21,6 +21,9 @@ from store.database import system_scope
 from store.receipts import Receipt
 
 FORM = "application/x-www-form-urlencoded"
+MAX_BYTES = 64 * 1024
+MAX_FIELDS = 200
+"""Carriers send some twenty. The cost of checking a signature grows with them, and it comes before anyone is known."""
 
 _log = logs.get_logger(__name__)
 
@@ -70,21 +73,26 @@ def note(services: Services, told: CarrierReceipt, *, delivery_id: UUID, attempt
 
 
 def read_form(body: bytes) -> dict[str, str]:
-    """An urlencoded form; of a field that is named twice the last value."""
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    """An urlencoded form; of a field that is named twice the last value. Raises MalformedCallback."""
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise MalformedCallback(f"the form has more than {MAX_FIELDS} fields") from error
+    return dict(pairs)
 
 
 def _read(channel: Channel) -> CarrierReceipt | None:
-    """The receipt. Raises Refusal (403, 415, 422)."""
+    """The receipt. Raises Refusal (403, 413, 415, 422)."""
     if request.mimetype != FORM:
         raise Refusal(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {FORM}.")
+    body = bodies.read_at_most(MAX_BYTES, "A callback may have 64 kB.")
     settings = services().settings
-    callback = Callback(
-        url=settings.public_url.rstrip("/") + request.full_path.removesuffix("?"),
-        form=read_form(request.get_data(cache=False)),
-        header=request.headers.get,
-    )
     try:
+        callback = Callback(
+            url=settings.public_url.rstrip("/") + request.full_path.removesuffix("?"),
+            form=read_form(body),
+            header=request.headers.get,
+        )
         return channel.read_callback(callback, settings)
     except ForgedCallback:
         with system_scope(services().database) as connection:

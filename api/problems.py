@@ -122,7 +122,7 @@ TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
     title="Body too large",
-    advice="A body may have 8 MB. Split the import.",
+    advice="A body may have 8 MB: split the import. A carrier's callback may have 64 kB, a mail that came back 1 MB.",
 )
 WRONG_MEDIA_TYPE = Problem(
     slug="unsupported-media-type",

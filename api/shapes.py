@@ -16,6 +16,9 @@ _LOCAL = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
 _LOCAL_MINUTE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:00)?"
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
+EARLIEST_YEAR = 2000
+"""Of every instant that a caller sends. How late one may be depends on the field."""
+
 
 class Given(BaseModel):
     """Anything that a caller sends."""
@@ -48,6 +51,13 @@ def _rfc_3339(value: Any) -> Any:
     return value.upper()
 
 
+def _not_long_past(time: datetime) -> datetime:
+    """Refuse what is surely a mistake. The first hours of the year 1 exist in some zones only: they are among it."""
+    if time.year < EARLIEST_YEAR:
+        raise wrong(f"must not be before the year {EARLIEST_YEAR}")
+    return time
+
+
 def _moment(value: Any) -> Any:
     if not isinstance(value, str) or not (re.fullmatch(_LOCAL, value, re.ASCII) or _RFC_3339.fullmatch(value)):
         raise wrong(
@@ -74,13 +84,14 @@ def _zone(name: str) -> str:
 STORABLE = AfterValidator(_storable)
 """For text: PostgreSQL can keep it."""
 
-Instant = Annotated[AwareDatetime, Strict(False), BeforeValidator(_rfc_3339)]
+Instant = Annotated[AwareDatetime, Strict(False), BeforeValidator(_rfc_3339), AfterValidator(_not_long_past)]
 """A time in RFC 3339, offset and all: https://www.rfc-editor.org/rfc/rfc3339#section-5.6"""
 
 Moment = Annotated[
     datetime,
     Strict(False),
     BeforeValidator(_moment),
+    AfterValidator(_not_long_past),
     WithJsonSchema(
         {
             "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": f"^{_LOCAL}$"}],

@@ -13,6 +13,10 @@ from messaging.number_zones import zones_of
 
 DEFAULT_REGION = "US"
 """The region of a number written without a country code."""
+MAX_PHONE_CHARACTERS = 50
+"""Of a number as people write it. The parser's cost grows with the square of this; it would read up to 250."""
+MAX_EMAIL_CHARACTERS = 320
+"""64 before the @ and 255 behind it (RFC 5321, section 4.5.3.1)."""
 
 
 class AddressKind(StrEnum):
@@ -57,6 +61,9 @@ def judge_phone(phone: str) -> PhoneLocation:
 
 def parse_phone(text: str) -> str:
     """The number as E.164, such as `+12025550123`. Raises InvalidPhone, also for kinds that are never texted."""
+    text = text.strip()
+    if len(text) > MAX_PHONE_CHARACTERS:
+        raise InvalidPhone("is not a phone number")
     try:
         number = phonenumbers.parse(text, DEFAULT_REGION)
     except phonenumbers.NumberParseException as error:
@@ -82,10 +89,14 @@ def mask_email(address: str) -> str:
 def parse_email(text: str) -> str:
     """The address in lower case and in ASCII, its domain in the form that the DNS knows. Raises InvalidEmail.
 
-    No server is asked. Letters beyond ASCII before the @ (RFC 6531) are refused: too few servers take them.
+    No server is asked. Letters beyond ASCII before the @ (RFC 6531) are refused: too few servers take them. So is what
+    could begin an encoded word (RFC 2047), which those who read a header would decode to something else.
     """
+    text = text.strip()
+    if len(text) > MAX_EMAIL_CHARACTERS or "=?" in text:
+        raise InvalidEmail("is not an e-mail address that mail can be sent to")
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
+        found = validate_email(text, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
         raise InvalidEmail("is not an e-mail address that mail can be sent to") from error
     return f"{found.local_part}@{found.ascii_domain}".lower()

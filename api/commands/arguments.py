@@ -10,6 +10,7 @@ from uuid import UUID
 
 import click
 
+from channels.mail.headers import header_complaint
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
 from messaging.number_regions import REGIONS
 from messaging.quiet_hours import Window
@@ -19,6 +20,7 @@ DEFAULT = "default"
 """What is given to go back to what the settings say."""
 AS_SET = -1
 """Stands for it where a number is asked for."""
+MAX_NAME_CHARACTERS = 200
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
 _LONGEST_EVIDENCE = 2000
 _DAYS = re.compile(r"([0-9]{1,5})d")
@@ -41,6 +43,20 @@ class Text(click.ParamType[str]):
         text = str(value).strip()
         if not text:
             raise BadInput(f"{_option(param)} must not be empty.")
+        return text
+
+
+class Name(Text):
+    """The name of a church, or of a sender: it stands before the address in mails."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = super().convert(value, param, ctx)
+        if len(text) > MAX_NAME_CHARACTERS:
+            raise BadInput(f"{_option(param)} must have at most {MAX_NAME_CHARACTERS} characters.")
+        if complaint := header_complaint(text):
+            raise BadInput(f"{_option(param)} {complaint}.")
         return text
 
 

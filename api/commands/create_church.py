@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, Email, MessagingService, Pace, Phone, Regions, Text, TextingHours, TimeZone
+from api.commands.arguments import BadInput, Email, MessagingService, Name, Pace, Phone, Regions, TextingHours, TimeZone
 from api.commands.ledger import ledger
 from api.services import services
 from messaging.addresses import locate_phone
@@ -17,7 +17,7 @@ from store import churches, daily_limits
 
 
 @click.command("create-church")
-@click.option("--name", type=Text(), required=True, help="The church's name.")
+@click.option("--name", type=Name(), required=True, help="The church's name.")
 @click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
 @click.option("--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True)
 @click.option("--sms-from", type=Phone(), help="The number it sends texts and picture messages from.")

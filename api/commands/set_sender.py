@@ -8,11 +8,13 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId, Email, MessagingService, Pace, Phone, Text
+from api.commands.arguments import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
 from api.commands.ledger import ledger
+from channels.mail.headers import header_complaint
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from store import churches
+from store.churches import Church
 
 _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), AddressKind.EMAIL: Email()}
 
@@ -22,7 +24,7 @@ _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), A
 @click.option("--channel", type=click.Choice(list(CHANNELS)), required=True)
 @click.option("--from", "address", help="The number, or for mail the address, that it sends from.")
 @click.option("--messaging-service", type=MessagingService(), help="For texts: a Twilio Messaging Service instead.")
-@click.option("--name", type=Text(), help="For mail: what stands before the address (default: the church's name).")
+@click.option("--name", type=Name(), help="For mail: what stands before the address (default: the church's name).")
 @click.option("--reply-to", type=Email(), help="For mail: where answers go (default: to the address itself).")
 @click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
 @with_appcontext
@@ -52,7 +54,7 @@ def set_sender(
         found = churches.get(connection, church)
         if found is None:
             raise BadInput(f"There is no church {church}.")
-        details: dict[str, Any] = {"name": name or found.name} if kind is AddressKind.EMAIL else {}
+        details: dict[str, Any] = {"name": name or _name_of(found)} if kind is AddressKind.EMAIL else {}
         churches.set_sender(
             connection,
             church_id=church,
@@ -63,3 +65,10 @@ def set_sender(
             details=details if reply_to is None else {**details, "replyTo": reply_to},
         )
     click.echo(f"The church sends from {address or messaging_service} on {channel} now.")
+
+
+def _name_of(church: Church) -> str:
+    """The church's own name, if it can stand in a mail: it was given before that was checked."""
+    if complaint := header_complaint(church.name):
+        raise BadInput(f"The church's name cannot stand in mails (it {complaint}): give another one with --name.")
+    return church.name

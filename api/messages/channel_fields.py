@@ -45,7 +45,8 @@ def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
     known = _known_names()
     strangers = [name for name in details if name not in known]
     for name in strangers[:MAX_FIELD_ERRORS]:
-        yield _finding(name, PydanticCustomError("extra_forbidden", "is not a known field"))
+        error = PydanticCustomError("extra_forbidden", "is not a known field")
+        yield InitErrorDetails(type=error, loc=(name,), input=None)
     if (unlisted := len(strangers) - MAX_FIELD_ERRORS) > 0:
         told = PydanticCustomError(UNLISTED, "{count} more are not known", {"count": unlisted})
         yield InitErrorDetails(type=told, loc=(), input=None)

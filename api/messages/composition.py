@@ -188,7 +188,7 @@ class Composition(Draft):
         default=None,
         description=(
             "When to send, up to a year ahead: RFC 3339 with an offset, or without one, by the church's own clocks. "
-            "Absent or past: now."
+            "Absent or past: now; before the year 2000: refused."
         ),
     )
 

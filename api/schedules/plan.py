@@ -32,19 +32,19 @@ def _readable(read: Callable[[str], object]) -> Callable[[str], str]:
 START_OUT_OF_RANGE = "must lie between the year 2000 and five years from now"
 
 
-def may_start(wall: datetime) -> bool:
-    """Whether a schedule may begin then."""
+def is_start_in_range(wall: datetime) -> bool:
+    """Whether a schedule may begin at this wall time, wherever it was written: in startsAt, or as DTSTART in a rule."""
     return _EARLIEST <= wall <= datetime.now(UTC).replace(tzinfo=None) + _YEARS_AHEAD
 
 
-def _sane(wall: datetime) -> datetime:
-    if not may_start(wall):
+def _start_in_range(wall: datetime) -> datetime:
+    if not is_start_in_range(wall):
         raise wrong(START_OUT_OF_RANGE)
     return wall
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-_StartTime = Annotated[WallTime, AfterValidator(_sane)]
+_StartTime = Annotated[WallTime, AfterValidator(_start_in_range)]
 
 
 class Recurrence(Given):

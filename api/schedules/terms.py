@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from api import problems
 from api.problems import FieldError, Refusal
-from api.schedules.plan import START_OUT_OF_RANGE, Plan, may_start
+from api.schedules.plan import START_OUT_OF_RANGE, Plan, is_start_in_range
 from channels.registry import CHANNELS
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
@@ -35,7 +35,7 @@ def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple
         starts_at = read_rrule(rule).start if kind == "rrule" else to_wall(now, find_zone(zone_name))
     if starts_at is None:
         raise _refused("startsAt", "is required with an rrule: it says at what time of day it runs")
-    if not may_start(starts_at):  # a DTSTART in the rule; `startsAt` was looked at when the body was read
+    if not is_start_in_range(starts_at):  # a DTSTART in the rule; `startsAt` was looked at when the body was read
         raise _refused(f"recurrence.{kind}", f"has a DTSTART, which {START_OUT_OF_RANGE}")
     terms = ScheduleTerms(
         channel=plan.channel,

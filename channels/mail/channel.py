@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from channels.base import Callback, Carrier, CarrierReceipt, Details, ForgedCallback
 from channels.mail.carrier import MailCarrier
+from channels.mail.headers import header_complaint
 from messaging.addresses import AddressKind
 from settings import Settings
 
@@ -25,7 +25,7 @@ class MailChannel:
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_SUBJECT_CHARACTERS,
-            "description": "What the mail is about, on one line. Required.",
+            "description": "What the mail is about, on one line, as it is to be read: without encoded words. Required.",
         }
     }
     daily_limit_weight = 0  # costs nothing by the piece
@@ -78,6 +78,4 @@ def _check_subject(subject: object) -> str | None:
         return "must not be blank"
     if len(subject) > MAX_SUBJECT_CHARACTERS:
         return f"must have at most {MAX_SUBJECT_CHARACTERS} characters"
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in subject):
-        return "must be one line without control characters"
-    return None
+    return header_complaint(subject)

@@ -62,23 +62,28 @@ def _lines(block: str) -> str:
 
 
 def _linked(line: str) -> str:
-    shown, position = "", 0
+    shown, position = list[str](), 0
     for found in _LINK.finditer(line):
         address = _trimmed(found[0])
-        shown += escape(line[position : found.start()])
-        shown += f'<a href="{escape(address)}">{escape(address)}</a>'
+        shown.append(escape(line[position : found.start()]))
+        shown.append(f'<a href="{escape(address)}">{escape(address)}</a>')
         position = found.start() + len(address)
-    return shown + escape(line[position:])
+    return "".join(shown) + escape(line[position:])
 
 
 def _trimmed(address: str) -> str:
-    """Without what belongs to the sentence around it; a bracket belongs to whichever of the two opened it."""
-    while address:
-        if address[-1] in _AFTER_LINK or (address[-1] == ")" and address.count(")") > address.count("(")):
-            address = address[:-1]
-        else:
+    """Without what belongs to the sentence around it; a bracket belongs to whichever of the two opened it.
+
+    Counts and cuts once, whatever the number of brackets: church text may end in any.
+    """
+    end, unopened = len(address), address.count(")") - address.count("(")
+    while end:
+        if address[end - 1] == ")" and unopened > 0:
+            unopened -= 1
+        elif address[end - 1] not in _AFTER_LINK:
             break
-    return address
+        end -= 1
+    return address[:end]
 
 
 def _with_plain_lines(content: str) -> str:

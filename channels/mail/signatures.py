@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from uuid import UUID
 
 from settings import Settings
@@ -16,6 +17,10 @@ _LINK_SEAL_BYTES = 16
 _BOUNCE_SEAL_BYTES = 12
 """96 bits: an address has room for 64 characters before the @, and they must survive a change of case."""
 _BOUNCE_PREFIX = "bounce+"
+_LONGEST_ADDRESS = 320
+"""64 characters, an @ and 255 more (RFC 5321, section 4.5.3.1)."""
+_SEALED_ADDRESS = re.compile(rb"(?<![a-z2-7])[a-z2-7]{48}(?=@)", re.IGNORECASE)
+"""The sealed part of such an address: 30 bytes in base32."""
 
 
 class UnsubscribeLinks:
@@ -57,6 +62,8 @@ class BounceAddresses:
 
     def attempt_of(self, address: str) -> tuple[UUID, int] | None:
         """The delivery and the attempt that the address was made for; None when it is not from us."""
+        if len(address) > _LONGEST_ADDRESS:
+            return None
         # A plus that was not written as %2B in an address's query has become a space.
         local_part = address.strip().strip("<>").rpartition("@")[0].lower().replace(" ", "+")
         try:
@@ -67,6 +74,14 @@ class BounceAddresses:
         if not _is_sealed(self._key, named, seal, _BOUNCE_SEAL_BYTES):
             return None
         return UUID(bytes=named[:16]), int.from_bytes(named[16:], "big")
+
+    def find_attempt(self, text: bytes) -> tuple[UUID, int] | None:
+        """The same for the first of our addresses that stands anywhere in the text; None when there is none.
+
+        Nothing else of the text is parsed: it takes one pass, whatever stands there.
+        """
+        found = (self.attempt_of(f"{sealed[0].decode()}@") for sealed in _SEALED_ADDRESS.finditer(text))
+        return next((attempt for attempt in found if attempt is not None), None)
 
 
 def _key(settings: Settings, purpose: str) -> bytes:

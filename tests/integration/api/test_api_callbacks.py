@@ -111,7 +111,7 @@ def test_an_address_that_was_never_handed_out_is_not_found(client: FlaskClient, 
     assert client.post(address.format(uuid4()), data=a_form()).status_code == 404
 
 
-@pytest.mark.parametrize("body", [b"MessageSid=SM1&MessageStatus=sent", b"%ff%00&&=&=x", b"x" * 70_000])
+@pytest.mark.parametrize("body", [b"MessageSid=SM1&MessageStatus=sent", b"%ff%00&&=&=x", b"x" * 60_000])
 def test_what_the_lane_passes_on_is_read_by_the_endpoint(client: FlaskClient, database: Database, body: bytes) -> None:
     delivery_id = uuid4()
     kind = "application/x-www-form-urlencoded; charset=utf-8"
@@ -146,3 +146,29 @@ def test_the_lane_takes_what_is_well_signed_and_only_that(
     assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
     assert client.post(address, data=form | {"MessageStatus": "sent"}, headers=signed(address, form)).status_code == 500
     assert len(receipts_of(database, delivery_id)) == 1
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_callback_too_large_is_refused_before_its_form_is_read(client: FlaskClient, announced: bool) -> None:
+    """The signature costs as much as the form is long, and whoever sends it is not known yet."""
+    body = b"a&" * 1_000_000
+    length = {} if announced else {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+
+    answer = client.post(
+        address_of(uuid4()), data=body, content_type="application/x-www-form-urlencoded", environ_overrides=length
+    )
+
+    assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+    assert "64 kB" in answer.get_json()["detail"]
+
+
+def test_a_form_of_too_many_fields_is_refused_whoever_signed_it(client: FlaskClient, database: Database) -> None:
+    delivery_id = uuid4()
+    form = a_form(**{f"Field{number}": "x" for number in range(200)})
+    address = address_of(delivery_id)
+
+    answer = client.post(address, data=form, headers=signed(address, form))
+
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
+    assert "more than 200 fields" in answer.get_json()["errors"][0]["message"]
+    assert receipts_of(database, delivery_id) == []

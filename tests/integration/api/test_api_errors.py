@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -80,6 +81,19 @@ def test_a_body_that_is_no_object_is_named_whole(client: FlaskClient, church: Kn
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == ["body"]
+
+
+@pytest.mark.parametrize("path", [SEND, "/api/schedules"])
+def test_of_many_unknown_fields_the_first_hundred_are_named(
+    client: FlaskClient, church: KnownChurch, path: str
+) -> None:
+    body = {f"x[{number}]": 1 for number in range(5_000)} | {"x[" + "9" * 5_000 + "]": 1, "": 1}
+
+    answer = client.post(path, data=json.dumps(body), headers=church.bearer, content_type="application/json")
+
+    assert answer.status_code == 422
+    unknown = [error["field"] for error in answer.get_json()["errors"] if error["message"] == "is not a known field"]
+    assert unknown == [f"x[{number}]" for number in range(100)]
 
 
 @pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp"])

@@ -80,6 +80,10 @@ def test_a_mail_is_accepted_and_told_with_its_subject(client: FlaskClient, churc
         ({"subject": " "}, {"subject": "must not be blank"}),
         ({"subject": "x" * 201}, {"subject": "must have at most 200 characters"}),
         ({"subject": "a\r\nBcc: all@example.org"}, {"subject": "must be one line without control characters"}),
+        (
+            {"subject": "=?utf-8?q?a=0D=0ABcc:_all@example.org?="},
+            {"subject": "must be written as it is to be read, without encoded words"},
+        ),
         ({"imageUrls": []}, {"imageUrls": "is not a known field"}),
         ({"details": {}}, {"details": "is not a known field"}),
         ({"content": "x" * 100_001}, {"content": "is longer than the 100,000 characters that one mail may have"}),

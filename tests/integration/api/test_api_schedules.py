@@ -76,6 +76,20 @@ def test_a_schedule_shows_its_next_five_runs_in_both_times(client: FlaskClient, 
         ({"startsAt": "2026-01-04T09:00:30"}, "startsAt", "to the minute"),
         ({"startsAt": "1926-01-04T09:00:00"}, "startsAt", "must lie between"),
         ({"startsAt": "9999-01-04T09:00:00"}, "startsAt", "must lie between"),
+        *(
+            (
+                {
+                    "startsAt": ...,
+                    "timeZone": zone,
+                    "recurrence": {"rrule": f"DTSTART:{start}\nRRULE:FREQ=WEEKLY;WKST=SU;BYDAY=SU"},
+                },
+                "recurrence.rrule",
+                "must lie between",
+            )
+            for start in ("00010101T000000", "19991231T000000", "99991231T235900")
+            for zone in ("Asia/Tokyo", "America/New_York", "Pacific/Kiritimati")
+        ),
+        ({"endsAt": "0001-01-01T00:00:00"}, "endsAt", "must not be before startsAt"),
         ({"endsAt": "2026-01-01T09:00:00"}, "endsAt", "must not be before startsAt"),
         ({"endsAt": "2026-02-01T09:00:00"}, "recurrence.rrule", "does not come between now and its end"),
         ({"missedRuns": {"policy": "later"}}, "missedRuns.policy", "must be one of"),

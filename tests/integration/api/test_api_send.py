@@ -140,6 +140,10 @@ def test_a_later_message_waits_and_a_past_one_goes_now(
         ({"urgent": {"reason": " "}}, {"urgent.reason": "must have at least 1 character"}),
         ({"urgent": True}, {"urgent": "must be an object"}),
         ({"sendAt": "9999-12-31T23:59:59-23:59"}, {"sendAt": "must be at most a year ahead"}),
+        *(
+            ({"sendAt": f"0001-01-01T00:00:00{offset}"}, {"sendAt": "must not be before the year 2000"})
+            for offset in ("", "Z", "+14:00", "-12:00", "+23:59")
+        ),
         ({"church_id": "x", "colour": 1}, {"church_id": "is not a known field", "colour": "is not a known field"}),
     ],
 )

@@ -68,6 +68,10 @@ def test_the_number_of_a_new_church_sends_texts_and_pictures(run: Run, database:
         (["--channel", "mail", "--from", "a@example.org", "--reply-to", "b"], "--reply-to is not an e-mail address"),
         (["--channel", "mail", "--messaging-service", "MG" + "a" * 32], "--messaging-service is for texts"),
         (["--channel", "sms", "--from", "+12025550123", "--name", "x"], "--name and --reply-to are for mail"),
+        (["--channel", "mail", "--from", "=?utf-8?q?a=0Ab?=@example.org"], "--from is not an e-mail address"),
+        (["--channel", "mail", "--from", "a@example.org", "--name", "a\nBcc: b"], "--name must be one line"),
+        (["--channel", "mail", "--from", "a@example.org", "--name", "=?utf-8?q?a=0Ab?="], "--name must be written as"),
+        (["--channel", "mail", "--from", "a@example.org", "--name", "x" * 201], "--name must have at most 200"),
         (["--channel", "mail", "--from", "a@example.org", "--church", NOBODY], f"There is no church {NOBODY}"),
     ],
 )
@@ -80,3 +84,29 @@ def test_bad_input_is_said_in_one_line(run: Run, database: Database, options: li
     [line] = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
     assert complaint in line
     assert senders(database, church) == []
+
+
+@pytest.mark.parametrize("name", ["Grace\nBcc: all@example.org", "Grace\x00", "=?utf-8?q?a=0D=0Ab?=", "x" * 201])
+def test_a_church_is_not_named_what_cannot_stand_in_its_mails(run: Run, database: Database, name: str) -> None:
+    result = run("create-church", "--name", name, "--mail-from", "office@grace.example.org")
+
+    assert result.exit_code == 2
+    assert "Error: --name must" in result.stderr
+    with system_scope(database) as connection:
+        assert connection.execute("SELECT count(*) FROM churches").fetchall() == [(0,)]
+
+
+def test_the_name_of_a_church_from_before_is_not_taken_for_mail_if_it_cannot_be(run: Run, database: Database) -> None:
+    church = new_church(run)
+    with system_scope(database) as connection:
+        connection.execute("UPDATE churches SET name = E'Grace\nChurch'")
+
+    refused = run("set-sender", "--church", str(church), "--channel", "mail", "--from", "office@grace.example.org")
+    named = run(
+        *("set-sender", "--church", str(church), "--channel", "mail"),
+        *("--from", "office@grace.example.org", "--name", "Grace Church"),
+    )
+
+    assert refused.exit_code == 2
+    assert "give another one with --name" in refused.stderr
+    assert named.exit_code == 0

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from api.complaints import complaints
 from api.queries import PageQuery, write_cursor
-from api.shapes import Given, Instant
+from api.shapes import Given, Instant, Moment
 
 
 class Meeting(Given):
@@ -45,6 +45,24 @@ def test_a_time_with_its_offset_is_read(text: str, instant: datetime) -> None:
 def test_any_other_time_is_refused(text: object) -> None:
     with pytest.raises(ValidationError):
         Meeting.model_validate({"startsAt": text, "guestNames": []})
+
+
+class Reminder(Given):
+    at: Moment
+
+
+@pytest.mark.parametrize("offset", ["", "Z", "+14:00", "-12:00", "+23:59", "-23:59"])
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "0001-12-31T23:59:59", "1999-12-31T23:59:59"])
+def test_a_time_before_all_messages_is_refused_whatever_its_offset(text: str, offset: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Reminder.model_validate({"at": text + offset})
+
+    assert [found.message for found in complaints(caught.value)] == ["must not be before the year 2000"]
+
+
+@pytest.mark.parametrize("text", ["2000-01-01T00:00:00", "2000-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_any_later_time_is_read(text: str) -> None:
+    assert Reminder.model_validate({"at": text}).at.isoformat() == text
 
 
 def test_each_finding_names_its_field_as_the_caller_wrote_it() -> None:

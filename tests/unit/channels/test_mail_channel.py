@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes
+from email.policy import SMTP
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from channels.mail.channel import MAX_CHARACTERS, MailChannel
-from tests.harness.mails import mail_settings
+from channels.mail.composing import Composer
+from channels.mail.headers import header_complaint
+from tests.harness.mails import envelope, mail_settings
 
 CHANNEL = MailChannel()
 
 
-@pytest.mark.parametrize("subject", ["Hi", "x" * 200, "Grüße 🥧", "שבת שלום", " padded "])
+@pytest.mark.parametrize("subject", ["Hi", "x" * 200, "Grüße 🥧", "שבת שלום", " padded ", "What=?", "=?=", "a=?b?c?="])
 def test_a_good_subject(subject: str) -> None:
     assert CHANNEL.check_details({"subject": subject}) == {}
 
@@ -34,10 +40,56 @@ def test_a_good_subject(subject: str) -> None:
         "a\x85b",
         "a\x1bb",
         "\ud800",
+        "=?utf-8?q?a=0D=0ABcc:_x@example.org?=",
+        "=?utf-8?Q?a=0AB?=",
+        "=?utf-8?b?YQ0KQg==?=",
+        "Sunday =?us-ascii?q?=00?= at 10",
+        "=?utf-8*en?q?a=E2=80=A8b?=",
+        "=?utf-7?q?+AAo-?=",
+        "=?raw_unicode_escape?q?=5Cu000a?=",
+        "=?punycode?q?a?=",
+        "=?utf-8?q?" + "a" * 100 + "?=",
+        "=?utf-8?q?Gr=C3=BC=C3=9Fe?=",
     ],
 )
 def test_a_bad_subject_is_named(subject: Any) -> None:
     assert list(CHANNEL.check_details({"subject": subject})) == ["subject"]
+
+
+_PIECES = [
+    "=?",
+    "utf-8",
+    "?q?",
+    "?B?",
+    "?x?",
+    "?=",
+    "=0A",
+    "=",
+    "?",
+    "a",
+    " ",
+    "\u00fc",
+    "\U0001f967",
+    "\u2028",
+    "\n",
+    "\0",
+    '"',
+    "(",
+    "<",
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=20).map("".join) | st.text(max_size=60))
+def test_what_is_accepted_as_a_subject_arrives_as_it_was_written(subject: str) -> None:
+    """Accepted once, it fails for nobody, and no reader finds more in it than was written."""
+    if CHANNEL.check_details({"subject": subject}):
+        return
+
+    raw = Composer(mail_settings()).compose(envelope(subject=subject)).raw
+    arrived = message_from_bytes(raw, policy=SMTP)["Subject"]
+
+    assert "".join(str(arrived).split()) == "".join(subject.split())
+    assert header_complaint(str(arrived)) is None
 
 
 def test_a_missing_subject_is_named() -> None:

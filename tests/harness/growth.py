@@ -1,0 +1,50 @@
+"""How the cost of a parser grows with its input."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+FACTOR = 8
+"""The larger input is this many times the smaller one: linear cost grows by as much, quadratic cost by its square."""
+MOST_GROWTH = 24
+"""Between the two, with room for a noisy machine on either side."""
+_LEAST_SECONDS = 0.001
+"""Costs below this are noise, and are counted as this much."""
+_RUNS = 3
+
+
+def growth(parse: Callable[[Any], object], hostile: Callable[[int], Any], size: int) -> float:
+    """By which factor the CPU time grows from an input of `size` to one of FACTOR times that size.
+
+    It is counted in CPU time of this process, best of several runs, so that what else the machine does matters little.
+    The parser may refuse its input, with any Exception but a RecursionError.
+    """
+    small = max(_best_seconds(parse, hostile(size), enough=0.0), _LEAST_SECONDS)
+    return _best_seconds(parse, hostile(FACTOR * size), enough=MOST_GROWTH * small) / small
+
+
+def _best_seconds(parse: Callable[[Any], object], text: Any, *, enough: float) -> float:
+    """The shortest of several runs; no more are made once one takes no longer than `enough`."""
+    best = float("inf")
+    for _ in range(_RUNS):
+        best = min(best, _seconds(parse, text))
+        if best <= enough:
+            break
+    return best
+
+
+def _seconds(parse: Callable[[Any], object], text: Any) -> float:
+    gc.disable()
+    began = time.process_time()
+    try:
+        parse(text)
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - a refusal is a result
+        pass
+    finally:
+        gc.enable()
+    return time.process_time() - began
