@@ -27,6 +27,8 @@ HOT = (
     "messages.expand_message",
     "messages.find_by_idempotency_key",
     "messages.page_messages",
+    "outlook.get_outlook",
+    "outlook.get_prospects",
     "receipts.apply_receipts",
     "receipts.has_unapplied",
 )
