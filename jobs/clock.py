@@ -37,8 +37,10 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _tick_by_schedule(settings: Settings, doorbell: Doorbell, stop: threading.Event) -> None:
+    from jobs.checked_job import refuse_pickle
     from jobs.schedule import POLL_SECONDS, TickSchedule
 
+    refuse_pickle()
     redis = open_redis(settings)
     schedule = TickSchedule(redis, doorbell)
     while not stop.is_set():

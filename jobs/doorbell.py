@@ -27,6 +27,10 @@ class Doorbell(ABC):
         """Ask for a job, its arguments ids. Whether it was heard, now or before."""
 
     @abstractmethod
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:
+        """Take the job off the list of failed ones, where nothing is left to be done about it. Whether it is off."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of every connection."""
 

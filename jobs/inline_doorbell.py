@@ -7,6 +7,7 @@ from collections import deque
 
 import logs
 from jobs.doorbell import Doorbell
+from jobs.failures import PlainFailure
 from jobs.queues import JobKind
 from jobs.runtime import Runtime, working_with
 from settings import Settings
@@ -35,6 +36,9 @@ class InlineDoorbell(Doorbell):
                 if self._echo.is_silent:
                     self._runtime.settle()  # what lands may ring again
         return heard
+
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:  # noqa: ARG002 - there are no queues
+        return True
 
     def check(self) -> str | None:
         return None
@@ -66,6 +70,9 @@ class _Echo(Doorbell):
         except IndexError:
             return None
 
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:  # noqa: ARG002 - there are no queues
+        return True
+
     def check(self) -> str | None:
         return None
 
@@ -79,6 +86,9 @@ def _run(ring: _Ring) -> bool:
     module, _, function = kind.path.rpartition(".")
     try:
         getattr(importlib.import_module(module), function)(*arguments)
+    except PlainFailure as failure:
+        log.warning(failure.event, **failure.fields)
+        return False
     except Exception:
         log.exception("job failed")
         return False

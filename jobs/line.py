@@ -223,5 +223,7 @@ class Line:
 
 
 def _report(turn: Turn, channel: str) -> None:
+    if turn.verdicts.keys() <= {Verdict.SENDER, Verdict.UNSUBMITTED}:
+        return  # nothing was sent; if the sender is refused, the job that is rung for says so
     with logs.bound(church_id=str(turn.church_id), channel=channel, request_ids=sorted(turn.request_ids)):
         log.info("turn sent", claimed=len(turn.envelopes), **{v.value: count for v, count in turn.verdicts.items()})

@@ -24,6 +24,8 @@ class JobKind:
 
     path: str
     timeout_seconds: int
+    parameters: tuple[str, ...] = ()
+    """The names of the function's parameters: workers refuse arguments that do not fit them (jobs/job_calls.py)."""
     retry_after_seconds: tuple[int, ...] = (2, 10, 30, 60)
     """The pauses before it is run again by itself after it failed."""
     failed_pause_seconds: int = 60
@@ -45,6 +47,7 @@ def tick_kind(name: str, *, timeout_seconds: int, quiet_seconds: float = 0.005, 
     return JobKind(
         path=f"jobs.{name}.{name}",
         timeout_seconds=timeout_seconds,
+        parameters=("channel",) if asks_carriers else (),
         retry_after_seconds=(),
         failed_pause_seconds=1,
         failed_for_seconds=300,
@@ -53,16 +56,20 @@ def tick_kind(name: str, *, timeout_seconds: int, quiet_seconds: float = 0.005, 
     )
 
 
-EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120)
-SEND_BATCH = JobKind(path="jobs.send_batch.send_batch", timeout_seconds=300)
+EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120, parameters=("channel",))
+SEND_BATCH = JobKind(path="jobs.send_batch.send_batch", timeout_seconds=300, parameters=("church_id", "channel"))
 APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, quiet_seconds=0.25)
 DISPATCH = tick_kind("dispatch", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)
 RECONCILE = tick_kind("reconcile", timeout_seconds=600, asks_carriers=True)
 FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600, asks_carriers=True)
 ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
+PING = JobKind(
+    path="jobs.ping.ping", timeout_seconds=10, parameters=("nonce",), retry_after_seconds=(), failed_for_seconds=60
+)
 
-JOBS = (EXPAND_MESSAGES, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP)
+JOBS = (EXPAND_MESSAGES, SEND_BATCH, APPLY_RECEIPTS, DISPATCH, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP, PING)
+"""All that workers run. They refuse every other function."""
 
 
 def sending_queues() -> tuple[str, ...]:

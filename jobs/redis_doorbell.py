@@ -6,9 +6,11 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 from rq import Retry
-from rq.job import Job
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job, JobStatus
 
 import logs
+from jobs.checked_job import CheckedJob
 from jobs.doorbell import Doorbell
 from jobs.queues import JobKind, open_redis, queue
 from settings import Settings
@@ -57,6 +59,13 @@ class RedisDoorbell(Doorbell):
             return False
         return True
 
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:
+        try:
+            return self._withdraw_failed(queue, job_id)
+        except RedisError as error:
+            log.warning("a failed job cannot be withdrawn yet", job_id=job_id, error=type(error).__name__)
+            return False
+
     def check(self) -> str | None:
         try:
             self._redis.ping()
@@ -66,6 +75,17 @@ class RedisDoorbell(Doorbell):
 
     def close(self) -> None:
         self._redis.close()
+
+    def _withdraw_failed(self, name: str, job_id: str) -> bool:
+        """Not while it is about to fail, or was requeued and is about to run: then it is asked for again."""
+        try:
+            job = CheckedJob.fetch(job_id, connection=self._redis)
+            if job.get_status(refresh=False) != JobStatus.FAILED:
+                return False
+            job.delete()
+        except (NoSuchJobError, InvalidJobOperation):  # it is gone, or goes meanwhile
+            self._redis.zrem(queue(self._redis, name).failed_job_registry.key, job_id)
+        return True
 
     def _enqueue(self, kind: JobKind, name: str, arguments: tuple[str, ...]) -> None:
         job_id = f"{kind.name}-{uuid4().hex}"

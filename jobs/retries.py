@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import cast
+
 from redis import Redis
 from rq.exceptions import NoSuchJobError
-from rq.job import Job
 from rq.registry import ScheduledJobRegistry
-from rq.serializers import JSONSerializer
 
-from jobs.queues import queue
+from jobs.checked_job import CheckedJob, CheckedQueue, is_job_id
+
+AT_ONCE = 1000
 
 
 def bring_back(redis: Redis, names: tuple[str, ...]) -> int:
@@ -19,14 +22,17 @@ def bring_back(redis: Redis, names: tuple[str, ...]) -> int:
     """
     brought = 0
     for name in names:
-        target = queue(redis, name)
-        parked = ScheduledJobRegistry(queue=target)
-        for job_id in parked.get_jobs_to_schedule():
-            if not redis.zrem(parked.key, job_id):
+        target = CheckedQueue(name, connection=redis)
+        parked = ScheduledJobRegistry(queue=target).key
+        for entry in cast(list[bytes], redis.zrangebyscore(parked, 0, time.time(), start=0, num=AT_ONCE)):
+            if not redis.zrem(parked, entry) or not is_job_id(entry):
                 continue
             try:
-                job = Job.fetch(job_id, connection=redis, serializer=JSONSerializer)
+                job = CheckedJob.fetch(entry.decode(), connection=redis)
             except NoSuchJobError:
+                continue
+            if job.refusal is not None:
+                job.fail_as_refused(target)
                 continue
             target.enqueue_job(job)
             brought += 1

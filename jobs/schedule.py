@@ -10,53 +10,52 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from redis import Redis
-from rq.job import Job
-from rq.serializers import JSONSerializer
 from rq_scheduler import Scheduler
 
+from jobs.checked_job import CheckedJob
 from jobs.doorbell import Doorbell
 from jobs.ticks import TICKS, Tick
 
 POLL_SECONDS = 0.5
 
 
-class JsonJob(Job):
-    """rq-scheduler makes jobs without naming a serializer, and then reads them with pickle: this one is always JSON."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{**options, "serializer": JSONSerializer})
-
-
 class TickSchedule(Scheduler):
     """The table of ticks as rq-scheduler keeps it, reconciled at every poll: nothing more in it, nothing less."""
 
     def __init__(self, redis: Redis, doorbell: Doorbell, ticks: Iterable[Tick] = TICKS) -> None:
-        super().__init__(connection=redis, interval=1, job_class=JsonJob)
+        super().__init__(connection=redis, interval=1, job_class=CheckedJob)
         self._redis = redis
         self._doorbell = doorbell
         self._ticks = {f"tick-{tick.kind.name}": tick for tick in ticks}
 
-    def poll(self) -> None:
-        """Ring for every tick that is due, and set it for its next time. Raises redis.exceptions.RedisError."""
-        self._reconcile()
-        for job in self.get_jobs(time.time()):  # not get_jobs_to_queue(), which cuts off the second's fraction  # pyright: ignore[reportUnknownVariableType]
-            self.enqueue_job(job)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of the ticks, as they stand in Redis."""
+        return tuple(self._ticks)
 
-    def enqueue_job(self, job: Any) -> None:
-        """What rq-scheduler does with a due job: here, ring for it and set it again."""
-        tick = self._ticks[job.id]
-        self._doorbell.ring_tick(tick.kind)
-        self._redis.zadd(self.scheduled_jobs_key, {job.id: time.time() + tick.every_seconds})
+    def poll(self) -> None:
+        """Ring for every tick that is due, and set it for its next time. Raises redis.exceptions.RedisError.
+
+        What a due tick is to do is known here, by its name: nothing else is read from Redis.
+        """
+        self._reconcile()
+        now = time.time()
+        for entry in cast(list[bytes], self._redis.zrangebyscore(self.scheduled_jobs_key, 0, now)):
+            tick = self._ticks.get(entry.decode("utf-8", "replace"))
+            if tick is not None:
+                self._doorbell.ring_tick(tick.kind)
+                self._redis.zadd(self.scheduled_jobs_key, {entry: time.time() + tick.every_seconds})
 
     def _reconcile(self) -> None:
-        """Set what is missing (a new clock, an emptied Redis); drop what an older release left."""
-        listed = cast(list[bytes], self._redis.zrange(self.scheduled_jobs_key, 0, -1))
-        there = {job_id.decode() for job_id in listed}
-        for name in there - self._ticks.keys():
-            self.cancel(name)
-        for name, tick in self._ticks.items():
-            if name not in there or not Job.exists(name, connection=self._redis):
+        """Set what is missing (a new clock, an emptied Redis); drop what is none of ours."""
+        there = set(cast(list[bytes], self._redis.zrange(self.scheduled_jobs_key, 0, -1)))
+        ours = {name.encode(): tick for name, tick in self._ticks.items()}
+        if others := there - ours.keys():
+            self._redis.zrem(self.scheduled_jobs_key, *others)
+        for entry, tick in ours.items():
+            name = entry.decode()
+            if entry not in there or not CheckedJob.exists(name, connection=self._redis):
                 self.schedule(datetime.now(UTC), tick.kind.path, interval=tick.every_seconds, id=name, result_ttl=-1)

@@ -7,14 +7,26 @@ from uuid import UUID
 from rq import get_current_job
 
 from jobs import runtime
+from jobs.failures import PlainFailure
 from jobs.runtime import Runtime
 from jobs.take_turn import take_turn
 from store import churches, messages
 from store.database import system_scope
 
 
-class SenderRefused(Exception):
+class SenderRefused(PlainFailure):
     """The carrier refuses the church's sender. It is paused; once mended, run this job again or resume the sender."""
+
+    def __init__(self, *, church: UUID, channel: str, reason: str) -> None:
+        command = f"flask resume-sender --church {church} --channel {channel}"
+        super().__init__(
+            f"The carrier refuses the church's sender: {reason}. Nothing more is sent from it. Once the cause is "
+            f"mended, requeue this job or run: {command}",
+            event="the carrier refuses a sender, which is now paused",
+            church_id=str(church),
+            channel=channel,
+            reason=reason,
+        )
 
 
 def send_batch(church_id: str, channel: str) -> None:
@@ -45,9 +57,9 @@ def _is_mended(run: Runtime, church: UUID, channel: str) -> bool:
     with system_scope(run.database) as connection:
         refusal = churches.report_refusal(connection, church, channel, job_id=job_id)
         if refusal is None and job is not None:
-            return churches.resume_sender(connection, church_id=church, channel=channel, paused_by=job_id)
+            return churches.resume_sender(connection, church_id=church, channel=channel, paused_by=job_id) is not None
     if refusal is not None:
         if job is not None:
             job.retries_left = 0  # trying again by itself mends nothing
-        raise SenderRefused(refusal)
+        raise SenderRefused(church=church, channel=channel, reason=refusal)
     return False

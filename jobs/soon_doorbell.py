@@ -40,6 +40,9 @@ class SoonDoorbell(Doorbell):
         with self._changed:
             self._changed.wait_for(lambda: not self._asked and not self._is_ringing)
 
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:
+        return self._bell.withdraw_failed(queue, job_id)
+
     def check(self) -> str | None:
         return self._bell.check()
 

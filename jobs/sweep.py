@@ -1,10 +1,13 @@
-"""Find what was left lying: leases that ran out, numbers that nobody asked where they are from."""
+"""Find what was left lying: leases that ran out, failed jobs of senders that were resumed, numbers that nobody asked
+where they are from.
+"""
 
 from __future__ import annotations
 
 import logs
 from jobs import runtime
-from store import contacts, deliveries
+from jobs.runtime import Runtime
+from store import churches, contacts, deliveries
 from store.database import system_scope
 
 log = logs.get_logger(__name__)
@@ -13,13 +16,24 @@ NUMBERS_AT_ONCE = 2000
 
 
 def sweep() -> None:
-    """Put in doubt deliveries whose claimer went silent, and place numbers that were not."""
+    """Put in doubt deliveries whose claimer went silent, withdraw what need not be mended, and place numbers."""
     run = runtime.current()
     with system_scope(run.database) as connection:
         held = deliveries.expire_leases(connection)
     if held:
         log.warning("leases ran out: to be looked for at the carrier", deliveries=held)
+    _withdraw_failed_jobs(run)
     with system_scope(run.database) as connection:
         phones = dict(contacts.unplaced(connection, limit=NUMBERS_AT_ONCE))
         if phones:
             contacts.place_numbers(connection, phones)
+
+
+def _withdraw_failed_jobs(run: Runtime) -> None:
+    """Those of senders that were resumed. What Redis does not let go now is tried again."""
+    with system_scope(run.database) as connection:
+        jobs = churches.failed_jobs_of_resumed(connection)
+    for job in jobs:
+        if run.doorbell.withdraw_failed(job.channel, job.job_id):
+            with system_scope(run.database) as connection:
+                churches.forget_failed_job(connection, job)

@@ -17,11 +17,11 @@ from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import SimpleWorker
 from rq.exceptions import StopRequested
-from rq.serializers import JSONSerializer
 
 import logs
+from jobs.checked_job import refuse_pickle
+from jobs.checked_worker import CheckedWorker
 from jobs.doorbells import open_doorbell
 from jobs.queues import JOBS, enabled_queues, open_redis, queue
 from jobs.runtime import Runtime, working_with
@@ -30,48 +30,12 @@ from store.database import open_database
 
 log = logs.get_logger(__name__)
 
-WORKER_TTL_SECONDS = 30
-"""How soon a worker that was killed is taken off the list of workers."""
-
-
 RECONNECT_SECONDS = 1.0
-
-
-class Worker(SimpleWorker):
-    """RQ's worker, which tells the job at hand when the process is to end, and comes back soon after Redis does."""
-
-    max_connection_wait_time = 2.0
-
-    def __init__(self, redis: Redis, name: str, runtime: Runtime) -> None:
-        super().__init__(
-            [queue(redis, name)],
-            connection=redis,
-            serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL_SECONDS,
-            maintenance_interval=10,
-            log_job_description=False,
-        )
-        self._runtime = runtime
-
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        self._runtime.stopping.set()
-        super().request_stop(signum, frame)
-
-    def set_shutdown_requested_date(self) -> None:
-        """For those who look on. It happens in the middle of a job, which must not break because Redis is away."""
-        with suppress(RedisError):
-            super().set_shutdown_requested_date()
-
-    def teardown(self) -> None:
-        """Without Redis there is nobody to say goodbye to; the thread that listens to it ends all the same."""
-        with suppress(RedisError):
-            super().teardown()
-        if self.pubsub_thread:
-            self.pubsub_thread.stop()
 
 
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty."""
+    refuse_pickle()
     for kind in JOBS:
         importlib.import_module(kind.path.rpartition(".")[0])
     redis = open_redis(settings)
@@ -93,7 +57,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
     Raises StopRequested when told to stop in between.
     """
     while not runtime.stopping.is_set():
-        worker = Worker(redis, name, runtime)
+        worker = CheckedWorker(redis, name, stopping=runtime.stopping)
         try:
             worker.work(burst=burst, with_scheduler=False)
         except StopRequested:  # while it was taking up its work

@@ -34,6 +34,15 @@ class KeyHolder:
     scopes: list[str]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedJob:
+    """The job that met the refusal of a church's sender, and failed with it."""
+
+    church_id: UUID
+    channel: str
+    job_id: str
+
+
 def create(connection: Connection[Any], *, name: str, time_zone: str, window: Window = USUAL) -> UUID:
     """`window`: when its people may be texted, by their own clocks."""
     named = {"name": name, "time_zone": time_zone, "window_opens": window.opens, "window_closes": window.closes}
@@ -98,12 +107,25 @@ def report_refusal(connection: Connection[Any], church_id: UUID, channel: str, *
     return row[0] if row else None
 
 
-def resume_sender(connection: Connection[Any], *, church_id: UUID, channel: str, paused_by: str | None = None) -> bool:
-    """Whether it was paused (by that job, if one is named) and is no longer."""
-    cursor = connection.execute(
-        _SQL["resume_sender"], {"church_id": church_id, "channel": channel, "paused_by": paused_by}
-    )
-    return cursor.rowcount > 0
+def resume_sender(
+    connection: Connection[Any], *, church_id: UUID, channel: str, paused_by: str | None = None
+) -> str | None:
+    """Why it was paused (by that job, if one is named), now that it no longer is; None when it was not."""
+    names = {"church_id": church_id, "channel": channel, "paused_by": paused_by}
+    row = connection.execute(_SQL["resume_sender"], names).fetchone()
+    return row[0] if row else None
+
+
+def failed_jobs_of_resumed(connection: Connection[Any]) -> list[FailedJob]:
+    """Jobs that told of refusals which are over, and are to be withdrawn from the failed ones."""
+    with connection.cursor(row_factory=class_row(FailedJob)) as cursor:
+        return cursor.execute(_SQL["failed_jobs_of_resumed"]).fetchall()
+
+
+def forget_failed_job(connection: Connection[Any], job: FailedJob) -> None:
+    """It is withdrawn."""
+    names = {"church_id": job.church_id, "channel": job.channel, "job_id": job.job_id}
+    connection.execute(_SQL["forget_failed_job"], names)
 
 
 def slow_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:

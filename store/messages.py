@@ -37,6 +37,9 @@ class Message:
     created_at: datetime
     expanded_at: datetime | None
     completed_at: datetime | None
+    """When nothing was left to submit; None again when something is, after a retry for instance."""
+    settled_at: datetime | None
+    """When every delivery had its end, or the carrier was no longer asked about it; None again like completed_at."""
     paused_at: datetime | None
     canceled_at: datetime | None
     schedule_id: UUID | None

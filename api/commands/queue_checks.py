@@ -15,11 +15,9 @@ from rq.results import Result
 from api.commands.outcomes import Outcome, failed, passed
 from jobs import queues
 
-PING = "jobs.ping.ping"
 WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.05
-_JOB_SECONDS = 10
-_KEPT_SECONDS = 60
+_KEPT_SECONDS = queues.PING.failed_for_seconds
 
 
 def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
@@ -41,11 +39,11 @@ def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
 def _enqueue(redis: Redis, name: str, nonce: str) -> Job:
     """At the front: it asks whether anyone is there, not how long the queue is."""
     return queues.queue(redis, name).enqueue_call(
-        PING,
+        queues.PING.path,
         args=(nonce,),
         job_id=f"ping-{nonce}",
         description="ping",
-        timeout=_JOB_SECONDS,
+        timeout=queues.PING.timeout_seconds,
         result_ttl=_KEPT_SECONDS,
         failure_ttl=_KEPT_SECONDS,
         ttl=_KEPT_SECONDS,

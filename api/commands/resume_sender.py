@@ -11,6 +11,7 @@ from api.commands.arguments import BadInput, ChurchId
 from api.commands.ledger import ledger
 from api.services import services
 from channels.registry import CHANNELS
+from jobs.queues import SWEEP
 from store import churches
 
 
@@ -23,9 +24,10 @@ def resume_sender(church: UUID, channel: str) -> None:
     with ledger() as connection:
         if not churches.has_sender(connection, church_id=church, channel=channel):
             raise BadInput(f"The church {church} has no sender for {channel}.")
-        was_paused = churches.resume_sender(connection, church_id=church, channel=channel)
-    if not was_paused:
-        click.echo("The sender was not paused.")
+        reason = churches.resume_sender(connection, church_id=church, channel=channel)
+    if reason is None:
+        click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return
     services().doorbell.ring_turn(channel=channel, church_id=church)
-    click.echo("The sender was paused; now it sends again.")
+    services().doorbell.ring_tick(SWEEP)  # which takes the failed job off the list
+    click.echo(f"The church's sender for {channel} was paused ({reason}). It sends again now.")

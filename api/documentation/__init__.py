@@ -9,6 +9,7 @@ from flask import Blueprint, Flask, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.authentication import PUBLIC, declaring
+from api.documentation import statuses
 from api.documentation.openapi import describe
 from api.documentation.reading import chapters, problem_rows
 from api.endpoints import Endpoint
@@ -29,7 +30,12 @@ def install(app: Flask, endpoints: Sequence[Endpoint], *, public_url: str) -> No
 
     def docs() -> Response:
         page = render_template(
-            "documentation.html", document=document, chapters=chapters(document), problems=problem_rows()
+            "documentation.html",
+            document=document,
+            chapters=chapters(document),
+            problems=problem_rows(),
+            message_statuses=statuses.MESSAGES,
+            delivery_statuses=statuses.DELIVERIES,
         )
         response = Response(page, mimetype="text/html")
         response.headers["Content-Security-Policy"] = _POLICY

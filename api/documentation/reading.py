@@ -99,8 +99,9 @@ def _rows(document: Json, schema: Json | None, *, given: bool, within: str = "")
             required=given and name in model.get("required", ()),
             description=field.get("description", ""),
         )
-        if "$ref" in field:
-            yield from _rows(document, field, given=given, within=f"{place}.")
+        choices = [field, *field.get("anyOf", ())]
+        if inner := next((choice for choice in choices if "$ref" in choice), None):
+            yield from _rows(document, inner, given=given, within=f"{place}.")
         elif "$ref" in field.get("items", {}):
             yield from _rows(document, field["items"], given=given, within=f"{place}[].")
 

@@ -14,11 +14,11 @@ from api.messages.composition import Composition
 from api.messages.limits import need_of
 from api.messages.revision import Revision, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
+from api.messages.standing import standing
 from api.problems import Refusal
 from api.services import services
 from api.shapes import Moment
 from channels.registry import CHANNELS
-from messaging.states import Status
 from store import daily_limits, messages, unbegun
 from store.churches import KeyHolder
 from store.database import church_scope
@@ -84,7 +84,8 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         )
         changed = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert changed is not None  # noqa: S101 - it is locked
-    return Answer(status=200, content=views.counted(changed, dict.fromkeys(Status, 0)))
+        shown = standing(connection, church_id=caller.church_id, message=changed)
+    return Answer(status=200, content=shown)
 
 
 def _as_given(caller: KeyHolder, message: Message, target: dict[str, list[str]]) -> dict[str, object]:

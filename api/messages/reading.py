@@ -11,10 +11,10 @@ from api import problems, queries
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
 from api.messages import views
+from api.messages.standing import standing
 from api.problems import Refusal
 from api.queries import PageQuery
 from api.services import services
-from messaging.states import Status
 from store import messages
 from store.churches import KeyHolder
 from store.database import church_scope
@@ -73,14 +73,13 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
     problems=(problems.NOT_FOUND,),
 )
 def get_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
-    """The message with its deliveries counted by status."""
+    """The message with its deliveries counted by status, whom it is for, and what it waits for if it does.
+
+    `completed` means that everything was submitted; `settledAt` says when every receipt has come.
+    """
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
             raise Refusal(problems.NOT_FOUND, "There is no such message.")
-        # The message is read first, and the counts can only have moved on since: a message read before its audience
-        # was written had none.
-        counts = (
-            messages.counts(connection, message_id) if message.expanded_at is not None else dict.fromkeys(Status, 0)
-        )
-    return Answer(status=200, content=views.counted(message, counts))
+        shown = standing(connection, church_id=caller.church_id, message=message)
+    return Answer(status=200, content=shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Header, Promise, endpoint
@@ -10,6 +12,7 @@ from api.messages import timing, views
 from api.messages.composition import Composition
 from api.messages.limits import need_of
 from api.messages.sendable import complaints_of_references, insert_sendable
+from api.messages.waiting import notices
 from api.problems import Refusal
 from api.services import services
 from api.traces import request_id
@@ -24,13 +27,14 @@ _EXAMPLE = {
     "content": "Service moves to 10:30 this Sunday. See you there!",
     "targetType": "all",
 }
-_EXAMPLE_ANSWER = {
+_EXAMPLE_ANSWER: dict[str, Any] = {
     "id": "0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42",
     "status": "accepted",
     "channel": "sms",
     "segments": 1,
     "sendAt": "2026-12-24T22:00:00Z",
     "createdAt": "2026-12-24T22:00:00Z",
+    "warnings": [],
     "links": {
         "self": "/api/messages/0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42",
         "deliveries": "/api/messages/0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42/deliveries",
@@ -61,7 +65,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.
 
     The answer comes before anything is sent: follow `links.self` to see how far it came. Send an `Idempotency-Key`,
-    and repeat the request unchanged whenever you do not know whether it arrived.
+    and repeat the request unchanged whenever you do not know whether it arrived. `warnings` says what keeps the message
+    from being sent for now, or that nobody would get it.
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:
@@ -96,10 +101,13 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
             need=need,
         )
         message, is_new = insert_sendable(connection, new, draft=body, complaints=complaints)
+        warnings = notices(
+            connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=target
+        )
     if message.request_hash != request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:
         services().doorbell.ring_expansion(channel=message.channel)
-    view = views.accepted(message)
+    view = views.accepted(message, warnings)
     replayed = {} if is_new else {REPLAYED.name: "true"}
     return Answer(status=202, content=view, headers={"Location": view.links.self, **replayed})

@@ -14,6 +14,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
 from api.messages import limits, views
+from api.messages.standing import standing
 from api.problems import Refusal
 from api.services import services
 from api.shapes import STORABLE, Given, Told
@@ -158,4 +159,4 @@ def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) ->
 def _counted(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> views.CountedMessage:
     message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
     assert message is not None  # noqa: S101 - it is locked
-    return views.counted(message, messages.counts(connection, message_id))
+    return standing(connection, church_id=caller.church_id, message=message)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
+from api.messages.waiting import Notice, Wait
 from api.shapes import Timestamp, Told
 from messaging.states import Status
 from store.messages import Message, MessageStatus
+from store.outlook import Outlook
 
 
 class Links(Told):
@@ -19,8 +22,8 @@ class Links(Told):
     deliveries: str
 
 
-class AcceptedMessage(Told):
-    """A message that will be sent, whatever happens now."""
+class MessageHead(Told):
+    """What every answer says of a message."""
 
     id: UUID
     status: MessageStatus
@@ -33,7 +36,16 @@ class AcceptedMessage(Told):
     links: Links
 
 
-class MessageSummary(AcceptedMessage):
+class AcceptedMessage(MessageHead):
+    """A message that will be sent, whatever happens now."""
+
+    warnings: list[Notice] = Field(
+        description="What you should know although the message is accepted: that its sender is paused "
+        "(`sender-paused`), or that nobody would get it as things stand (`no-recipients`)."
+    )
+
+
+class MessageSummary(MessageHead):
     """A message as it stands."""
 
     content: str
@@ -42,7 +54,14 @@ class MessageSummary(AcceptedMessage):
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
     expanded_at: Timestamp | None = Field(description="When its audience was written.")
-    completed_at: Timestamp | None = Field(description="When nothing was left to submit. Receipts may still come.")
+    completed_at: Timestamp | None = Field(
+        description="When nothing was left to submit. Receipts may still come. Null again when something is to be "
+        "submitted once more, after `retry-failed` for instance."
+    )
+    settled_at: Timestamp | None = Field(
+        description="When every delivery had reached its final status, or its carrier had had three days to report it: "
+        "the counts are final. Null again like `completedAt`."
+    )
     schedule_id: UUID | None = Field(description="The schedule of which it is a run.")
     urgent_reason: str | None = Field(description="Why it was to go out in quiet hours too.")
 
@@ -63,9 +82,16 @@ class Counts(Told):
 
 
 class CountedMessage(MessageSummary):
-    """A message and how far it came."""
+    """A message, whom it is for, and how far it came."""
 
+    contact_ids: list[UUID] | None = Field(description='The target as it was given, when `targetType` is "contacts".')
+    phone_numbers: list[str] | None = Field(description='The same when it is "numbers", in E.164.')
+    email_addresses: list[str] | None = Field(description='The same when it is "addresses".')
     counts: Counts
+    waiting_for_quiet_hours: int = Field(description="How many of those `queued` wait for quiet hours to end.")
+    waiting_for: Wait | None = Field(
+        description="Why nothing of it is sent just now, or no faster: what to do about it, or until when it lasts."
+    )
 
 
 class MessagePage(Told):
@@ -80,35 +106,49 @@ def links(message_id: UUID) -> Links:
     return Links(self=address, deliveries=f"{address}/deliveries")
 
 
-def accepted(message: Message) -> AcceptedMessage:
-    return AcceptedMessage(
-        id=message.message_id,
-        status=message.status,
-        channel=message.channel,
-        segments=message.segments,
-        send_at=message.send_at,
-        created_at=message.created_at,
-        links=links(message.message_id),
-    )
+def accepted(message: Message, warnings: Sequence[Notice]) -> AcceptedMessage:
+    return AcceptedMessage.model_validate(_head(message) | {"warnings": list(warnings)})
 
 
 def summary(message: Message) -> MessageSummary:
     return MessageSummary.model_validate(_fields(message))
 
 
-def counted(message: Message, by_status: dict[Status, int]) -> CountedMessage:
-    counts = Counts(audience=sum(by_status.values()), **{status.value: n for status, n in by_status.items()})
-    return CountedMessage.model_validate(_fields(message) | {"counts": counts})
+def counted(message: Message, by_status: dict[Status, int], ahead: Outlook, wait: Wait | None) -> CountedMessage:
+    return CountedMessage.model_validate(
+        _fields(message)
+        | {
+            "contact_ids": ahead.target.get("contactIds"),
+            "phone_numbers": ahead.target.get("phoneNumbers"),
+            "email_addresses": ahead.target.get("emailAddresses"),
+            "counts": Counts(audience=sum(by_status.values()), **{status.value: n for status, n in by_status.items()}),
+            "waiting_for_quiet_hours": min(ahead.queued_quiet, by_status[Status.QUEUED]),
+            "waiting_for": wait,
+        }
+    )
+
+
+def _head(message: Message) -> dict[str, object]:
+    return {
+        "id": message.message_id,
+        "status": message.status,
+        "channel": message.channel,
+        "segments": message.segments,
+        "send_at": message.send_at,
+        "created_at": message.created_at,
+        "links": links(message.message_id),
+    }
 
 
 def _fields(message: Message) -> dict[str, object]:
     return {
-        **accepted(message).model_dump(),
+        **_head(message),
         "content": message.content,
         "details": message.details,
         "target_type": message.target_type,
         "expanded_at": message.expanded_at,
         "completed_at": message.completed_at,
+        "settled_at": message.settled_at,
         "schedule_id": message.schedule_id,
         "urgent_reason": message.urgent_reason,
     }

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import cast
 
 from redis import Redis
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
-from rq.job import Job
 from rq.registry import BaseRegistry
-from rq.serializers import JSONSerializer
 
-from jobs import queues
+from jobs.checked_job import CheckedJob, CheckedQueue
 
 
 def requeue_failed(redis: Redis, queue_name: str) -> int:
     """Put every failed job of the queue back on it; how many there were."""
-    failed = queues.queue(redis, queue_name).failed_job_registry
+    failed = CheckedQueue(queue_name, connection=redis).failed_job_registry
     requeued = 0
-    for job_id in failed.get_job_ids(cleanup=False):
+    for entry in cast(list[bytes], redis.zrange(failed.key, 0, -1)):
         try:
-            failed.requeue(job_id)
+            failed.requeue(entry.decode("utf-8", "replace"))
             requeued += 1
         except NoSuchJobError:
-            failed.remove(job_id)
+            redis.zrem(failed.key, entry)
         except InvalidJobOperation:
             continue  # somebody else has just requeued it
     return requeued
@@ -30,14 +29,13 @@ def requeue_failed(redis: Redis, queue_name: str) -> int:
 
 def empty(redis: Redis, queue_name: str, registry_name: str) -> None:
     """Delete every job that is queued, or in the registry of that name."""
-    queue = queues.queue(redis, queue_name)
+    queue = CheckedQueue(queue_name, connection=redis)
     if registry_name == "queued":
         queue.empty()
         return
     registry: BaseRegistry = getattr(queue, f"{registry_name}_job_registry")
     entries = cast(list[bytes], redis.zrange(registry.key, 0, -1))
     for entry in entries:
-        try:
-            Job.fetch(registry.parse_job_id(entry.decode()), connection=redis, serializer=JSONSerializer).delete()
-        except NoSuchJobError:
-            redis.zrem(registry.key, entry)
+        with suppress(NoSuchJobError, InvalidJobOperation, ValueError):
+            CheckedJob.fetch(registry.parse_job_id(entry.decode("utf-8", "replace")), connection=redis).delete()
+        redis.zrem(registry.key, entry)  # also that of a job which says that it stands elsewhere

@@ -8,6 +8,7 @@ from api.endpoints import Answer, Header, Promise, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from api.messages.limits import refuse_runs_beyond
 from api.messages.sendable import complaints_of_references, refuse_unsendable
+from api.messages.waiting import notices
 from api.problems import Refusal
 from api.schedules import limit, views
 from api.schedules.plan import Plan
@@ -40,7 +41,7 @@ _EXAMPLE = {
         Promise(
             status=201,
             description="It is made, and will run.",
-            content=views.DetailedSchedule,
+            content=views.MadeSchedule,
             headers=(_LOCATION, REPLAYED),
         ),
     ),
@@ -72,8 +73,15 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
                 connection, church_id=caller.church_id, draft=body, target=terms.target, complaints=complaints
             )
             refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
+        warnings = notices(
+            connection,
+            church_id=caller.church_id,
+            channel=body.channel,
+            target_type=body.target_type,
+            target=terms.target,
+        )
     if schedule.request_hash != body.digest():
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
-    view = views.detailed(schedule)
+    view = views.made(schedule, warnings)
     replayed = {} if is_new else {REPLAYED.name: "true"}
     return Answer(status=201, content=view, headers={"Location": view.links.self, **replayed})

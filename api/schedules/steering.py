@@ -18,6 +18,7 @@ from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
 from api.messages.limits import need_of
 from api.messages.sendable import unavailable
 from api.messages.views import AcceptedMessage, accepted
+from api.messages.waiting import notices
 from api.problems import FieldError, Refusal
 from api.schedules import limit, views
 from api.services import services
@@ -157,13 +158,16 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
             raise _unsendable("has no sender in this church any more") from None
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
             raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+        warnings = notices(
+            connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
+        )
         if is_new:
             schedule_runs.record_by_hand(
                 connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
             )
     if is_new:
         services().doorbell.ring_expansion(channel=message.channel)
-    view = accepted(message)
+    view = accepted(message, warnings)
     replayed = {} if is_new else {REPLAYED.name: "true"}
     return Answer(status=202, content=view, headers={"Location": view.links.self, **replayed})
 

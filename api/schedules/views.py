@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.messages.waiting import Notice
 from api.shapes import Timestamp, Told
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import Run
@@ -89,6 +91,15 @@ class DetailedSchedule(ScheduleView):
     next_runs: list[ComingRun] = Field(description="The next five, as far as they come within twenty years.")
 
 
+class MadeSchedule(DetailedSchedule):
+    """A schedule that was just made."""
+
+    warnings: list[Notice] = Field(
+        description="What you should know although it is made: that its sender is paused (`sender-paused`), or that "
+        "nobody would get its message as things stand (`no-recipients`)."
+    )
+
+
 class SchedulePage(Told):
     """Schedules, newest first."""
 
@@ -119,15 +130,20 @@ def brief(schedule: Schedule) -> ScheduleView:
 
 
 def detailed(schedule: Schedule, *, now: datetime | None = None) -> DetailedSchedule:
-    return DetailedSchedule.model_validate(
-        _fields(schedule)
-        | {
-            "contact_ids": schedule.target.get("contactIds"),
-            "phone_numbers": schedule.target.get("phoneNumbers"),
-            "email_addresses": schedule.target.get("emailAddresses"),
-            "next_runs": [_coming(run, schedule) for run in _next_runs(schedule, now or datetime.now(UTC))],
-        }
-    )
+    return DetailedSchedule.model_validate(_details(schedule, now=now))
+
+
+def made(schedule: Schedule, warnings: Sequence[Notice]) -> MadeSchedule:
+    return MadeSchedule.model_validate(_details(schedule) | {"warnings": list(warnings)})
+
+
+def _details(schedule: Schedule, *, now: datetime | None = None) -> dict[str, object]:
+    return _fields(schedule) | {
+        "contact_ids": schedule.target.get("contactIds"),
+        "phone_numbers": schedule.target.get("phoneNumbers"),
+        "email_addresses": schedule.target.get("emailAddresses"),
+        "next_runs": [_coming(run, schedule) for run in _next_runs(schedule, now or datetime.now(UTC))],
+    }
 
 
 def run(recorded: RecordedRun) -> RunView:

@@ -27,7 +27,7 @@ FROM (
 WHERE deliveries.delivery_id = waiting.delivery_id AND deliveries.status = 'queued';
 
 -- name: upsert_sender!
--- A changed sender is a mended one: it is no longer paused.
+-- A changed sender is a mended one: it is no longer paused. paused_by stays until the failed job is withdrawn.
 INSERT INTO senders (church_id, channel, address, messaging_service_sid, details, segments_per_second)
 VALUES (:church_id, :channel, :address, :messaging_service_sid, :details, :segments_per_second)
 ON CONFLICT (church_id, channel) DO UPDATE
@@ -37,7 +37,6 @@ SET address = excluded.address,
     segments_per_second = excluded.segments_per_second,
     paused_at = NULL,
     paused_reason = NULL,
-    paused_by = NULL,
     slowed_until = '-infinity',
     slowdowns = 0;
 
@@ -56,12 +55,35 @@ SET paused_by = :job_id
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL AND paused_by IS NULL
 RETURNING paused_reason;
 
--- name: resume_sender!
--- By anyone, or only if this job was the one that met the refusal.
+-- name: resume_sender
+-- By anyone, or only if this job was the one that met the refusal: then the job ends by itself. Else paused_by stays until
+-- the failed job is withdrawn. Returns the reason for which the sender was paused.
 UPDATE senders
-SET paused_at = NULL, paused_reason = NULL, paused_by = NULL, slowed_until = '-infinity', slowdowns = 0
-WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL
-  AND (:paused_by::text IS NULL OR paused_by = :paused_by::text);
+SET paused_at = NULL,
+    paused_reason = NULL,
+    paused_by = CASE WHEN :paused_by::text IS NULL THEN senders.paused_by END,
+    slowed_until = '-infinity',
+    slowdowns = 0
+FROM (
+    SELECT church_id, channel, paused_reason
+    FROM senders
+    WHERE church_id = :church_id AND channel = :channel
+    FOR UPDATE
+) AS before
+WHERE senders.church_id = before.church_id AND senders.channel = before.channel AND senders.paused_at IS NOT NULL
+  AND (:paused_by::text IS NULL OR senders.paused_by = :paused_by::text)
+RETURNING before.paused_reason;
+
+-- name: failed_jobs_of_resumed
+-- Jobs that told of a refusal which is over: they stand among the failed ones for nothing.
+SELECT church_id, channel, paused_by AS job_id
+FROM senders
+WHERE paused_at IS NULL AND paused_by IS NOT NULL;
+
+-- name: forget_failed_job!
+UPDATE senders
+SET paused_by = NULL
+WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND paused_by = :job_id;
 
 -- name: slow_sender!
 -- Each row of "too many requests" doubles the pause, up to a minute; what the carrier asks for is the least, also when it

@@ -10,17 +10,17 @@ FROM senders
 WHERE church_id = :church_id AND channel = :channel
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-          expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason;
+          expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason;
 
 -- name: find_by_idempotency_key
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_message
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
@@ -28,7 +28,7 @@ WHERE church_id = :church_id AND message_id = :message_id;
 -- Newest first, of some statuses (as store/messages.py reads them off a row) or of all. The end is always a bound of the
 -- index, also in a plan made before `before` is known.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id
   AND message_id < :before
@@ -173,7 +173,7 @@ WHERE expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL;
 SELECT message_id
 FROM messages
 WHERE completed_at IS NULL
-  AND expanded_at IS NOT NULL
+  AND (expanded_at IS NOT NULL OR canceled_at IS NOT NULL)
   AND (:church_ids::uuid[] IS NULL OR church_id = ANY (:church_ids::uuid[]))
   AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'queued')
   AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'sending')
@@ -191,7 +191,7 @@ WHERE message_id = ANY (:message_ids::uuid[])
 -- name: lock_message
 -- What people say of one message is done one after the other.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id
 FOR UPDATE;
@@ -281,20 +281,21 @@ SET completed_at = NULL, settled_at = NULL
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: settle_messages!
--- Every delivery has its end, or it is too long ago for the carrier to know more. Not asked about again.
+-- Every delivery has its end, or it is too long ago for the carrier to say more of those that it accepted. Not asked about
+-- again. What is in doubt has no end, however long ago: it is found, or a person decides.
 UPDATE messages
 SET settled_at = now()
 WHERE message_id IN (
     SELECT message_id
     FROM messages
     WHERE completed_at IS NOT NULL AND settled_at IS NULL
-      AND (
-          completed_at < now() - :give_up_seconds * interval '1 second'
-          OR NOT EXISTS (
-              SELECT FROM deliveries
-              WHERE deliveries.message_id = messages.message_id
-                AND deliveries.status IN ('queued', 'sending', 'unknown', 'sent')
-          )
+      AND NOT EXISTS (
+          SELECT FROM deliveries
+          WHERE deliveries.message_id = messages.message_id
+            AND (
+                deliveries.status IN ('queued', 'sending', 'unknown')
+                OR deliveries.status = 'sent' AND messages.completed_at >= now() - :give_up_seconds * interval '1 second'
+            )
       )
     FOR UPDATE SKIP LOCKED
 );

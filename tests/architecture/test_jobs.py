@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 
@@ -77,6 +78,7 @@ def test_every_job_is_a_function_that_takes_ids_only(kind: JobKind) -> None:
     function = getattr(importlib.import_module(module(kind)), kind.name)
 
     assert {parameter.annotation for parameter in inspect.signature(function).parameters.values()} <= {"str"}
+    assert tuple(inspect.signature(function).parameters) == kind.parameters, "what workers check jobs against"
     assert function.__doc__
 
 
@@ -105,6 +107,20 @@ def test_nothing_connects_and_no_thread_starts_at_import() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_jobs_are_read_from_redis_as_checked_ones_only() -> None:
+    """RQ's own Job imports and unpickles what Redis names. It is named where the checked one is made from it."""
+    readers = {
+        file.name
+        for file in product()
+        if re.search(r"^from rq(\.\w+)* import .*\b(Job|Queue)\b", file.text, re.MULTILINE)
+        and re.search(
+            r"(?<!Checked)\bJob\.(fetch|fetch_many)\(|\bQueue\.(all|from_queue_key)\(|\bget_jobs\(", file.text
+        )
+    }
+
+    assert readers == set()
 
 
 def test_every_tick_is_a_known_job() -> None:

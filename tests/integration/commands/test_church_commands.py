@@ -125,8 +125,24 @@ def test_a_paused_sender_is_resumed(run: Run, database: Database) -> None:
     with system_scope(database) as connection:
         churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
     arguments = ("resume-sender", "--church", str(church_id), "--channel", "sms")
-    assert "was paused; now it sends again" in run(*arguments).stdout
-    assert "was not paused" in run(*arguments).stdout
+    said = run(*arguments).stdout
+    assert "The church's sender for sms was paused (wrong token). It sends again now.\n" in said
+    assert "is not paused: there is nothing to resume" in run(*arguments).stdout
+
+
+def test_a_sender_is_resumed_while_redis_is_away(run: Run, database: Database) -> None:
+    church_id = new_church(run)
+    with system_scope(database) as connection:
+        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
+        churches.report_refusal(connection, church_id, "sms", job_id="send_batch-1")
+
+    result = run("resume-sender", "--church", str(church_id), "--channel", "sms", redis_url="redis://127.0.0.1:1/0")
+
+    assert (result.exit_code, "It sends again now" in result.stdout) == (0, True)
+    assert "Traceback" not in result.output
+    with system_scope(database) as connection:
+        [job] = churches.failed_jobs_of_resumed(connection)
+    assert job.job_id == "send_batch-1", "to be withdrawn when Redis is back"
 
 
 def test_a_database_that_is_away_is_said_in_one_line(run: Run) -> None:

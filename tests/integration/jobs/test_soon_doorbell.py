@@ -31,6 +31,10 @@ class Tower(Doorbell):
         self.heard.append((kind.name, arguments))
         return True
 
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:
+        self.heard.append(("withdrawn", (queue, job_id)))
+        return True
+
     def check(self) -> str | None:
         return None
 

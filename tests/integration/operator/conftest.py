@@ -16,11 +16,13 @@ from werkzeug.serving import make_server
 from api.app import create_app
 from api.services import services
 from jobs import queues
+from jobs.checked_worker import CheckedWorker
 from settings import Settings, load_settings
 from tests.integration.operator import mendable
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser
 
 Serve = Callable[..., OperatorBrowser]
+REGISTRIES = ("queued", "started", "deferred", "scheduled", "finished", "failed", "canceled")
 
 
 @pytest.fixture
@@ -88,6 +90,11 @@ def work(queue: Queue) -> None:
     """Let a worker do all that is queued."""
     worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
     worker.work(burst=True, logging_level="WARNING")
+
+
+def work_checked(redis: Redis) -> None:
+    """Let one of our own workers do all that is queued."""
+    CheckedWorker(redis, "sms", stopping=threading.Event()).work(burst=True, logging_level="WARNING")
 
 
 def failed_job(queue: Queue, name: str = "one", *, description: str = "work") -> Job:

@@ -9,7 +9,7 @@ from redis import Redis
 from rq import Queue
 
 from tests.integration.operator import mendable
-from tests.integration.operator.conftest import Serve, failed_job, work
+from tests.integration.operator.conftest import REGISTRIES, Serve, failed_job, work
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser, Page
 
 CHANGING = ("/rq/requeue/sms", "/rq/job/some-id/requeue", "/rq/queue/sms/failed/empty", "/rq/queue/sms/compact")
@@ -111,9 +111,6 @@ def test_what_is_not_there_is_not_found(operator: OperatorBrowser, redis: Redis,
 
 def test_requeuing_what_is_gone_is_not_found(operator: OperatorBrowser, redis: Redis) -> None:
     assert operator.post("/rq/job/gone/requeue").status_code == 404
-
-
-REGISTRIES = ("queued", "started", "deferred", "scheduled", "finished", "failed", "canceled")
 
 
 @pytest.mark.parametrize("registry", REGISTRIES)

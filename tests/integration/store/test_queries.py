@@ -30,6 +30,8 @@ HOT = (
     "messages.find_by_idempotency_key",
     "messages.find_unjudged",
     "messages.page_messages",
+    "outlook.get_outlook",
+    "outlook.get_prospects",
     "receipts.apply_receipts",
     "receipts.has_unapplied",
 )

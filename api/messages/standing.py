@@ -1,0 +1,29 @@
+"""A message as it now stands: with its counts, its target and what it waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from api.messages import views
+from api.messages.sendable import unavailable
+from api.messages.waiting import wait_of
+from messaging.states import Status
+from store import messages, outlook
+from store.messages import Message
+
+
+def standing(connection: Connection[Any], *, church_id: UUID, message: Message) -> views.CountedMessage:
+    """The church's message, read just now, with the rest that is told of one message.
+
+    The counts can only have moved on since it was read: a message read before its audience was written had none.
+    """
+    counts = dict.fromkeys(Status, 0)
+    if message.expanded_at is not None:
+        counts = messages.counts(connection, message.message_id)
+    ahead = outlook.get(connection, church_id=church_id, message_id=message.message_id)
+    assert ahead is not None  # noqa: S101 - messages are never deleted
+    wait = wait_of(message, ahead, unavailable=unavailable(message.channel))
+    return views.counted(message, counts, ahead, wait)

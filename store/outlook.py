@@ -1,0 +1,75 @@
+"""How messages go on from here, and what would become of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from messaging.addresses import AddressKind
+from store import sql
+
+_SQL = sql.load("outlook")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outlook:
+    """Whom a message is for, and how it goes on from here."""
+
+    target: dict[str, list[str]]
+    """As in NewMessage."""
+    sender_paused_at: datetime | None
+    sender_paused_reason: str | None
+    sender_slowed_until: datetime | None
+    """In the future, or None."""
+    segments_per_second: float | None
+    queued: int
+    queued_due: int
+    """Of those, the ones that may be sent now, as far as their own time goes."""
+    queued_quiet: int
+    """Of those, the ones that wait for quiet hours to end."""
+    next_due_at: datetime | None
+    """When the next of the others may be sent."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prospects:
+    """What would become of a message if it were to be sent now."""
+
+    sender_paused_reason: str | None
+    reaches_anyone: bool
+
+
+def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Outlook | None:
+    """How the church's message goes on."""
+    names = {"church_id": church_id, "message_id": message_id}
+    with connection.cursor(row_factory=class_row(Outlook)) as cursor:
+        return cursor.execute(_SQL["get_outlook"], names).fetchone()
+
+
+def foresee(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    channel: str,
+    address_kind: AddressKind,
+    target_type: str,
+    target: Mapping[str, list[str]],
+) -> Prospects:
+    """What would become of a message for this target. Of a church without a sender on the channel: nothing."""
+    names = {
+        "church_id": church_id,
+        "channel": channel,
+        "address_kind": address_kind.value,
+        "target_type": target_type,
+        "contact_ids": target.get("contactIds", []),
+        "addresses": target.get("phoneNumbers") or target.get("emailAddresses") or [],
+    }
+    with connection.cursor(row_factory=class_row(Prospects)) as cursor:
+        found = cursor.execute(_SQL["get_prospects"], names).fetchone()
+    return found or Prospects(sender_paused_reason=None, reaches_anyone=False)

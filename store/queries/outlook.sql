@@ -1,0 +1,71 @@
+-- name: get_outlook
+-- Whom the message is for, and what its sender and its queued deliveries say of how it goes on.
+SELECT messages.target,
+       senders.paused_at AS sender_paused_at,
+       senders.paused_reason AS sender_paused_reason,
+       CASE WHEN senders.slowed_until > now() THEN senders.slowed_until END AS sender_slowed_until,
+       senders.segments_per_second,
+       waiting.queued,
+       waiting.queued_due,
+       waiting.queued_quiet,
+       waiting.next_due_at
+FROM messages
+LEFT JOIN senders ON senders.church_id = messages.church_id AND senders.channel = messages.channel
+CROSS JOIN LATERAL (
+    SELECT count(*) AS queued,
+           count(*) FILTER (WHERE due_at <= now()) AS queued_due,
+           count(*) FILTER (WHERE due_at > now() AND due_at < 'infinity' AND reason = 'quiet hours') AS queued_quiet,
+           min(due_at) FILTER (WHERE due_at > now() AND due_at < 'infinity') AS next_due_at
+    FROM deliveries
+    WHERE deliveries.message_id = messages.message_id AND deliveries.status = 'queued'
+) AS waiting
+WHERE messages.church_id = :church_id AND messages.message_id = :message_id;
+
+-- name: get_prospects
+-- Whether the church's sender may send now, and whether anyone would get a message for this target as things stand: with an
+-- address of the channel's kind, and not opted out. The first one found is enough: each look is in the order of an index
+-- that begins with the church, for else the planner hopes to meet one early in the table of all churches.
+SELECT senders.paused_reason AS sender_paused_reason,
+       CASE
+           WHEN :target_type::text = 'all' AND :address_kind::text = 'phone' THEN (
+               SELECT contacts.phone
+               FROM contacts
+               WHERE contacts.church_id = :church_id AND contacts.phone > ''
+                 AND NOT EXISTS (
+                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.phone
+                 )
+               ORDER BY contacts.phone
+               LIMIT 1
+           ) IS NOT NULL
+           WHEN :target_type::text = 'all' THEN (
+               SELECT contacts.email
+               FROM contacts
+               WHERE contacts.church_id = :church_id AND contacts.email > ''
+                 AND NOT EXISTS (
+                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.email
+                 )
+               ORDER BY contacts.email
+               LIMIT 1
+           ) IS NOT NULL
+           WHEN :target_type::text = 'contacts' THEN EXISTS (
+               SELECT
+               FROM unnest(:contact_ids::uuid[]) AS listed (contact_id)
+               JOIN contacts ON contacts.contact_id = listed.contact_id AND contacts.church_id = :church_id
+               CROSS JOIN LATERAL (
+                   VALUES (CASE :address_kind::text WHEN 'phone' THEN contacts.phone ELSE contacts.email END)
+               ) AS reached (address)
+               WHERE reached.address IS NOT NULL
+                 AND NOT EXISTS (
+                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = reached.address
+                 )
+           )
+           ELSE EXISTS (
+               SELECT
+               FROM unnest(:addresses::text[]) AS listed (address)
+               WHERE NOT EXISTS (
+                   SELECT FROM opt_outs WHERE church_id = :church_id AND address = listed.address
+               )
+           )
+       END AS reaches_anyone
+FROM senders
+WHERE senders.church_id = :church_id AND senders.channel = :channel;

@@ -1,0 +1,363 @@
+"""A message says what it waits for, whom it is for and whether its receipts came; a send, what stands in its way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from messaging.addresses import AddressKind
+from messaging.quiet_hours import Window
+from messaging.states import Status
+from store import churches, contacts, messages
+from store.contacts import Person
+from store.database import Database, church_scope, system_scope
+from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.senders import set_mail_sender
+from tests.integration.api.under_way import message_with, say
+from tests.integration.store.ledger import Ledger, numbers
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+NOT_KNOWN = "the carrier refused the credentials"
+
+
+def send(client: FlaskClient, church: KnownChurch, **body: Any) -> dict[str, Any]:
+    whole = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all", **body}
+    answer = client.post("/api/messages/send", json=whole, headers=church.bearer)
+    assert answer.status_code == 202, answer.text
+    return answer.get_json()
+
+
+def look(client: FlaskClient, church: KnownChurch, message_id: object) -> dict[str, Any]:
+    answer = client.get(f"/api/messages/{message_id}", headers=church.bearer)
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()
+
+
+def pause_sender(database: Database, church: KnownChurch) -> None:
+    with system_scope(database) as connection:
+        churches.pause_sender(connection, church_id=church.church_id, channel="sms", reason=NOT_KNOWN)
+
+
+def opt_out_everyone(database: Database, church: KnownChurch) -> None:
+    with church_scope(database, church.church_id) as connection:
+        connection.execute(
+            "INSERT INTO opt_outs (church_id, address, source) SELECT DISTINCT church_id, phone, 'test' FROM contacts"
+        )
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [warning["code"] for warning in answer["warnings"]]
+
+
+def test_a_refused_sender_is_said_of_the_message_and_of_the_next_send(
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger
+) -> None:
+    message = message_with(ledger, church.church_id, {Status.QUEUED: 2})
+    pause_sender(database, church)
+
+    shown = look(client, church, message.message_id)
+    assert shown["status"] == "sending"
+    assert shown["waitingFor"]["reason"] == "sender-paused"
+    assert NOT_KNOWN in shown["waitingFor"]["detail"]
+    assert "operator" in shown["waitingFor"]["detail"]
+    assert datetime.fromisoformat(shown["waitingFor"]["since"]) <= datetime.now(UTC)
+    assert shown["waitingFor"]["until"] is None
+
+    accepted = send(client, church, targetType="numbers", phoneNumbers=["+12025550123"])
+    assert codes(accepted) == ["sender-paused"]
+    assert NOT_KNOWN in accepted["warnings"][0]["message"]
+    assert look(client, church, accepted["id"])["waitingFor"]["reason"] == "sender-paused"
+
+    with system_scope(database) as connection:
+        churches.resume_sender(connection, church_id=church.church_id, channel="sms")
+    assert look(client, church, message.message_id)["waitingFor"] is None
+    assert codes(send(client, church, targetType="numbers", phoneNumbers=["+12025550123"])) == []
+
+
+def test_a_repeated_send_is_warned_of_as_things_stand_now(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    body = {
+        "churchId": str(church.church_id),
+        "content": "Grace",
+        "targetType": "numbers",
+        "phoneNumbers": ["+12025550123"],
+    }
+    headers = {**church.bearer, "Idempotency-Key": "once"}
+    first = client.post("/api/messages/send", json=body, headers=headers)
+    pause_sender(database, church)
+    second = client.post("/api/messages/send", json=body, headers=headers)
+
+    assert (first.get_json()["warnings"], codes(second.get_json())) == ([], ["sender-paused"])
+    assert first.get_json()["id"] == second.get_json()["id"]
+
+
+@pytest.mark.parametrize("ended", [Status.SENT, Status.DELIVERED, Status.UNKNOWN, Status.SENDING])
+def test_what_is_submitted_waits_for_no_sender(
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, ended: Status
+) -> None:
+    message = message_with(ledger, church.church_id, {ended: 2})
+    pause_sender(database, church)
+
+    assert look(client, church, message.message_id)["waitingFor"] is None
+
+
+def test_a_paused_message_waits_for_people(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+    message = message_with(ledger, church.church_id, {Status.QUEUED: 1, Status.SENT: 1})
+
+    paused = say(client, church, message, "pause").get_json()
+
+    assert (paused["waitingFor"]["reason"], paused["waitingForQuietHours"]) == ("message-paused", 0)
+    assert say(client, church, message, "resume").get_json()["waitingFor"] is None
+    assert say(client, church, message, "cancel").get_json()["waitingFor"] is None
+
+
+def test_a_scheduled_message_waits_for_its_hour(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+    add_contacts(database, church.church_id, count=1)
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+
+    waiting = look(client, church, send(client, church, sendAt=later)["id"])
+
+    assert waiting["waitingFor"]["reason"] == "send-time"
+    assert datetime.fromisoformat(waiting["waitingFor"]["until"]) == datetime.fromisoformat(later)
+    assert look(client, church, send(client, church)["id"])["waitingFor"] is None, "its turn is about to come"
+
+
+def test_quiet_hours_are_counted(client: FlaskClient, database: Database) -> None:
+    """A window of one minute that is not now: everyone waits."""
+    now = datetime.now(UTC)
+    minute = (now.hour * 60 + now.minute + 720) % 1440
+    church = found_church(database, window=Window(opens=minute, closes=minute + 1))
+    with system_scope(database) as connection:
+        connection.execute("UPDATE churches SET time_zone = 'UTC' WHERE church_id = %s", (church.church_id,))
+    with church_scope(database, church.church_id) as connection:
+        people = [Person(name=f"Person {n}", phone=f"+1202{5550000 + n}") for n in range(3)]
+        contacts.add(connection, church_id=church.church_id, people=people)
+        connection.execute("UPDATE contacts SET time_zone = 'Etc/UTC'")
+    message_id = send(client, church)["id"]
+    with church_scope(database, church.church_id) as connection:
+        messages.expand(
+            connection,
+            church_id=church.church_id,
+            message_id=message_id,
+            address_kind=AddressKind.PHONE,
+            keeps_quiet_hours=True,
+        )
+
+    shown = look(client, church, message_id)
+
+    assert (shown["waitingForQuietHours"], shown["counts"]["queued"]) == (3, 3)
+    assert shown["waitingFor"]["reason"] == "quiet-hours"
+    assert now < datetime.fromisoformat(shown["waitingFor"]["until"]) <= now + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("UPDATE senders SET slowed_until = now() + interval '1 minute'", "carrier-limit"),
+        ("UPDATE senders SET segments_per_second = 1", "pace"),
+        ("UPDATE deliveries SET due_at = now() + interval '1 minute', reason = 'busy'", "retry"),
+    ],
+)
+def test_what_passes_by_itself_is_said_too(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, change: str, reason: str
+) -> None:
+    message = message_with(ledger, church.church_id, {Status.QUEUED: 1})
+    assert look(client, church, message.message_id)["waitingFor"] is None
+    ledger.query(change)
+
+    wait = look(client, church, message.message_id)["waitingFor"]
+
+    assert wait["reason"] == reason
+    assert (wait["until"] is None) == (reason == "pace")
+
+
+def test_a_channel_that_was_switched_off_is_said(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+    """The API takes nothing for it any more; what it took before waits."""
+    set_mail_sender(database, church.church_id)
+    with church_scope(database, church.church_id) as connection:
+        message, _ = messages.insert(
+            connection,
+            messages.NewMessage(
+                church_id=church.church_id,
+                channel="mail",
+                content="Grace",
+                segments=1,
+                target_type="addresses",
+                target={"emailAddresses": ["ruth@example.org"]},
+                idempotency_key=None,
+                request_hash=bytes(32),
+                request_id="r",
+                send_at=None,
+            ),
+        )
+
+    wait = look(client, church, message.message_id)["waitingFor"]
+
+    assert wait["reason"] == "channel-unavailable"
+    assert "SMTP_URL" in wait["detail"]
+
+
+def test_a_send_to_nobody_is_accepted_with_a_warning(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, database: Database
+) -> None:
+    add_contacts(database, other_church.church_id, count=1)
+    nobody = send(client, church)
+    assert codes(nobody) == ["no-recipients"]
+    assert "phone number" in nobody["warnings"][0]["message"]
+
+    [contact] = add_contacts(database, church.church_id, count=1)
+    assert codes(send(client, church)) == []
+    assert codes(send(client, church, targetType="contacts", contactIds=[str(contact)])) == []
+
+    opt_out_everyone(database, church)
+    assert codes(send(client, church)) == ["no-recipients"]
+    assert codes(send(client, church, targetType="contacts", contactIds=[str(contact)])) == ["no-recipients"]
+    to_numbers = {"targetType": "numbers", "phoneNumbers": ["+12025550000"]}
+    assert codes(send(client, church, **to_numbers)) == ["no-recipients"]
+    to_numbers["phoneNumbers"].append("+12025550123")
+    assert codes(send(client, church, **to_numbers)) == []
+
+    pause_sender(database, church)
+    assert codes(send(client, church)) == ["sender-paused", "no-recipients"]
+
+
+def test_contacts_without_a_number_are_nobody_for_a_text(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    with church_scope(database, church.church_id) as connection:
+        person = Person(name="Ruth", phone=None, email="ruth@example.org")
+        [added] = contacts.add(connection, church_id=church.church_id, people=[person])
+
+    assert codes(send(client, church)) == ["no-recipients"]
+    assert codes(send(client, church, targetType="contacts", contactIds=[str(added.contact_id)])) == ["no-recipients"]
+
+
+def test_a_schedule_is_made_and_run_with_the_same_warnings(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    plan = {
+        "churchId": str(church.church_id),
+        "content": "Grace",
+        "targetType": "all",
+        "recurrence": {"cron": "0 9 * * SUN"},
+    }
+    made = client.post("/api/schedules", json=plan, headers=church.bearer)
+    assert (made.status_code, codes(made.get_json())) == (201, ["no-recipients"])
+
+    pause_sender(database, church)
+    add_contacts(database, church.church_id, count=1)
+    assert codes(client.post("/api/schedules", json=plan, headers=church.bearer).get_json()) == ["sender-paused"]
+    run = client.post(f"/api/schedules/{made.get_json()['id']}/run-now", headers=church.bearer)
+    assert (run.status_code, codes(run.get_json())) == (202, ["sender-paused"])
+
+
+def test_one_message_shows_its_target_as_given_and_the_list_does_not(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    people = [str(contact) for contact in add_contacts(database, church.church_id, count=2)]
+    given = {
+        "all": {},
+        "contacts": {"contactIds": people},
+        "numbers": {"phoneNumbers": numbers(2)},
+    }
+    for target_type, target in given.items():
+        shown = look(client, church, send(client, church, targetType=target_type, **target)["id"])
+        assert shown["targetType"] == target_type
+        found = {name: shown[name] for name in ("contactIds", "phoneNumbers", "emailAddresses")}
+        assert found == {"contactIds": None, "phoneNumbers": None, "emailAddresses": None, **target}
+
+    [first, *_] = client.get("/api/messages", headers=church.bearer).get_json()["items"]
+    assert not {"contactIds", "phoneNumbers", "waitingFor"} & first.keys()
+    assert {"targetType", "completedAt", "settledAt"} <= first.keys()
+
+
+def settle(ledger: Ledger, *, give_up_seconds: float = 3 * 24 * 3600) -> None:
+    with system_scope(ledger.database) as connection:
+        messages.complete(connection)
+        messages.settle(connection, give_up_seconds=give_up_seconds)
+
+
+def ends(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[str, bool, bool]:
+    """(status, completed, settled)."""
+    shown = look(client, church, message_id)
+    return shown["status"], shown["completedAt"] is not None, shown["settledAt"] is not None
+
+
+@pytest.mark.parametrize(
+    ("stands", "completed", "settled"),
+    [
+        (Status.QUEUED, False, False),
+        (Status.SENDING, False, False),
+        (Status.UNKNOWN, True, False),
+        (Status.SENT, True, False),
+        (Status.UNDELIVERED, True, True),
+        (Status.FAILED, True, True),
+        (Status.DELIVERED, True, True),
+    ],
+)
+def test_completed_is_submitted_and_settled_is_final(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, stands: Status, completed: bool, settled: bool
+) -> None:
+    message = message_with(ledger, church.church_id, {stands: 1, Status.DELIVERED: 1})
+    settle(ledger)
+
+    assert ends(client, church, message.message_id)[1:] == (completed, settled)
+
+
+def test_the_carriers_silence_settles_what_it_accepted_but_not_what_is_in_doubt(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
+    silent = message_with(ledger, church.church_id, {Status.SENT: 1})
+    doubtful = message_with(ledger, church.church_id, {Status.SENT: 1, Status.UNKNOWN: 1}, first=10)
+    settle(ledger, give_up_seconds=-1)
+
+    assert ends(client, church, silent.message_id) == ("completed", True, True)
+    assert ends(client, church, doubtful.message_id) == ("completed", True, False)
+
+
+def test_what_is_retried_is_open_again(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+    message = message_with(ledger, church.church_id, {Status.FAILED: 1, Status.DELIVERED: 1})
+    settle(ledger)
+    assert ends(client, church, message.message_id) == ("completed", True, True)
+
+    say(client, church, message, "retry-failed")
+    settle(ledger)
+
+    assert ends(client, church, message.message_id) == ("sending", False, False)
+
+
+@pytest.mark.parametrize(
+    ("decided", "after"), [("queued", ("sending", False, False)), ("sent", ("completed", True, False))]
+)
+def test_what_a_person_resolves_is_open_or_final(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, decided: str, after: tuple[str, bool, bool]
+) -> None:
+    message = message_with(ledger, church.church_id, {Status.UNKNOWN: 1})
+    settle(ledger)
+    [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries")
+
+    path = f"/api/messages/{message.message_id}/deliveries/{delivery}/resolve"
+    assert client.post(path, json={"status": decided}, headers=church.bearer).status_code == 204
+    settle(ledger)
+
+    assert ends(client, church, message.message_id) == after
+
+
+def test_a_message_canceled_before_it_began_is_complete_and_settled(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    message_id = send(client, church, sendAt=later)["id"]
+    assert client.post(f"/api/messages/{message_id}/cancel", headers=church.bearer).status_code == 200
+    settle(ledger)
+
+    assert ends(client, church, message_id) == ("canceled", True, True)

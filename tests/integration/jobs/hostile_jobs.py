@@ -1,0 +1,51 @@
+"""Jobs such as somebody could write to Redis who means to run code in the workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+
+CHURCH = "01900000-0000-7000-8000-000000000000"
+MOMENT = "2026-01-01T00:00:00.000000Z"
+
+
+class Trap:
+    """Unpickling it makes a file."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self._mark),)
+
+
+def pickled(mark: Path) -> bytes:
+    return pickle.dumps(Trap(mark))
+
+
+def call(path: object, *arguments: object, instance: object = None, keywords: object = None) -> bytes:
+    """What RQ stores of a call, as JSON."""
+    return zlib.compress(json.dumps([path, instance, list(arguments), keywords or {}]).encode())
+
+
+def good_call() -> bytes:
+    return call("jobs.send_batch.send_batch", CHURCH, "sms")
+
+
+def push(redis: Redis, data: bytes | None, *, queue: str = "sms", **fields: Any) -> str:
+    """Put a job on the queue as RQ's own would stand there, with these fields beside; its id."""
+    job_id = f"hostile-{uuid4().hex}"
+    mapping = {"status": "queued", "origin": queue, "created_at": MOMENT, "enqueued_at": MOMENT, **fields}
+    if data is not None:
+        mapping["data"] = data
+    redis.hset(f"rq:job:{job_id}", mapping=mapping)
+    redis.sadd("rq:queues", f"rq:queue:{queue}")
+    redis.rpush(f"rq:queue:{queue}", job_id)
+    return job_id

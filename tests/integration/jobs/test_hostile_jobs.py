@@ -1,0 +1,289 @@
+"""Whoever can write to Redis cannot run code in the workers, nor stop them: what is none of our jobs is refused."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from redis import Redis
+from rq import Worker
+from rq.registry import StartedJobRegistry
+
+from jobs.checked_job import CheckedJob, CheckedQueue
+from jobs.redis_doorbell import RedisDoorbell
+from jobs.retries import bring_back
+from jobs.schedule import TickSchedule
+from messaging.states import Status
+from settings import Settings
+from store.database import Database
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import RunWorker, compose, counts
+from tests.integration.jobs.hostile_jobs import CHURCH, call, good_call, pickled, push
+from tests.integration.store.ledger import numbers
+
+MARKING = "tests.integration.jobs.marking"
+SEND = "jobs.send_batch.send_batch"
+
+
+@pytest.fixture
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that a hostile job makes if any of its code runs."""
+    monkeypatch.setenv("KOINONIA_TESTS_MARK", str(tmp_path / "mark"))
+    monkeypatch.delitem(sys.modules, MARKING, raising=False)
+    return tmp_path / "mark"
+
+
+@pytest.fixture
+def good(database: Database, doorbell: RedisDoorbell) -> tuple[UUID, UUID]:
+    """(church, message): one of ours, which is to be sent all the same."""
+    church = found_church(database).church_id
+    return church, compose(database, church, numbers=numbers(1))
+
+
+def failed(redis: Redis, queue: str = "sms") -> dict[str, str]:
+    """The reasons of the failed jobs, by id."""
+    reasons: dict[str, str] = {}
+    for job_id in CheckedQueue(queue, connection=redis).failed_job_registry.get_job_ids():
+        result = CheckedJob.fetch(job_id, connection=redis).latest_result()
+        reasons[job_id] = (result and result.exc_string) or ""
+    return reasons
+
+
+def assert_served(
+    database: Database, doorbell: RedisDoorbell, work: RunWorker, good: tuple[UUID, UUID], *, ring: bool = True
+) -> None:
+    church, message = good
+    if ring:
+        doorbell.ring_expansion(channel="sms")
+    work()
+    assert counts(database, church, message) == {Status.SENT: 1}
+
+
+CALLS: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "os.system": (lambda mark: call("os.system", f"mkdir {mark}"), "not one of our jobs: 'os.system'"),
+    "a module to import": (lambda _: call(f"{MARKING}.run"), "not one of our jobs"),
+    "a method of a class": (lambda _: call(f"{MARKING}.Any.run"), "not one of our jobs"),
+    "a private function of a job's module": (lambda _: call("jobs.send_batch._is_mended"), "not one of our jobs"),
+    "what a job's module imports": (lambda _: call("jobs.send_batch.take_turn"), "not one of our jobs"),
+    "an attribute of a job": (lambda _: call(f"{SEND}.__globals__.get", "x"), "not one of our jobs"),
+    "a method of an instance": (lambda _: call("format", instance="{}"), "not one of our jobs"),
+    "our function on an instance": (lambda _: call(SEND, CHURCH, "sms", instance="x"), "positional arguments only"),
+    "a list as function": (lambda _: call([SEND], CHURCH, "sms"), "not one of our jobs"),
+    "too few arguments": (lambda _: call(SEND, CHURCH), "takes 2 arguments, not 1"),
+    "too many arguments": (lambda _: call(SEND, CHURCH, "sms", "x"), "takes 2 arguments, not 3"),
+    "keywords": (lambda _: call(SEND, keywords={"church_id": CHURCH, "channel": "sms"}), "positional arguments only"),
+    "no UUID": (lambda _: call(SEND, "x' OR 1=1", "sms"), "a UUID as church_id"),
+    "a number": (lambda _: call(SEND, 7, "sms"), "a UUID as church_id"),
+    "an unknown channel": (lambda _: call(SEND, CHURCH, "../sms"), "a known channel as channel"),
+    "a list as channel": (lambda _: call(SEND, CHURCH, ["sms"]), "a known channel as channel"),
+    "arguments for none": (lambda _: call("jobs.sweep.sweep", "x"), "takes 0 arguments, not 1"),
+    "no nonce": (lambda _: call("jobs.ping.ping", "x" * 10_000), "hexadecimal digits as nonce"),
+    "a pickle": (lambda mark: zlib.compress(pickled(mark)), "it is not JSON"),
+    "an unpacked pickle": (lambda mark: pickled(mark), "data cannot be read"),
+    "garbage": (lambda _: b"\xff\x00\xfe garbage", "data cannot be read"),
+    "packed garbage": (lambda _: zlib.compress(b"\xff\x00\xfe"), "it is not JSON"),
+    "deep JSON": (lambda _: zlib.compress(b"[" * 90_000), "it is not JSON"),
+    "other JSON": (lambda _: zlib.compress(b'{"func": "os.system"}'), "not a function with arguments"),
+    "much from little": (lambda _: zlib.compress(b"0" * 10**8), "data cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), CALLS.values(), ids=CALLS)
+def test_another_call_is_refused_and_the_next_job_runs(
+    database: Database,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    good: tuple[UUID, UUID],
+    mark: Path,
+    data: Callable[[Path], bytes],
+    reason: str,
+) -> None:
+    job_id = push(redis, data(mark))
+
+    assert_served(database, doorbell, work, good)
+
+    assert not mark.exists()
+    assert MARKING not in sys.modules
+    [(found, said)] = failed(redis).items()
+    assert found == job_id
+    assert reason in said
+    assert "Traceback" not in said
+    assert CheckedJob.fetch(job_id, connection=redis).get_status() == "failed"
+    assert not redis.exists("rq:queue:sms:intermediate")
+    assert 0 < redis.ttl(f"rq:job:{job_id}") <= 7 * 24 * 3600
+
+
+FIELDS: dict[str, tuple[dict[str, Any], str]] = {
+    "on_success": ({"success_callback_name": f"{MARKING}.run"}, "a callback"),
+    "on_failure": ({"failure_callback_name": f"{MARKING}.run"}, "a callback"),
+    "on_stopped": ({"stopped_callback_name": f"{MARKING}.run"}, "a callback"),
+    "a callback that is no text": ({"success_callback_name": b"\xff"}, "a callback"),
+    "webhooks": ({"webhooks": '[{"url": "http://127.0.0.1:1/", "job_status": "failed"}]'}, "webhooks"),
+    "a dependency": ({"dependency_id": "other", "dependency_ids": '["other"]'}, "dependencies"),
+    "a group": ({"group_id": "other"}, "a group"),
+    "repetitions": ({"repeats_left": 10**6, "repeat_intervals": "[0]"}, "repetitions"),
+    "a rate limit": ({"rate_limit_key": "x", "rate_limit_concurrency": 1}, "a rate limit"),
+    "metadata": ({"meta": '{"queue_class_name": "tests.integration.jobs.marking.Queue"}'}, "metadata"),
+    "garbage numbers": ({"timeout": "soon", "result_ttl": "\x00", "failure_ttl": "x"}, "cannot be read"),
+    "garbage moments": ({"created_at": "yesterday"}, "created_at cannot be read"),
+    "a garbage status": ({"status": "haunted"}, "status cannot be read"),
+    "a garbage error": ({"exc_info": b"\xff\xfe"}, "exc_info cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("fields", "reason"), FIELDS.values(), ids=FIELDS)
+def test_what_none_of_our_jobs_carries_is_refused(
+    database: Database,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    good: tuple[UUID, UUID],
+    mark: Path,
+    fields: dict[str, Any],
+    reason: str,
+) -> None:
+    job_id = push(redis, good_call(), **fields)
+
+    assert_served(database, doorbell, work, good)
+
+    assert MARKING not in sys.modules
+    assert not mark.exists()
+    assert list(failed(redis)) == [job_id]
+    assert reason in failed(redis)[job_id]
+
+    CheckedQueue("sms", connection=redis).failed_job_registry.requeue(job_id)
+    work()
+    cured = "status" in fields  # by requeuing: nothing else of it was hostile
+    assert list(failed(redis)) == ([] if cured else [job_id]), "requeued it is refused again"
+
+
+@pytest.mark.parametrize("field", ["meta", "result"])
+def test_a_pickle_beside_the_call_is_not_opened(redis: Redis, work: RunWorker, mark: Path, field: str) -> None:
+    job_id = push(redis, good_call(), **{field: pickled(mark)})
+    redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(pickled(mark))})
+
+    work()
+
+    assert not mark.exists()
+    assert list(failed(redis)) == [job_id]
+
+
+def test_a_hash_without_a_call_is_seen_among_the_failed(redis: Redis, work: RunWorker) -> None:
+    job_id = push(redis, None)
+
+    work()
+
+    assert "it names no function" in failed(redis)[job_id]
+
+
+def test_an_unreadable_origin_is_replaced_by_the_queue(redis: Redis, work: RunWorker) -> None:
+    job_id = push(redis, b"garbage", origin=b"\xff\xfe")
+
+    work()
+
+    assert list(failed(redis)) == [job_id]
+
+
+@pytest.mark.parametrize("entry", [b"\xff\xfe\x00", b"", b"a b", b"a:b", b"../x", b"x" * 5000])
+def test_what_cannot_be_a_job_stops_no_worker(
+    database: Database,
+    doorbell: RedisDoorbell,
+    redis: Redis,
+    work: RunWorker,
+    good: tuple[UUID, UUID],
+    entry: bytes,
+) -> None:
+    redis.rpush("rq:queue:sms", entry)
+    redis.rpush("rq:queue:sms:intermediate", entry)
+    for registry in ("wip", "failed", "finished", "deferred", "ready", "scheduled"):
+        redis.zadd(f"rq:{registry}:sms", {entry: 1})
+    redis.sadd("rq:rate-limits", entry)
+
+    assert_served(database, doorbell, work, good)
+
+
+def test_a_key_of_another_type_stops_no_worker(
+    database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, good: tuple[UUID, UUID]
+) -> None:
+    redis.set("rq:job:string", "x")
+    redis.rpush("rq:queue:sms", "string")
+    job_id = push(redis, b"garbage")
+    redis.set(f"rq:results:{job_id}", "x")
+
+    assert_served(database, doorbell, work, good)
+
+    assert redis.llen("rq:queue:sms") == 0
+
+
+def test_the_callback_of_a_job_whose_worker_died_is_not_called(redis: Redis, work: RunWorker, mark: Path) -> None:
+    job_id = push(redis, good_call(), failure_callback_name=f"{MARKING}.run")
+    redis.delete("rq:queue:sms")
+    redis.hset(f"rq:job:{job_id}", "status", "started")
+    redis.zadd(StartedJobRegistry("sms", connection=redis).key, {f"{job_id}:execution": 1})
+
+    work()
+
+    assert MARKING not in sys.modules
+    assert list(failed(redis)) == [job_id]
+
+
+def test_a_parked_job_is_refused_when_it_is_brought_back(redis: Redis, mark: Path) -> None:
+    hostile, webhook = push(redis, call("os.system", f"mkdir {mark}")), push(redis, good_call(), webhooks="[{}]")
+    redis.delete("rq:queue:sms")
+    redis.zadd("rq:scheduled:sms", {hostile: 1, webhook: 1, b"\xff\xfe": 1, "gone": 1, "a b": 1})
+
+    assert bring_back(redis, ("sms",)) == 0
+
+    assert set(failed(redis)) == {hostile, webhook}
+    assert not redis.exists("rq:scheduled:sms", "rq:queue:sms")
+
+
+def test_the_clock_outlives_a_spoilt_table(redis: Redis, doorbell: RedisDoorbell, mark: Path) -> None:
+    schedule = TickSchedule(redis, doorbell)
+    schedule.poll()
+    for name in schedule.names:
+        redis.hset(f"rq:job:{name}", mapping={"data": pickled(mark), "meta": pickled(mark), "created_at": b"\xff"})
+        redis.zadd(schedule.scheduled_jobs_key, {name: 1})
+    redis.zadd(schedule.scheduled_jobs_key, {b"\xff\xfe": 1, "a b": 1, "other": 1})
+    redis.delete("rq:queue:analytics")
+
+    schedule.poll()
+
+    assert not mark.exists()
+    assert {name.decode() for name in redis.zrange(schedule.scheduled_jobs_key, 0, -1)} == set(schedule.names)
+    queued = [
+        CheckedJob.fetch(job_id.decode(), connection=redis) for job_id in redis.lrange("rq:queue:analytics", 0, -1)
+    ]
+    assert {job.func_name for job in queued} >= {"jobs.dispatch.dispatch", "jobs.sweep.sweep"}
+    assert {job.refusal for job in queued} == {None}
+
+
+def test_a_worker_takes_no_commands_from_redis(settings: Settings, redis: Redis, tmp_path: Path) -> None:
+    """We send none: somebody's `shutdown` would stop it, and garbage end the thread that listens."""
+    with running_worker(settings, tmp_path / "output"):
+        wait_until(lambda: Worker.all_keys(connection=redis), timeout_seconds=30)
+        [key] = Worker.all_keys(connection=redis)
+        wait_until(lambda: redis.hget(key, "state") == b"idle", timeout_seconds=30)
+
+        assert redis.publish(f"rq:pubsub:{key.rpartition(':')[2]}", '{"command": "shutdown"}') == 0
+
+
+def test_our_own_jobs_are_none_the_worse(redis: Redis, doorbell: RedisDoorbell, work: RunWorker) -> None:
+    church = str(uuid4())
+    doorbell.ring_turn(channel="sms", church_id=UUID(church))
+    [job_id] = redis.lrange("rq:queue:sms", 0, -1)
+    job = CheckedJob.fetch(job_id.decode(), connection=redis)
+
+    assert (job.refusal, job.args, job.retries_left, job.timeout) == (None, [church, "sms"], 4, 300)
+    work()
+    assert failed(redis) == {}
+    assert not redis.exists(job.key)

@@ -1,0 +1,165 @@
+"""A sender that the carrier refuses: said once, in plain words, and cleared away once it is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from redis import Redis
+from rq.registry import FailedJobRegistry
+
+from jobs.checked_job import CheckedJob, CheckedQueue
+from jobs.queues import SWEEP
+from jobs.redis_doorbell import RedisDoorbell
+from messaging.states import Status
+from sandbox.control import Sandbox
+from settings import Settings
+from store import churches
+from store.database import Database, system_scope
+from tests.harness.churches import found_church
+from tests.integration.jobs.conftest import RunWorker, compose, counts
+from tests.integration.store.ledger import numbers
+
+REFUSED, GOOD = "+15005550007", "+15005550006"
+
+
+@pytest.fixture
+def failed(redis: Redis) -> FailedJobRegistry:
+    return CheckedQueue("sms", connection=redis).failed_job_registry
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database, sender=REFUSED).church_id
+
+
+@pytest.fixture
+def message(database: Database, doorbell: RedisDoorbell, work: RunWorker, church: UUID) -> UUID:
+    """One that waits, for the carrier refused its sender."""
+    message = compose(database, church, numbers=numbers(2))
+    doorbell.ring_expansion(channel="sms")
+    work()
+    assert counts(database, church, message) == {Status.QUEUED: 2}
+    return message
+
+
+def set_sender(database: Database, church: UUID) -> None:
+    with system_scope(database) as connection:
+        churches.set_sender(
+            connection,
+            church_id=church,
+            channel="sms",
+            address=GOOD,
+            messaging_service_sid=None,
+            segments_per_second=None,
+        )
+
+
+def resume(database: Database, church: UUID) -> None:
+    with system_scope(database) as connection:
+        connection.execute("UPDATE senders SET address = %s", (GOOD,))
+        assert churches.resume_sender(connection, church_id=church, channel="sms")
+
+
+def test_it_is_said_in_one_line(
+    capfd: pytest.CaptureFixture[str], failed: FailedJobRegistry, message: UUID, redis: Redis, church: UUID
+) -> None:
+    said = capfd.readouterr()
+    lines = [line for line in (said.err + said.out).splitlines() if "refuse" in line or "Traceback" in line]
+    assert len(lines) == 1, lines
+    assert "the carrier refuses a sender" in lines[0]
+    assert str(church) in lines[0]
+    assert "turn sent" not in said.err + said.out, "nothing was"
+
+    [job_id] = failed.get_job_ids()
+    result = CheckedJob.fetch(job_id, connection=redis).latest_result()
+    assert result is not None
+    assert "Traceback" not in str(result.exc_string)
+    assert f"flask resume-sender --church {church} --channel sms" in str(result.exc_string)
+
+
+@pytest.mark.parametrize("mend", [set_sender, resume])
+def test_the_failed_job_goes_when_the_sender_is_resumed(
+    database: Database,
+    doorbell: RedisDoorbell,
+    failed: FailedJobRegistry,
+    message: UUID,
+    redis: Redis,
+    work: RunWorker,
+    church: UUID,
+    sandbox: Sandbox,
+    mend: Callable[[Database, UUID], None],
+) -> None:
+    [job_id] = failed.get_job_ids()
+    mend(database, church)
+
+    doorbell.ring_tick(SWEEP)
+    work("analytics")
+
+    assert failed.get_job_ids() == []
+    assert not redis.exists(f"rq:job:{job_id}", f"rq:results:{job_id}")
+    with system_scope(database) as connection:
+        assert churches.failed_jobs_of_resumed(connection) == []
+    doorbell.ring_turn(channel="sms", church_id=church)
+    work()
+    assert counts(database, church, message) == {Status.SENT: 2}
+
+
+def test_while_redis_is_away_nothing_breaks_and_it_goes_later(
+    settings: Settings,
+    database: Database,
+    doorbell: RedisDoorbell,
+    failed: FailedJobRegistry,
+    message: UUID,
+    work: RunWorker,
+    church: UUID,
+) -> None:
+    [job_id] = failed.get_job_ids()
+    resume(database, church)
+    away = RedisDoorbell(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
+
+    assert not away.withdraw_failed("sms", job_id)
+
+    doorbell.ring_tick(SWEEP)
+    work("analytics")
+    assert failed.get_job_ids() == []
+
+
+def test_a_job_that_was_requeued_meanwhile_is_left_to_run(
+    database: Database,
+    doorbell: RedisDoorbell,
+    failed: FailedJobRegistry,
+    message: UUID,
+    work: RunWorker,
+    church: UUID,
+) -> None:
+    [job_id] = failed.get_job_ids()
+    resume(database, church)
+    failed.requeue(job_id)
+
+    assert not doorbell.withdraw_failed("sms", job_id), "it is on the queue"
+    work()
+    assert counts(database, church, message) == {Status.SENT: 2}
+    assert doorbell.withdraw_failed("sms", job_id), "it has ended"
+
+
+def test_a_second_refusal_is_told_again(
+    database: Database,
+    doorbell: RedisDoorbell,
+    failed: FailedJobRegistry,
+    message: UUID,
+    work: RunWorker,
+    church: UUID,
+) -> None:
+    [first] = failed.get_job_ids()
+    with system_scope(database) as connection:
+        assert churches.resume_sender(connection, church_id=church, channel="sms")
+    doorbell.ring_tick(SWEEP)
+    work("analytics")
+
+    doorbell.ring_turn(channel="sms", church_id=church)
+    work()
+
+    [second] = failed.get_job_ids()
+    assert second != first

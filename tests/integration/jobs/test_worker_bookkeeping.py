@@ -1,0 +1,125 @@
+"""What RQ keeps of workers and jobs in Redis: gone soon after a worker, and no loss when Redis is emptied."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis import Redis
+from rq import Worker
+
+from jobs.checked_worker import BEAT_SECONDS, GONE_AFTER_SECONDS, CheckedWorker
+from jobs.redis_doorbell import RedisDoorbell
+from messaging.states import Status
+from settings import Settings
+from store.database import Database, system_scope
+from tests.harness.churches import found_church
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import RunWorker, compose, counts
+from tests.integration.store.ledger import numbers
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database).church_id
+
+
+@contextmanager
+def held_up(database: Database) -> Generator[None]:
+    """Until the block ends, the job that writes audiences waits for the ledger."""
+    with system_scope(database) as connection:
+        connection.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def workers(redis: Redis) -> dict[str, bytes | None]:
+    """The state of each that is on the list."""
+    return {key: redis.hget(key, "state") for key in Worker.all_keys(connection=redis) if redis.exists(key)}
+
+
+def await_busy(redis: Redis) -> str:
+    wait_until(lambda: list(workers(redis).values()) == [b"busy"], timeout_seconds=30)
+    [key] = workers(redis)
+    return key
+
+
+def test_a_worker_that_is_killed_at_work_is_soon_off_the_list(
+    settings: Settings, database: Database, redis: Redis, doorbell: RedisDoorbell, church: UUID, tmp_path: Path
+) -> None:
+    compose(database, church, numbers=numbers(1))
+    with running_worker(settings, tmp_path / "output") as worker:
+        with held_up(database):
+            doorbell.ring_expansion(channel="sms")
+            key = await_busy(redis)
+            worker.send_signal(signal.SIGKILL)
+            worker.wait()
+
+        assert 0 < redis.ttl(key) <= GONE_AFTER_SECONDS
+        assert redis.exists(f"{key}:executions") == 0 or redis.ttl(f"{key}:executions") <= 120
+
+
+def test_a_worker_at_work_for_long_stays_on_the_list(
+    settings: Settings, database: Database, redis: Redis, doorbell: RedisDoorbell, church: UUID, tmp_path: Path
+) -> None:
+    message = compose(database, church, numbers=numbers(1))
+    with running_worker(settings, tmp_path / "output"):
+        with held_up(database):
+            doorbell.ring_expansion(channel="sms")
+            key = await_busy(redis)
+            redis.expire(key, 8)
+            wait_until(lambda: redis.ttl(key) > 10, timeout_seconds=3 * BEAT_SECONDS)
+            assert workers(redis) == {key: b"busy"}
+        wait_until(lambda: counts(database, church, message) == {Status.SENT: 1}, timeout_seconds=30)
+
+
+def test_redis_emptied_while_a_job_runs_is_one_line_of_the_log(
+    settings: Settings, database: Database, redis: Redis, doorbell: RedisDoorbell, church: UUID, tmp_path: Path
+) -> None:
+    message = compose(database, church, numbers=numbers(1))
+    with running_worker(settings, tmp_path / "output"):
+        with held_up(database):
+            doorbell.ring_expansion(channel="sms")
+            await_busy(redis)
+            redis.flushdb()
+        wait_until(lambda: counts(database, church, message) == {Status.SENT: 1}, timeout_seconds=30)
+        wait_until(lambda: "emptied" in (tmp_path / "output").read_text(), timeout_seconds=30)
+        again = compose(database, church, numbers=numbers(1))
+        doorbell.ring_expansion(channel="sms")
+        wait_until(lambda: counts(database, church, again) == {Status.SENT: 1}, timeout_seconds=30)
+        wait_until(lambda: list(workers(redis).values()) == [b"idle"], timeout_seconds=3 * BEAT_SECONDS)
+
+    said = (tmp_path / "output").read_text()
+    assert len(re.findall("Redis was emptied", said)) == 1
+    assert "Traceback" not in said
+    assert "not found in Redis" not in said
+    assert redis.keys("rq:job:*") == []
+
+
+def test_an_execution_that_vanished_is_no_failure(
+    redis: Redis,
+    doorbell: RedisDoorbell,
+    work: RunWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Redis may also be emptied, and written to again, between two looks of RQ's: then it misses its own entry."""
+    prepare = CheckedWorker.prepare_job_execution
+
+    def emptied(worker: CheckedWorker, job: object, *arguments: object) -> None:
+        prepare(worker, job, *arguments)
+        entries = redis.zrange(f"rq:executions:{job.id}", 0, -1)
+        redis.flushdb()
+        redis.zadd(f"rq:executions:{job.id}", dict.fromkeys(entries, 9_999_999_999))
+
+    monkeypatch.setattr(CheckedWorker, "prepare_job_execution", emptied)
+    doorbell.ring_receipts()
+    work("analytics")
+
+    assert "not found in Redis" not in capfd.readouterr().err
+    assert redis.zcard("rq:failed:analytics") == 0
