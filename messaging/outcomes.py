@@ -80,6 +80,8 @@ class Suspect:
     content: str
     sender: Sender
     since: datetime
+    repeats: int = 0
+    """How often it was sent again because it was not found."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the channel carries beyond the text."""
 

@@ -1,0 +1,30 @@
+"""Writes that fail when two deliveries would hold one of the carrier's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+
+T = TypeVar("T")
+
+_TRIES = 5
+
+
+def retry_conflicts(
+    connection: Connection[Any], write: Callable[[], T], *, settle: Callable[[], None] = lambda: None
+) -> T:
+    """What `write` returns, run in a savepoint; after a unique violation `settle` is run, and `write` again.
+
+    A second run sees what the other transaction wrote in the meantime. Raises UniqueViolation after five runs.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            with connection.transaction():
+                return write()
+        except UniqueViolation:
+            settle()
+    with connection.transaction():
+        return write()
