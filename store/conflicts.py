@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from psycopg import Connection
@@ -13,18 +14,13 @@ T = TypeVar("T")
 _TRIES = 5
 
 
-def retry_conflicts(
-    connection: Connection[Any], write: Callable[[], T], *, settle: Callable[[], None] = lambda: None
-) -> T:
-    """What `write` returns, run in a savepoint; after a unique violation `settle` is run, and `write` again.
+def retry_conflicts(connection: Connection[Any], write: Callable[[], T]) -> T:
+    """What `write` returns, run in a savepoint, and run again after a unique violation.
 
-    A second run sees what the other transaction wrote in the meantime. Raises UniqueViolation after five runs.
+    The second run sees what the other transaction wrote in the meantime. Raises UniqueViolation after five runs.
     """
     for _ in range(_TRIES - 1):
-        try:
-            with connection.transaction():
-                return write()
-        except UniqueViolation:
-            settle()
+        with suppress(UniqueViolation), connection.transaction():
+            return write()
     with connection.transaction():
         return write()

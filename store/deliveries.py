@@ -14,7 +14,6 @@ from psycopg.rows import class_row
 from messaging.outcomes import Envelope, Sender
 from messaging.states import Status
 from store import doubts, sql
-from store.conflicts import retry_conflicts
 
 _SQL = sql.load("deliveries")
 
@@ -138,24 +137,18 @@ def _pace(connection: Connection[Any], names: Mapping[str, Any]) -> float | None
     return max(PACE_SECONDS, row[0]) if row else None
 
 
-def record(connection: Connection[Any], results: Sequence[Recorded]) -> int:
+def record(connection: Connection[Any], results: Sequence[Recorded], *, ids_conflict: bool = False) -> int:
     """Write what became of claimed deliveries; how many still stood in their attempt and were changed.
 
-    Of the others, what the carrier accepted is kept as a receipt. Two deliveries never hold one carrier id: whoever was
-    only believed to be sent under it goes back in doubt.
+    Of the others, what the carrier accepted is kept as a receipt. Raises psycopg.errors.UniqueViolation when two
+    deliveries would hold one carrier id. It is done again then in another transaction, with `ids_conflict`: whoever was
+    only believed to be sent under the id goes back in doubt.
     """
+    if ids_conflict:
+        results = _settle_shared_ids(connection, results)
     queued_again = [result.delivery_id for result in results if result.status is Status.QUEUED]
     if queued_again:
         connection.execute(_SQL["reopen_messages"], {"delivery_ids": queued_again})
-    settled = [*results]
-
-    def settle() -> None:
-        settled[:] = _settle_shared_ids(connection, settled)
-
-    return retry_conflicts(connection, lambda: _record(connection, settled), settle=settle)
-
-
-def _record(connection: Connection[Any], results: Sequence[Recorded]) -> int:
     accepted = {
         "delivery_ids": [result.delivery_id for result in results],
         "attempts": [result.attempt for result in results],

@@ -30,19 +30,24 @@ WITH batch AS MATERIALIZED (
     LIMIT :row_limit
     FOR UPDATE SKIP LOCKED
 ), texts AS (
-    SELECT DISTINCT ON (delivery_id, carrier_id) delivery_id, carrier_id, attempt, status, error_code
+    SELECT batch.*,
+           max(status) OVER (PARTITION BY delivery_id, carrier_id) AS ending,
+           row_number() OVER (PARTITION BY delivery_id, carrier_id ORDER BY status DESC, attempt DESC) = 1 AS is_furthest,
+           -- One carrier may have named two deliveries for one text: one after the other.
+           first_value(delivery_id) OVER (PARTITION BY carrier_id ORDER BY delivery_id) = delivery_id AS is_first_named
     FROM batch
-    ORDER BY delivery_id, carrier_id, status DESC, attempt DESC
-), first_of_delivery AS (
-    -- Failures before signs of life: what goes back to the queue for the one is then stopped by the other.
-    SELECT DISTINCT ON (delivery_id) delivery_id, carrier_id, attempt, status, error_code
+), chosen AS MATERIALIZED (
+    -- One text of each delivery. Failures before signs of life: what goes back to the queue for the one is then stopped by the
+    -- other. All receipts of the batch stay together here: joined again they would be compared each with each.
+    SELECT texts.*,
+           is_first_named AND carrier_id = first_value(carrier_id) OVER (
+               PARTITION BY delivery_id ORDER BY ending IN ('undelivered', 'failed') DESC, carrier_id
+           ) AS is_chosen
     FROM texts
-    ORDER BY delivery_id, status IN ('undelivered', 'failed') DESC, attempt DESC, carrier_id
 ), furthest AS MATERIALIZED (
-    -- One carrier may have named two deliveries for one text.
-    SELECT DISTINCT ON (carrier_id) delivery_id, carrier_id, attempt, status, error_code
-    FROM first_of_delivery
-    ORDER BY carrier_id, delivery_id
+    SELECT delivery_id, carrier_id, attempt, status, error_code
+    FROM chosen
+    WHERE is_chosen AND is_furthest
 ), reopening AS MATERIALIZED (
     -- Messages are locked before their deliveries, as everywhere.
     SELECT message_id
@@ -137,10 +142,10 @@ WITH batch AS MATERIALIZED (
 ), used AS (
     UPDATE receipts
     SET applied_at = now()
-    FROM batch
-    JOIN furthest USING (delivery_id, carrier_id)
-    WHERE receipts.receipt_id = batch.receipt_id
-      AND batch.delivery_id NOT IN (SELECT delivery_id FROM contested)
+    FROM chosen
+    WHERE receipts.receipt_id = chosen.receipt_id
+      AND chosen.is_chosen
+      AND chosen.delivery_id NOT IN (SELECT delivery_id FROM contested)
     RETURNING receipts.receipt_id
 )
 SELECT (SELECT count(*) FROM used) AS used,
