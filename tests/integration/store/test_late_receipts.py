@@ -251,6 +251,26 @@ def test_what_follows_about_a_text_that_lived_is_heeded(
     assert ledger.counts(message) == {Status.DELIVERED: 1}
 
 
+@pytest.mark.parametrize("callback_came", [True, False])
+def test_the_failure_of_a_text_that_lived_is_heeded_once_the_carrier_is_asked(
+    ledger: Ledger, church: UUID, message: Message, first: Envelope, callback_came: bool
+) -> None:
+    is_sent_again_by_a_person(ledger, church, message, first)
+    hear(ledger, first, Status.SENT)
+    if callback_came:
+        hear(ledger, first, Status.FAILED)
+    ledger.complete(church)
+    ledger.query("UPDATE messages SET completed_at = now() - interval '1 hour'")
+    ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour'")
+
+    with system_scope(ledger.database) as connection:
+        [asked] = doubts.take_unreported(connection, channel="sms", limit=10, after_seconds=60.0)
+    ledger.receive(asked.delivery_id, Status.FAILED, attempt=asked.attempt, carrier_id=asked.carrier_id)
+    ledger.apply()
+
+    assert ledger.counts(message) == {Status.FAILED: 1}
+
+
 # --- claimed again already --------------------------------------------------------------------------------------------
 
 
