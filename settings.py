@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     retry_limit: Annotated[int, Field(ge=0, le=20)] = 5
     """How often a transient refusal is tried again before the delivery fails."""
     retry_age_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
-    """After this, since its message was due, a delivery is not tried again: its hour is over."""
+    """Older than this a delivery is not sent any more: its hour is over. What its age counts from: docs/time.md."""
 
     reconcile_first_seconds: Annotated[float, Field(gt=0)] = 15.0
     """After a lost answer, how long until the carrier's list is first read. The callback mostly comes before."""

@@ -7,6 +7,7 @@ import time
 import logs
 from channels.registry import CHANNELS
 from jobs import runtime
+from jobs.runtime import Runtime
 from store import messages, receipts
 from store.database import system_scope
 
@@ -26,9 +27,11 @@ def apply_receipts() -> None:
     applied = 0
     while True:
         with system_scope(run.database) as connection:
-            used = receipts.apply(connection, limit=BATCH, policy=run.retry_policy, passing=passing)
-        applied += used
-        if used < BATCH:
+            batch = receipts.apply(connection, limit=BATCH, policy=run.retry_policy, passing=passing)
+        applied += batch.used
+        if batch.contested:
+            _settle_contested(run)
+        elif batch.used < BATCH:
             break
         if time.monotonic() - began > TURN_SECONDS:
             run.doorbell.ring_receipts()
@@ -37,3 +40,9 @@ def apply_receipts() -> None:
         with system_scope(run.database) as connection:
             messages.complete(connection)
         log.info("receipts applied", receipts=applied)
+
+
+def _settle_contested(run: Runtime) -> None:
+    with system_scope(run.database) as connection:
+        doubtful = receipts.settle_contested(connection)
+    log.warning("receipts name other deliveries than those that hold their texts", back_in_doubt=doubtful)

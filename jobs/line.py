@@ -120,8 +120,7 @@ class Line:
             Answered(church_id=turn.church_id, envelope=turn.envelopes[outcome.delivery_id], outcome=outcome)
             for turn, outcome in landings
         ]
-        with system_scope(self._database) as connection:
-            refused = record_outcomes(connection, answers, channel=self._channel, policy=self._retry_policy)
+        refused = record_outcomes(self._database, answers, channel=self._channel, policy=self._retry_policy)
         over = {turn for turn, _ in landings if turn.is_over}
         for turn in over:
             _report(turn, self._channel)

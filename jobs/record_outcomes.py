@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.errors import UniqueViolation
 
 from messaging.outcomes import Envelope, Outcome, Verdict
 from messaging.retry import RetryPolicy, next_step
 from store import churches, deliveries
+from store.database import Database, system_scope
 from store.deliveries import Recorded
 
 
@@ -24,13 +27,23 @@ class Answered:
     outcome: Outcome
 
 
-def record_outcomes(
-    connection: Connection[Any], answers: Sequence[Answered], *, channel: str, policy: RetryPolicy
-) -> set[UUID]:
+def record_outcomes(database: Database, answers: Sequence[Answered], *, channel: str, policy: RetryPolicy) -> set[UUID]:
     """Write the outcomes of any number of churches; the churches whose sender the carrier refused, now paused.
 
-    Senders are locked in one order, and before messages and deliveries, as everywhere.
+    One transaction. When two deliveries would hold one of the carrier's ids, it is begun again and settles that first.
+    Raises psycopg.OperationalError.
     """
+    for ids_conflict in (False, True, True):
+        with suppress(UniqueViolation), system_scope(database) as connection:
+            return _record(connection, answers, channel=channel, policy=policy, ids_conflict=ids_conflict)
+    with system_scope(database) as connection:
+        return _record(connection, answers, channel=channel, policy=policy, ids_conflict=True)
+
+
+def _record(
+    connection: Connection[Any], answers: Sequence[Answered], *, channel: str, policy: RetryPolicy, ids_conflict: bool
+) -> set[UUID]:
+    """Senders are locked in one order, and before messages and deliveries, as everywhere."""
     refused = _reasons(answers)
     slowed = _pauses_asked(answers, at_most_seconds=policy.cap_seconds)
     for church_id in sorted(refused.keys() | slowed.keys()):
@@ -40,7 +53,7 @@ def record_outcomes(
             churches.slow_sender(connection, church_id=church_id, channel=channel, at_least_seconds=slowed[church_id])
     accepted = {answer.church_id for answer in answers if answer.outcome.verdict is Verdict.ACCEPTED}
     churches.quicken_senders(connection, church_ids=sorted(accepted - slowed.keys()), channel=channel)
-    deliveries.record(connection, [_recorded(answer, policy) for answer in answers])
+    deliveries.record(connection, [_recorded(answer, policy) for answer in answers], ids_conflict=ids_conflict)
     opted_out = [answer.outcome.delivery_id for answer in answers if answer.outcome.opted_out]
     if opted_out:
         deliveries.opt_out_recipients(connection, opted_out)

@@ -32,6 +32,7 @@ def take_turn(run: Runtime, church: UUID, channel: str) -> Claim | None:
             limit=limit,
             lease_seconds=run.settings.lease_seconds,
             keeps_quiet_hours=CHANNELS[channel].keeps_quiet_hours,
+            age_limit_seconds=run.retry_policy.age_limit_seconds,
         )
     if claim.envelopes:
         envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}

@@ -18,7 +18,7 @@ class DoubtPolicy:
     period_seconds: float = 300.0
     """The least time since the doubt began: a list may lag behind what the carrier accepted."""
     age_limit_seconds: float = 24 * 3600.0
-    """Older than this, since its message was due, it is given up instead of sent: its hour is over."""
+    """Older than this (docs/time.md, Too late) it is given up instead of sent: its hour is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,7 +31,7 @@ class Envelope:
     sender: Sender
     tries: int = 0
     age_seconds: float = 0.0
-    """Since its message was due."""
+    """Since it was last meant to go out (docs/time.md, Too late)."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the channel carries beyond the text, such as a subject."""
 
@@ -80,6 +80,8 @@ class Suspect:
     content: str
     sender: Sender
     since: datetime
+    repeats: int = 0
+    """How often it was sent again because it was not found."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the channel carries beyond the text."""
 

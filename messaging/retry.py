@@ -16,7 +16,7 @@ class RetryPolicy:
     limit: int = 5
     """Tries after transient refusals."""
     age_limit_seconds: float = 24 * 3600.0
-    """Older than this, since its message was due, a delivery is not tried again: the hour it was meant for is over."""
+    """Older than this (docs/time.md, Too late) a delivery is not sent: the hour it was meant for is over."""
     base_seconds: float = 2.0
     cap_seconds: float = 600.0
     doubt_seconds: float = 15.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,10 +13,11 @@ from psycopg.rows import class_row
 
 from messaging.outcomes import Envelope, Sender
 from messaging.states import Status
-from store import sql
+from store import doubts, sql
 
 _SQL = sql.load("deliveries")
 
+SHARED_ID = "the carrier answered with the id of another message"
 PACE_SECONDS = 0.25
 """How often a paced sender claims at the most: each claim takes what its pace has allowed since."""
 
@@ -100,12 +101,13 @@ def claim(
     limit: int,
     lease_seconds: float,
     keeps_quiet_hours: bool,
+    age_limit_seconds: float,
 ) -> Claim:
     """Take up to `limit` due deliveries out of the queue, oldest first, within the sender's pace.
 
     They are the caller's until the lease ends, once the transaction has committed. Nothing is taken for a paused
     sender. Where the channel keeps quiet hours, those whose hours are over, or would be before the lease is, are put
-    off.
+    off. Those older than the limit fail. Those about which a stored receipt waits to be applied stay where they are.
     """
     names = {"church_id": church_id, "channel": channel}
     connection.execute(_SQL["lock_sender"], names)
@@ -117,6 +119,7 @@ def claim(
                 "row_limit": limit,
                 "lease_seconds": lease_seconds,
                 "keeps_quiet_hours": keeps_quiet_hours,
+                "age_limit_seconds": age_limit_seconds,
             },
         ).fetchall()
     submitted = [row for row in rows if row.to_submit]
@@ -134,25 +137,65 @@ def _pace(connection: Connection[Any], names: Mapping[str, Any]) -> float | None
     return max(PACE_SECONDS, row[0]) if row else None
 
 
-def record(connection: Connection[Any], results: Sequence[Recorded]) -> int:
-    """Write what became of claimed deliveries; how many still stood in their attempt and were changed."""
+def record(connection: Connection[Any], results: Sequence[Recorded], *, ids_conflict: bool = False) -> int:
+    """Write what became of claimed deliveries; how many still stood in their attempt and were changed.
+
+    Of the others, what the carrier accepted is kept as a receipt. Raises psycopg.errors.UniqueViolation when two
+    deliveries would hold one carrier id. It is done again then in another transaction, with `ids_conflict`: whoever was
+    only believed to be sent under the id goes back in doubt.
+    """
+    if ids_conflict:
+        results = _settle_shared_ids(connection, results)
     queued_again = [result.delivery_id for result in results if result.status is Status.QUEUED]
     if queued_again:
         connection.execute(_SQL["reopen_messages"], {"delivery_ids": queued_again})
-    cursor = connection.execute(
+    accepted = {
+        "delivery_ids": [result.delivery_id for result in results],
+        "attempts": [result.attempt for result in results],
+        "statuses": [result.status.value for result in results],
+        "carrier_ids": [result.carrier_id for result in results],
+    }
+    changed = connection.execute(
         _SQL["record_outcomes"],
         {
-            "delivery_ids": [result.delivery_id for result in results],
-            "attempts": [result.attempt for result in results],
-            "statuses": [result.status.value for result in results],
-            "carrier_ids": [result.carrier_id for result in results],
+            **accepted,
             "error_codes": [result.error_code for result in results],
             "reasons": [result.reason for result in results],
             "delays_seconds": [result.delay_seconds for result in results],
             "tries_added": [int(result.counts_as_try) for result in results],
         },
-    )
-    return cursor.rowcount
+    ).rowcount
+    if changed < len(results):
+        connection.execute(_SQL["keep_acceptances"], accepted)
+    return changed
+
+
+def _settle_shared_ids(connection: Connection[Any], results: Sequence[Recorded]) -> list[Recorded]:
+    """The results, after other deliveries gave up the ids that these were accepted under.
+
+    An id that the carrier's callbacks gave to another delivery stays there, and of several results with one id the
+    first has it: the others are in doubt instead of accepted.
+    """
+    accepted = [result for result in results if result.carrier_id is not None]
+    found = connection.execute(
+        _SQL["find_id_conflicts"],
+        {
+            "delivery_ids": [result.delivery_id for result in accepted],
+            "carrier_ids": [result.carrier_id for result in accepted],
+        },
+    ).fetchall()
+    doubts.put_holders_in_doubt(connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven])
+    doubtful = {delivery_id for delivery_id, _, is_proven in found if is_proven}
+    owners: dict[str, UUID] = {}
+    for result in accepted:
+        if result.delivery_id not in doubtful:
+            owners.setdefault(result.carrier_id or "", result.delivery_id)
+    return [
+        replace(result, status=Status.UNKNOWN, carrier_id=None, reason=SHARED_ID, delay_seconds=0.0)
+        if result.carrier_id is not None and owners.get(result.carrier_id) != result.delivery_id
+        else result
+        for result in results
+    ]
 
 
 def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> None:

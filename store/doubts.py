@@ -14,14 +14,19 @@ from psycopg.rows import class_row
 from messaging.doubt import Claimant, DoubtPolicy
 from messaging.outcomes import Sender, Suspect
 from store import sql
+from store.conflicts import retry_conflicts
 
 _SQL = sql.load("doubts")
+
+Resolution = Literal["sent", "failed", "queued"]
+"""What a person can say of a delivery in doubt: the recipient has it, nobody is to have it, send it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _SuspectRow:
     delivery_id: UUID
     attempt: int
+    repeats: int
     address: str
     content: str
     details: dict[str, Any]
@@ -33,6 +38,7 @@ class _SuspectRow:
         return Suspect(
             delivery_id=self.delivery_id,
             attempt=self.attempt,
+            repeats=self.repeats,
             address=self.address,
             content=self.content,
             details=self.details,
@@ -48,6 +54,17 @@ class Unreported:
     delivery_id: UUID
     attempt: int
     carrier_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoubtfulMessage:
+    """How many deliveries of a message are in doubt, the oldest of them since when."""
+
+    church_id: UUID
+    message_id: UUID
+    channel: str
+    deliveries: int
+    since: datetime
 
 
 def take_suspects(connection: Connection[Any], *, channel: str, limit: int, hold_seconds: float) -> list[Suspect]:
@@ -79,21 +96,24 @@ def rivals(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> set[UUI
 
 
 def settle_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, str]]) -> None:
-    """(delivery id, attempt, carrier id): the carrier had them all the while."""
-    connection.execute(
-        _SQL["settle_found"],
-        {
-            "delivery_ids": [delivery_id for delivery_id, _, _ in found],
-            "attempts": [attempt for _, attempt, _ in found],
-            "carrier_ids": [carrier_id for _, _, carrier_id in found],
-        },
-    )
+    """(delivery id, attempt, carrier id): the carrier had them all the while.
+
+    One whose id another delivery holds by now stays in doubt.
+    """
+    connection.execute(_SQL["lock_messages"], {"delivery_ids": [delivery_id for delivery_id, _, _ in found]})
+    parameters = {
+        "delivery_ids": [delivery_id for delivery_id, _, _ in found],
+        "attempts": [attempt for _, attempt, _ in found],
+        "carrier_ids": [carrier_id for _, _, carrier_id in found],
+    }
+    retry_conflicts(connection, lambda: connection.execute(_SQL["settle_found"], parameters))
 
 
 def settle_missing(
     connection: Connection[Any], missing: Sequence[tuple[UUID, int]], *, policy: DoubtPolicy, pause_seconds: float
 ) -> int:
     """(delivery id, attempt): once more not found. How many went back to the queue; the others are asked for again."""
+    connection.execute(_SQL["lock_messages"], {"delivery_ids": [delivery_id for delivery_id, _ in missing]})
     row = connection.execute(
         _SQL["settle_missing"],
         {
@@ -108,20 +128,63 @@ def settle_missing(
     return row[0] if row else 0
 
 
+def put_holders_in_doubt(connection: Connection[Any], carrier_ids: Sequence[str]) -> None:
+    """Let whoever holds these ids of the carrier's be looked for again: the texts turned out to be others'."""
+    if carrier_ids:
+        names = {"carrier_ids": list(carrier_ids)}
+        connection.execute(_SQL["unsettle_holders"], names)
+        connection.execute(_SQL["put_in_doubt"], names)
+
+
 def resolve(
+    connection: Connection[Any], *, church_id: UUID, message_id: UUID, delivery_id: UUID, status: Resolution
+) -> bool | None:
+    """A person's word on a delivery in doubt. False when it is in no doubt, None when there is no such delivery."""
+    names = {"church_id": church_id, "message_id": message_id, "delivery_id": delivery_id}
+    everything = {"status": status, "reasons": None, "least_seconds": 0.0}
+    if connection.execute(_SQL["resolve_deliveries"], {**names, **everything}).rowcount:
+        return True
+    row = connection.execute(_SQL["delivery_exists"], names).fetchone()
+    return False if row and row[0] else None
+
+
+def resolve_all(
     connection: Connection[Any],
     *,
     church_id: UUID,
     message_id: UUID,
-    delivery_id: UUID,
-    status: Literal["sent", "failed", "queued"],
-) -> bool | None:
-    """A person's word on a delivery in doubt. False when it is in no doubt, None when there is no such delivery."""
-    names = {"church_id": church_id, "message_id": message_id, "delivery_id": delivery_id}
-    if connection.execute(_SQL["resolve_delivery"], {**names, "status": status}).fetchone():
-        return True
-    row = connection.execute(_SQL["delivery_exists"], names).fetchone()
-    return False if row and row[0] else None
+    status: Resolution,
+    reasons: Sequence[str] | None = None,
+    least_seconds: float = 0.0,
+) -> int:
+    """A person's word on all that the message has in doubt for so long, or for one of the reasons; on how many."""
+    return connection.execute(
+        _SQL["resolve_deliveries"],
+        {
+            "church_id": church_id,
+            "message_id": message_id,
+            "delivery_id": None,
+            "status": status,
+            "reasons": None if reasons is None else list(reasons),
+            "least_seconds": least_seconds,
+        },
+    ).rowcount
+
+
+def list_doubtful(
+    connection: Connection[Any],
+    *,
+    church_id: UUID | None,
+    message_id: UUID | None,
+    channel: str | None,
+    least_seconds: float,
+) -> list[DoubtfulMessage]:
+    """Messages with deliveries in doubt for so long, of one church, message or channel or of all; the oldest first."""
+    with connection.cursor(row_factory=class_row(DoubtfulMessage)) as cursor:
+        return cursor.execute(
+            _SQL["list_doubtful"],
+            {"church_id": church_id, "message_id": message_id, "channel": channel, "least_seconds": least_seconds},
+        ).fetchall()
 
 
 def take_unreported(connection: Connection[Any], *, channel: str, limit: int, after_seconds: float) -> list[Unreported]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import class_row
 
 from messaging.retry import RetryPolicy
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
-from store import sql
+from store import doubts, sql
+from store.conflicts import retry_conflicts
 
 _SQL = sql.load("receipts")
 
-_MOVES = sorted((source.value, target.value) for target in RECEIPT_STATUSES for source in receipt_may_move(target))
+_FORWARD = {(source.value, target.value) for target in RECEIPT_STATUSES for source in receipt_may_move(target)}
+_MOVES = sorted(_FORWARD | {(Status.SENT.value, Status.SENT.value)})
+"""The last only to take over the id under which the carrier has the present attempt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,24 +49,57 @@ def insert(connection: Connection[Any], told: Sequence[Receipt]) -> int:
     return cursor.rowcount
 
 
-def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> int:
-    """Move deliveries forward by up to `limit` receipts; how many receipts were used up.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    used: int
+    """Receipts that were used up."""
+    contested: int
+    """Texts that another delivery holds than the one that their receipts name: `settle_contested` is to decide."""
+
+
+def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> Applied:
+    """Move deliveries forward by up to `limit` receipts.
 
     `passing`: the carriers' codes of failures that may pass, with the first pause in seconds before another try.
     """
-    row = connection.execute(
-        _SQL["apply_receipts"],
-        {
-            "row_limit": limit,
-            "from_statuses": [source for source, _ in _MOVES],
-            "to_statuses": [target for _, target in _MOVES],
-            "retry_limit": policy.limit,
-            "age_limit_seconds": policy.age_limit_seconds,
-            "passing_codes": list(passing),
-            "pauses_seconds": list(passing.values()),
-        },
-    ).fetchone()
-    return row[0] if row else 0
+    parameters = {
+        "from_statuses": [source for source, _ in _MOVES],
+        "to_statuses": [target for _, target in _MOVES],
+        "retry_limit": policy.limit,
+        "age_limit_seconds": policy.age_limit_seconds,
+        "passing_codes": list(passing),
+        "pauses_seconds": list(passing.values()),
+    }
+    used, left, contested = 0, limit, 0
+    while left and not contested:
+        step = retry_conflicts(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
+        used, left, contested = used + step.used, step.waiting, step.contested
+    return Applied(used=used, contested=contested)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Step(Applied):
+    waiting: int
+    """Receipts of the batch that are left for another statement."""
+
+
+def _apply(connection: Connection[Any], parameters: Mapping[str, Any]) -> _Step:
+    with connection.cursor(row_factory=class_row(_Step)) as cursor:
+        step = cursor.execute(_SQL["apply_receipts"], parameters).fetchone()
+    assert step is not None  # noqa: S101 - it counts
+    return step
+
+
+def settle_contested(connection: Connection[Any]) -> int:
+    """Decide whose the texts are that one delivery holds and the receipts of another name; how many were taken away.
+
+    A delivery that loses its text goes back in doubt. In a transaction of its own: it waits for deliveries in another
+    order than `apply` does.
+    """
+    connection.execute(_SQL["give_to_holders"])
+    contested = [row[0] for row in connection.execute(_SQL["contested_ids"])]
+    doubts.put_holders_in_doubt(connection, contested)
+    return len(contested)
 
 
 def any_unapplied(connection: Connection[Any]) -> bool:

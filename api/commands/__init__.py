@@ -12,6 +12,7 @@ from api.commands.list_keys import list_keys
 from api.commands.list_opt_outs import list_opt_outs
 from api.commands.opt_in import opt_in
 from api.commands.opt_out import opt_out
+from api.commands.resolve_unknown import resolve_unknown
 from api.commands.resume_sender import resume_sender
 from api.commands.revoke_key import revoke_key
 from api.commands.set_limits import set_limits
@@ -27,6 +28,7 @@ COMMANDS = (
     revoke_key,
     set_sender,
     resume_sender,
+    resolve_unknown,
     set_texting_hours,
     set_limits,
     show_limits,

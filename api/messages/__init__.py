@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.messages.deliveries import list_deliveries
 from api.messages.editing import change_message
 from api.messages.reading import get_message, list_messages
-from api.messages.resolving import resolve_delivery
+from api.messages.resolving import resolve_deliveries, resolve_delivery
 from api.messages.sending import send_message
 from api.messages.steering import cancel_message, pause_message, resume_message, retry_failed
 
@@ -20,4 +20,5 @@ ENDPOINTS = (
     resume_message,
     retry_failed,
     resolve_delivery,
+    resolve_deliveries,
 )

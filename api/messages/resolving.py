@@ -1,30 +1,55 @@
-"""POST /api/messages/{id}/deliveries/{id}/resolve: a person decides what nobody could find out."""
+"""POST /api/messages/{id}/resolve and …/deliveries/{id}/resolve: a person decides what nobody could find out."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any
 from uuid import UUID
 
+from psycopg import Connection
 from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
-from api.messages import limits
+from api.messages import limits, views
+from api.messages.standing import standing
 from api.problems import Refusal
 from api.services import services
-from api.shapes import Given
+from api.shapes import STORABLE, Given, Told
 from store import doubts, messages
 from store.churches import KeyHolder
 from store.database import church_scope
+from store.messages import Message
 
 
 class Resolution(Given):
     """What is to be believed of a delivery in doubt."""
 
-    status: Literal["sent", "failed", "queued"] = Field(
-        description='"sent": the recipient has it. "failed": give it up. "queued": send it (again, if it had arrived).'
+    status: doubts.Resolution = Field(
+        description='"sent": the recipient has it. "failed": give it up. "queued": send it (again, if it had arrived), '
+        "unless the carrier says meanwhile that it arrived."
     )
+
+
+class BulkResolution(Resolution):
+    """What is to be believed of all deliveries in doubt, or of some: with both filters, of those that fit both."""
+
+    reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="Only those with one of these, as told in `reason` of the deliveries."
+    )
+    unknown_for_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=527_040,
+        description="Only those `unknown` for so long: the carrier is still being asked about younger ones.",
+    )
+
+
+class Resolved(Told):
+    """What comes of it."""
+
+    resolved: int = Field(description="Deliveries that were in doubt and are no longer.")
+    message: views.CountedMessage
 
 
 @endpoint(
@@ -40,6 +65,7 @@ class Resolution(Given):
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> Answer:
     """For a delivery that is `unknown`: the carrier gave no answer, and its list could not settle it."""
     with church_scope(services().database, caller.church_id) as connection:
+        message = _lock(connection, caller, message_id, missing="There is no such delivery.")
         resolved = doubts.resolve(
             connection,
             church_id=caller.church_id,
@@ -47,8 +73,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             delivery_id=delivery_id,
             status=body.status,
         )
-        message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
-        if resolved is None or message is None:
+        if resolved is None:
             raise Refusal(problems.NOT_FOUND, "There is no such delivery.")
         if not resolved:
             raise Refusal(problems.WRONG_STATE, "The delivery is in no doubt.")
@@ -58,3 +83,47 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     if body.status == "queued":
         services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
     return Answer(status=204)
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/resolve",
+    tag="Messages",
+    summary="Decide all deliveries in doubt",
+    authentication=with_key("messages:write"),
+    body=BulkResolution,
+    example={"status": "failed", "unknownForMinutes": 60},
+    promises=(Promise(status=200, description="So they stand now.", content=Resolved),),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
+)
+def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> Answer:
+    """Ends every doubt of the message the same way. Repeating it changes nothing: none is left then."""
+    with church_scope(services().database, caller.church_id) as connection:
+        message = _lock(connection, caller, message_id, missing="There is no such message.")
+        if message.canceled_at is not None and body.status == "queued":
+            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        resolved = doubts.resolve_all(
+            connection,
+            church_id=caller.church_id,
+            message_id=message_id,
+            status=body.status,
+            reasons=body.reasons,
+            least_seconds=60.0 * body.unknown_for_minutes,
+        )
+        sends_again = resolved > 0 and body.status == "queued"
+        if sends_again:
+            messages.reopen(connection, church_id=caller.church_id, message_id=message_id)
+            limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
+        resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+        assert resolved_message is not None  # noqa: S101 - it is locked
+        shown = standing(connection, church_id=caller.church_id, message=resolved_message)
+    if sends_again:
+        services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
+    return Answer(status=200, content=Resolved(resolved=resolved, message=shown))
+
+
+def _lock(connection: Connection[Any], caller: KeyHolder, message_id: UUID, *, missing: str) -> Message:
+    """The message, before its deliveries: that is everybody's order. Raises Refusal (404)."""
+    message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+    if message is None:
+        raise Refusal(problems.NOT_FOUND, missing)
+    return message

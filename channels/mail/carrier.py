@@ -23,8 +23,8 @@ FIRST_PAUSE_SECONDS = 60.0
 """After a refusal that may pass, doubled each time: servers that greylist want minutes (RFC 6647)."""
 WAITING_FOR_EACH = 10
 """Mails that wait for each connection, itself included: claims of a few at a time would cost more than sending does."""
-REPEATED_ATTEMPTS = 2
-"""Up to this attempt a mail in doubt is sent again; later ones wait for a person (docs/decisions/0012)."""
+MOST_REPEATS = 2
+"""So often a mail in doubt is sent again; then it waits for a person (docs/decisions/0012)."""
 
 
 class _Batch:
@@ -64,7 +64,7 @@ class MailCarrier:
             self._threads.submit(self._serve, envelope, shared, take)
 
     def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
-        """There is no list to read: first attempts count as missing, and are so repeated; later ones as unread.
+        """There is no list to read: a mail counts as missing, and is so repeated, twice; after that as unread.
 
         Why a mail in doubt is repeated, once or twice: docs/decisions/0012.
         """
@@ -72,7 +72,7 @@ class MailCarrier:
             Sighting(
                 delivery_id=suspect.delivery_id,
                 attempt=suspect.attempt,
-                records=() if suspect.attempt <= REPEATED_ATTEMPTS else None,
+                records=() if suspect.repeats < MOST_REPEATS else None,
             )
             for suspect in suspects
         ]

@@ -18,6 +18,10 @@ WHERE church_id = :church_id AND channel = :channel AND segments_per_second IS N
 -- out is suppressed, a canceled message's delivery canceled, a paused one's put off. For a little: whoever resumed
 -- the message just now did not see this delivery, nor was seen by this claim. And who is outside the hours for texting, or
 -- would be before a turn's lease ends, is put off until they begin: judged once for each zone among those due.
+-- A delivery whose age is past the limit fails: its sender was out of order for days, say, and the text is stale. The age counts
+-- from the latest of: its message's hour, a person's word (resumed, retried, resolved), the end of the quiet hours it waited for.
+-- A delivery about which a receipt waits to be applied is left: it may say that the recipient has it. OFFSET 0 keeps this a
+-- probe of a small index for each delivery that is due: as a join the planner might read all waiting receipts for each claim.
 WITH sender AS MATERIALIZED (
     SELECT address, messaging_service_sid, details, segments_per_second,
            least(
@@ -35,6 +39,11 @@ WITH sender AS MATERIALIZED (
     WHERE deliveries.church_id = :church_id AND deliveries.channel = :channel
       AND deliveries.status = 'queued' AND deliveries.due_at <= now()
       AND EXISTS (SELECT FROM sender)
+      AND NOT EXISTS (
+          SELECT FROM receipts
+          WHERE receipts.delivery_id = deliveries.delivery_id AND receipts.applied_at IS NULL
+          OFFSET 0
+      )
     ORDER BY deliveries.due_at, deliveries.delivery_id
     LIMIT :row_limit
     FOR UPDATE OF deliveries SKIP LOCKED
@@ -55,16 +64,24 @@ WITH sender AS MATERIALIZED (
            CASE WHEN judged.status = 'sending' THEN judged.message_segments ELSE 0 END AS segments
     FROM (
         SELECT due.delivery_id, due.due_at, messages.content, messages.details, messages.request_id,
-               messages.send_at, messages.segments AS message_segments, opening.opens_at,
+               messages.segments AS message_segments, opening.opens_at, meant.age_from,
                CASE
                    WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
                    WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
-                   WHEN messages.paused_at IS NOT NULL OR opening.opens_at IS NOT NULL THEN 'queued'
+                   WHEN messages.paused_at IS NOT NULL THEN 'queued'
+                   WHEN meant.age_from < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
+                   WHEN opening.opens_at IS NOT NULL THEN 'queued'
                    ELSE 'sending'
                END::delivery_status AS status
         FROM due
         JOIN deliveries USING (delivery_id)
         JOIN messages ON messages.message_id = due.message_id
+        CROSS JOIN LATERAL (
+            SELECT greatest(
+                messages.send_at, messages.resumed_at, deliveries.age_from,
+                CASE WHEN deliveries.reason = 'quiet hours' THEN due.due_at END
+            ) AS age_from
+        ) AS meant
         LEFT JOIN opening ON opening.zones = due.zones AND messages.urgent_reason IS NULL
         LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = deliveries.address
     ) AS judged
@@ -92,21 +109,24 @@ WITH sender AS MATERIALIZED (
     SET status = taken.status,
         reason = CASE
             WHEN taken.status = 'suppressed' THEN 'opted out'
+            WHEN taken.status = 'failed' THEN 'too late to be sent'
             WHEN taken.status = 'queued' AND taken.opens_at IS NOT NULL THEN 'quiet hours'
         END,
         attempts = deliveries.attempts + CASE WHEN taken.status = 'sending' THEN 1 ELSE 0 END,
         due_at = CASE WHEN taken.status = 'queued' THEN coalesce(taken.opens_at, now() + interval '5 seconds')
                       ELSE deliveries.due_at END,
         lease_until = CASE WHEN taken.status = 'sending' THEN now() + :lease_seconds * interval '1 second' END,
+        -- It is no longer told by the hour that it waited for.
+        age_from = CASE WHEN deliveries.reason = 'quiet hours' THEN taken.age_from ELSE deliveries.age_from END,
         missed_reads = 0,
         updated_at = now()
     FROM taken
     WHERE deliveries.delivery_id = taken.delivery_id
     RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.address, deliveries.status,
-              deliveries.tries, taken.content, taken.details, taken.request_id, taken.due_at, taken.send_at
+              deliveries.tries, taken.content, taken.details, taken.request_id, taken.due_at, taken.age_from
 )
 SELECT claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.details, claimed.request_id,
-       claimed.tries, extract(epoch FROM now() - claimed.send_at)::double precision AS age_seconds,
+       claimed.tries, extract(epoch FROM now() - claimed.age_from)::double precision AS age_seconds,
        sender.address AS sender_address, sender.messaging_service_sid, sender.details AS sender_details,
        claimed.status = 'sending' AS to_submit
 FROM claimed
@@ -128,7 +148,9 @@ WHERE message_id IN (
 
 -- name: record_outcomes!
 -- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first. A claimer who
--- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown.
+-- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown. And it knows
+-- best under which id the carrier took this attempt, also when the delivery was held to be sent under another one.
+-- Raises a unique violation when another delivery holds one of the ids: see `find_id_conflicts`.
 -- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock. The outcomes go along with
 -- the locked rows: joined a second time they would be compared each with each, for the planner cannot know how many they are.
 WITH mine AS (
@@ -141,7 +163,11 @@ WITH mine AS (
         USING (delivery_id)
     WHERE deliveries.attempts = outcome.attempt
       -- Also one that was believed lost and waits to be sent again: the carrier has it after all.
-      AND (deliveries.status IN ('sending', 'unknown') OR deliveries.status = 'queued' AND outcome.status = 'sent')
+      AND (
+          deliveries.status IN ('sending', 'unknown')
+          OR deliveries.status = 'queued' AND outcome.status = 'sent'
+          OR deliveries.status = 'sent' AND outcome.status = 'sent' AND outcome.carrier_id <> deliveries.carrier_id
+      )
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 )
@@ -150,13 +176,41 @@ SET status = mine.status::delivery_status,
     carrier_id = coalesce(mine.carrier_id, deliveries.carrier_id),
     error_code = mine.error_code,
     reason = mine.reason,
-    due_at = CASE WHEN mine.delay_seconds IS NULL THEN deliveries.due_at
-                  ELSE clock_timestamp() + mine.delay_seconds * interval '1 second' END,
+    due_at = CASE WHEN mine.delay_seconds IS NOT NULL THEN clock_timestamp() + mine.delay_seconds * interval '1 second'
+                  -- One of a paused message was due never: now it is to be asked after.
+                  WHEN mine.status = 'sent' THEN least(deliveries.due_at, now())
+                  ELSE deliveries.due_at END,
     tries = deliveries.tries + mine.tries_added,
     lease_until = NULL,
     updated_at = now()
 FROM mine
 WHERE deliveries.delivery_id = mine.delivery_id;
+
+-- name: keep_acceptances!
+-- What the carrier accepted under an id that the delivery does not hold, because it is in another attempt or had its end
+-- before: kept as a receipt, which is applied like any other. So it stops an attempt that is not claimed yet, and nobody takes
+-- the text for another delivery's.
+INSERT INTO receipts (delivery_id, attempt, carrier_id, status)
+SELECT deliveries.delivery_id, outcome.attempt, outcome.carrier_id, 'sent'
+FROM unnest(:delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[])
+    AS outcome (delivery_id, attempt, status, carrier_id)
+JOIN deliveries USING (delivery_id)
+WHERE outcome.status = 'sent' AND outcome.carrier_id IS DISTINCT FROM deliveries.carrier_id
+  AND outcome.carrier_id IS NOT NULL
+ORDER BY outcome.carrier_id
+ON CONFLICT (carrier_id, status) DO NOTHING;
+
+-- name: find_id_conflicts
+-- Deliveries whose acceptance came under an id that another delivery holds; whether the carrier's own callbacks say that it is
+-- that one's.
+SELECT outcome.delivery_id, outcome.carrier_id,
+       EXISTS (
+           SELECT FROM receipts
+           WHERE receipts.carrier_id = outcome.carrier_id AND receipts.delivery_id = holders.delivery_id
+       ) AS is_proven
+FROM unnest(:delivery_ids::uuid[], :carrier_ids::text[]) AS outcome (delivery_id, carrier_id)
+JOIN deliveries AS holders
+    ON holders.carrier_id = outcome.carrier_id AND holders.delivery_id <> outcome.delivery_id;
 
 -- name: opt_out_recipients!
 -- From what the carrier refused: the address stands on the delivery. In order, so that two turns of one church that

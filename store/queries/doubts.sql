@@ -16,9 +16,9 @@ WITH suspects AS MATERIALIZED (
     FROM suspects
     WHERE deliveries.delivery_id = suspects.delivery_id
     RETURNING deliveries.delivery_id, deliveries.message_id, deliveries.church_id, deliveries.channel,
-              deliveries.attempts, deliveries.address
+              deliveries.attempts, deliveries.repeats, deliveries.address
 )
-SELECT taken.delivery_id, taken.attempts AS attempt, taken.address, messages.content, messages.details,
+SELECT taken.delivery_id, taken.attempts AS attempt, taken.repeats, taken.address, messages.content, messages.details,
        messages.created_at AS since, senders.address AS sender_address, senders.messaging_service_sid
 FROM taken
 JOIN messages ON messages.message_id = taken.message_id
@@ -57,8 +57,16 @@ WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[]);
 -- One settler at a time looks at whose ids are taken and writes: two must not give the same text to two deliveries.
 SELECT pg_advisory_xact_lock(6051908);
 
+-- name: lock_messages!
+-- Before deliveries of theirs are settled: messages are locked before their deliveries, as by people who steer them.
+SELECT FROM messages
+WHERE message_id IN (SELECT message_id FROM deliveries WHERE delivery_id = ANY (:delivery_ids::uuid[]))
+ORDER BY message_id
+FOR UPDATE;
+
 -- name: settle_found!
--- The carrier had it all the while. What follows comes by callback, or is asked for.
+-- The carrier had it all the while. What follows comes by callback, or is asked for. An id that another delivery holds is left
+-- to it: the doubt is looked into again.
 WITH found AS (
     SELECT delivery_id, attempt, carrier_id
     FROM unnest(:delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[])
@@ -68,6 +76,7 @@ WITH found AS (
     FROM deliveries
     JOIN found ON found.delivery_id = deliveries.delivery_id AND found.attempt = deliveries.attempts
     WHERE deliveries.status = 'unknown'
+      AND NOT EXISTS (SELECT FROM deliveries AS holders WHERE holders.carrier_id = found.carrier_id)
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 ), settled AS (
@@ -91,9 +100,14 @@ WITH judged AS MATERIALIZED (
            CASE
                WHEN deliveries.missed_reads + 1 < :reads::int
                    OR deliveries.updated_at > now() - :period_seconds * interval '1 second'
-                   OR deliveries.delivery_id IN (SELECT delivery_id FROM receipts WHERE applied_at IS NULL)
+                   OR EXISTS (
+                       SELECT FROM receipts
+                       WHERE receipts.delivery_id = deliveries.delivery_id AND receipts.applied_at IS NULL
+                       OFFSET 0 -- as in the claim
+                   )
                    THEN 'unknown'
-               WHEN messages.send_at < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
+               WHEN greatest(messages.send_at, messages.resumed_at, deliveries.age_from)
+                   < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
                ELSE 'queued'
            END::delivery_status AS status
     FROM deliveries
@@ -106,6 +120,7 @@ WITH judged AS MATERIALIZED (
 ), counted AS (
     UPDATE deliveries
     SET missed_reads = deliveries.missed_reads + 1,
+        repeats = deliveries.repeats + CASE judged.status WHEN 'queued' THEN 1 ELSE 0 END,
         status = judged.status,
         reason = CASE judged.status WHEN 'failed' THEN 'too late to be sent' ELSE deliveries.reason END,
         due_at = CASE judged.status WHEN 'unknown' THEN now() + :pause_seconds * interval '1 second' ELSE now() END,
@@ -121,18 +136,77 @@ WITH judged AS MATERIALIZED (
 )
 SELECT count(*) FILTER (WHERE status = 'queued') FROM counted;
 
--- name: resolve_delivery
--- A person decides what nobody could find out. When it is to be sent, a new attempt begins, so that a late word about the
--- old one is not taken for this one's; otherwise the carrier may still correct the person.
+-- name: put_in_doubt!
+-- Deliveries that were settled under an id of the carrier's that is another delivery's: whatever was said of it was not about
+-- them. So they are looked for again, whatever ending they had.
+UPDATE deliveries
+SET carrier_id = NULL,
+    status = CASE WHEN held.had_an_answer THEN 'unknown' ELSE deliveries.status END,
+    reason = CASE WHEN held.had_an_answer THEN 'its carrier id belongs to another delivery' ELSE deliveries.reason END,
+    error_code = CASE WHEN held.had_an_answer THEN NULL ELSE deliveries.error_code END,
+    due_at = CASE WHEN held.had_an_answer THEN now() ELSE deliveries.due_at END,
+    missed_reads = 0,
+    updated_at = now()
+FROM (
+    SELECT delivery_id, status IN ('sent', 'undelivered', 'failed', 'delivered') AS had_an_answer
+    FROM deliveries
+    WHERE carrier_id = ANY (:carrier_ids::text[])
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS held
+WHERE deliveries.delivery_id = held.delivery_id;
+
+-- name: unsettle_holders!
+-- Before their deliveries are put in doubt: the carrier is to be asked about them again.
+UPDATE messages
+SET settled_at = NULL
+WHERE message_id IN (
+    SELECT messages.message_id
+    FROM messages
+    WHERE message_id IN (SELECT message_id FROM deliveries WHERE carrier_id = ANY (:carrier_ids::text[]))
+    ORDER BY messages.message_id
+    FOR UPDATE
+);
+
+-- name: resolve_deliveries!
+-- A person decides what nobody could find out, of one delivery or of all that the message has in doubt. When they are to be
+-- sent, a new attempt begins, so that a late failure of the old one is not taken for this one's, and their age counts anew;
+-- otherwise the carrier may still correct the person.
 UPDATE deliveries
 SET status = :status::text::delivery_status,
     attempts = attempts + CASE WHEN :status::text = 'queued' THEN 1 ELSE 0 END,
-    due_at = now(),
+    carrier_id = CASE WHEN :status::text = 'queued' THEN NULL ELSE carrier_id END,
+    age_from = CASE WHEN :status::text = 'queued' THEN now() ELSE age_from END,
+    due_at = CASE WHEN :status::text = 'queued'
+                      AND (SELECT paused_at FROM messages WHERE message_id = :message_id) IS NOT NULL THEN 'infinity'
+                  ELSE now() END,
     tries = 0,
     reason = 'decided by a person',
     updated_at = now()
-WHERE church_id = :church_id AND message_id = :message_id AND delivery_id = :delivery_id AND status = 'unknown'
-RETURNING delivery_id;
+FROM (
+    SELECT delivery_id
+    FROM deliveries
+    WHERE church_id = :church_id AND message_id = :message_id AND status = 'unknown'
+      AND (:delivery_id::uuid IS NULL OR delivery_id = :delivery_id::uuid)
+      AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
+      AND updated_at <= now() - :least_seconds * interval '1 second'
+    ORDER BY delivery_id
+    FOR UPDATE
+) AS doubtful
+WHERE deliveries.delivery_id = doubtful.delivery_id AND deliveries.status = 'unknown';
+
+-- name: list_doubtful
+-- Messages with deliveries in doubt for so long, those that wait longest first.
+SELECT deliveries.church_id, deliveries.message_id, deliveries.channel, count(*) AS deliveries,
+       min(deliveries.updated_at) AS since
+FROM deliveries
+WHERE deliveries.status = 'unknown'
+  AND deliveries.updated_at <= now() - :least_seconds * interval '1 second'
+  AND (:church_id::uuid IS NULL OR deliveries.church_id = :church_id::uuid)
+  AND (:message_id::uuid IS NULL OR deliveries.message_id = :message_id::uuid)
+  AND (:channel::text IS NULL OR deliveries.channel = :channel::text)
+GROUP BY deliveries.church_id, deliveries.message_id, deliveries.channel
+ORDER BY since, deliveries.message_id;
 
 -- name: delivery_exists
 SELECT EXISTS (

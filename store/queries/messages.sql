@@ -233,8 +233,9 @@ FROM (
 WHERE deliveries.delivery_id = unsent.delivery_id AND deliveries.status = 'queued';
 
 -- name: resume_message!
+-- Its age counts anew: whoever lets it go on means it to go out now.
 UPDATE messages
-SET paused_at = NULL
+SET paused_at = NULL, resumed_at = now()
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: bring_back_deliveries!
@@ -251,14 +252,15 @@ FROM (
 WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queued';
 
 -- name: retry_deliveries!
--- Those that failed, of all or of the chosen reasons or codes. A new attempt begins, so that a late word about the old one
--- is not taken for this one's. Whoever opted out is suppressed at the claim;
+-- Those that failed, of all or of the chosen reasons or codes. A new attempt begins, so that a late failure of the old one
+-- is not taken for this one's, and their age counts anew: the person means it now. Whoever opted out is suppressed at the claim;
 -- of a paused message they wait with the rest.
 UPDATE deliveries
 SET status = 'queued',
     due_at = (
         SELECT CASE WHEN paused_at IS NULL THEN now() ELSE 'infinity' END FROM messages WHERE message_id = :message_id
     ),
+    age_from = now(),
     tries = 0,
     attempts = attempts + 1,
     carrier_id = NULL,

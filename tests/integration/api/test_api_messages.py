@@ -34,7 +34,13 @@ def expand(database: Database, church: KnownChurch, message_id: str) -> None:
 def fail_one(database: Database, church: KnownChurch) -> None:
     with church_scope(database, church.church_id) as connection:
         claim = deliveries.claim(
-            connection, church_id=church.church_id, channel="sms", limit=1, lease_seconds=60, keeps_quiet_hours=True
+            connection,
+            church_id=church.church_id,
+            channel="sms",
+            limit=1,
+            lease_seconds=60,
+            keeps_quiet_hours=True,
+            age_limit_seconds=3600,
         )
         envelope = claim.envelopes[0]
         failed = Recorded(

@@ -92,8 +92,8 @@ def test_what_is_in_no_doubt_cannot_be_decided(
     assert ledger.counts(message) == {stands: 1}
 
 
-@pytest.mark.parametrize("late", [Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
-def test_a_late_word_about_the_doubtful_attempt_does_not_touch_the_new_one(
+@pytest.mark.parametrize("late", [Status.UNDELIVERED, Status.FAILED])
+def test_a_late_failure_of_the_doubtful_attempt_does_not_touch_the_new_one(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, late: Status
 ) -> None:
     delivery = delivery_of(ledger, message)
@@ -148,7 +148,7 @@ def test_a_key_that_may_only_read_may_not_decide(
         ({"status": "sent", "why": "I asked her"}, "why"),
     ],
 )
-def test_wrong_fields_are_named(
+def test_wrong_fields_of_one_are_named(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, body: dict[str, Any], field: str
 ) -> None:
     answer = resolve(client, church, message.message_id, delivery_of(ledger, message), body)
@@ -156,3 +156,122 @@ def test_wrong_fields_are_named(
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == [field]
     assert ledger.counts(message) == {Status.UNKNOWN: 1}
+
+
+# --- all at once ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubtful(ledger: Ledger, church: KnownChurch) -> Message:
+    """Three in doubt, for two reasons, beside others that are not."""
+    message = message_with(ledger, church.church_id, {Status.UNKNOWN: 3, Status.SENT: 1, Status.FAILED: 1}, first=20)
+    ledger.query(
+        "UPDATE deliveries SET reason = 'the worker went silent', updated_at = now() - interval '2 hours' "
+        "WHERE delivery_id = (SELECT min(delivery_id::text)::uuid FROM deliveries WHERE status = 'unknown' "
+        "AND message_id = %(id)s)",
+        id=message.message_id,
+    )
+    return message
+
+
+def resolve_all(client: FlaskClient, church: KnownChurch, message: Message, **body: Any) -> TestResponse:
+    return client.post(f"/api/messages/{message.message_id}/resolve", json=body, headers=church.bearer)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, 3),
+        ({"reasons": None}, 3),
+        ({"reasons": ["the worker went silent"]}, 1),
+        ({"reasons": ["no such"]}, 0),
+        ({"unknownForMinutes": 60}, 1),
+        ({"unknownForMinutes": 180}, 0),
+        ({"reasons": ["the worker went silent"], "unknownForMinutes": 60}, 1),
+    ],
+)
+@pytest.mark.parametrize("status", ["sent", "failed", "queued"])
+def test_all_that_is_in_doubt_ends_as_the_person_says(
+    client: FlaskClient,
+    church: KnownChurch,
+    ledger: Ledger,
+    doubtful: Message,
+    rings: list[tuple[str, ...]],
+    status: str,
+    chosen: dict[str, Any],
+    expected: int,
+) -> None:
+    answer = resolve_all(client, church, doubtful, status=status, **chosen)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.get_json()["resolved"] == expected
+    counts = {Status.UNKNOWN: 3 - expected, Status.SENT: 1, Status.FAILED: 1}
+    counts[Status(status)] = counts.get(Status(status), 0) + expected
+    assert ledger.counts(doubtful) == {stands: count for stands, count in counts.items() if count}
+    shown = answer.get_json()["message"]
+    assert shown["counts"]["audience"] == 5
+    sent_again = expected if status == "queued" else 0
+    assert shown["status"] == ("sending" if sent_again else "completed")
+    assert rings.count(("send_batch", str(church.church_id), "sms")) == (1 if sent_again else 0)
+    assert len(ledger.claim(church.church_id).envelopes) == sent_again
+
+
+def test_deciding_all_again_changes_nothing(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, doubtful: Message
+) -> None:
+    resolve_all(client, church, doubtful, status="failed")
+
+    assert resolve_all(client, church, doubtful, status="queued").get_json()["resolved"] == 0
+    assert ledger.counts(doubtful) == {Status.SENT: 1, Status.FAILED: 4}
+
+
+def test_what_a_paused_message_has_in_doubt_waits_with_the_rest(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, doubtful: Message
+) -> None:
+    client.post(f"/api/messages/{doubtful.message_id}/pause", headers=church.bearer)
+
+    assert resolve_all(client, church, doubtful, status="queued").get_json()["message"]["status"] == "paused"
+
+    assert ledger.claim(church.church_id).taken == 0
+    client.post(f"/api/messages/{doubtful.message_id}/resume", headers=church.bearer)
+    assert len(ledger.claim(church.church_id).envelopes) == 3
+
+
+def test_nothing_of_a_canceled_message_is_sent_again(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, doubtful: Message
+) -> None:
+    client.post(f"/api/messages/{doubtful.message_id}/cancel", headers=church.bearer)
+
+    assert resolve_all(client, church, doubtful, status="queued").status_code == 409
+    assert resolve_all(client, church, doubtful, status="failed").get_json()["resolved"] == 3
+
+
+def test_the_doubts_of_another_church_are_not_there(
+    client: FlaskClient, other_church: KnownChurch, ledger: Ledger, doubtful: Message
+) -> None:
+    assert resolve_all(client, other_church, doubtful, status="failed").status_code == 404
+    assert ledger.counts(doubtful)[Status.UNKNOWN] == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "status"),
+        ({"status": "unknown"}, "status"),
+        ({"status": "sent", "reasons": []}, "reasons"),
+        ({"status": "sent", "reason": ["a"]}, "reason"),
+        ({"status": "sent", "reasons": ["a\0b"]}, "reasons[0]"),
+        ({"status": "sent", "unknownForMinutes": -1}, "unknownForMinutes"),
+        ({"status": "sent", "unknownForMinutes": 10**9}, "unknownForMinutes"),
+        ({"status": "sent", "unknownForMinutes": "1"}, "unknownForMinutes"),
+        ({"status": "sent", "unknown_for_minutes": 1}, "unknown_for_minutes"),
+    ],
+)
+def test_wrong_fields_of_all_are_named(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, doubtful: Message, body: dict[str, Any], field: str
+) -> None:
+    answer = resolve_all(client, church, doubtful, **body)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [field]
+    assert ledger.counts(doubtful)[Status.UNKNOWN] == 3

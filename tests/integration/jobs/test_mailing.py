@@ -255,6 +255,38 @@ def test_a_mail_in_doubt_goes_again_with_the_same_id_and_then_waits_for_a_person
     assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
 
+def test_claims_that_came_to_nothing_cost_a_mail_in_doubt_none_of_its_repeats(
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    doorbell: RedisDoorbell,
+    work: RunWorker,
+    mail_sandbox: MailSandbox,
+) -> None:
+    mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="450 4.2.0 later"))
+    message = post(client, church, "ruth@example.org")
+    work("mail")
+    for _ in range(3):
+        look_again(database)
+        doorbell.ring_turn(channel="mail", church_id=church.church_id)
+        work("mail")
+    mail_sandbox.set_faults(MailFault(at=Step.DOT, do=DROP, times=1))
+    look_again(database)
+    doorbell.ring_turn(channel="mail", church_id=church.church_id)
+    work("mail")
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
+
+    for _ in range(3):
+        look_again(database)
+        doorbell.ring_tick(TICK["reconcile"])
+        work("mail")
+    doorbell.ring_turn(channel="mail", church_id=church.church_id)
+    work("mail")
+
+    assert counts(database, church.church_id, message) == {Status.SENT: 1}
+    assert len(mail_sandbox.mails()) == 1
+
+
 def test_one_doubt_ends_well(
     client: FlaskClient,
     church: KnownChurch,

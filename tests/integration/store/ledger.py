@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
+
+from psycopg.errors import UniqueViolation
 
 from messaging.addresses import AddressKind
 from messaging.quiet_hours import ANY_HOUR, Window
@@ -142,7 +145,13 @@ class Ledger:
         return message
 
     def claim(
-        self, church_id: UUID, *, limit: int = 1000, lease_seconds: float = 60, keeps_quiet_hours: bool = True
+        self,
+        church_id: UUID,
+        *,
+        limit: int = 1000,
+        lease_seconds: float = 60,
+        keeps_quiet_hours: bool = True,
+        age_limit_seconds: float = USUAL.age_limit_seconds,
     ) -> Claim:
         with system_scope(self.database) as connection:
             return deliveries.claim(
@@ -152,11 +161,15 @@ class Ledger:
                 limit=limit,
                 lease_seconds=lease_seconds,
                 keeps_quiet_hours=keeps_quiet_hours,
+                age_limit_seconds=age_limit_seconds,
             )
 
     def record(self, results: Sequence[Recorded]) -> int:
-        with system_scope(self.database) as connection:
-            return deliveries.record(connection, results)
+        """As the job does, again and with more care when carrier ids conflict."""
+        for ids_conflict in (False, True, True):
+            with suppress(UniqueViolation), system_scope(self.database) as connection:
+                return deliveries.record(connection, results, ids_conflict=ids_conflict)
+        raise AssertionError("carrier ids conflict time and again")
 
     def receive(
         self,
@@ -179,8 +192,16 @@ class Ledger:
             return receipts.insert(connection, [told]) == 1
 
     def apply(self, *, limit: int = 1000, policy: RetryPolicy = USUAL, passing: Mapping[str, float] = NONE_PASS) -> int:
-        with system_scope(self.database) as connection:
-            return receipts.apply(connection, limit=limit, policy=policy, passing=passing)
+        """How many receipts were used up, as by the job."""
+        used = 0
+        while True:
+            with system_scope(self.database) as connection:
+                applied = receipts.apply(connection, limit=limit, policy=policy, passing=passing)
+            used += applied.used
+            if not applied.contested:
+                return used
+            with system_scope(self.database) as connection:
+                receipts.settle_contested(connection)
 
     def expire_leases(self) -> int:
         with system_scope(self.database) as connection:

@@ -1,0 +1,85 @@
+"""`flask resolve-unknown`: deliveries in doubt are listed, and decided all at once."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from redis import Redis
+
+from messaging.states import Status
+from store.database import Database
+from store.deliveries import Recorded
+from store.messages import Message
+from tests.integration.commands.conftest import Run
+from tests.integration.store.ledger import Ledger, numbers
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def church(ledger: Ledger) -> UUID:
+    return ledger.church()
+
+
+def doubtful(ledger: Ledger, church: UUID, count: int) -> Message:
+    """A completed message with so many deliveries in doubt for two hours."""
+    message = ledger.send(church, numbers(count))
+    claim = ledger.claim(church)
+    ledger.record([Recorded(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes])
+    ledger.complete(church)
+    ledger.query("UPDATE deliveries SET updated_at = now() - interval '2 hours' WHERE status = 'unknown'")
+    return message
+
+
+def test_without_a_decision_they_are_listed_and_stay(run: Run, ledger: Ledger, church: UUID) -> None:
+    first, second = doubtful(ledger, church, 2), doubtful(ledger, church, 3)
+
+    result = run("resolve-unknown")
+
+    assert result.exit_code == 0, result.output
+    assert f"church {church}  message {first.message_id}  sms  2 since " in result.stdout
+    assert f"message {second.message_id}  sms  3 since " in result.stdout
+    assert "5 in doubt; decide them with --as." in result.stdout
+    assert (ledger.counts(first), ledger.counts(second)) == ({Status.UNKNOWN: 2}, {Status.UNKNOWN: 3})
+
+
+@pytest.mark.parametrize("decision", ["sent", "failed", "queued"])
+def test_they_are_decided_all_at_once(run: Run, ledger: Ledger, redis: Redis, church: UUID, decision: str) -> None:
+    messages = [doubtful(ledger, church, count) for count in (2, 3)]
+
+    result = run("resolve-unknown", "--as", decision, "--all")
+
+    assert result.exit_code == 0, result.output
+    assert f"5 are {decision} now." in result.stdout
+    assert [ledger.counts(message) for message in messages] == [{Status(decision): 2}, {Status(decision): 3}]
+    assert len(ledger.claim(church).envelopes) == (5 if decision == "queued" else 0)
+    assert run("resolve-unknown", "--as", decision, "--all").stdout == "No delivery is in doubt.\n"
+
+
+def test_only_those_that_were_chosen_are_decided(run: Run, ledger: Ledger, church: UUID) -> None:
+    mine, other = doubtful(ledger, church, 2), doubtful(ledger, ledger.church(), 2)
+
+    run("resolve-unknown", "--as", "failed", "--church", str(church), "--channel", "sms")
+    assert (ledger.counts(mine), ledger.counts(other)) == ({Status.FAILED: 2}, {Status.UNKNOWN: 2})
+
+    run("resolve-unknown", "--as", "failed", "--channel", "mail")
+    run("resolve-unknown", "--as", "failed", "--message", str(uuid4()))
+    run("resolve-unknown", "--as", "failed", "--all", "--unknown-for-minutes", "180")
+    assert ledger.counts(other) == {Status.UNKNOWN: 2}
+
+    run("resolve-unknown", "--as", "sent", "--message", str(other.message_id))
+    assert ledger.counts(other) == {Status.SENT: 2}
+
+
+def test_those_of_every_church_are_decided_only_when_that_is_said(run: Run, ledger: Ledger, church: UUID) -> None:
+    message = doubtful(ledger, church, 1)
+
+    result = run("resolve-unknown", "--as", "queued")
+
+    assert result.exit_code == 2
+    assert "or --all for those of every church" in result.stderr
+    assert ledger.counts(message) == {Status.UNKNOWN: 1}

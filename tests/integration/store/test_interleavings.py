@@ -1,0 +1,227 @@
+"""Any order of claims, answers, callbacks, readings of the list and words of people: no text too many, none too few.
+
+All messages have the same words and go to the same person, so that nothing but the ledger can tell them apart.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import pytest
+
+from messaging.doubt import Claimant, DoubtPolicy, Found, Missing, judge
+from messaging.outcomes import CarrierRecord, Envelope, Sighting
+from messaging.states import Status
+from store import doubts, messages
+from store.database import system_scope
+from store.deliveries import Recorded
+from tests.integration.store.ledger import Ledger, numbers
+
+MESSAGES = 3
+STEPS = 60
+PASSING = {"30003": 1.0}
+FATES = [(Status.DELIVERED, None)] * 3 + [(Status.UNDELIVERED, "30003"), (Status.UNDELIVERED, "30006")]
+
+
+@dataclass(frozen=True)
+class Callback:
+    carrier_id: str
+    delivery_id: UUID
+    attempt: int
+    status: Status
+    error_code: str | None
+
+
+@dataclass
+class World:
+    """The ledger, and a carrier whose answers and callbacks may come at any time."""
+
+    ledger: Ledger
+    church: UUID
+    chance: random.Random
+    texts: dict[str, Status] = field(default_factory=dict[str, Status])
+    """What becomes of each text at the carrier, by its id."""
+    callbacks: list[Callback] = field(default_factory=list[Callback])
+    """Under way to us."""
+    answers: list[Recorded] = field(default_factory=list[Recorded])
+    """Late ones, which a worker that stood still has yet to record."""
+    resolved: int = 0
+    """Doubts that a person ended by sending again."""
+
+    def take_turn(self, *, well: bool = False) -> None:
+        self.ledger.query("UPDATE deliveries SET due_at = now() WHERE status = 'queued' AND due_at < 'infinity'")
+        for envelope in self.ledger.claim(self.church, limit=2).envelopes:
+            self.submit(envelope, self.chance.randrange(6) if not well else 0)
+
+    def submit(self, envelope: Envelope, luck: int) -> None:
+        assert not self.ledger.query(
+            "SELECT FROM receipts WHERE delivery_id = %(id)s AND (status = 'delivered' OR applied_at IS NULL)",
+            id=envelope.delivery_id,
+        ), "submitted although the ledger has proof, or may have it"
+        recorded = Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.UNKNOWN)
+        match luck:
+            case 0 | 1 | 2:
+                accepted = Recorded(
+                    delivery_id=envelope.delivery_id,
+                    attempt=envelope.attempt,
+                    status=Status.SENT,
+                    carrier_id=self.accept(envelope),
+                )
+                if luck == 0:
+                    recorded = accepted
+                elif luck == 1:  # the worker stands still, and its lease ends
+                    self.answers.append(accepted)
+            case 3:  # lost, and never accepted
+                pass
+            case 4:  # handed back, or refused for now
+                recorded = Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.QUEUED)
+            case _:  # no answer is recorded at all
+                self.accept(envelope)
+                self.ledger.query("UPDATE deliveries SET lease_until = now() WHERE status = 'sending'")
+                self.ledger.expire_leases()
+                return
+        self.ledger.record([recorded])
+
+    def accept(self, envelope: Envelope) -> str:
+        carrier_id = f"SM{len(self.texts):032}"
+        fate, code = self.chance.choice(FATES)
+        self.texts[carrier_id] = fate
+        for status, error_code in ((Status.SENT, None), (fate, code)):
+            self.callbacks.append(Callback(carrier_id, envelope.delivery_id, envelope.attempt, status, error_code))
+        return carrier_id
+
+    def call_back(self) -> None:
+        """One of the callbacks that are under way comes, in any order, and perhaps once more later."""
+        if self.callbacks:
+            one = self.callbacks.pop(self.chance.randrange(len(self.callbacks)))
+            if self.chance.random() < 0.2:
+                self.callbacks.append(one)
+            self.ledger.receive(
+                one.delivery_id,
+                one.status,
+                attempt=one.attempt,
+                carrier_id=one.carrier_id,
+                error_code=one.error_code,
+            )
+
+    def apply(self) -> None:
+        self.ledger.apply(limit=self.chance.choice([1, 2, 1000]), passing=PASSING)
+
+    def answer_late(self) -> None:
+        if self.answers:
+            self.ledger.record([self.answers.pop()])
+
+    def reconcile(self) -> None:
+        """As the job does it, with the patience of minutes used up."""
+        self.ledger.query(
+            "UPDATE deliveries SET due_at = now(), missed_reads = 9, updated_at = now() - interval '1 hour' "
+            "WHERE status = 'unknown'"
+        )
+        records = tuple(CarrierRecord(carrier_id=text, same_content=True) for text in reversed(self.texts))
+        with system_scope(self.ledger.database) as connection:
+            suspects = doubts.take_suspects(connection, channel="sms", limit=10, hold_seconds=60.0)
+            ids = [suspect.delivery_id for suspect in suspects]
+            claimants = doubts.claimants(connection, ids, seen=list(self.texts))
+            rivals = doubts.rivals(connection, ids)
+            missing: list[tuple[UUID, int]] = []
+            for suspect in suspects:
+                sighting = Sighting(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records)
+                match judge(sighting, claimants=claimants, rivals=rivals):
+                    case Found(carrier_id=text):
+                        doubts.settle_found(connection, [(suspect.delivery_id, suspect.attempt, text)])
+                        claimants.setdefault(text, []).append(
+                            Claimant(
+                                carrier_id=text,
+                                delivery_id=suspect.delivery_id,
+                                attempt=suspect.attempt,
+                                failed=False,
+                            )
+                        )
+                    case Missing():
+                        missing.append((suspect.delivery_id, suspect.attempt))
+                    case _:
+                        pass
+            doubts.settle_missing(connection, missing, policy=DoubtPolicy(), pause_seconds=0.0)
+
+    def retry_failed(self) -> None:
+        for message_id in self.message_ids():
+            with system_scope(self.ledger.database) as connection:
+                messages.retry_failed(
+                    connection, church_id=self.church, message_id=message_id, reasons=None, error_codes=None
+                )
+
+    def resolve(self) -> None:
+        for message_id in self.message_ids():
+            with system_scope(self.ledger.database) as connection:
+                self.resolved += doubts.resolve_all(
+                    connection, church_id=self.church, message_id=message_id, status="queued"
+                )
+                messages.reopen(connection, church_id=self.church, message_id=message_id)
+
+    def message_ids(self) -> list[UUID]:
+        return [row[0] for row in self.ledger.query("SELECT message_id FROM messages ORDER BY message_id")]
+
+    def drain(self) -> None:
+        """Everything that is under way arrives, and what is left to send is sent."""
+        for _ in range(200):
+            while self.answers:
+                self.answer_late()
+            while self.callbacks:
+                self.call_back()
+            self.ledger.apply(passing=PASSING)
+            self.ledger.complete(self.church)
+            self.reconcile()
+            self.fetch()
+            if self.left() == 0 and not self.callbacks:
+                return
+            self.take_turn(well=True)
+        raise AssertionError(self.ledger.query("SELECT * FROM deliveries"))
+
+    def fetch(self) -> None:
+        """Ask the carrier about texts of which no ending is known."""
+        for delivery_id, attempt, text in self.ledger.query(
+            "SELECT delivery_id, attempts, carrier_id FROM deliveries WHERE status = 'sent'"
+        ):
+            self.ledger.receive(delivery_id, self.texts[text], attempt=attempt, carrier_id=text)
+        self.ledger.apply(passing=PASSING)
+
+    def left(self) -> int:
+        [(left,)] = self.ledger.query(
+            "SELECT count(*) FROM deliveries WHERE status IN ('queued', 'sending', 'unknown', 'sent')"
+        )
+        return left
+
+
+@pytest.mark.parametrize("a_person_sends_again", [False, True])
+@pytest.mark.parametrize("seed", range(20))
+def test_each_text_is_one_deliverys_and_each_delivery_has_one_text(
+    ledger: Ledger, seed: int, a_person_sends_again: bool
+) -> None:
+    world = World(ledger, ledger.church(), random.Random(seed))  # noqa: S311 - reproducible, not secret
+    for _ in range(MESSAGES):
+        ledger.send(world.church, numbers(1))
+    deeds = [world.take_turn, world.call_back, world.call_back, world.apply, world.answer_late]
+    deeds += [world.reconcile, world.retry_failed]
+    if a_person_sends_again:
+        deeds.append(world.resolve)
+
+    for _ in range(STEPS):
+        world.chance.choice(deeds)()
+    world.drain()
+
+    arrived = [text for text, fate in world.texts.items() if fate is Status.DELIVERED]
+    [(delivered,)] = ledger.query("SELECT count(*) FROM deliveries WHERE status = 'delivered'")
+    assert 0 <= len(arrived) - delivered <= world.resolved, (
+        "as many arrived as the ledger says, but for a person's word"
+    )
+    proven = ledger.query(
+        "SELECT deliveries.delivery_id FROM deliveries JOIN receipts USING (delivery_id) "
+        "WHERE deliveries.status = 'delivered' AND receipts.status = 'delivered'"
+    )
+    assert len(set(proven)) == delivered, "delivered only by a receipt of its own"
+    assert [sum(ledger.query(ALL, id=message_id)[0]) for message_id in world.message_ids()] == [1] * MESSAGES
+
+
+ALL = "SELECT count(*) FROM deliveries WHERE message_id = %(id)s"
