@@ -5,7 +5,7 @@ from __future__ import annotations
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Header, Promise, endpoint
-from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages.sendable import complaints_of_references, refuse_unsendable
 from api.problems import Refusal
 from api.schedules import views
@@ -40,7 +40,7 @@ _EXAMPLE = {
             status=201,
             description="It is made, and will run.",
             content=views.DetailedSchedule,
-            headers=(_LOCATION, REPLAYED),
+            headers=(_LOCATION, *ANSWERED),
         ),
     ),
     problems=(problems.KEY_REUSED,),
@@ -70,5 +70,5 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     if schedule.request_hash != body.digest():
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
     view = views.detailed(schedule)
-    replayed = {} if is_new else {REPLAYED.name: "true"}
-    return Answer(status=201, content=view, headers={"Location": view.links.self, **replayed})
+    headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
+    return Answer(status=201, content=view, headers=headers)

@@ -45,6 +45,7 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         church = demo_church.read(var / "demo.env")
         assert church is not None
         assert f"-H 'Authorization: Bearer {church.api_key}'" in told
+        assert '-H "Idempotency-Key: ' in told
 
         # A second one keeps its hands off.
         assert f"port {free_port} of 127.0.0.1 is taken" in refusal(given)
