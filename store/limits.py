@@ -6,6 +6,7 @@ connection to many clients (PgBouncer) refuses startup options, and would let se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -53,6 +54,10 @@ class Limits:
 
     def conninfo(self, url: str, *, name: str) -> str:
         """What libpq is told: the URL, and what it leaves open. Unix sockets ignore what is for TCP."""
+        return make_conninfo(url, **self.left_open(conninfo_to_dict(url)), application_name=f"koinonia {name}")
+
+    def left_open(self, given: Mapping[str, object]) -> dict[str, int]:
+        """The parameters of a connection that a URL with those `given` does not set."""
         usual = {
             "connect_timeout": 3,
             "keepalives_idle": 10,
@@ -60,9 +65,7 @@ class Limits:
             "keepalives_count": 3,
             "tcp_user_timeout": round(1000 * self.unacknowledged),
         }
-        given = conninfo_to_dict(url)
-        left_open = {key: value for key, value in usual.items() if key not in given}
-        return make_conninfo(url, **left_open, application_name=f"koinonia {name}")
+        return {name: value for name, value in usual.items() if name not in given}
 
 
 WEB = Limits(

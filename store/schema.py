@@ -19,17 +19,29 @@ _SQL = sql.load("schema")
 
 def check(connection: Connection[Any]) -> None:
     """Raises SchemaMismatch where migrations are missing, or are there that this release does not know."""
-    try:
-        applied = {name for (name,) in connection.execute(_SQL["applied_migrations"])}
-    except UndefinedTable:
-        applied = set[str]()
-    shipped = {file.stem for file in MIGRATIONS.glob("*.sql")}
+    applied = _applied(connection)
     if not applied:
         raise SchemaMismatch(f"The database has not been migrated: run `{COMMAND}`.")
-    if missing := sorted(shipped - applied):
+    refuse_newer(connection)
+    if missing := sorted(_shipped() - applied):
         raise SchemaMismatch(f"The database lacks the migrations {', '.join(missing)}: run `{COMMAND}`.")
-    if unknown := sorted(applied - shipped):
+
+
+def refuse_newer(connection: Connection[Any]) -> None:
+    """Raises SchemaMismatch where a newer release has migrated: this one does not know what it would break."""
+    if unknown := sorted(_applied(connection) - _shipped()):
         raise SchemaMismatch(
-            f"The database was migrated by a newer release ({', '.join(unknown)}): "
-            f"run that release, whose `{COMMAND}` knows them, or a later one."
+            f"The database was migrated by a newer release ({', '.join(unknown)}): run that release, or a later one "
+            f"after its own `{COMMAND}`."
         )
+
+
+def _applied(connection: Connection[Any]) -> set[str]:
+    try:
+        return {name for (name,) in connection.execute(_SQL["applied_migrations"])}
+    except UndefinedTable:
+        return set()
+
+
+def _shipped() -> set[str]:
+    return {file.stem for file in MIGRATIONS.glob("*.sql")}

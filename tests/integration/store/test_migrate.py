@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from store import migrate as module
 from store.migrate import MigrationError, migrate
+from tests.harness.databases import empty_database_beside
 from tests.integration.store.ledger import together
 
 SHIPPED = sorted(file.stem for file in module.FOLDER.glob("*.sql"))
@@ -21,15 +20,8 @@ SHIPPED = sorted(file.stem for file in module.FOLDER.glob("*.sql"))
 @pytest.fixture
 def empty_database(database_url: str, superuser_database_url: str) -> Iterator[str]:
     """A database without a schema, owned by the product's role."""
-    name = f"{urlsplit(database_url).path[1:]}_empty"
-    with psycopg.connect(superuser_database_url, autocommit=True) as connection:
-        owner = sql.Identifier(urlsplit(database_url).username or "")
-        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(sql.Identifier(name), owner)
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        connection.execute(drop)
-        connection.execute(create)
-        yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
-        connection.execute(drop)
+    with empty_database_beside(database_url, superuser_database_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -94,3 +86,30 @@ def test_an_old_server_is_refused_with_both_versions(database_url: str, monkeypa
 
     with pytest.raises(MigrationError, match=r"is needed; this server is \d\d\."):
         migrate(database_url)
+
+
+def test_a_migration_waits_for_locks_only_so_long_and_as_long_as_it_likes_for_itself(
+    empty_database: str, edited_folder: Path
+) -> None:
+    file = edited_folder / "9999_limits.sql"
+    file.write_text(
+        f"-- depends: {SHIPPED[-1]}\n"
+        "CREATE TABLE limits AS SELECT current_setting('lock_timeout') AS lock, "
+        "current_setting('statement_timeout') AS statement;"
+    )
+    digest = module.checksums()[file.name]
+    module.CHECKSUMS.write_text(f"{module.CHECKSUMS.read_text()}{digest}  {file.name}\n")
+
+    migrate(empty_database)
+
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT lock, statement FROM limits").fetchone() == ("30s", "0")
+
+
+def test_a_database_that_a_newer_release_migrated_is_left_alone(empty_database: str) -> None:
+    migrate(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_newer')")
+
+    with pytest.raises(MigrationError, match="9999_newer"):
+        migrate(empty_database)
