@@ -10,10 +10,12 @@ import argparse
 import sys
 
 import logs
+from jobs.database_check import check_schema
 from jobs.queues import enabled_queues
 from jobs.supervisor import Supervisor
 from jobs.tethered import Program
 from settings import SettingsError, load_settings
+from store.errors import SchemaMismatch
 
 _log = logs.get_logger(__name__)
 
@@ -48,6 +50,10 @@ def main(arguments: list[str]) -> int:
         parser.error(f"not an enabled queue: {', '.join(sorted(unknown))} (enabled: {', '.join(enabled)})")
     if options.processes < 1:
         parser.error("--processes must be at least 1")
+    try:
+        check_schema(settings)
+    except SchemaMismatch as error:
+        parser.exit(1, f"worker: {error}\n")
     with Supervisor() as supervisor:
         children = programs(queues, processes=options.processes, drain_seconds=options.drain_seconds)
         for child in children:

@@ -28,6 +28,7 @@ from api import (
 from api.callback_lane import CallbackLane
 from api.endpoints import mount
 from api.operator import blueprint as operator
+from api.request_time import RequestTime
 from api.unsubscribe import pages as unsubscribe
 from settings import Settings, load_settings
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     shared = services.open_services(settings)
     atexit.register(shared.close)
     services.install(app, shared)
-    app.wsgi_app = CallbackLane(shared, app.wsgi_app)
+    app.wsgi_app = RequestTime(CallbackLane(shared, app.wsgi_app))
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)

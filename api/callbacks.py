@@ -12,12 +12,14 @@ import logs
 from api import bodies, problems
 from api.authentication import SIGNATURE
 from api.endpoints import Answer, Header, Promise, endpoint
+from api.group_commit import WriteTimeout
 from api.problems import FieldError, Refusal
 from api.services import Services, services
 from channels.base import Callback, CarrierReceipt, Channel, ForgedCallback, MalformedCallback
 from channels.registry import CHANNELS
 from store import receipts
 from store.database import system_scope
+from store.errors import OutcomeUnknown
 from store.receipts import Receipt
 
 FORM = "application/x-www-form-urlencoded"
@@ -60,15 +62,17 @@ def take_callback(*, channel: str, delivery_id: UUID, attempt: int) -> Answer:
 
 def note(services: Services, told: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
     """Store what the carrier told, committed on return, and have it applied. Raises psycopg.Error."""
-    services.receipts.put(
-        Receipt(
-            delivery_id=delivery_id,
-            attempt=attempt,
-            carrier_id=told.carrier_id,
-            status=told.status,
-            error_code=told.error_code,
-        )
+    receipt = Receipt(
+        delivery_id=delivery_id,
+        attempt=attempt,
+        carrier_id=told.carrier_id,
+        status=told.status,
+        error_code=told.error_code,
     )
+    try:
+        services.receipts.put(receipt)
+    except WriteTimeout as error:
+        raise OutcomeUnknown("others' receipts took too long to be stored") from error
     services.doorbell.ring_receipts()
 
 

@@ -6,19 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 import logs
 from api import problems
+from api.idempotency import IDEMPOTENCY_KEY, takes_idempotency_key
 from api.problems import FieldError, Problem, ProblemDetails, Refusal
 from api.traces import request_id
 from channels.base import TooManyChecks
 from store.daily_limits import DailyLimitReached
+from store.errors import OutcomeUnknown, SchemaMismatch
 
 _log = logs.get_logger(__name__)
 
+_RETRY_AFTER = {"Retry-After": str(problems.RETRY_AFTER_SECONDS)}
 _BY_STATUS: Mapping[int, Problem] = {problem.status: problem for problem in problems.CATALOGUE if problem.status < 500}
 
 
@@ -80,11 +83,39 @@ def _framework_refused(error: HTTPException) -> BaseResponse:
 
 def _database_away(error: Exception) -> Response:
     _log.warning("database is away", error=type(error).__name__)
-    return answer(
-        problems.UNAVAILABLE,
-        "The database cannot be reached now. Nothing was stored.",
-        headers={"Retry-After": str(problems.RETRY_AFTER_SECONDS)},
-    )
+    return _unavailable("The database cannot be reached now. Nothing was stored.")
+
+
+def _database_busy(error: Exception) -> Response:
+    """The server itself ended the statement: it took too long, or waited too long for another."""
+    _log.warning("database is busy", error=type(error).__name__)
+    return _unavailable("The database is too busy with this at the moment. Nothing was stored.")
+
+
+def _not_migrated(error: SchemaMismatch) -> Response:
+    _log.warning("not ready", reason=str(error))
+    return _unavailable(f"The service is not set up yet; nothing was stored. {error}")
+
+
+def _unavailable(detail: str) -> Response:
+    return answer(problems.UNAVAILABLE, detail, headers=_RETRY_AFTER)
+
+
+def _outcome_unknown(error: OutcomeUnknown) -> Response:
+    """A COMMIT without an answer."""
+    if request.method in ("GET", "HEAD"):
+        return _database_away(error)  # there was nothing to store
+    _log.warning("outcome of a commit unknown", error=type(error.__cause__).__name__)
+    detail = f"The connection to the database was lost: the request may have been stored, or not. {_how_to_repeat()}"
+    return answer(problems.OUTCOME_UNKNOWN, detail, headers=_RETRY_AFTER)
+
+
+def _how_to_repeat() -> str:
+    if not takes_idempotency_key():
+        return "Repeating it does no harm."
+    if IDEMPOTENCY_KEY.name in request.headers:
+        return "Repeat it unchanged with the same Idempotency-Key: then it is made once."
+    return "It came without an Idempotency-Key, so a repetition may make it twice: look what is there first."
 
 
 def _too_many_checks(error: TooManyChecks) -> Response:
@@ -117,6 +148,11 @@ _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
     psycopg.OperationalError: _database_away,  # a PoolTimeout is one too
+    OutcomeUnknown: _outcome_unknown,
+    SchemaMismatch: _not_migrated,
+    psycopg.errors.QueryCanceled: _database_busy,
+    psycopg.errors.LockNotAvailable: _database_busy,
+    psycopg.errors.IdleInTransactionSessionTimeout: _database_away,  # this process stood still
     psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby, in the middle of a failover
     Exception: _broken,
 }

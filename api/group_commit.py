@@ -9,6 +9,10 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+class WriteTimeout(Exception):
+    """The group's write did not end in time: the thing may be stored yet, or not."""
+
+
 class _Waiter(Generic[T]):
     __slots__ = ("called", "error", "leads", "thing")
 
@@ -27,25 +31,36 @@ class GroupCommit(Generic[T]):
     nobody is kept longer than two writes take.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], None]) -> None:
+    def __init__(self, write: Callable[[Sequence[T]], None], *, patience_seconds: float) -> None:
+        """`patience_seconds`: how long a caller waits for what others write."""
         self._write = write
+        self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
         self._waiting: list[_Waiter[T]] = []
         self._is_led = False
 
     def put(self, thing: T) -> None:
-        """Raises what the write raised, which then failed for everyone in the group."""
+        """Raises what the write raised, which then failed for everyone in the group; WriteTimeout after too long."""
         waiter = _Waiter(thing)
         with self._lock:
             self._waiting.append(waiter)
             if not self._is_led:
                 self._is_led = waiter.leads = True
-        if not waiter.leads:
-            waiter.called.acquire()
+        if not waiter.leads and not waiter.called.acquire(timeout=self._patience_seconds):
+            self._leave(waiter)
         if waiter.leads:
             self._lead()
         if waiter.error is not None:
             raise waiter.error
+
+    def _leave(self, waiter: _Waiter[T]) -> None:
+        """Give up, unless the waiter was called at the last moment. Raises WriteTimeout."""
+        with self._lock:
+            if waiter.called.acquire(blocking=False):
+                return
+            if waiter in self._waiting:  # else the write that is under way may still store it
+                self._waiting.remove(waiter)
+        raise WriteTimeout
 
     def _lead(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ from api.endpoints import Answer, Promise, endpoint
 from api.services import services
 from api.shapes import Told
 from store.database import system_scope
+from store.errors import SchemaMismatch
 
 _log = logs.get_logger(__name__)
 
@@ -66,7 +67,10 @@ def live() -> Answer:
     ),
 )
 def ready() -> Answer:
-    """PostgreSQL must answer. Without Redis messages are still accepted, and are sent when it is back."""
+    """PostgreSQL must answer, and be migrated: where it is not, `reason` names the command that migrates it.
+
+    Without Redis messages are still accepted, and are sent when it is back.
+    """
     checks = Checks(postgresql=_postgresql(), redis=_redis())
     if not checks.postgresql.ok:
         return Answer(status=503, content=Readiness(status="not ready", checks=checks))
@@ -78,6 +82,9 @@ def _postgresql() -> Check:
     try:
         with system_scope(services().database):
             return Check(ok=True)
+    except SchemaMismatch as error:
+        _log.warning("not ready", reason=str(error))
+        return Check(ok=False, reason=str(error))
     except psycopg.OperationalError as error:
         _log.warning("not ready: PostgreSQL does not answer", error=type(error).__name__)
         return Check(ok=False, reason="PostgreSQL does not answer")

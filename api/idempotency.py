@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import request
+from flask import g, request
 
 from api import problems
 from api.endpoints import Header
@@ -25,10 +25,21 @@ REPLAYED = Header(
     description="`true` when an earlier request with this Idempotency-Key had made it.",
     schema={"type": "string", "enum": ["true"]},
 )
+KEY_MISSING = Header(
+    name="Idempotency-Key-Missing",
+    description=(
+        "`true` when the request came without an Idempotency-Key. It was taken, but if its answer is lost it cannot be "
+        "repeated safely: a repetition is made again. Send a key."
+    ),
+    schema={"type": "string", "enum": ["true"]},
+)
+ANSWERED = (REPLAYED, KEY_MISSING)
+"""For the promises of endpoints that take a key."""
 
 
 def idempotency_key() -> str | None:
     """The present request's, if it has one. Raises Refusal (422)."""
+    g.takes_idempotency_key = True
     given = request.headers.get(IDEMPOTENCY_KEY.name)
     if given is None or _VISIBLE_ASCII.fullmatch(given):
         return given
@@ -37,3 +48,15 @@ def idempotency_key() -> str | None:
         "The Idempotency-Key cannot be used.",
         errors=[FieldError(field=IDEMPOTENCY_KEY.name, message="must be 1 to 255 visible ASCII characters")],
     )
+
+
+def takes_idempotency_key() -> bool:
+    """Whether the present request asked for something that a key makes repeatable."""
+    return g.get("takes_idempotency_key", False)
+
+
+def idempotency_headers(*, is_new: bool) -> dict[str, str]:
+    """What the answer says of the present request's key."""
+    if IDEMPOTENCY_KEY.name not in request.headers:
+        return {KEY_MISSING.name: "true"}
+    return {} if is_new else {REPLAYED.name: "true"}

@@ -168,7 +168,21 @@ UNAVAILABLE = Problem(
     slug="unavailable",
     status=503,
     title="Temporarily unavailable",
-    advice="Wait as many seconds as `Retry-After` says, then repeat the request with its `Idempotency-Key`.",
+    advice=(
+        "Nothing was stored. Wait as many seconds as `Retry-After` says, then repeat the request with its "
+        "`Idempotency-Key`."
+    ),
+)
+OUTCOME_UNKNOWN = Problem(
+    slug="outcome-unknown",
+    status=503,
+    title="It may have been stored",
+    advice=(
+        "The connection to the database was lost while the request was being stored: it may have been stored or not. "
+        "Repeat it unchanged with the same `Idempotency-Key`: what was stored is then answered, and what was not is "
+        "made. Without such a key, look what is there before you repeat a request that makes a message or a schedule; "
+        "any other request may simply be repeated."
+    ),
 )
 
 CATALOGUE: tuple[Problem, ...] = (
@@ -187,4 +201,5 @@ CATALOGUE: tuple[Problem, ...] = (
     DAILY_LIMIT,
     BROKEN,
     UNAVAILABLE,
+    OUTCOME_UNKNOWN,
 )

@@ -13,9 +13,12 @@ from jobs.doorbells import open_soon_doorbell
 from settings import Settings
 from store import receipts
 from store.database import Database, open_database, system_scope
+from store.limits import WEB
 from store.receipts import Receipt
 
 _NAME = "koinonia"
+_RECEIPT_SECONDS = 5.0
+"""How long a callback waits for others that are stored with it. Their own limits end before (store/limits.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,14 +37,15 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Works while PostgreSQL and Redis are away: they are needed when something is asked of them."""
-    database = open_database(settings.database_url, size=settings.database_pool_size, name="web")
+    database = open_database(settings.database_url, size=settings.database_pool_size, name="web", limits=WEB)
 
     def store_receipts(told: Sequence[Receipt]) -> None:
         with system_scope(database) as connection:
             receipts.insert(connection, told)
 
     doorbell = open_soon_doorbell(settings)
-    return Services(settings=settings, database=database, doorbell=doorbell, receipts=GroupCommit(store_receipts))
+    group_commit = GroupCommit(store_receipts, patience_seconds=_RECEIPT_SECONDS)
+    return Services(settings=settings, database=database, doorbell=doorbell, receipts=group_commit)
 
 
 def install(app: Flask, services: Services) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from flask import Flask
-from psycopg_pool import PoolTimeout
+from psycopg import OperationalError
 
 import logs
 from api.services import services
 from channels.registry import CHANNELS
 from messaging.addresses import parse_phone
+from store.errors import SchemaMismatch
 
 _WAIT_SECONDS = 2.0
 
@@ -27,5 +28,8 @@ def warm(app: Flask) -> None:
     try:
         with services(app).database.connection(timeout=_WAIT_SECONDS):
             pass  # not `wait`, which closes the pool for good when it has waited in vain
-    except PoolTimeout:
+        services(app).database.check_schema()
+    except SchemaMismatch as error:
+        _log.error("database is not migrated: starting, but not ready", reason=str(error))
+    except OperationalError:
         _log.warning("database is away: starting without it")

@@ -43,5 +43,6 @@ def _curl(base_url: str, church: DemoChurch) -> Iterator[str]:
     body = json.dumps({"churchId": church.church_id, "content": "Hello, everyone", "targetType": "all"})
     yield f"curl {base_url}/api/messages/send \\"
     yield f"  -H 'Authorization: Bearer {church.api_key}' \\"
+    yield '  -H "Idempotency-Key: hello-$(date +%s)" \\'
     yield "  -H 'Content-Type: application/json' \\"
     yield f"  -d '{body}'"

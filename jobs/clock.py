@@ -12,12 +12,15 @@ from types import FrameType
 from redis.exceptions import RedisError
 
 import logs
+from jobs.database_check import open_migrated_database
 from jobs.doorbell import Doorbell
 from jobs.doorbells import open_doorbell
 from jobs.queues import enabled_queues, open_redis
 from jobs.retries import bring_back
 from jobs.ticks import TICKS
 from settings import Settings, SettingsError, load_settings
+from store.errors import SchemaMismatch
+from store.limits import COMMAND
 
 log = logs.get_logger(__name__)
 
@@ -25,7 +28,8 @@ RECONNECT_SECONDS = 1.0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Tick until told to stop. Redis may come and go."""
+    """Tick until told to stop. Redis and PostgreSQL may come and go. Raises SchemaMismatch."""
+    open_migrated_database(settings, size=1, name="clock", limits=COMMAND, stopping=stop).close()
     doorbell = open_doorbell(settings)
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
     with closing(doorbell):
@@ -77,7 +81,10 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    run(settings, stop)
+    try:
+        run(settings, stop)
+    except SchemaMismatch as error:
+        sys.exit(f"clock: {error}")
 
 
 if __name__ == "__main__":

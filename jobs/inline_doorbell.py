@@ -12,6 +12,7 @@ from jobs.queues import JobKind
 from jobs.runtime import Runtime, working_with
 from settings import Settings
 from store.database import open_database
+from store.limits import INLINE
 
 log = logs.get_logger(__name__)
 
@@ -23,7 +24,8 @@ class InlineDoorbell(Doorbell):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        database = open_database(settings.database_url, size=settings.database_pool_size, name="inline")
+        size = settings.database_pool_size
+        database = open_database(settings.database_url, size=size, name="inline", limits=INLINE)
         self._echo = _Echo(settings)
         self._runtime = Runtime(settings, database=database, doorbell=self._echo)
 

@@ -22,11 +22,13 @@ from rq.exceptions import StopRequested
 import logs
 from jobs.checked_job import refuse_pickle
 from jobs.checked_worker import CheckedWorker
+from jobs.database_check import open_migrated_database
 from jobs.doorbells import open_doorbell
-from jobs.queues import JOBS, enabled_queues, open_redis, queue
+from jobs.queues import JOBS, enabled_queues, housekeeping_queue, open_redis, queue
 from jobs.runtime import Runtime, working_with
 from settings import Settings, SettingsError, load_settings
-from store.database import open_database
+from store.errors import SchemaMismatch
+from store.limits import HOUSEKEEPING, SENDING
 
 log = logs.get_logger(__name__)
 
@@ -34,13 +36,17 @@ RECONNECT_SECONDS = 1.0
 
 
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
-    """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty."""
+    """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty.
+
+    Raises SchemaMismatch.
+    """
     refuse_pickle()
     for kind in JOBS:
         importlib.import_module(kind.path.rpartition(".")[0])
+    limits = HOUSEKEEPING if name == housekeeping_queue(settings) else SENDING
     redis = open_redis(settings)
     _wait_for(redis)
-    database = open_database(settings.database_url, size=3, name=f"worker {name}")
+    database = open_migrated_database(settings, size=3, name=f"worker {name}", limits=limits)
     runtime = Runtime(settings, database=database, doorbell=open_doorbell(settings))
     log.info(f"{name} connected to Redis")
     try:
@@ -103,8 +109,12 @@ def main() -> None:
     logs.configure(fmt=settings.log_format, level=settings.log_level)
     signal.signal(signal.SIGTERM, _stop)  # until RQ's worker takes over
     signal.signal(signal.SIGINT, _stop)
-    with suppress(StopRequested):
+    try:
         run_worker(settings, parser.parse_args().queue)
+    except SchemaMismatch as error:
+        sys.exit(f"worker: {error}")
+    except StopRequested:
+        pass
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Connections: a pool, and for whom each piece of work may see rows."""
+"""Connections: a pool, how long they wait, and for whom each piece of work may see rows."""
 
 from __future__ import annotations
 
@@ -7,27 +7,103 @@ from contextlib import contextmanager, suppress
 from typing import Any, LiteralString
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection, Cursor, OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import ConnectionPool
 
-Database = ConnectionPool[Connection[tuple[Any, ...]]]
+from store import schema
+from store.errors import OutcomeUnknown, ServerStandsStill
+from store.limits import SENDING, Limits
+from store.server_watch import ServerWatch
+from store.waiting import WaitingConnection, spending
 
 _FOR_CHURCH = b"BEGIN; SELECT set_config('koinonia.church', '%s', true)"
 _FOR_SYSTEM = b"BEGIN; SELECT set_config('koinonia.scope', 'system', true)"
+_LEAST_WAIT_SECONDS = 0.1
+_First = Callable[[WaitingConnection], Cursor[tuple[Any, ...]]]
 
 
-def open_database(url: str, *, size: int, name: str) -> Database:
+class Database(ConnectionPool[WaitingConnection]):
     """A pool of at most `size` connections. Opens in the background: a server that is away is found at first use."""
-    return ConnectionPool(
-        url,
-        min_size=1,
-        max_size=size,
-        name=name,
-        timeout=3.0,
-        reconnect_timeout=10.0,
-        kwargs={"autocommit": True, "application_name": f"koinonia {name}", "connect_timeout": 3},
-        open=True,
-    )
+
+    def __init__(self, url: str, *, size: int, name: str, limits: Limits) -> None:
+        self.limits = limits
+        conninfo = limits.conninfo(url, name=name)
+        self._watch = ServerWatch(conninfo)
+        self._schema_fits = False
+        super().__init__(
+            conninfo,
+            connection_class=WaitingConnection,
+            min_size=1,
+            max_size=size,
+            name=name,
+            timeout=limits.connection,
+            reconnect_timeout=10.0,
+            kwargs={"autocommit": True},
+            configure=self._configure,
+            open=True,
+        )
+
+    def close(self, timeout: float = 5.0) -> None:
+        self._watch.close()
+        super().close(timeout)
+
+    def check_schema(self) -> None:
+        """Raises SchemaMismatch. What was good once stays good: a deploy migrates while older processes still serve."""
+        if not self._schema_fits:
+            connection, _ = self._begin(lambda connection: connection.execute("SELECT 1"))
+            try:
+                schema.check(connection)
+            finally:
+                self.putconn(connection)
+            self._schema_fits = True
+
+    def begin(self, first: _First) -> tuple[WaitingConnection, Cursor[tuple[Any, ...]]]:
+        """A connection, and what came of the first thing that was executed on it. Raises psycopg.OperationalError."""
+        self.check_schema()
+        return self._begin(first)
+
+    def _begin(self, first: _First) -> tuple[WaitingConnection, Cursor[tuple[Any, ...]]]:
+        """Connections that died while they rested (PostgreSQL was restarted) are found by use and replaced.
+
+        The pool's own check would wait after each of them, longer every time, and give up although the server is there.
+        """
+        for dead_ones_left in range(self.max_size, -1, -1):
+            connection = self._take()
+            try:
+                return connection, first(connection)
+            except BaseException as error:
+                found_dead = isinstance(error, OperationalError) and connection.broken
+                self.putconn(connection)
+                if found_dead and dead_ones_left and not isinstance(error, ServerStandsStill):
+                    continue
+                raise
+        raise AssertionError("unreachable")
+
+    def _take(self) -> WaitingConnection:
+        with spending() as spent:
+            left_seconds = max(_LEAST_WAIT_SECONDS, self.limits.connection - spent.seconds)
+            self._watch.wait_until_it_answers(left_seconds if self.limits.waits_for_server else 0.0)
+            connection = self.getconn(left_seconds)
+        connection.longest_wait_seconds = self.limits.longest_wait
+        return connection
+
+    def _configure(self, connection: WaitingConnection) -> None:
+        connection.check_while_waiting = self._check_waiting
+
+    def _check_waiting(self, connection: WaitingConnection, waited_seconds: float, spent_seconds: float) -> None:
+        if self._watch.stands_still:
+            raise ServerStandsStill("PostgreSQL does not answer")
+        if waited_seconds > connection.longest_wait_seconds:
+            raise ServerStandsStill("PostgreSQL did not answer, and did not say that it took too long")
+        if waited_seconds + spent_seconds > self.limits.patience:
+            self._watch.try_soon()
+
+
+def open_database(url: str, *, size: int, name: str, limits: Limits = SENDING) -> Database:
+    """The pool that one process uses for `name`, waiting as long as `limits` say (store/limits.py)."""
+    return Database(url, size=size, name=name, limits=limits)
 
 
 def ask(database: Database, question: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -35,7 +111,13 @@ def ask(database: Database, question: LiteralString, parameters: Mapping[str, An
 
     It works for nobody, and so sees no rows but through a function made for those who do not know yet for whom to work.
     """
-    connection, cursor = _first(database, lambda connection: connection.execute(question, parameters))
+
+    def first(connection: WaitingConnection) -> Cursor[tuple[Any, ...]]:
+        # Without a transaction the server has no limit for it.
+        connection.longest_wait_seconds = database.limits.lock
+        return connection.execute(question, parameters)
+
+    connection, cursor = database.begin(first)
     try:
         return cursor.fetchall()
     finally:
@@ -44,22 +126,28 @@ def ask(database: Database, question: LiteralString, parameters: Mapping[str, An
 
 @contextmanager
 def church_scope(database: Database, church_id: UUID) -> Generator[Connection[tuple[Any, ...]]]:
-    """One transaction that sees and writes the rows of one church only."""
+    """One transaction that sees and writes the rows of one church only. Raises as system_scope() does."""
     # Two statements in one round trip take no parameters; what a UUID is written with needs no quoting.
-    with _transaction(database, _FOR_CHURCH % church_id.hex.encode()) as connection:
+    with _transaction(database, _FOR_CHURCH % church_id.hex.encode(), database.limits) as connection:
         yield connection
 
 
 @contextmanager
-def system_scope(database: Database) -> Generator[Connection[tuple[Any, ...]]]:
-    """One transaction that sees every church: for workers, the clock, callbacks and the operator's commands."""
-    with _transaction(database, _FOR_SYSTEM) as connection:
+def system_scope(database: Database, *, limits: Limits | None = None) -> Generator[Connection[tuple[Any, ...]]]:
+    """One transaction that sees every church: for workers, the clock, callbacks and the operator's commands.
+
+    `limits` other than the pool's own hold for its statements. Raises psycopg.OperationalError when the database cannot
+    be used or gives up, OutcomeUnknown when nobody knows whether the transaction was stored.
+    """
+    with _transaction(database, _FOR_SYSTEM, limits or database.limits) as connection:
         yield connection
 
 
 @contextmanager
-def _transaction(database: Database, opening: bytes) -> Generator[Connection[tuple[Any, ...]]]:
-    connection, _ = _first(database, lambda connection: connection.execute(opening))
+def _transaction(database: Database, scope: bytes, limits: Limits) -> Generator[Connection[tuple[Any, ...]]]:
+    opening = scope + limits.settings
+    connection, _ = database.begin(lambda connection: connection.execute(opening))
+    connection.longest_wait_seconds = limits.longest_wait
     try:
         yield connection
     except BaseException:
@@ -67,27 +155,20 @@ def _transaction(database: Database, opening: bytes) -> Generator[Connection[tup
             connection.rollback()
         raise
     else:
-        connection.commit()
+        _commit(connection)
     finally:
         database.putconn(connection)
 
 
-def _first(
-    database: Database, execute: Callable[[Connection[tuple[Any, ...]]], Cursor[tuple[Any, ...]]]
-) -> tuple[Connection[tuple[Any, ...]], Cursor[tuple[Any, ...]]]:
-    """A connection, and what came of the first thing that was executed on it.
-
-    Connections that died while they rested (PostgreSQL was restarted) are found by that and replaced. The pool's own
-    check would wait after each of them, longer every time, and give up although the server is there.
-    """
-    for dead_ones_left in range(database.max_size, -1, -1):
-        connection = database.getconn()
-        try:
-            return connection, execute(connection)
-        except BaseException as error:
-            found_dead = isinstance(error, OperationalError) and connection.broken
-            database.putconn(connection)
-            if found_dead and dead_ones_left:
-                continue
-            raise
-    raise AssertionError("unreachable")
+def _commit(connection: WaitingConnection) -> None:
+    """Raises OutcomeUnknown when the COMMIT was sent and its answer did not come."""
+    if connection.closed:
+        raise OperationalError("the connection was lost before the transaction was committed")
+    try:
+        connection.commit()
+    except IdleInTransactionSessionTimeout as error:  # the server had rolled it back before
+        raise OperationalError(str(error)) from error
+    except psycopg.Error as error:
+        if connection.closed:
+            raise OutcomeUnknown("the connection was lost while the transaction was being committed") from error
+        raise

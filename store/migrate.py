@@ -6,6 +6,7 @@ import hashlib
 import sys
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 import yoyo
@@ -13,6 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 import logs
 from settings import SettingsError, load_settings
+from store import schema
+from store.errors import SchemaMismatch
+from store.limits import MIGRATION
 
 FOLDER = Path(__file__).parent / "migrations"
 CHECKSUMS = FOLDER / "SHA256SUMS"
@@ -33,12 +37,16 @@ def migrate(database_url: str) -> list[str]:
     Raises MigrationError when the server is too old, a shipped file was edited, or another migration holds the lock.
     """
     _refuse_edited_files()
-    with psycopg.connect(database_url, autocommit=True) as guard:
+    with psycopg.connect(MIGRATION.conninfo(database_url, name="migrate"), autocommit=True) as guard:
         if guard.info.server_version < OLDEST_SERVER:
             raise MigrationError(
                 f"PostgreSQL 18 or newer is needed; this server is {guard.info.server_version // 10000}."
             )
         _take_lock(guard)
+        try:
+            schema.refuse_newer(guard)
+        except SchemaMismatch as error:
+            raise MigrationError(str(error)) from error
         backend = yoyo.get_backend(_yoyo_url(database_url))
         migrations = yoyo.read_migrations(str(FOLDER))
         missing = backend.to_apply(migrations)
@@ -78,8 +86,16 @@ def _take_lock(connection: psycopg.Connection) -> None:
 
 
 def _yoyo_url(database_url: str) -> str:
-    conninfo_to_dict(database_url)  # raises on a malformed one, before yoyo gives a stranger error
-    return "postgresql+psycopg://" + database_url.split("://", 1)[1]
+    """Its connection, too, waits only so long for locks. Migrations need a server that takes startup options."""
+    given = conninfo_to_dict(database_url)  # raises on a malformed one, before yoyo gives a stranger error
+    limits = f"-c lock_timeout={round(1000 * MIGRATION.lock)} -c statement_timeout={round(1000 * MIGRATION.statement)}"
+    address = urlsplit(database_url)
+    query = {
+        **dict(parse_qsl(address.query)),
+        **{name: str(value) for name, value in MIGRATION.left_open(given).items()},
+        "options": f"{given.get('options') or ''} {limits}".strip(),
+    }
+    return urlunsplit(address._replace(scheme="postgresql+psycopg", query=urlencode(query, quote_via=quote)))
 
 
 def main() -> None:
@@ -87,6 +103,11 @@ def main() -> None:
         settings = load_settings()
         logs.configure(fmt=settings.log_format, level=settings.log_level)
         applied = migrate(settings.database_url)
+    except psycopg.errors.LockNotAvailable as error:
+        sys.exit(
+            f"migrate: {str(error).strip()}. Others work on a table that is to be changed; what was not finished was "
+            "undone: run it again, at a quiet hour if need be."
+        )
     except (SettingsError, MigrationError, psycopg.OperationalError) as error:
         sys.exit(f"migrate: {error}")
     log.info("schema is up to date", applied=applied)

@@ -9,22 +9,33 @@ from typing import Any
 import click
 import psycopg
 from psycopg import Connection
-from psycopg_pool import PoolTimeout
+from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from api.services import services
 from store.database import system_scope
+from store.errors import OutcomeUnknown, SchemaMismatch
+from store.limits import COMMAND
 
 
 @contextmanager
 def ledger() -> Generator[Connection[Any]]:
     """One transaction that sees every church; nothing of it stays when the block raises.
 
-    Raises click.ClickException when the database is away or has no tables yet.
+    Raises click.ClickException, which says what to do, when the database is away, busy or not migrated.
     """
     try:
-        with system_scope(services().database) as connection:
+        with system_scope(services().database, limits=COMMAND) as connection:
             yield connection
-    except psycopg.errors.UndefinedTable as error:
-        raise click.ClickException("The database has no tables yet: run `python -m store.migrate`.") from error
-    except (psycopg.OperationalError, PoolTimeout) as error:
+    except SchemaMismatch as error:
+        raise click.ClickException(str(error)) from error
+    except OutcomeUnknown as error:
+        raise click.ClickException(
+            "The connection to the database was lost while the change was being stored: it may have been stored or "
+            "not. Look before you repeat the command."
+        ) from error
+    except (LockNotAvailable, QueryCanceled) as error:
+        raise click.ClickException(
+            "The database was too busy, so nothing was changed: repeat the command in a moment."
+        ) from error
+    except psycopg.OperationalError as error:  # a PoolTimeout is one too
         raise click.ClickException("The database cannot be reached: check DATABASE_URL.") from error

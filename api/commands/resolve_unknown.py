@@ -87,16 +87,16 @@ def _resolve(doubtful: DoubtfulMessage, decision: Resolution, least_seconds: flo
         sends_again = resolved > 0 and decision == "queued"
         if sends_again:
             messages.reopen(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
-            _count(connection, message, resolved)
+            _count(connection, message, church_id=doubtful.church_id, deliveries=resolved)
     if sends_again:
         services().doorbell.ring_turn(channel=doubtful.channel, church_id=doubtful.church_id)
     return resolved
 
 
-def _count(connection: Connection[Any], message: Message, deliveries: int) -> None:
+def _count(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
     """What is sent again counts against the church's daily limit."""
     try:
-        limits.reserve_again(connection, church_id=message.church_id, message=message, deliveries=deliveries)
+        limits.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
     except DailyLimitReached as error:
         raise click.ClickException(
             f"Message {message.message_id} is left as it was: {error}. `flask set-limits` raises the limit."

@@ -117,8 +117,11 @@ def _headers(endpoint: Endpoint) -> Iterable[Json]:
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
     responses = {str(promise.status): _promised(promise, schemas) for promise in endpoint.promises}
-    for problem in problems_of(endpoint):
-        responses.setdefault(str(problem.status), _problem(problem, schemas))
+    by_status: dict[int, list[Problem]] = {}
+    for problem in dict.fromkeys(problems_of(endpoint)):
+        by_status.setdefault(problem.status, []).append(problem)
+    for status, of_status in by_status.items():
+        responses.setdefault(str(status), _refusal(of_status, schemas))
     return dict(sorted(responses.items()))
 
 
@@ -134,6 +137,8 @@ def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
         yield problems.INVALID
     if endpoint.authentication.way is not Way.PUBLIC:
         yield problems.UNAVAILABLE
+        if endpoint.method != "GET":
+            yield problems.OUTCOME_UNKNOWN
     yield from endpoint.problems
     yield problems.BROKEN
 
@@ -148,20 +153,31 @@ def _promised(promise: Promise, schemas: Schemas) -> Json:
     return response
 
 
-def _problem(problem: Problem, schemas: Schemas) -> Json:
+def _refusal(of_status: Sequence[Problem], schemas: Schemas) -> Json:
+    """The answer with one status, whichever problem it stands for: `type` tells them apart."""
+    content: Json = {"schema": schemas.of(ProblemDetails)}
+    if len(of_status) == 1:
+        content["example"] = _example(of_status[0])
+    else:
+        content["examples"] = {
+            problem.slug: {"summary": problem.title, "value": _example(problem)} for problem in of_status
+        }
+    return {
+        "description": "; or: ".join(problem.title for problem in of_status),
+        "headers": _answered(*_PROBLEM_HEADERS.get(of_status[0].status, ())),
+        "content": {problems.MEDIA_TYPE: content},
+    }
+
+
+def _example(problem: Problem) -> Json:
     wrong = problem is problems.INVALID
-    example = {
+    return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.advice,
         "requestId": "b1f6c3a2-5d0e-4f8e-9b1a-7c2f6a4d9e10",
         "errors": [{"field": "phoneNumbers[3]", "message": "is not a phone number"}] if wrong else [],
-    }
-    return {
-        "description": problem.title,
-        "headers": _answered(*_PROBLEM_HEADERS.get(problem.status, ())),
-        "content": {problems.MEDIA_TYPE: {"schema": schemas.of(ProblemDetails), "example": example}},
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api import problems
+from api.idempotency import IDEMPOTENCY_KEY
 from api.problems import Problem
 
 Json = dict[str, Any]
@@ -77,7 +78,7 @@ def _lay_out(document: Json, path: str, method: str, operation: Json) -> Operati
         fields=list(_rows(document, body.get("schema"), given=True)),
         answers=[(status, answer["description"]) for status, answer in operation["responses"].items()],
         answer_fields=list(_rows(document, success.get("schema"), given=False)),
-        curl=_curl(document, path, method, body.get("example")),
+        curl=_curl(document, path, method, operation),
     )
 
 
@@ -124,16 +125,16 @@ def _kind(document: Json, schema: Json) -> str:
     return str(schema.get("format", schema.get("type", schema.get("title", "anything"))))
 
 
-def _curl(document: Json, path: str, method: str, example: Json | None) -> str | None:
-    """A line to paste: only the key and the ids are to be filled in."""
-    if example is None:
+def _curl(document: Json, path: str, method: str, operation: Json) -> str | None:
+    """A line to paste: only the key and the ids are to be filled in. For what has an example, or makes something."""
+    example = _first_content(operation.get("requestBody", {})).get("example")
+    makes = any(parameter["name"] == IDEMPOTENCY_KEY.name for parameter in operation["parameters"])
+    if example is None and not makes:
         return None
-    lines = [
-        f"curl -X {method.upper()} {document['servers'][0]['url']}{path}",
-        '-H "Authorization: Bearer $KEY"',
-        "-H 'Content-Type: application/json'",
-    ]
-    if path.endswith("/send"):
-        lines.append('-H "Idempotency-Key: $(uuidgen)"')
-    lines.append(f"-d {shlex.quote(json.dumps(example, indent=2))}")
+    lines = [f"curl -X {method.upper()} {document['servers'][0]['url']}{path}", '-H "Authorization: Bearer $KEY"']
+    if makes:
+        lines.append(f'-H "{IDEMPOTENCY_KEY.name}: $(uuidgen)"')
+    if example is not None:
+        lines.append("-H 'Content-Type: application/json'")
+        lines.append(f"-d {shlex.quote(json.dumps(example, indent=2))}")
     return " \\\n  ".join(lines)

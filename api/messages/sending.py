@@ -7,7 +7,7 @@ from typing import Any
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Header, Promise, endpoint
-from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages import timing, views
 from api.messages.composition import Composition
 from api.messages.limits import need_of
@@ -55,7 +55,7 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
             status=202,
             description="Accepted: the message is stored and will be sent.",
             content=views.AcceptedMessage,
-            headers=(_LOCATION, REPLAYED),
+            headers=(_LOCATION, *ANSWERED),
             example=_EXAMPLE_ANSWER,
         ),
     ),
@@ -109,5 +109,5 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     if is_new and due_at is None:
         services().doorbell.ring_expansion(channel=message.channel)
     view = views.accepted(message, warnings)
-    replayed = {} if is_new else {REPLAYED.name: "true"}
-    return Answer(status=202, content=view, headers={"Location": view.links.self, **replayed})
+    headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
+    return Answer(status=202, content=view, headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Header, Promise, endpoint
-from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages.limits import refuse_runs_beyond
 from api.messages.sendable import complaints_of_references, refuse_unsendable
 from api.messages.waiting import notices
@@ -42,7 +42,7 @@ _EXAMPLE = {
             status=201,
             description="It is made, and will run.",
             content=views.MadeSchedule,
-            headers=(_LOCATION, REPLAYED),
+            headers=(_LOCATION, *ANSWERED),
         ),
     ),
     problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
@@ -83,5 +83,5 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     if schedule.request_hash != body.digest():
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
     view = views.made(schedule, warnings)
-    replayed = {} if is_new else {REPLAYED.name: "true"}
-    return Answer(status=201, content=view, headers={"Location": view.links.self, **replayed})
+    headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
+    return Answer(status=201, content=view, headers=headers)

@@ -14,7 +14,7 @@ import logs
 from api import problems
 from api.authentication import with_key
 from api.endpoints import Answer, Promise, endpoint
-from api.idempotency import IDEMPOTENCY_KEY, REPLAYED, idempotency_key
+from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages.limits import need_of
 from api.messages.sendable import unavailable
 from api.messages.views import AcceptedMessage, accepted
@@ -133,7 +133,7 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     summary="Send a schedule's message now",
     authentication=with_key("messages:write"),
     headers=(IDEMPOTENCY_KEY,),
-    promises=(Promise(status=202, description="Accepted as a message.", content=AcceptedMessage, headers=(REPLAYED,)),),
+    promises=(Promise(status=202, description="Accepted as a message.", content=AcceptedMessage, headers=ANSWERED),),
     problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
@@ -168,8 +168,8 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     if is_new:
         services().doorbell.ring_expansion(channel=message.channel)
     view = accepted(message, warnings)
-    replayed = {} if is_new else {REPLAYED.name: "true"}
-    return Answer(status=202, content=view, headers={"Location": view.links.self, **replayed})
+    headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
+    return Answer(status=202, content=view, headers=headers)
 
 
 def _unfollowable(reason: str) -> Refusal:

@@ -1,5 +1,5 @@
 -- Keys that expire and can be told apart, a history of opt-outs and opt-ins, and operator sessions that can be ended.
--- depends: 0006_the_right_hour
+-- depends: 0007_one_text_one_delivery
 
 ALTER TABLE api_keys
     -- The last characters of the key, to tell keys apart. NULL for keys made before this was kept.

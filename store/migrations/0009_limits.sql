@@ -1,5 +1,5 @@
 -- What a church may send in a day, and where to.
--- depends: 0006_the_right_hour
+-- depends: 0008_keys_consent_sessions
 
 ALTER TABLE churches
     -- Segments that it may send on one of its own days. NULL: as the setting says.

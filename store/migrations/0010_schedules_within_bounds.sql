@@ -1,5 +1,5 @@
 -- Where a COUNT ends, and schedules whose evaluation failed.
--- depends: 0006_the_right_hour
+-- depends: 0009_limits
 
 ALTER TABLE schedules
     -- The last wall time that the rule's COUNT allows. NULL without a COUNT, and for a schedule stored before this

@@ -60,6 +60,7 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         church = demo_church.read(var / "demo.env")
         assert church is not None
         assert f"-H 'Authorization: Bearer {church.api_key}'" in told
+        assert '-H "Idempotency-Key: ' in told
 
         # What it sent can be looked at.
         mails = re.search(r"^Mails +(http://\S+)$", told, re.MULTILINE)

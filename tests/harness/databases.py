@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -24,6 +26,22 @@ def make_database(superuser_url: str, template_url: str, name: str) -> tuple[str
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         Postgres.make_database(connection, name, template=urlsplit(template_url).path[1:])
     return _at(template_url, name), _at(superuser_url, name)
+
+
+@contextmanager
+def empty_database_beside(database_url: str, superuser_url: str) -> Iterator[str]:
+    """The URL of a database without a schema on the same server, owned by the product's role; gone with the block."""
+    name = f"{urlsplit(database_url).path[1:]}_empty"
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        owner = sql.Identifier(urlsplit(database_url).username or "")
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(sql.Identifier(name), owner)
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        connection.execute(drop)
+        connection.execute(create)
+        try:
+            yield _at(database_url, name)
+        finally:
+            connection.execute(drop)
 
 
 class Cleaner:

@@ -25,14 +25,19 @@ _TOLD = (
 )
 
 
-@contextmanager
-def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
-    """A worker that is killed with the block, if it has not ended before. What it says is appended to `output`."""
-    environment = {
+def environment_of(settings: Settings) -> dict[str, str]:
+    """All that a process of the product is to know."""
+    return {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
         **{name.upper(): str(getattr(settings, name)) for name in _TOLD},
         "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
     }
+
+
+@contextmanager
+def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
+    """A worker that is killed with the block, if it has not ended before. What it says is appended to `output`."""
+    environment = environment_of(settings)
     command = (sys.executable, "-m", "jobs.worker", queue)
     with output.open("ab") as writing:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.STDOUT)

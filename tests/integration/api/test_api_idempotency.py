@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -127,3 +128,40 @@ def test_a_hundred_at_once_make_one_message(app: Flask, church: KnownChurch, dat
     assert len({message_id for _, message_id, _ in answers}) == 1
     assert sum(replayed for _, _, replayed in answers) == 99
     assert stored(database, church) == 1
+
+
+@pytest.mark.parametrize("path", [SEND, "/api/schedules", "run-now"])
+def test_what_is_made_without_a_key_is_taken_and_told_to_bring_one(
+    client: FlaskClient, church: KnownChurch, path: str
+) -> None:
+    plan = body_of(church) | {"recurrence": {"cron": "0 9 * * SUN"}}
+    body = body_of(church) if path == SEND else plan
+    if path == "run-now":
+        made = client.post("/api/schedules", json=plan, headers=church.bearer | {"Idempotency-Key": "plan"})
+        path, body = f"/api/schedules/{made.get_json()['id']}/run-now", {}
+
+    without = client.post(path, json=body, headers=church.bearer)
+    with_one = client.post(path, json=body, headers=church.bearer | {"Idempotency-Key": "k"})
+
+    assert without.status_code == with_one.status_code in (201, 202)
+    assert without.headers["Idempotency-Key-Missing"] == "true"
+    assert "Idempotency-Key-Missing" not in with_one.headers
+
+
+def test_the_document_tells_of_the_key_wherever_one_is_taken_and_every_example_brings_one(client: FlaskClient) -> None:
+    document, page = client.get("/openapi.json").get_json(), client.get("/docs").text
+    taking = {
+        path: operation
+        for path, item in document["paths"].items()
+        for operation in item.values()
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
+    }
+
+    assert set(taking) == {SEND, "/api/schedules", "/api/schedules/{scheduleId}/run-now"}
+    for path, operation in taking.items():
+        success = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        assert {"Idempotent-Replayed", "Idempotency-Key-Missing"} <= set(success["headers"])
+        unavailable = operation["responses"]["503"]["content"]["application/problem+json"]["examples"]
+        assert set(unavailable) == {"unavailable", "outcome-unknown"}
+        [example] = [each for each in page.split("<pre")[1:] if f"{path} " in each.partition("</pre>")[0]]
+        assert "Idempotency-Key: $(uuidgen)" in html.unescape(example.partition("</pre>")[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -101,16 +102,22 @@ def test_every_endpoint_is_described(client: FlaskClient) -> None:
     assert len(described) == len(ENDPOINTS)
 
 
+def examples_of(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """One, or several of them by name."""
+    return [content["example"]] if "example" in content else [each["value"] for each in content["examples"].values()]
+
+
 def test_every_problem_has_its_place_on_the_page(client: FlaskClient) -> None:
     page = client.get("/docs")
     document = client.get("/openapi.json").get_json()
     examples = [
-        content["example"]["type"]
+        example["type"]
         for path in document["paths"].values()
         for operation in path.values()
         for answer in operation["responses"].values()
         for media_type, content in answer.get("content", {}).items()
         if media_type == "application/problem+json"
+        for example in examples_of(content)
     ]
 
     assert examples

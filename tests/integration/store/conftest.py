@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from store.database import Database, open_database
+from tests.harness.databases import empty_database_beside
 from tests.integration.store.ledger import Ledger
 
 
@@ -28,12 +26,5 @@ def ledger(database: Database) -> Ledger:
 @pytest.fixture
 def empty_database(database_url: str, superuser_database_url: str) -> Iterator[str]:
     """A database without a schema, owned by the product's role."""
-    name = f"{urlsplit(database_url).path[1:]}_empty"
-    with psycopg.connect(superuser_database_url, autocommit=True) as connection:
-        owner = sql.Identifier(urlsplit(database_url).username or "")
-        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(sql.Identifier(name), owner)
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        connection.execute(drop)
-        connection.execute(create)
-        yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
-        connection.execute(drop)
+    with empty_database_beside(database_url, superuser_database_url) as url:
+        yield url

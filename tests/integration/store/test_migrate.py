@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -95,3 +96,30 @@ def test_the_role_and_database_of_the_readme_can_be_migrated(superuser_database_
         finally:
             for drop in drops:
                 connection.execute(drop.encode())
+
+
+def test_a_migration_waits_for_locks_only_so_long_and_as_long_as_it_likes_for_itself(
+    empty_database: str, edited_folder: Path
+) -> None:
+    file = edited_folder / "9999_limits.sql"
+    file.write_text(
+        f"-- depends: {SHIPPED[-1]}\n"
+        "CREATE TABLE limits AS SELECT current_setting('lock_timeout') AS lock, "
+        "current_setting('statement_timeout') AS statement;"
+    )
+    digest = module.checksums()[file.name]
+    module.CHECKSUMS.write_text(f"{module.CHECKSUMS.read_text()}{digest}  {file.name}\n")
+
+    migrate(empty_database)
+
+    with psycopg.connect(empty_database) as connection:
+        assert connection.execute("SELECT lock, statement FROM limits").fetchone() == ("30s", "0")
+
+
+def test_a_database_that_a_newer_release_migrated_is_left_alone(empty_database: str) -> None:
+    migrate(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_newer')")
+
+    with pytest.raises(MigrationError, match="9999_newer"):
+        migrate(empty_database)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.group_commit import GroupCommit
+from api.group_commit import GroupCommit, WriteTimeout
 
 CALLERS = 12
 
@@ -31,7 +31,7 @@ class Ledger:
 
 def test_what_comes_during_a_write_is_written_together_by_the_next() -> None:
     ledger = Ledger()
-    commit = GroupCommit(ledger.write)
+    commit = GroupCommit(ledger.write, patience_seconds=20)
     with ThreadPoolExecutor(CALLERS) as pool:
         puts = [pool.submit(commit.put, 0)]
         while not ledger.groups:
@@ -49,7 +49,7 @@ def test_what_comes_during_a_write_is_written_together_by_the_next() -> None:
 def test_everybody_in_a_group_that_fails_hears_of_it_and_the_next_group_is_written() -> None:
     ledger = Ledger()
     ledger.go_on.set()
-    commit = GroupCommit(ledger.write)
+    commit = GroupCommit(ledger.write, patience_seconds=20)
 
     with pytest.raises(ValueError, match="thirteen"):
         commit.put(13)
@@ -60,9 +60,27 @@ def test_everybody_in_a_group_that_fails_hears_of_it_and_the_next_group_is_writt
 
 def test_nothing_is_left_out_and_nothing_written_twice() -> None:
     written: list[int] = []
-    commit: GroupCommit[int] = GroupCommit(written.extend)
+    commit: GroupCommit[int] = GroupCommit(written.extend, patience_seconds=20)
 
     with ThreadPoolExecutor(CALLERS) as pool:
         list(pool.map(commit.put, range(3000)))
 
     assert sorted(written) == list(range(3000))
+
+
+def test_nobody_waits_for_ever_behind_a_write_that_hangs_and_the_next_is_written_when_it_ends() -> None:
+    ledger = Ledger()
+    commit = GroupCommit(ledger.write, patience_seconds=0.2)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        hung = pool.submit(commit.put, 0)
+        while not ledger.groups:
+            pass
+        for follower in [pool.submit(commit.put, number) for number in range(1, CALLERS)]:
+            with pytest.raises(WriteTimeout):
+                follower.result(timeout=20)
+        ledger.go_on.set()
+        hung.result(timeout=20)
+
+    commit.put(99)
+
+    assert ledger.groups == [[0], [99]]

@@ -1,0 +1,22 @@
+"""How long one request may wait for PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from store.waiting import counted_together
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class RequestTime:
+    """The application; whatever a request waits for PostgreSQL counts together, for its caller waits for all of it."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with counted_together():
+            return self._application(environ, start_response)

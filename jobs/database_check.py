@@ -1,0 +1,56 @@
+"""A look at the database when a process starts: with the wrong schema every job would fail."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from psycopg import OperationalError
+
+import logs
+from settings import Settings
+from store.database import Database, open_database
+from store.errors import SchemaMismatch
+from store.limits import COMMAND, Limits
+
+_AGAIN_SECONDS = 1.0
+
+log = logs.get_logger(__name__)
+
+
+def check_schema(settings: Settings) -> None:
+    """Raises SchemaMismatch. A database that is away is no mismatch: whoever needs it waits for it."""
+    database = open_database(settings.database_url, size=1, name="check", limits=COMMAND)
+    try:
+        database.check_schema()
+    except SchemaMismatch:
+        raise
+    except OperationalError as error:
+        log.warning("PostgreSQL is away", error=type(error).__name__)
+    finally:
+        database.close()
+
+
+def open_migrated_database(
+    settings: Settings, *, size: int, name: str, limits: Limits, stopping: threading.Event | None = None
+) -> Database:
+    """The database, once PostgreSQL answers, or a stop was asked for. Raises SchemaMismatch."""
+    stopping = stopping or threading.Event()
+    with ExitStack() as stack:
+        database = open_database(settings.database_url, size=size, name=name, limits=limits)
+        stack.callback(database.close)
+        while not (stopping.is_set() or _is_checked(database)):
+            stopping.wait(_AGAIN_SECONDS)
+        stack.pop_all()
+    return database
+
+
+def _is_checked(database: Database) -> bool:
+    try:
+        database.check_schema()
+    except SchemaMismatch:
+        raise
+    except OperationalError as error:
+        log.warning("waiting for PostgreSQL", error=type(error).__name__)
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""Connections whose waiting can be ended by the client. libpq alone waits for an answer for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from psycopg import Connection
+from psycopg.abc import RV, PQGen
+from psycopg.waiting import Ready
+
+from store.errors import ServerStandsStill
+
+
+class TimeSpent:
+    """Seconds spent waiting for PostgreSQL by everything that counts together."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+
+_counted_together: ContextVar[TimeSpent | None] = ContextVar("time spent waiting for PostgreSQL", default=None)
+
+
+@contextmanager
+def counted_together() -> Generator[None]:
+    """All waiting inside the block counts as one, for a caller who waits for all of it."""
+    token = _counted_together.set(TimeSpent())
+    try:
+        yield
+    finally:
+        _counted_together.reset(token)
+
+
+@contextmanager
+def spending() -> Generator[TimeSpent]:
+    """What was spent before by what counts together with the block; the block's own time is added at its end."""
+    spent, began = _counted_together.get() or TimeSpent(), time.monotonic()
+    try:
+        yield spent
+    finally:
+        spent.seconds += time.monotonic() - began
+
+
+class WaitingConnection(Connection[tuple[Any, ...]]):
+    """Calls `check_while_waiting` several times a second while an answer is due.
+
+    It gets the connection, the seconds waited for this answer, and those spent before by what counts together with it.
+    It raises ServerStandsStill to end the waiting. The connection is then closed: nobody knows what the server will yet
+    do with what it was sent.
+    """
+
+    check_while_waiting: Callable[[WaitingConnection, float, float], None] | None = None
+    longest_wait_seconds: float = float("inf")
+    """For one answer."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        with spending() as spent:
+            try:
+                return super().wait(self._checked(gen, spent.seconds), interval, timeout)
+            except ServerStandsStill:
+                self.pgconn.finish()
+                raise
+
+    def _checked(self, gen: PQGen[RV], spent_seconds: float) -> PQGen[RV]:
+        """The same generator. Psycopg resumes it with nothing ready whenever its interval has passed."""
+        began = time.monotonic()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if ready == Ready.NONE and self.check_while_waiting is not None:
+                    self.check_while_waiting(self, time.monotonic() - began, spent_seconds)
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value

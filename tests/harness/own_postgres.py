@@ -1,0 +1,62 @@
+"""A PostgreSQL for one test module alone, which may be stopped and killed, with a migrated database."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from dev import ports, postgres
+from dev.postgres import Postgres
+from jobs import tethered
+from store.migrate import migrate
+from tests.harness.stopping import standing_still
+from tests.harness.waiting import wait_until
+
+
+class OwnPostgres:
+    """start() brings it up; its data outlives a kill, for commits reach the kernel."""
+
+    def __init__(self, server: Postgres, folder: Path) -> None:
+        self._server, self._folder = server, folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    @property
+    def port(self) -> int:
+        return self._server.port
+
+    def start(self) -> None:
+        self._process = tethered.start(self._server.program(output=self._folder / "postgres.log"))
+        wait_until(self._server.is_ready, timeout_seconds=60)
+        self.url = self._server.make_application("tests")
+        migrate(self.url)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            tethered.kill(self._process)
+
+    def standing_still(self) -> AbstractContextManager[None]:
+        """Postmaster and backends do nothing inside the block."""
+        assert self._process is not None
+        return standing_still(self._process.pid)
+
+    def socket_url(self) -> str:
+        """The same database over the server's Unix socket."""
+        user = f"{postgres.APPLICATION}:tests"
+        return f"postgresql://{user}@:{self.port}/{postgres.APPLICATION}?host={self._folder}"
+
+
+@contextmanager
+def own_postgres(folder: Path) -> Iterator[OwnPostgres]:
+    settings = {"fsync": "off", "shared_buffers": "16MB", "unix_socket_directories": str(folder)}
+    server = postgres.prepare(
+        folder / "postgres", port=ports.choose_port(), superuser_password="tests", settings=settings
+    )
+    own = OwnPostgres(server, folder)
+    try:
+        own.start()
+        yield own
+    finally:
+        own.kill()

@@ -1,0 +1,118 @@
+"""The connection to PostgreSQL is lost while a request is being committed: nobody knows what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.services import services
+from settings import Settings
+from store import messages
+from store.database import Database, church_scope
+from tests.harness.churches import KnownChurch, add_contacts
+from tests.harness.database_proxy import DatabaseProxy, Fault, database_proxy
+
+SEND = "/api/messages/send"
+
+
+@pytest.fixture
+def proxy(database_url: str, free_port: int) -> Iterator[DatabaseProxy]:
+    with database_proxy(database_url, free_port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def app_behind(settings: Settings, proxy: DatabaseProxy) -> Iterator[Flask]:
+    """The app, connected through the proxy."""
+    app = create_app(settings.model_copy(update={"database_url": proxy.url}))
+    yield app
+    proxy.is_silent = False
+    services(app).close()
+
+
+@pytest.fixture
+def client_behind(app_behind: Flask) -> FlaskClient:
+    return app_behind.test_client()
+
+
+def body_of(church: KnownChurch) -> dict[str, str]:
+    return {"churchId": str(church.church_id), "content": "Grace and peace", "targetType": "all"}
+
+
+def stored(database: Database, church: KnownChurch) -> list[str]:
+    with church_scope(database, church.church_id) as connection:
+        found = messages.page(connection, church_id=church.church_id, before=None, limit=10)
+    return [str(message.message_id) for message in found]
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_send_whose_commit_has_no_answer_says_that_it_may_be_stored_and_can_be_repeated(
+    client_behind: FlaskClient,
+    client: FlaskClient,
+    church: KnownChurch,
+    database: Database,
+    proxy: DatabaseProxy,
+    fault: Fault,
+) -> None:
+    headers = church.bearer | {"Idempotency-Key": "sunday-1"}
+    assert client_behind.get("/api/messages", headers=church.bearer).status_code == 200
+    proxy.next_commit = fault
+
+    lost = client_behind.post(SEND, json=body_of(church), headers=headers)
+    again = client.post(SEND, json=body_of(church), headers=headers)
+
+    told = lost.get_json()
+    assert lost.status_code == 503
+    assert told["type"] == "/docs#problem-outcome-unknown"
+    assert "may have been stored" in told["detail"]
+    assert "same Idempotency-Key" in told["detail"]
+    assert "Nothing was stored" not in lost.text
+    assert int(lost.headers["Retry-After"]) > 0
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (202, "true")
+    assert stored(database, church) == [again.get_json()["id"]]
+
+
+def test_without_an_idempotency_key_it_says_to_look_before_repeating(
+    client_behind: FlaskClient, church: KnownChurch, database: Database, proxy: DatabaseProxy
+) -> None:
+    assert client_behind.get("/api/messages", headers=church.bearer).status_code == 200
+    proxy.next_commit = Fault.CUT
+
+    lost = client_behind.post(SEND, json=body_of(church), headers=church.bearer)
+
+    assert lost.status_code == 503
+    assert "without an Idempotency-Key" in lost.get_json()["detail"]
+    assert len(stored(database, church)) == 1
+
+
+def test_a_change_that_may_be_repeated_says_so(
+    client_behind: FlaskClient, church: KnownChurch, database: Database, proxy: DatabaseProxy
+) -> None:
+    assert client_behind.get("/api/contacts", headers=church.bearer).status_code == 200
+    proxy.next_commit = Fault.CUT
+    people = {"contacts": [{"name": "Ruth Bell", "phone": "+12025550123"}]}
+
+    lost = client_behind.post("/api/contacts", json=people, headers=church.bearer)
+    again = client_behind.post("/api/contacts", json=people, headers=church.bearer)
+
+    assert lost.status_code == 503
+    assert lost.get_json()["type"] == "/docs#problem-outcome-unknown"
+    assert "Idempotency-Key" not in lost.get_json()["detail"]
+    assert again.get_json()["existing"] == 1
+
+
+def test_a_reading_whose_commit_is_lost_is_simply_unavailable(
+    client_behind: FlaskClient, church: KnownChurch, database: Database, proxy: DatabaseProxy
+) -> None:
+    add_contacts(database, church.church_id, count=1)
+    assert client_behind.get("/api/contacts", headers=church.bearer).status_code == 200
+    proxy.next_commit = Fault.CUT
+
+    lost = client_behind.get("/api/contacts", headers=church.bearer)
+
+    assert lost.status_code == 503
+    assert lost.get_json()["type"] == "/docs#problem-unavailable"

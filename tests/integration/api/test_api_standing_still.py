@@ -1,0 +1,83 @@
+"""A PostgreSQL that stands still: it takes connections and says nothing, until it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.services import services
+from settings import Settings
+from tests.harness.churches import KnownChurch, found_church
+from tests.harness.own_postgres import OwnPostgres, own_postgres
+from tests.harness.waiting import wait_until
+from tests.integration.api.test_api_callbacks import a_form, address_of, signed
+
+ANSWERED_WITHIN_SECONDS = 40.0
+"""On a busy machine. Before there were limits, nothing was answered until PostgreSQL went on."""
+AT_ONCE = 30
+"""Far more than the pool has connections."""
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
+    with own_postgres(tmp_path_factory.mktemp("own")) as postgres:
+        yield postgres
+
+
+@pytest.fixture(params=["TCP", "Unix socket"])
+def own_app(settings: Settings, postgres: OwnPostgres, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    url = postgres.url if request.param == "TCP" else postgres.socket_url()
+    app = create_app(settings.model_copy(update={"database_url": url, "database_pool_size": 4}))
+    yield app
+    services(app).close()
+
+
+@pytest.fixture
+def own_church(own_app: Flask) -> KnownChurch:
+    return found_church(services(own_app).database)
+
+
+def ask(app: Flask, church: KnownChurch, number: int) -> TestResponse:
+    """One of the kinds of requests that need PostgreSQL."""
+    client = app.test_client()
+    match number % 4:
+        case 0:
+            body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
+            return client.post(
+                "/api/messages/send", json=body, headers=church.bearer | {"Idempotency-Key": str(number)}
+            )
+        case 1:
+            return client.get("/api/contacts", headers=church.bearer)
+        case 2:
+            return client.get("/health/ready")
+        case _:
+            address, form = address_of(uuid4()), a_form()
+            return client.post(address, data=form, headers=signed(address, form))
+
+
+def test_every_request_is_answered_with_503_while_it_stands_still_and_served_when_it_goes_on(
+    own_app: Flask, own_church: KnownChurch, postgres: OwnPostgres
+) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        assert {answer.status_code for answer in threads.map(lambda n: ask(own_app, own_church, n), range(8))} <= {
+            200,
+            202,
+            204,
+        }
+        with postgres.standing_still():
+            asked = [threads.submit(ask, own_app, own_church, number) for number in range(AT_ONCE)]
+            done, _ = wait_for(asked, timeout=ANSWERED_WITHIN_SECONDS)
+            answered = len(done)
+        statuses = {each.result().status_code for each in asked}
+
+    assert answered == AT_ONCE
+    assert statuses == {503}
+    wait_until(lambda: ask(own_app, own_church, 1).status_code == 200, timeout_seconds=60)
+    wait_until(lambda: ask(own_app, own_church, 0).status_code == 202, timeout_seconds=60)
