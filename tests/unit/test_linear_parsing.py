@@ -28,7 +28,6 @@ from api.idempotency import idempotency_key
 from api.messages.composition import Composition
 from api.operator.notices import wants_json
 from api.operator.origin import is_cross_origin
-from api.operator.session import Sessions
 from channels.base import Callback
 from channels.mail import parts
 from channels.mail.bounces import BouncedAttempt, find_attempt, read_bounce
@@ -49,7 +48,6 @@ from tests.harness.mails import envelope, mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
 COMPOSER, BOUNCES, LINKS = Composer(SETTINGS), BounceAddresses(SETTINGS), UnsubscribeLinks(SETTINGS)
-SESSIONS = Sessions("a password", secure=True)
 ABOUT = BouncedAttempt(delivery_id=uuid4(), attempt=1)
 APP = Flask("test")
 _numbers = count()
@@ -410,7 +408,6 @@ CASES = [
     *cases(
         "what is accepted", with_request(wants_json, name="Accept"), *each(",", "a,", "a/b;q=1,", ";", '"'), size=10_000
     ),
-    *cases("sessions", SESSIONS.holds, *each("a", ".", "operator.", "\u00ff"), size=50_000),
     *cases("origins", cross_origin, *each("/", "http://", ":", "[", "@", "\u00ff"), size=20_000),
     *cases("addresses of proxies", forwarded, *each(",", "1,", '"', "\\", '"\\'), ("\\", '"'), size=20_000),
     *cases(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from messaging.states import Status
 from tests.harness.mails import delivery_report, mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
-DELIVERY = uuid4()
+DELIVERY = UUID("0197a3f1-0c55-7be2-a6d4-58e1c9d0b7f3")
 ADDRESS = BounceAddresses(SETTINGS).address(DELIVERY, 2) or ""
 
 
