@@ -95,6 +95,12 @@ WRONG_METHOD = Problem(
     title="Method not allowed",
     advice="The `Allow` header lists what works at this address.",
 )
+TOO_SLOW = Problem(
+    slug="request-too-slow",
+    status=408,
+    title="The request took too long to arrive",
+    advice="Send the request without pauses: it was not read to its end. Nothing was stored.",
+)
 KEY_REUSED = Problem(
     slug="idempotency-key-reused",
     status=409,
@@ -125,6 +131,12 @@ INVALID = Problem(
     title="Some fields are wrong",
     advice="`errors` names every wrong field at once, with what is wrong about it. Nothing was stored.",
 )
+HEADERS_TOO_LARGE = Problem(
+    slug="headers-too-large",
+    status=431,
+    title="Headers too large",
+    advice="A request may have 100 headers of 8 kB, and 64 kB of them in all.",
+)
 BROKEN = Problem(
     slug="internal-error",
     status=500,
@@ -144,11 +156,13 @@ CATALOGUE: tuple[Problem, ...] = (
     FORBIDDEN,
     NOT_FOUND,
     WRONG_METHOD,
+    TOO_SLOW,
     KEY_REUSED,
     WRONG_STATE,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,
+    HEADERS_TOO_LARGE,
     BROKEN,
     UNAVAILABLE,
 )
