@@ -1,9 +1,11 @@
-"""How gunicorn serves the API. Its variables (HOST, PORT, WEB_CONCURRENCY) are not the application's settings."""
+"""How gunicorn serves the API. Its variables (HOST, PORT, WEB_CONCURRENCY, HTTP_...) are not the application's."""
 
 import os
 import signal
 from pathlib import Path
 
+from api.server.limits import Limits
+from api.server.worker import BufferingWorker
 from jobs import tethered
 
 # On Render and Heroku a router in front of us is the only one that can reach us, and it does so from outside.
@@ -14,12 +16,35 @@ _port = os.environ.get("PORT") or "8000"
 bind = [f"{_host}:{_port}"]
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-worker_class = "gthread"
 threads = 16
 # Each worker opens connections and threads of its own: nothing of the application may exist before the fork.
 preload_app = False
 
-# Seconds. A request that takes a minute, or a worker that stops for one, ends.
+
+def _positive(name: str, default: float) -> float:
+    try:
+        if (number := float(os.environ.get(name) or default)) > 0:
+            return number
+    except ValueError:
+        pass
+    raise SystemExit(f"{name}: must be a number above 0")
+
+
+class Worker(BufferingWorker):
+    """Each process: what it takes from clients, and how long it waits for them."""
+
+    limits = Limits(
+        header_seconds=_positive("HTTP_HEADER_SECONDS", 10),
+        body_seconds=_positive("HTTP_BODY_SECONDS", 15),
+        bytes_per_second=_positive("HTTP_BYTES_PER_SECOND", 20_000),
+        connections=int(_positive("HTTP_CONNECTIONS", 2_000)),
+        buffer_bytes=int(_positive("HTTP_BUFFER_BYTES", 64_000_000)),
+    )
+
+
+worker_class = Worker
+
+# Seconds. A worker whose event loop stands still for a minute is killed; one told to stop finishes what it has begun.
 timeout = 60
 graceful_timeout = 30
 keepalive = 5

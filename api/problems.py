@@ -100,6 +100,12 @@ WRONG_METHOD = Problem(
     title="Method not allowed",
     advice="The `Allow` header lists what works at this address.",
 )
+TOO_SLOW = Problem(
+    slug="request-too-slow",
+    status=408,
+    title="The request took too long to arrive",
+    advice="Send the request without pauses: it was not read to its end. Nothing was stored.",
+)
 KEY_REUSED = Problem(
     slug="idempotency-key-reused",
     status=409,
@@ -158,6 +164,12 @@ DAILY_LIMIT = Problem(
         "Nothing was stored."
     ),
 )
+HEADERS_TOO_LARGE = Problem(
+    slug="headers-too-large",
+    status=431,
+    title="Headers too large",
+    advice="A request may have 100 headers of 8 kB, and 64 kB of them in all.",
+)
 BROKEN = Problem(
     slug="internal-error",
     status=500,
@@ -191,6 +203,7 @@ CATALOGUE: tuple[Problem, ...] = (
     FORBIDDEN,
     NOT_FOUND,
     WRONG_METHOD,
+    TOO_SLOW,
     KEY_REUSED,
     WRONG_STATE,
     TOO_MANY_SCHEDULES,
@@ -199,6 +212,7 @@ CATALOGUE: tuple[Problem, ...] = (
     INVALID,
     TOO_MANY_CHECKS,
     DAILY_LIMIT,
+    HEADERS_TOO_LARGE,
     BROKEN,
     UNAVAILABLE,
     OUTCOME_UNKNOWN,

@@ -1,10 +1,14 @@
-"""Loopback ports that the system chooses."""
+"""Loopback ports for servers."""
 
 from __future__ import annotations
 
+import random
 import socket
 
 from dev.environment import LocalError
+
+_BELOW_OUTGOING = (12_000, 32_000)
+"""Linux and macOS give outgoing connections ports from 32768 and 49152 on."""
 
 
 def is_free(host: str, port: int) -> bool:
@@ -23,7 +27,8 @@ def is_free(host: str, port: int) -> bool:
 
 
 def choose_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 on which nobody listens now, and which no outgoing connection is given meanwhile."""
+    while True:
+        port = random.randint(*_BELOW_OUTGOING)  # noqa: S311 - nothing is to be kept secret
+        if is_free("127.0.0.1", port):
+            return port

@@ -22,7 +22,14 @@ from settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 QUEUES = {"sms", "mms", "mail", "analytics"}
-GUNICORN_VARIABLES = {"HOST", "PORT", "WEB_CONCURRENCY"}
+LIMITS = {
+    "HTTP_HEADER_SECONDS": "header_seconds",
+    "HTTP_BODY_SECONDS": "body_seconds",
+    "HTTP_BYTES_PER_SECOND": "bytes_per_second",
+    "HTTP_CONNECTIONS": "connections",
+    "HTTP_BUFFER_BYTES": "buffer_bytes",
+}
+GUNICORN_VARIABLES = {"HOST", "PORT", "WEB_CONCURRENCY", *LIMITS}
 ROUTER_VARIABLES = {"RENDER", "DYNO"}
 
 
@@ -158,7 +165,7 @@ def test_the_example_shows_the_defaults() -> None:
 
 def test_gunicorn_reads_no_other_variables() -> None:
     read = re.findall(
-        r'"([A-Z_]+)" in os\.environ|environ\.get\("([A-Z_]+)"\)', (ROOT / "gunicorn.conf.py").read_text()
+        r'"([A-Z_]+)" in os\.environ|(?:environ\.get|_positive)\("([A-Z_]+)"', (ROOT / "gunicorn.conf.py").read_text()
     )
     assert {first or second for first, second in read} == GUNICORN_VARIABLES | ROUTER_VARIABLES
 
@@ -212,3 +219,20 @@ def test_gunicorn_is_open_to_others_only_on_a_host(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert runpy.run_path(str(ROOT / "gunicorn.conf.py"))["bind"] == [address]
+
+
+def test_the_example_shows_the_limits_of_the_web_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in GUNICORN_VARIABLES | ROUTER_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    limits = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["worker_class"].limits
+
+    assert {name: float(example()[name] or 0) for name in LIMITS} == {
+        name: getattr(limits, field) for name, field in LIMITS.items()
+    }
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan"])
+def test_a_limit_that_is_none_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_BODY_SECONDS", value)
+    with pytest.raises(SystemExit, match="HTTP_BODY_SECONDS: must be a number above 0"):
+        runpy.run_path(str(ROOT / "gunicorn.conf.py"))

@@ -1,0 +1,109 @@
+"""The API as it is deployed: gunicorn with our configuration, on a real port, in processes of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev import ports
+from dev.environment import ROOT
+from settings import Settings
+from tests.harness.waiting import wait_until
+
+_PASSED_ON = ("database_url", "redis_url", "twilio_account_sid", "public_url", "log_format")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebServer:
+    """A running gunicorn with one worker process."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Status and body of a GET on a connection of its own. Raises OSError when it takes over ten seconds."""
+        return self.ask("GET", path, headers=headers)
+
+    def ask(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path, body=body, headers=dict(headers or {}))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def stop(self) -> int:
+        """Ask it to stop as a host does; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=60)
+
+    def exchange(self, sent: bytes) -> bytes:
+        """All that comes back for these bytes until the server closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(sent)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+    def worker_pid(self) -> int:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(children.split()[0])
+
+    def worker_memory(self) -> int:
+        """Bytes of memory that the worker process has of its own and in use."""
+        resident, shared = Path(f"/proc/{self.worker_pid()}/statm").read_text().split()[1:3]
+        return (int(resident) - int(shared)) * resource.getpagesize()
+
+    def ended(self, reason: str) -> int:
+        """Connections that the server says it closed for this reason."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return sum(line["reasons"].get(reason, 0) for line in lines if line["event"] == "connections closed")
+
+
+@contextmanager
+def running_web(settings: Settings, folder: Path, **variables: str) -> Generator[WebServer]:
+    """Gunicorn with one worker, ready to answer; `variables` are added to its environment."""
+    port, log = ports.choose_port(), folder / "web.log"
+    environment = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+        **{name.upper(): str(getattr(settings, name)) for name in _PASSED_ON},
+        "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
+        **variables,
+    }
+    command = (sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app")
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    server = WebServer(port=port, process=process, log=log)
+    try:
+        wait_until(lambda: process.poll() is not None or _is_alive(server), timeout_seconds=60)
+        assert process.poll() is None, log.read_text()
+        yield server
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            process.wait(timeout=45)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _is_alive(server: WebServer) -> bool:
+    try:
+        return server.get("/health/live")[0] == 200
+    except OSError:
+        return False

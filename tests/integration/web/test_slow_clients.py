@@ -1,0 +1,135 @@
+"""Clients that send or read slowly, in numbers: the API answers the others, and is rid of them in time."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Generator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from settings import Settings
+from tests.harness.churches import KnownChurch
+from tests.harness.slow_clients import SlowClients, read_to_the_end, trickle
+from tests.harness.waiting import wait_until
+from tests.harness.web_server import WebServer, running_web
+
+HALF_A_HEAD = b"GET /health/live HTTP/1.1\r\nHost: example.org\r\nX-Half: "
+CALLBACK = f"POST /callbacks/sms/{uuid4()}/1 HTTP/1.1\r\nHost: example.org\r\n"
+HALF_A_BODY = (
+    f"{CALLBACK}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nMessageSid=".encode()
+)
+IN_HASTE = {"HTTP_HEADER_SECONDS": "3", "HTTP_BODY_SECONDS": "3", "HTTP_BYTES_PER_SECOND": "100000"}
+"""Deadlines for tests."""
+
+
+@pytest.fixture
+def web(settings: Settings, tmp_path: Path) -> Generator[WebServer]:
+    with running_web(settings, tmp_path, **IN_HASTE) as web:
+        yield web
+
+
+def test_five_hundred_half_heads_and_as_many_trickled_bodies_hold_up_nobody(
+    web: WebServer, church: KnownChurch
+) -> None:
+    with SlowClients(web.port) as slow:
+        heads = slow.open(500, HALF_A_HEAD)
+        bodies = slow.open(500, HALF_A_BODY)
+
+        for _ in range(5):
+            trickle(slow.sockets)
+            assert web.get("/health/live")[0] == 200
+            assert web.get("/api/contacts", headers=church.bearer)[0] == 200
+
+        for clients in (heads, bodies):
+            ended = read_to_the_end(clients, seconds=30)
+            assert len(ended) == 500
+            answers = {answer.partition(b"\r\n")[0] for answer in ended}
+            assert answers == {b"HTTP/1.1 408 Request Timeout"}
+
+
+def test_a_slow_client_is_told_what_was_wrong(web: WebServer) -> None:
+    with SlowClients(web.port) as slow:
+        [answer] = read_to_the_end(slow.open(1, HALF_A_BODY), seconds=30)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    assert b"Connection: close" in head
+    problem = json.loads(body)
+    assert (problem["type"], problem["status"]) == ("/docs#problem-request-too-slow", 408)
+    assert f"X-Request-ID: {problem['requestId']}".encode() in head
+
+
+def test_clients_that_do_not_read_their_answers_hold_up_nobody(web: WebServer, church: KnownChurch) -> None:
+    ask = b"GET /openapi.json HTTP/1.1\r\nHost: example.org\r\n\r\n"
+    with SlowClients(web.port) as slow:
+        clients = slow.open(40, ask * 20, receive_buffer=4096)  # more than the system's own buffers take
+
+        for _ in range(5):
+            assert web.get("/health/live")[0] == 200
+            assert web.get("/api/contacts", headers=church.bearer)[0] == 200
+
+        wait_until(lambda: web.ended("an answer was not taken") == len(clients), timeout_seconds=60)
+        ended = read_to_the_end(clients, seconds=30)
+        assert len(ended) == len(clients)
+        assert max(answer.count(b"HTTP/1.1 200 OK") for answer in ended) < 20
+
+
+def test_half_a_request_on_a_kept_connection_is_given_up_too(web: WebServer) -> None:
+    with SlowClients(web.port) as slow:
+        [answer] = read_to_the_end(
+            slow.open(1, b"GET /health/live HTTP/1.1\r\nHost: example.org\r\n\r\n" + HALF_A_HEAD), seconds=30
+        )
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"HTTP/1.1 408 Request Timeout" in answer
+
+
+def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(web: WebServer) -> None:
+    with SlowClients(web.port) as slow:
+        assert read_to_the_end(slow.open(3, b""), seconds=30) == [b""] * 3
+
+
+def test_a_large_import_over_a_slow_link_succeeds(web: WebServer, church: KnownChurch) -> None:
+    people = [{"name": "Ruth Bell", "phone": "+12025550123"}]
+    body = json.dumps({"contacts": people}).encode().ljust(8_000_000)
+    head = (
+        f"POST /api/contacts HTTP/1.1\r\nHost: example.org\r\nAuthorization: Bearer {church.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as link:
+        link.sendall(head.encode())
+        for at in range(0, len(body), 160_000):
+            link.sendall(body[at : at + 160_000])
+            time.sleep(0.1)  # five seconds in all: a whole body may take longer than HTTP_BODY_SECONDS
+        answer = b"".join(iter(lambda: link.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 OK"), answer[:500]
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["created"] == 1
+
+
+def test_large_bodies_that_never_end_are_held_in_bounded_memory(settings: Settings, tmp_path: Path) -> None:
+    head = CALLBACK.encode() + b"Content-Length: 8000000\r\n\r\n"
+    with running_web(settings, tmp_path, HTTP_BUFFER_BYTES="20000000") as web, SlowClients(web.port) as slow:
+        before = web.worker_memory()
+        clients = [slow.open(1, head + bytes(6_000_000))[0] for _ in range(20)]
+
+        ended = read_to_the_end(clients[:17], seconds=30)
+        assert len(ended) == 17  # three of these fit
+        assert {answer.partition(b"\r\n")[0] for answer in ended} <= {b"HTTP/1.1 503 Service Unavailable", b""}
+        assert web.worker_memory() - before < 60_000_000
+        assert web.get("/health/live")[0] == 200
+
+
+def test_the_longest_waiting_connections_make_room_for_new_ones(settings: Settings, tmp_path: Path) -> None:
+    with running_web(settings, tmp_path, HTTP_CONNECTIONS="50") as web, SlowClients(web.port) as slow:
+        clients = slow.open(200, HALF_A_HEAD)
+
+        assert web.get("/health/live")[0] == 200
+        wait_until(lambda: web.ended("too many connections") >= 150)
+        ended = read_to_the_end(clients[:150], seconds=30)
+        assert len(ended) == 150
+        assert {answer.partition(b"\r\n")[0] for answer in ended} <= {b"HTTP/1.1 503 Service Unavailable", b""}
