@@ -28,7 +28,8 @@ from store.database import system_scope
 from store.receipts import Receipt
 
 SOURCE = "bounce"
-MEDIA_TYPE = "message/rfc822"
+MEDIA_TYPES = ("message/rfc822", "application/octet-stream")
+"""The second is for generated clients, of which some know no other type for bytes."""
 _TOO_LARGE = "A bounce may have 1 MB. Its beginning is enough: cut off the rest."
 
 _log = logs.get_logger(__name__)
@@ -48,7 +49,7 @@ class BounceQuery(Given):
     summary="Take a mail that came back",
     authentication=SIGNATURE,
     query=BounceQuery,
-    raw=MEDIA_TYPE,
+    raw=MEDIA_TYPES,
     promises=(Promise(status=204, description="Noted, now or before; or it says nothing that counts."),),
     problems=(problems.FORBIDDEN,),
 )
@@ -60,8 +61,8 @@ def take_bounce(*, query: BounceQuery) -> Answer:
     """
     if not takes_bounces(services().settings):
         raise Refusal(problems.FORBIDDEN, "No bounces are taken here: MAIL_BOUNCE_DOMAIN or SMTP_URL is not set.")
-    if request.mimetype != MEDIA_TYPE:
-        raise Refusal(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {MEDIA_TYPE}.")
+    if request.mimetype not in MEDIA_TYPES:
+        raise Refusal(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(MEDIA_TYPES)}.")
     bodies.refuse_larger(MAX_BYTES, _TOO_LARGE)
     head = bodies.read_bytes(HEAD_BYTES)
     about = _verify(head, query.recipient)

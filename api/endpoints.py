@@ -64,7 +64,7 @@ class Endpoint:
     problems: tuple[Problem, ...]
     body: type[BaseModel] | None
     form: type[BaseModel] | None
-    raw: str | None
+    raw: tuple[str, ...]
     query: type[BaseModel] | None
     headers: tuple[Header, ...]
     example: Mapping[str, Any] | None
@@ -84,7 +84,7 @@ def endpoint(
     problems: tuple[Problem, ...] = (),
     body: type[BaseModel] | None = None,
     form: type[BaseModel] | None = None,
-    raw: str | None = None,
+    raw: tuple[str, ...] = (),
     query: type[BaseModel] | None = None,
     headers: tuple[Header, ...] = (),
     example: Mapping[str, Any] | None = None,
@@ -92,8 +92,8 @@ def endpoint(
     """Make the decorated view an endpoint. Its docstring becomes the description in the document.
 
     `body` is parsed from JSON and checked. `form` is for the document only: carriers add fields as they like, and the
-    view reads them itself; as it does a body of the media type `raw`. `problems` are those beyond what the declaration
-    itself brings.
+    view reads them itself; as it does a body of one of the media types `raw`. `problems` are those beyond what the
+    declaration itself brings.
     """
     method, path = method_and_path.split(" ", 1)
 

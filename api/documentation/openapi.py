@@ -93,8 +93,9 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         if endpoint.example is not None:
             content["example"] = endpoint.example
         operation["requestBody"] = {"required": not bodies.may_be_absent(model), "content": {media_type: content}}
-    if endpoint.raw is not None:
-        operation["requestBody"] = {"required": True, "content": {endpoint.raw: {"schema": {"type": "string"}}}}
+    if endpoint.raw:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": dict.fromkeys(endpoint.raw, binary)}
     return operation
 
 
@@ -131,7 +132,7 @@ def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
         yield from (problems.NO_KEY, problems.FORBIDDEN)
     if endpoint.body is not None:
         yield problems.MALFORMED
-    if endpoint.body is not None or endpoint.form is not None or endpoint.raw is not None:
+    if endpoint.body is not None or endpoint.form is not None or endpoint.raw:
         yield from (problems.TOO_LARGE, problems.WRONG_MEDIA_TYPE)
     if endpoint.body is not None or endpoint.query is not None:
         yield problems.INVALID

@@ -85,7 +85,8 @@ def make_schedule(client: FlaskClient, church: KnownChurch) -> UUID:
 
 
 def test_the_whole_document_can_be_generated(errors: list[Any], client: FlaskClient) -> None:
-    assert errors == []
+    # Of the two types that a bounce may be sent as, the generator takes the one that it knows.
+    assert {error.detail for error in errors} <= {"Unsupported content type message/rfc822"}
     paths = client.get("/openapi.json").get_json()["paths"]
     operations = {operation["operationId"] for path in paths.values() for operation in path.values()}
     folder = Path(str(Generated.module("api").__file__)).parent

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase
 from schemathesis.config import SchemathesisConfig
 
 from api.app import ENDPOINTS
-from api.bounces import MEDIA_TYPE
+from api.bounces import MEDIA_TYPES
 from api.documentation.openapi import describe
 from api.services import services
 from tests.harness.churches import KnownChurch, add_contacts, found_church
@@ -35,7 +35,7 @@ _CONFIG = SchemathesisConfig.from_dict(
 )
 
 
-@schemathesis.serializer(MEDIA_TYPE)
+@schemathesis.serializer(*MEDIA_TYPES)
 def _mail(_context: schemathesis.SerializationContext, value: object) -> bytes:
     return str(value).encode()
 
