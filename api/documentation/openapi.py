@@ -179,6 +179,7 @@ def _example(problem: Problem) -> Json:
         "detail": problem.advice,
         "requestId": "b1f6c3a2-5d0e-4f8e-9b1a-7c2f6a4d9e10",
         "errors": [{"field": "phoneNumbers[3]", "message": "is not a phone number"}] if wrong else [],
+        "moreErrors": 0,
     }
 
 

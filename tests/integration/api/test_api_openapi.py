@@ -111,7 +111,7 @@ def test_every_problem_has_its_place_on_the_page(client: FlaskClient) -> None:
     page = client.get("/docs")
     document = client.get("/openapi.json").get_json()
     examples = [
-        example["type"]
+        example
         for path in document["paths"].values()
         for operation in path.values()
         for answer in operation["responses"].values()
@@ -120,8 +120,10 @@ def test_every_problem_has_its_place_on_the_page(client: FlaskClient) -> None:
         for example in examples_of(content)
     ]
 
+    required = document["components"]["schemas"]["ProblemDetails"]["required"]
     assert examples
-    assert all(f'id="{example.removeprefix("/docs#")}"' in page.text for example in examples)
+    assert all(f'id="{example["type"].removeprefix("/docs#")}"' in page.text for example in examples)
+    assert all(set(example) == set(required) for example in examples)
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
