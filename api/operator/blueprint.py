@@ -17,6 +17,9 @@ from api.operator.session import Sessions
 from jobs.queues import open_redis
 from settings import Settings
 
+_REDIS_SECONDS = 2.0
+"""How long a page waits for one answer of a Redis that stands still."""
+
 
 def register(app: Flask, settings: Settings) -> None:
     """/operator/login, /operator/logout, and the dashboard at /rq for whom they let in.
@@ -31,7 +34,7 @@ def register(app: Flask, settings: Settings) -> None:
     )
     policy.register(app)
     app.before_request(Guard(sessions).check_dashboard)
-    redis = open_redis(settings) if settings.enable_queues else None
+    redis = open_redis(settings, patience_seconds=_REDIS_SECONDS) if settings.enable_queues else None
     with declaring(app, PUBLIC):
         app.register_blueprint(login_pages(sessions, Attempts(redis)))
     with declaring(app, OPERATOR):
