@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from chaos import process_table
@@ -26,6 +27,8 @@ class _Member:
     program: Program
     process: subprocess.Popen[bytes] | None = None
     start_at: float = 0.0
+    stopped: list[int] = field(default_factory=list[int])
+    """The processes that stand still, the program's own and its descendants."""
 
 
 class Fleet:
@@ -44,6 +47,7 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.let_all_go_on()
         for member in self._members.values():
             if member.process:
                 tethered.kill(member.process)
@@ -81,11 +85,37 @@ class Fleet:
         if whole:
             tethered.kill(member.process)
         member.process.kill()
+        _let_go_on(member)  # what it started must see that it is gone
         member.process.wait()
         if then:
             then()
         self._bury(member, down_seconds)
         return True
+
+    def stall(self, name: str, *, seconds: float) -> bool:
+        """Have the program and all that it has started stand still for a while (SIGSTOP).
+
+        False if it is down, or stands still already.
+        """
+        member, pid = self._members[name], self.pid(name)
+        if pid is None or member.stopped:
+            return False
+        new = [pid]  # the parent first: then it starts no more
+        while new:
+            for each in new:
+                _signal(each, signal.SIGSTOP)
+            member.stopped += new
+            new = [each for each in process_table.descendants(pid) if each not in member.stopped]
+        # Not in tick(): whoever calls that may itself be waiting for the server.
+        timer = threading.Timer(seconds, _let_go_on, (member,))
+        timer.daemon = True
+        timer.start()
+        return True
+
+    def let_all_go_on(self) -> None:
+        """Nobody stands still any more."""
+        for member in self._members.values():
+            _let_go_on(member)
 
     def tick(self) -> None:
         """Notice who ended, and start who is due."""
@@ -103,8 +133,7 @@ class Fleet:
         """Ask the programs to end, all at once, and kill what has not after that time. They are not started again."""
         stopping = [member.process for name in names if (member := self._members.pop(name, None)) and member.process]
         for process in stopping:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGTERM)
+            _signal(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + patience_seconds
         for process in stopping:
             with suppress(subprocess.TimeoutExpired):
@@ -115,3 +144,14 @@ class Fleet:
     def _bury(member: _Member, down_seconds: float) -> None:
         member.process = None
         member.start_at = time.monotonic() + down_seconds
+
+
+def _let_go_on(member: _Member) -> None:
+    stopped, member.stopped = member.stopped, []
+    for pid in stopped:
+        _signal(pid, signal.SIGCONT)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 import psycopg
@@ -64,6 +65,7 @@ class Mischief:
         self._agenda = [item for item in self._agenda if item[-1].kind is Kind.DUE]
         heapq.heapify(self._agenda)
         self.system.traps.disarm_all()
+        self.system.fleet.let_all_go_on()
         self._change_faults(CALM)
         self._change_mail_faults(mail_episodes.CALM)
 
@@ -87,6 +89,8 @@ class Mischief:
             Kind.FLUSH: self._flush,
             Kind.REDIS: self._restart_redis,
             Kind.POSTGRES: self._restart_postgres,
+            Kind.REDIS_STALL: partial(self._stall_server, VALKEY),
+            Kind.POSTGRES_STALL: partial(self._stall_server, POSTGRES),
             Kind.FAULTS: self._set_faults,
             Kind.MAIL_FAULTS: self._set_mail_faults,
             Kind.REQUEUE: self._requeue,
@@ -133,6 +137,9 @@ class Mischief:
 
     def _restart_postgres(self, event: Event) -> bool:
         return self.system.fleet.kill(POSTGRES, down_seconds=event.lasts_seconds)
+
+    def _stall_server(self, name: str, event: Event) -> bool:
+        return self.system.fleet.stall(name, seconds=event.lasts_seconds)
 
     def _set_faults(self, event: Event) -> bool:
         self._change_faults(EPISODES[event.detail] if event.detail else CALM)

@@ -28,6 +28,10 @@ class Parameters:
     redis_restarts: int = 2
     flushes: int = 1
     postgres_restarts: int = 1
+    redis_stalls: int = 1
+    """Times that Redis stands still and then goes on."""
+    postgres_stalls: int = 1
+    """The same of PostgreSQL."""
     episodes: int = 12
     """Times in which the carrier misbehaves, one after the other."""
     mail_episodes: int = 10

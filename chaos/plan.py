@@ -16,6 +16,9 @@ from jobs.queues import ANALYTICS
 
 _LAST_DEATH = 0.7
 """The share of the mischief after which nothing is to die any more: traps need work that passes by."""
+_STALL_SECONDS = ((6.0, 8.0), (1.0, 2.0), (14.0, 16.0))
+"""How long a server stands still, in turn: longer than requests wait for it; not as long as anyone does; longer
+than workers do (store/limits.py)."""
 _BEFORE_RUN_SECONDS = 0.5
 """How long before a run, at the most, what is to hit it begins."""
 
@@ -28,6 +31,7 @@ def make_plan(parameters: Parameters) -> tuple[Event, ...]:
         *_deaths(parameters, schedules, random),
         *_stalls(parameters, random),
         *_servers(parameters, random),
+        *_server_stalls(parameters, Random(f"server stalls {parameters.seed}")),  # noqa: S311 - the other events stay
         *_episodes(Kind.FAULTS, list(_names(parameters)), parameters.episodes, parameters, random),
         *_episodes(Kind.MAIL_FAULTS, list(MAIL_EPISODES), parameters.mail_episodes, parameters, random),
         *_requeues(parameters, random),
@@ -78,6 +82,14 @@ def _servers(parameters: Parameters, random: Random) -> Iterator[Event]:
         yield Event(at_seconds=at_seconds, kind=Kind.FLUSH)
     for at_seconds in _spread(parameters.postgres_restarts, 0.1, 0.9, parameters, random):
         yield Event(at_seconds=at_seconds, kind=Kind.POSTGRES, lasts_seconds=random.uniform(0.3, 3.0))
+
+
+def _server_stalls(parameters: Parameters, random: Random) -> Iterator[Event]:
+    """Some end before anyone gives up, others after."""
+    for kind, count in ((Kind.REDIS_STALL, parameters.redis_stalls), (Kind.POSTGRES_STALL, parameters.postgres_stalls)):
+        for number, at_seconds in enumerate(_spread(count, 0.15, 0.85, parameters, random)):
+            lasts_seconds = random.uniform(*_STALL_SECONDS[number % len(_STALL_SECONDS)])
+            yield Event(at_seconds=at_seconds, kind=kind, lasts_seconds=lasts_seconds)
 
 
 def _names(parameters: Parameters) -> Iterable[str]:

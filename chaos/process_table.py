@@ -22,6 +22,19 @@ def children(parent: int) -> list[int]:
     return sorted(pid for pid, (its_parent, state) in _processes().items() if its_parent == parent and state != "Z")
 
 
+def descendants(parent: int) -> list[int]:
+    """The living children, their children, and so on."""
+    processes = _processes()
+    found: list[int] = []
+    to_visit = [parent]
+    while to_visit:
+        visited = to_visit.pop()
+        of_visited = [pid for pid, (its_parent, state) in processes.items() if its_parent == visited and state != "Z"]
+        found += of_visited
+        to_visit += of_visited
+    return found
+
+
 def end_children(*, patience_seconds: float = 10.0) -> int:
     """Kill every child of this process and reap it, then what they left behind; how many there were."""
     ended = 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from uuid import uuid4
 
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Retry
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
@@ -19,6 +21,9 @@ log = logs.get_logger(__name__)
 
 PATIENCE_SECONDS = 1.0
 """How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
+
+PAUSE_SECONDS = 1.0
+"""After Redis did not answer in time, nothing is enqueued for so long: of many jobs only the first waits in vain."""
 
 # KEYS: the job that is pending for these ids, and since when; the queue. ARGV: the new job's id, RQ's prefix of jobs,
 # and how long a failed job holds the place, in seconds. Answers 1 when the caller is to enqueue under the new id. A job
@@ -49,12 +54,17 @@ class RedisDoorbell(Doorbell):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._redis = open_redis(settings, patience_seconds=PATIENCE_SECONDS)
+        self._next_try_at = 0.0
         self._take_place = self._redis.register_script(_TAKE_PLACE)
 
     def ring(self, kind: JobKind, queue: str, *arguments: str) -> bool:
+        if time.monotonic() < self._next_try_at:
+            return False
         try:
             self._enqueue(kind, queue, arguments)
         except RedisError as error:
+            if isinstance(error, RedisTimeoutError):
+                self._next_try_at = time.monotonic() + PAUSE_SECONDS
             log.warning("doorbell not heard", job=kind.name, queue=queue, error=type(error).__name__)
             return False
         return True

@@ -13,7 +13,7 @@ from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import ConnectionPool
 
 from store import schema
-from store.errors import OutcomeUnknown, ServerStandsStill
+from store.errors import OutcomeUnknown, ServerStandsStill, StatementStuck
 from store.limits import SENDING, Limits
 from store.server_watch import ServerWatch
 from store.waiting import WaitingConnection, spending
@@ -96,7 +96,7 @@ class Database(ConnectionPool[WaitingConnection]):
         if self._watch.stands_still:
             raise ServerStandsStill("PostgreSQL does not answer")
         if waited_seconds > connection.longest_wait_seconds:
-            raise ServerStandsStill("PostgreSQL did not answer, and did not say that it took too long")
+            raise StatementStuck("PostgreSQL did not answer, and did not say that it took too long")
         if waited_seconds + spent_seconds > self.limits.patience:
             self._watch.try_soon()
 

@@ -9,6 +9,10 @@ class ServerStandsStill(OperationalError):
     """PostgreSQL takes connections, or did, and does not answer. What was under way was given up."""
 
 
+class StatementStuck(ServerStandsStill):
+    """PostgreSQL answers others, but this statement neither ended nor was ended by the server's own limit."""
+
+
 class OutcomeUnknown(OperationalError):
     """The answer to a COMMIT did not come: the transaction may have been stored, or not."""
 

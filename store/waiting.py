@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Error
 from psycopg.abc import RV, PQGen
 from psycopg.waiting import Ready
 
-from store.errors import ServerStandsStill
+from store.errors import ServerStandsStill, StatementStuck
+
+_CANCEL_SECONDS = 1.0
 
 
 class TimeSpent:
@@ -63,7 +65,10 @@ class WaitingConnection(Connection[tuple[Any, ...]]):
         with spending() as spent:
             try:
                 return super().wait(self._checked(gen, spent.seconds), interval, timeout)
-            except ServerStandsStill:
+            except ServerStandsStill as error:
+                if isinstance(error, StatementStuck):
+                    with suppress(Error):
+                        self.cancel_safe(timeout=_CANCEL_SECONDS)  # else it would go on without anyone to hear of it
                 self.pgconn.finish()
                 raise
 

@@ -20,13 +20,16 @@ from jobs.queues import open_redis
 from settings import Settings
 from store.database import Database
 
+_REDIS_SECONDS = 2.0
+"""How long a page waits for one answer of a Redis that stands still."""
+
 
 def register(app: Flask, settings: Settings) -> None:
     """/operator/login, /operator/logout, and the dashboard at /rq for whom they let in.
 
     Without OPERATOR_PASSWORD all of them answer 503. Without queues /rq says that there are none.
     """
-    redis = open_redis(settings) if settings.enable_queues else None
+    redis = open_redis(settings, patience_seconds=_REDIS_SECONDS) if settings.enable_queues else None
     door = _door(settings, database=services(app).database, attempts=Attempts(redis))
     policy.register(app)
     app.before_request(Guard(door.sessions if door else None).check_dashboard)

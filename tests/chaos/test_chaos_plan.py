@@ -19,9 +19,20 @@ from chaos.points import Point
 from chaos.posts import SHARES, make_posts
 from chaos.schedules import Way, make_schedules
 from messaging.addresses import parse_email, parse_phone
+from store import limits
 
+SHORTEST_FOR_REQUESTS = limits.WEB.connection + limits.PROBE_SECONDS
+SHORTEST_FOR_WORKERS = limits.SENDING.patience + limits.PROBE_SECONDS
 FULL = Parameters(
-    seed=5, deliveries=100_000, mischief_seconds=900.0, kills=200, redis_restarts=10, flushes=3, postgres_restarts=5
+    seed=5,
+    deliveries=100_000,
+    mischief_seconds=900.0,
+    kills=200,
+    redis_restarts=10,
+    flushes=3,
+    postgres_restarts=5,
+    redis_stalls=4,
+    postgres_stalls=4,
 )
 SHORT = Parameters(seed=5, deliveries=1_500, mischief_seconds=15.0, kills=8, redis_restarts=1, postgres_restarts=1)
 
@@ -45,6 +56,8 @@ def test_plan_holds_what_was_asked_for_within_its_time(parameters: Parameters) -
     assert kinds[Kind.REDIS] == parameters.redis_restarts
     assert kinds[Kind.FLUSH] == parameters.flushes
     assert kinds[Kind.POSTGRES] == parameters.postgres_restarts
+    assert kinds[Kind.REDIS_STALL] == parameters.redis_stalls
+    assert kinds[Kind.POSTGRES_STALL] == parameters.postgres_stalls
     assert kinds[Kind.REQUEUE] == parameters.requeues
     assert kinds[Kind.FAULTS] == 2 * parameters.episodes
     assert kinds[Kind.MAIL_FAULTS] == 2 * parameters.mail_episodes
@@ -96,6 +109,13 @@ def test_schedules_come_due_in_every_way_and_what_should_hit_them_comes_just_bef
     for event in plan:
         if event.detail in OF_RUNS:
             assert any(0.0 <= at_seconds - event.at_seconds <= 0.5 for at_seconds in due.values())
+
+
+def test_servers_stand_still_longer_than_requests_and_also_longer_than_workers_wait() -> None:
+    lasts = [event.lasts_seconds for event in make_plan(FULL) if event.kind is Kind.POSTGRES_STALL]
+    assert any(SHORTEST_FOR_REQUESTS < seconds < SHORTEST_FOR_WORKERS for seconds in lasts)
+    assert max(lasts) > SHORTEST_FOR_WORKERS
+    assert min(lasts) < SHORTEST_FOR_REQUESTS
 
 
 def test_without_reconciliation_every_episode_leaves_doubts() -> None:

@@ -40,7 +40,8 @@ def number(output: str, name: str) -> int:
 
 def test_nothing_is_lost_and_nothing_doubled() -> None:
     done = chaos(
-        *("--seed", "1", "--deliveries", "1500", "--minutes", "0.25", "--kills", "10", "--redis-restarts", "1"),
+        *("--seed", "1", "--deliveries", "1500", "--minutes", "0.5", "--kills", "10", "--redis-restarts", "1"),
+        *("--redis-stalls", "1", "--postgres-stalls", "1"),
         *("--flushes", "1", "--postgres-restarts", "1", "--episodes", "8", "--mail-episodes", "6", "--requeues", "2"),
         *("--schedules", "8", "--set-backs", "2"),
     )
@@ -52,6 +53,7 @@ def test_nothing_is_lost_and_nothing_doubled() -> None:
     for channel in SHARES:
         assert number(done.stdout, f"{channel}: deliveries") > 50
     assert number(done.stdout, "restart Redis: empty") == number(done.stdout, "restart PostgreSQL") == 1
+    assert number(done.stdout, "Redis stands still") == number(done.stdout, "PostgreSQL stands still") == 1
     assert number(done.stdout, "schedules") == number(done.stdout, "runs sent") + number(done.stdout, "runs skipped")
     assert number(done.stdout, "runs sent") > 0
     # Each death that leaves something behind was really died.
@@ -63,6 +65,7 @@ def test_resending_what_may_have_been_sent_is_found_out() -> None:
     done = chaos(
         *("--seed", "2", "--deliveries", "500", "--minutes", "0.15", "--kills", "6", "--redis-restarts", "0"),
         *("--flushes", "0", "--postgres-restarts", "0", "--episodes", "3", "--mail-episodes", "0", "--requeues", "0"),
+        *("--redis-stalls", "0", "--postgres-stalls", "0"),
         *("--ablate", "reconcile", "--still-seconds", "8", "--settle-seconds", "40"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -73,6 +76,7 @@ def test_leaving_lost_work_lying_is_found_out() -> None:
     done = chaos(
         *("--seed", "3", "--deliveries", "500", "--minutes", "0.15", "--kills", "6", "--redis-restarts", "1"),
         *("--flushes", "1", "--postgres-restarts", "0", "--episodes", "0", "--mail-episodes", "0", "--requeues", "0"),
+        *("--redis-stalls", "0", "--postgres-stalls", "0"),
         *("--ablate", "sweep", "--still-seconds", "5", "--settle-seconds", "20"),
     )
     assert done.returncode == 1, done.stdout + done.stderr

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -153,3 +155,21 @@ def test_our_own_fault_is_logged_and_its_trace_not_shown(
     assert "12345" not in answer.text
     assert "Traceback" not in answer.text
     assert answer.get_json()["requestId"] == answer.headers["X-Request-ID"]
+
+
+def test_what_waits_too_long_for_others_is_told_that_nothing_was_stored(
+    settings: Settings, church: KnownChurch, superuser_database_url: str
+) -> None:
+    app = create_app(settings)
+    database = services(app).database
+    database.limits = replace(database.limits, lock=0.2)
+    body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
+    with psycopg.connect(superuser_database_url) as other:
+        other.execute("LOCK messages IN ACCESS EXCLUSIVE MODE")
+
+        answer = app.test_client().post(SEND, json=body, headers=church.bearer | {"Idempotency-Key": "k"})
+    services(app).close()
+
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/docs#problem-unavailable")
+    assert "too busy" in answer.get_json()["detail"]
+    assert "Nothing was stored" in answer.get_json()["detail"]

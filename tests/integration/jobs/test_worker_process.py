@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from dev import valkey
-from dev.valkey import Valkey
-from jobs import tethered
 from jobs.redis_doorbell import RedisDoorbell
 from messaging.states import Status
 from sandbox.control import Faults, Sandbox
 from settings import Settings
 from store.database import Database
 from tests.harness.churches import found_church
+from tests.harness.own_redis import OwnRedis
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -31,32 +28,9 @@ BACK_SECONDS = 15.0
 CONNECTIONS, AUDIENCE = 10, 60
 
 
-class OwnRedis:
-    """A Valkey for one test, to be killed. It keeps nothing."""
-
-    def __init__(self, server: Valkey, folder: Path) -> None:
-        self._server, self._folder = server, folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return self._server.url()
-
-    def start(self) -> None:
-        self._process = tethered.start(self._server.program(output=self._folder / "valkey.log"))
-        wait_until(self._server.is_ready)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            tethered.kill(self._process)
-
-
 @pytest.fixture
 def own_redis(tmp_path: Path, free_port: int) -> Iterator[OwnRedis]:
-    server = valkey.prepare(tmp_path / "valkey", port=free_port, password="tests", durable=False)
-    with ExitStack() as stack:
-        own = OwnRedis(server, tmp_path)
-        stack.callback(own.kill)
+    with closing(OwnRedis(tmp_path, free_port)) as own:
         yield own
 
 
@@ -168,3 +142,36 @@ def test_told_to_end_while_idle_it_ends_at_once(
         worker.send_signal(signal.SIGTERM)
 
         assert worker.wait(timeout=10) == 0
+
+
+def noticed(told: str) -> bool:
+    """Whether the worker has given up waiting for an answer, while idle or at the end of a job."""
+    return "could not connect to Redis" in told or "Redis connection timeout" in told
+
+
+def test_it_goes_on_when_a_redis_that_stood_still_does(
+    settings: Settings,
+    database: Database,
+    church: UUID,
+    doorbell: RedisDoorbell,
+    own_redis: OwnRedis,
+    sandbox: Sandbox,
+    tmp_path: Path,
+) -> None:
+    own_redis.start()
+    output = tmp_path / "output"
+    with running_worker(settings, output) as worker:
+        await_sent(database, church, send(database, doorbell, church))
+        sandbox.set_faults(Faults(latency_ms=1000))
+        first = send(database, doorbell, church, count=AUDIENCE)
+        wait_until(lambda: sandbox.summary().create_requests > 1, timeout_seconds=30)
+        with own_redis.standing_still():
+            wait_until(lambda: noticed(output.read_text()), timeout_seconds=120)
+
+        second = send(database, doorbell, church)
+
+        await_sent(database, church, second, seconds=60.0)
+        doorbell.ring_turn(channel="sms", church_id=church)
+        await_sent(database, church, first, count=AUDIENCE, seconds=60.0)
+        assert worker.poll() is None
+    assert len(sandbox.ledger()) == AUDIENCE + 2

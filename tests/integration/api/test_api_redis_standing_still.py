@@ -1,0 +1,66 @@
+"""A Redis that stands still holds up no request: messages are accepted and wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.services import services
+from settings import Settings
+from tests.harness.churches import KnownChurch
+from tests.harness.own_redis import OwnRedis
+from tests.harness.waiting import wait_until
+
+ENDS_WITHIN_SECONDS = 60.0
+"""On a busy machine."""
+MANY = 150
+"""Jobs that are asked for. One after the other, each with the patience of one, they would take minutes."""
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, free_port: int) -> Iterator[OwnRedis]:
+    with closing(OwnRedis(tmp_path, free_port)) as own:
+        own.start()
+        yield own
+
+
+@pytest.fixture
+def own_app(settings: Settings, own_redis: OwnRedis) -> Iterator[Flask]:
+    changes = {"redis_url": own_redis.url, "operator_password": SecretStr("a long password")}
+    app = create_app(settings.model_copy(update=changes))
+    yield app
+    services(app).close()
+
+
+def test_requests_are_answered_and_redis_is_used_again_when_it_goes_on(
+    own_app: Flask, church: KnownChurch, own_redis: OwnRedis
+) -> None:
+    client = own_app.test_client()
+    body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
+    with own_redis.standing_still():
+        sent = client.post("/api/messages/send", json=body, headers=church.bearer | {"Idempotency-Key": "k"})
+        ready = client.get("/health/ready")
+        login = client.post("/operator/login", data={"password": "a long password"})
+        jobs = client.get("/rq/0/data/queues.json")
+
+    assert sent.status_code == 202
+    assert (ready.status_code, ready.get_json()["status"]) == (200, "degraded")
+    assert login.status_code == 303
+    assert jobs.status_code == 503
+    wait_until(lambda: client.get("/health/ready").get_json()["status"] == "ready", timeout_seconds=30)
+
+
+def test_an_app_that_has_much_to_ask_for_still_ends(own_app: Flask, own_redis: OwnRedis) -> None:
+    doorbell = services(own_app).doorbell
+    with ThreadPoolExecutor(1) as threads, own_redis.standing_still():
+        for _ in range(MANY):
+            doorbell.ring_turn(channel="sms", church_id=uuid4())
+        threads.submit(doorbell.close).result(timeout=ENDS_WITHIN_SECONDS)

@@ -1,0 +1,88 @@
+"""A worker whose PostgreSQL stands still in the middle of a send: nothing is lost and nothing doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from psycopg import OperationalError
+
+from jobs.redis_doorbell import RedisDoorbell
+from messaging.states import Status
+from sandbox.control import Faults, Sandbox
+from settings import Settings
+from store.database import Database
+from tests.harness.churches import found_church
+from tests.harness.own_postgres import OwnPostgres, own_postgres
+from tests.harness.waiting import wait_until
+from tests.harness.worker_process import running_worker
+from tests.integration.jobs.conftest import compose, counts
+from tests.integration.store.ledger import numbers
+
+AUDIENCE = 40
+GIVEN_UP = "PostgreSQL stands still"
+
+
+@pytest.fixture(scope="module")
+def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
+    with own_postgres(tmp_path_factory.mktemp("own")) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def settings(settings: Settings, _postgres: OwnPostgres) -> Settings:
+    changes = {
+        "database_url": _postgres.url,
+        "carrier_timeout_seconds": 10.0,
+        "lease_seconds": 60.0,
+        "carrier_connections": AUDIENCE,
+    }
+    return settings.model_copy(update=changes)
+
+
+@pytest.fixture
+def church(database: Database) -> UUID:
+    return found_church(database).church_id
+
+
+@pytest.mark.parametrize("how", ["goes on", "dies"])
+def test_what_the_carrier_took_is_recorded_once_and_the_next_message_is_sent(
+    settings: Settings,
+    database: Database,
+    church: UUID,
+    doorbell: RedisDoorbell,
+    sandbox: Sandbox,
+    _postgres: OwnPostgres,
+    tmp_path: Path,
+    how: str,
+) -> None:
+    output = tmp_path / "output"
+    sandbox.set_faults(Faults(latency_ms=1500))
+    with running_worker(settings, output) as worker:
+        message = compose(database, church, numbers=numbers(AUDIENCE))
+        assert doorbell.ring_expansion(channel="sms")
+        wait_until(lambda: sandbox.summary().create_requests == AUDIENCE, timeout_seconds=60)
+        with ExitStack() as still:
+            still.enter_context(_postgres.standing_still())
+            wait_until(lambda: GIVEN_UP in output.read_text(), timeout_seconds=90)
+            if how == "dies":
+                _postgres.kill()
+        if how == "dies":
+            _postgres.start()
+
+        wait_until(lambda: _sent(database, church, message) == AUDIENCE, timeout_seconds=90)
+        following = compose(database, church, numbers=numbers(1), content="And another")
+        assert doorbell.ring_expansion(channel="sms")
+        wait_until(lambda: _sent(database, church, following) == 1, timeout_seconds=90)
+        assert worker.poll() is None
+    assert sorted(row.to for row in sandbox.ledger() if row.body != "And another") == numbers(AUDIENCE)
+
+
+def _sent(database: Database, church: UUID, message: UUID) -> int:
+    try:
+        return counts(database, church, message).get(Status.SENT, 0)
+    except OperationalError:
+        return 0

@@ -1,0 +1,117 @@
+"""Nothing waits for PostgreSQL without an end, and what merely takes long is not given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import LockNotAvailable, QueryCanceled
+
+from store import limits, waiting
+from store.database import Database, ask, church_scope, open_database, system_scope
+from store.errors import ServerStandsStill, StatementStuck
+from store.limits import COMMAND, HOUSEKEEPING, SENDING, WEB, Limits
+from tests.harness.waiting import wait_until
+
+Open = Callable[[Limits], Database]
+SETTINGS = (
+    "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), "
+    "current_setting('idle_in_transaction_session_timeout')"
+)
+
+
+@pytest.fixture
+def opened(database_url: str) -> Iterator[Open]:
+    databases: list[Database] = []
+
+    def open_one(limits: Limits) -> Database:
+        databases.append(open_database(database_url, size=1, name="limits", limits=limits))
+        return databases[-1]
+
+    yield open_one
+    for database in databases:
+        database.close()
+
+
+def test_a_request_ends_within_five_seconds_of_the_servers_last_word() -> None:
+    waiting_seconds = max(WEB.connection, WEB.patience)
+    assert waiting_seconds + limits.PROBE_SECONDS < 5
+    assert not WEB.waits_for_server
+
+
+def test_the_limits_hold_inside_a_transaction_and_end_with_it(opened: Open) -> None:
+    database = opened(WEB)
+
+    with church_scope(database, uuid4()) as connection:
+        assert connection.execute(SETTINGS).fetchone() == ("30s", "10s", "30s")
+    with system_scope(database, limits=COMMAND) as connection:
+        assert connection.execute(SETTINGS).fetchone() == ("10min", "30s", "2min")
+
+    assert ask(database, SETTINGS, {}) == [("0", "0", "0")]
+
+
+@pytest.mark.parametrize("role", [WEB, SENDING, HOUSEKEEPING, COMMAND])
+def test_every_role_has_an_end_for_everything(role: Limits) -> None:
+    assert 0 < role.lock < role.statement < role.longest_wait < float("inf")
+    assert 0 < role.patience < role.statement
+    assert role.idle_in_transaction > 0
+
+
+def test_a_statement_that_takes_too_long_is_cancelled(opened: Open) -> None:
+    database = opened(replace(WEB, statement=0.2))
+
+    with pytest.raises(QueryCanceled), system_scope(database) as connection:
+        connection.execute("SELECT pg_sleep(60)")
+
+    with system_scope(database) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_nobody_waits_long_for_a_lock(opened: Open, superuser_database_url: str) -> None:
+    database = opened(replace(WEB, lock=0.2))
+    with psycopg.connect(superuser_database_url) as other:
+        other.execute("LOCK churches IN ACCESS EXCLUSIVE MODE")
+
+        with pytest.raises(LockNotAvailable), system_scope(database) as connection:
+            connection.execute("SELECT name FROM churches")
+
+
+def test_a_long_statement_goes_on_while_the_server_answers_others(opened: Open) -> None:
+    database = opened(replace(WEB, patience=0.1))
+
+    with system_scope(database) as connection:
+        assert connection.execute("SELECT pg_sleep(3), 'slept'").fetchone() == ("", "slept")
+
+
+def test_a_statement_that_the_server_does_not_end_is_given_up_and_cancelled(
+    opened: Open, superuser_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
+    database = opened(replace(WEB, statement=0.2, patience=0.1))
+
+    with pytest.raises(StatementStuck), system_scope(database) as connection:
+        connection.execute("SELECT set_config('statement_timeout', '0', true)")
+        connection.execute("SELECT pg_sleep(600), 'stuck'")
+
+    with psycopg.connect(superuser_database_url, autocommit=True) as server:
+        left = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%''stuck''%%' AND pid <> pg_backend_pid()"
+        wait_until(lambda: server.execute(f"{left} AND state = %s", ("active",)).fetchone() == (0,), timeout_seconds=30)
+
+
+def test_what_counts_together_has_one_patience(opened: Open) -> None:
+    database = opened(replace(WEB, connection=0.3))
+    with waiting.counted_together(), system_scope(database) as first, pytest.raises(psycopg.OperationalError):
+        first.execute("SELECT pg_sleep(0.5)")
+        with system_scope(database):
+            pass
+    assert isinstance(ServerStandsStill(), psycopg.OperationalError)
+
+
+def test_what_the_url_says_counts_more() -> None:
+    told = conninfo_to_dict(WEB.conninfo("postgresql://a:b@h/d?connect_timeout=9&sslmode=require", name="web"))
+    assert (told["connect_timeout"], told["sslmode"], told["password"]) == ("9", "require", "b")
+    assert (told["tcp_user_timeout"], told["application_name"]) == ("5000", "koinonia web")
