@@ -15,6 +15,8 @@ WAYS_AROUND = {
     ("store/sql.py", "cast(LiteralString"),
     # Two statements in one round trip take no parameters; a UUID's hexadecimal digits need no quoting.
     ("store/database.py", "% church_id.hex.encode()"),
+    # Names that stand in the code, and numbers.
+    ("store/limits.py", "% (name.encode(), round(1000 * seconds))"),
 }
 NOT_FOR_A_CHURCH = ("dev/", "sandbox/")
 """The local servers and the sandbox serve no requests; dev/postgres.py makes roles and databases by their names."""

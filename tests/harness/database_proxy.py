@@ -31,6 +31,8 @@ class DatabaseProxy:
         self.to_port = address.port
         self.url = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{port}")))
         self.next_commit: Fault | None = None
+        self.spared_commits = 0
+        """COMMITs that pass before the one that `next_commit` is for."""
         self.is_silent = False
 
     async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,8 +51,11 @@ class DatabaseProxy:
         while data := await reader.read(_CHUNK):
             await self._while_silent()
             if b"COMMIT" in data and self.next_commit is not None:
-                faults.append(self.next_commit)
-                self.next_commit = None
+                if self.spared_commits:
+                    self.spared_commits -= 1
+                else:
+                    faults.append(self.next_commit)
+                    self.next_commit = None
             writer.write(data)
         writer.close()
 

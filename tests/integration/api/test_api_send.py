@@ -40,7 +40,7 @@ def test_what_the_front_end_sends_is_accepted_and_rung_for(
 
     assert answer.status_code == 202
     told = answer.get_json()
-    assert set(told) == {"id", "status", "channel", "segments", "sendAt", "createdAt", "links"}
+    assert set(told) == {"id", "status", "channel", "segments", "sendAt", "createdAt", "links", "warnings"}
     assert (told["status"], told["channel"], told["segments"]) == ("accepted", "sms", 1)
     assert answer.headers["Location"] == told["links"]["self"] == f"/api/messages/{told['id']}"
     wait_until(lambda: Redis.from_url(redis_url).exists(PENDING))
