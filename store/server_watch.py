@@ -24,8 +24,9 @@ log = logs.get_logger(__name__)
 class ServerWatch:
     """One for each pool. Tries in a thread of its own, only when asked, and goes on until the server answers again.
 
-    A server that merely works long on one statement answers a new connection. One that stands still (its host froze,
-    the network drops every packet) answers nobody, and nothing else shows it: the kernel acknowledges what it is sent.
+    A server that merely works long on one statement answers a new connection, if only by refusing it: those who have
+    a connection are served all the same. One that stands still (its host froze, the network drops every packet)
+    answers nobody, and nothing else shows it: the kernel acknowledges what it is sent.
     """
 
     def __init__(self, conninfo: str) -> None:
@@ -85,6 +86,14 @@ class ServerWatch:
             with WaitingConnection.connect(self._conninfo, autocommit=True) as connection:
                 connection.check_while_waiting = check
                 connection.execute("SELECT 1")
-        except psycopg.OperationalError:
-            return False
+        except psycopg.OperationalError as error:
+            return _is_refusal(error)
         return True
+
+
+def _is_refusal(error: psycopg.OperationalError) -> bool:
+    """Whether the server itself refused the connection: it has none left, for instance, or shuts down.
+
+    libpq keeps no SQLSTATE of a failed connection. The severity, which only a server's message has, is in its text.
+    """
+    return "FATAL:" in str(error)
