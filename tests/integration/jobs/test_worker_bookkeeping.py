@@ -7,9 +7,11 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import Connection
 from redis import Redis
 from rq import Worker
 
@@ -31,11 +33,17 @@ def church(database: Database) -> UUID:
 
 
 @contextmanager
-def held_up(database: Database) -> Generator[None]:
+def held_up(database: Database) -> Generator[Connection[Any]]:
     """Until the block ends, the job that writes audiences waits for the ledger."""
     with system_scope(database) as connection:
         connection.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
-        yield
+        yield connection
+
+
+def await_held_up(connection: Connection[Any]) -> None:
+    """Until the job is inside its function: what RQ writes before that is written."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'messages'::regclass"
+    wait_until(lambda: connection.execute(waiting).fetchone() != (0,), timeout_seconds=30)
 
 
 def workers(redis: Redis) -> dict[str, bytes | None]:
@@ -83,9 +91,9 @@ def test_redis_emptied_while_a_job_runs_is_one_line_of_the_log(
 ) -> None:
     message = compose(database, church, numbers=numbers(1))
     with running_worker(settings, tmp_path / "output"):
-        with held_up(database):
+        with held_up(database) as connection:
             doorbell.ring_expansion(channel="sms")
-            await_busy(redis)
+            await_held_up(connection)
             redis.flushdb()
         wait_until(lambda: counts(database, church, message) == {Status.SENT: 1}, timeout_seconds=30)
         wait_until(lambda: "emptied" in (tmp_path / "output").read_text(), timeout_seconds=30)
