@@ -10,10 +10,8 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from api import problems
-from api.problems import MAX_FIELD_ERRORS, FieldError, Refusal
-
-UNLISTED = "unlisted"
-"""The type of a finding that stands for many: its context has their `count`."""
+from api.problems import FieldError, Refusal
+from api.unknown_fields import MAX_FIELD_ERRORS, UNLISTED
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda _: "is required",

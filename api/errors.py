@@ -15,6 +15,7 @@ from api import problems
 from api.idempotency import IDEMPOTENCY_KEY, takes_idempotency_key
 from api.problems import FieldError, Problem, ProblemDetails, Refusal
 from api.traces import request_id
+from api.unknown_fields import MAX_FIELD_ERRORS
 from channels.base import TooManyChecks
 from store.daily_limits import DailyLimitReached
 from store.errors import OutcomeUnknown, SchemaMismatch
@@ -44,7 +45,7 @@ def answer(
 
     Lists the first of the errors and counts the rest, `more_errors` on top.
     """
-    listed = list(errors[: problems.MAX_FIELD_ERRORS])
+    listed = list(errors[:MAX_FIELD_ERRORS])
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,

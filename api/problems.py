@@ -10,8 +10,6 @@ from pydantic import Field
 from api.shapes import Told
 
 MEDIA_TYPE = "application/problem+json"
-MAX_FIELD_ERRORS = 100
-"""Field errors that one answer lists. It counts the rest, so that a small request never makes a huge answer."""
 RETRY_AFTER_SECONDS = 5
 """How long a caller should wait when the database is away; a restart takes about that long."""
 

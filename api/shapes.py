@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from api import unknown_fields
 from messaging.wall_time import UnknownZone, find_zone
 
 _LOCAL = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
@@ -24,6 +35,18 @@ class Given(BaseModel):
     """Anything that a caller sends."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown_fields(cls, given: Any) -> Any:
+        """Where very many fields are unknown, say only that: pydantic would write out half a kilobyte for each."""
+        body = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        most = len(cls.model_fields) + unknown_fields.MAX_FIELD_ERRORS
+        if len(body) > most and cls.model_config.get("extra") == "forbid":
+            known = {field.alias for field in cls.model_fields.values()}
+            unknown = [name for name in body if name not in known]
+            raise ValidationError.from_exception_data(cls.__name__, list(unknown_fields.findings(unknown)))
+        return cast("Any", given)
 
 
 class Told(BaseModel):

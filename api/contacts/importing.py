@@ -13,9 +13,10 @@ from api.authentication import with_key
 from api.complaints import complaints
 from api.endpoints import Answer, Promise, endpoint
 from api.messages.sendable import allowed_regions, wrong_region
-from api.problems import MAX_FIELD_ERRORS, FieldError
+from api.problems import FieldError
 from api.services import services
 from api.shapes import STORABLE, Given, Told, ZoneName, wrong
+from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
 from store import contacts
 from store.churches import KeyHolder

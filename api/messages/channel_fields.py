@@ -9,8 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from api.complaints import UNLISTED
-from api.problems import MAX_FIELD_ERRORS
+from api import unknown_fields
 from api.shapes import wrong
 from channels.registry import CHANNELS
 
@@ -44,12 +43,7 @@ def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
     """Those of the fields that are no channel's: the first by name, the rest by their number."""
     known = _known_names()
     strangers = [name for name in details if name not in known]
-    for name in strangers[:MAX_FIELD_ERRORS]:
-        error = PydanticCustomError("extra_forbidden", "is not a known field")
-        yield InitErrorDetails(type=error, loc=(name,), input=None)
-    if (unlisted := len(strangers) - MAX_FIELD_ERRORS) > 0:
-        told = PydanticCustomError(UNLISTED, "{count} more are not known", {"count": unlisted})
-        yield InitErrorDetails(type=told, loc=(), input=None)
+    yield from unknown_fields.findings(strangers)
 
 
 def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -13,7 +13,7 @@ from pydantic_core import InitErrorDetails
 
 from api.complaints import invalid
 from api.messages import channel_fields
-from api.messages.composition import Draft, Urgency
+from api.messages.composition import MAX_RECIPIENTS, Draft, Urgency
 from api.shapes import Given, wrong
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
@@ -51,9 +51,9 @@ class Revision(Given):
             '`targetType`, and a `targetType` other than "all" with its list.'
         ),
     )
-    contact_ids: list[UUID] | None = None
-    phone_numbers: list[str] | None = None
-    email_addresses: list[str] | None = None
+    contact_ids: Annotated[list[UUID], Field(max_length=MAX_RECIPIENTS)] | None = None
+    phone_numbers: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = None
+    email_addresses: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = None
     urgent: Urgency | None = None
 
     @model_validator(mode="after")

@@ -39,8 +39,9 @@ class Surroundings:
     config: Config
     limits: Limits
     connections: Connections
-    submit: Callable[[ReadRequest, Callable[[WireAnswer], None]], None]
-    """Run the application in a thread, then call back on the event loop."""
+    submit: Callable[[ReadRequest, Callable[[WireAnswer], None]], Callable[[], None]]
+    """Run the application in a thread, then call back on the event loop. What it returns withdraws the request, and
+    frees its memory, if no thread has taken it yet."""
 
 
 class _Phase(Enum):
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._body_began_at = 0.0
         self._writes_wait = self._reading_paused = False
         self._last = self._client_ended = False
+        self._withdraw: Callable[[], None] | None = None
         self.held = 0
         self.deadline = math.inf
 
@@ -87,6 +89,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's name)
         self._phase = _Phase.ENDED
         self._around.connections.closed(self)
+        if self._withdraw is not None:
+            self._withdraw()
         self._forget()
 
     def data_received(self, data: bytes) -> None:
@@ -197,7 +201,7 @@ class Connection(asyncio.Protocol):
         self._phase, self.deadline = _Phase.SERVED, math.inf
         self._around.connections.is_served(self)
         self._count()
-        self._around.submit(
+        self._withdraw = self._around.submit(
             ReadRequest(request=request, body=body.content(), client=self._client, server=self._server), self._answer
         )
 
@@ -206,7 +210,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, answer: WireAnswer) -> None:
         if self._phase is not _Phase.SERVED:
             return  # the client is gone
-        self._request = self._body = None
+        self._request = self._body = self._withdraw = None
         self._last = self._last or answer.closes
         self._transport.write(answer.data)
         if self._writes_wait:

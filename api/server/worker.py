@@ -78,8 +78,19 @@ class BufferingWorker(base.Worker):
         connections.sweep(self._loop.time())
         await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _submit(self, read: ReadRequest, answer: Callable[[WireAnswer], None]) -> None:
-        self._pool.submit(self._run_application, read, answer)
+    def _submit(self, read: ReadRequest, answer: Callable[[WireAnswer], None]) -> Callable[[], None]:
+        """Returns what withdraws it. The pool's queue has no bound: what waits there for nobody must hold nothing."""
+        waiting = [(read, answer)]
+
+        def run() -> None:
+            try:
+                taken = waiting.pop()
+            except IndexError:
+                return  # withdrawn
+            self._run_application(*taken)
+
+        self._pool.submit(run)
+        return waiting.clear
 
     def _run_application(self, read: ReadRequest, answer: Callable[[WireAnswer], None]) -> None:
         keep_alive = self.alive and self.cfg.keepalive > 0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import resource
 import selectors
 import socket
+import struct
+import termios
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
+
+from tests.harness.waiting import wait_until
 
 
 class SlowClients:
@@ -51,6 +56,14 @@ def trickle(connections: Iterable[socket.socket]) -> None:
             each.send(b"x")
 
 
+def send_and_reset(port: int, sent: bytes) -> None:
+    """Send a request, and reset the connection as soon as the other side has taken all of it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(sent)
+        wait_until(lambda: _bytes_not_taken(connection) == 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def read_to_the_end(connections: Iterable[socket.socket], *, seconds: float) -> list[bytes]:
     """All that the server sent on each connection that it closed within the time. Others are left out."""
     came: dict[socket.socket, bytes] = dict.fromkeys(connections, b"")
@@ -70,6 +83,10 @@ def read_to_the_end(connections: Iterable[socket.socket], *, seconds: float) -> 
                     ended.append(came[connection])
                     connection.close()
     return ended
+
+
+def _bytes_not_taken(connection: socket.socket) -> int:
+    return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def _receive(connection: socket.socket) -> bytes:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pydantic import BaseModel, ValidationError
 
+from api.complaints import complaints
+from api.contacts.importing import ContactImport
+from api.messages.editing import MessageEdit
+from api.messages.steering import Retry
+from api.schedules.changing import ScheduleEdit
 from tests.harness.churches import KnownChurch
 
 SEND = "/api/messages/send"
@@ -74,3 +81,37 @@ def test_when_few_are_wrong_all_are_listed(client: FlaskClient, church: KnownChu
     told = answer.get_json()
     assert [error["field"] for error in told["errors"]] == ["content", "colour"]
     assert told["moreErrors"] == 0
+
+
+@pytest.mark.parametrize("field", ["contactIds", "phoneNumbers", "emailAddresses"])
+def test_a_list_in_an_edit_is_as_long_as_in_a_new_message_and_no_longer(
+    client: FlaskClient, church: KnownChurch, field: str
+) -> None:
+    made = client.post(SEND, json=a_message(church), headers=church.bearer)
+    changes = {"targetType": "all", field: [1] * 20_000}
+
+    answer = client.patch(made.headers["Location"], json=changes, headers=church.bearer)
+
+    told = answer.get_json()
+    assert (answer.status_code, told["moreErrors"]) == (422, 0)
+    assert told["errors"] == [{"field": field, "message": "must have at most 10,000 items"}]
+
+
+@pytest.mark.parametrize(
+    ("model", "wrap"),
+    [
+        (Retry, "{}"),
+        (MessageEdit, '{{"urgent":{}}}'),
+        (ScheduleEdit, '{{"recurrence":{}}}'),
+        (ContactImport, "{}"),
+    ],
+    ids=["whole body", "within a message", "within a schedule", "import"],
+)
+def test_unknown_fields_beyond_the_listed_ones_are_one_finding(model: type[BaseModel], wrap: str) -> None:
+    """A finding takes half a kilobyte: a body of 8 MB could have a million of them."""
+    with pytest.raises(ValidationError) as refused:
+        model.model_validate_json(wrap.format(json.dumps(unknown_fields(2_000))))
+
+    found = complaints(refused.value)
+    assert refused.value.error_count() <= 101
+    assert (len(found.listed), found.more) == (100, 1_900)

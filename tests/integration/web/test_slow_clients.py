@@ -12,8 +12,9 @@ from uuid import uuid4
 import pytest
 
 from settings import Settings
+from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch
-from tests.harness.slow_clients import SlowClients, read_to_the_end, trickle
+from tests.harness.slow_clients import SlowClients, read_to_the_end, send_and_reset, trickle
 from tests.harness.waiting import wait_until
 from tests.harness.web_server import WebServer, running_web
 
@@ -121,6 +122,27 @@ def test_large_bodies_that_never_end_are_held_in_bounded_memory(settings: Settin
         assert len(ended) == 17  # three of these fit
         assert {answer.partition(b"\r\n")[0] for answer in ended} <= {b"HTTP/1.1 503 Service Unavailable", b""}
         assert web.worker_memory() - before < 60_000_000
+        assert web.get("/health/live")[0] == 200
+
+
+def test_requests_whose_clients_are_gone_are_not_held_while_no_thread_is_free(
+    settings: Settings, database: Database, church: KnownChurch, tmp_path: Path
+) -> None:
+    """Whoever resets its connections does not count among the open ones: what it sent must not count either."""
+
+    def importing(body: bytes) -> bytes:
+        key = church.bearer["Authorization"]
+        head = f"POST /api/contacts HTTP/1.1\r\nHost: a\r\nAuthorization: {key}\r\nContent-Type: application/json\r\n"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    with running_web(settings, tmp_path) as web, SlowClients(web.port) as slow:
+        before = web.worker_memory()
+        with system_scope(database) as connection:
+            connection.execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")  # whoever has a key waits
+            slow.open(32, importing(b"{}"))  # two for each thread
+            for _ in range(40):
+                send_and_reset(web.port, importing(bytes(7_000_000)))
+            wait_until(lambda: web.worker_memory() - before < 100_000_000)
         assert web.get("/health/live")[0] == 200
 
 

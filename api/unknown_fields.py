@@ -1,0 +1,23 @@
+"""Bounds the findings about fields that nobody knows: a body of 8 MB could have a million of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+MAX_FIELD_ERRORS = 100
+"""Field errors that one answer lists. It counts the rest, so that a small request never makes a huge answer."""
+
+UNLISTED = "unlisted"
+"""The type of a finding that stands for many: its context has their `count`."""
+
+
+def findings(names: Sequence[str]) -> Iterator[InitErrorDetails]:
+    """One for each of the first names, and one for all others together."""
+    for name in names[:MAX_FIELD_ERRORS]:
+        error = PydanticCustomError("extra_forbidden", "is not a known field")
+        yield InitErrorDetails(type=error, loc=(name,), input=None)
+    if (unlisted := len(names) - MAX_FIELD_ERRORS) > 0:
+        told = PydanticCustomError(UNLISTED, "{count} more are not known", {"count": unlisted})
+        yield InitErrorDetails(type=told, loc=(), input=None)
