@@ -66,6 +66,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     """For a delivery that is `unknown`: the carrier gave no answer, and its list could not settle it."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such delivery.")
+        _refuse_sending_canceled(message, body)
         resolved = doubts.resolve(
             connection,
             church_id=caller.church_id,
@@ -99,8 +100,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
     """Ends every doubt of the message the same way. Repeating it changes nothing: none is left then."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such message.")
-        if message.canceled_at is not None and body.status == "queued":
-            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        _refuse_sending_canceled(message, body)
         resolved = doubts.resolve_all(
             connection,
             church_id=caller.church_id,
@@ -119,6 +119,11 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
     if sends_again:
         services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
     return Answer(status=200, content=Resolved(resolved=resolved, message=shown))
+
+
+def _refuse_sending_canceled(message: Message, body: Resolution) -> None:
+    if message.canceled_at is not None and body.status == "queued":
+        raise Refusal(problems.WRONG_STATE, "The message is canceled.")
 
 
 def _lock(connection: Connection[Any], caller: KeyHolder, message_id: UUID, *, missing: str) -> Message:

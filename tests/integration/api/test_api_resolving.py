@@ -65,6 +65,16 @@ def test_a_doubt_ends_as_the_person_says(
     assert len(ledger.claim(church.church_id).envelopes) == sent_again
 
 
+def test_one_delivery_of_a_canceled_message_is_not_sent_again_either(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message
+) -> None:
+    client.post(f"/api/messages/{message.message_id}/cancel", headers=church.bearer)
+
+    answer = resolve(client, church, message.message_id, delivery_of(ledger, message), {"status": "queued"})
+
+    assert (answer.status_code, ledger.counts(message)) == (409, {Status.UNKNOWN: 1})
+
+
 @pytest.mark.parametrize("status", ["sent", "failed", "queued"])
 def test_a_second_word_is_a_conflict_and_changes_nothing(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, status: str
