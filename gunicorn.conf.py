@@ -6,7 +6,7 @@ from pathlib import Path
 
 from api.server.limits import Limits
 from api.server.worker import BufferingWorker
-from jobs import tethered
+from processes import child_process
 
 # On Render and Heroku a router in front of us is the only one that can reach us, and it does so from outside.
 _behind_router = "RENDER" in os.environ or "DYNO" in os.environ
@@ -63,4 +63,4 @@ control_socket_disable = True
 
 def post_fork(_server: object, _worker: object) -> None:
     """A worker whose master was killed would hold the port, and answer nobody on it, until its last caller goes."""
-    tethered.die_with_parent(signal.SIGKILL)
+    child_process.die_with_parent(signal.SIGKILL)

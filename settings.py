@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
     """PostgreSQL 18 or newer: the ledger."""
     redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = Field(default=None, repr=False)
-    """Redis 6.2 or newer, or Valkey: the doorbell. Needed unless `enable_queues` is false."""
+    """Redis 6.2 or newer, or Valkey: the job_queue. Needed unless `enable_queues` is false."""
 
     enable_queues: bool = True
     """False runs every job where it is rung for, without Redis."""

@@ -10,10 +10,10 @@ import argparse
 import sys
 
 import logs
-from jobs.database_check import check_schema
-from jobs.queues import enabled_queues
-from jobs.supervisor import Supervisor
-from jobs.tethered import Program
+from jobs.job_queue.queues import enabled_queues
+from jobs.worker.database_check import check_schema
+from processes.child_process import Program
+from processes.supervisor import Supervisor
 from settings import SettingsError, load_settings
 from store.errors import SchemaMismatch
 
@@ -25,7 +25,7 @@ def programs(queues: tuple[str, ...], *, processes: int, drain_seconds: float) -
     return [
         Program(
             name=queue if processes == 1 else f"{queue}-{number}",
-            command=(sys.executable, "-m", "jobs.worker", queue),
+            command=(sys.executable, "-m", "jobs.worker.run_worker", queue),
             drain_seconds=drain_seconds,
         )
         for queue in queues

@@ -8,10 +8,10 @@ from pydantic import Field
 import logs
 from api import bodies, problems
 from api.authentication import SIGNATURE
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.problems import FieldError, Refusal
 from api.services import services
-from api.shapes import Given
+from api.shapes import RequestModel
 from channels.base import ForgedCallback
 from channels.mail.bounces import (
     HEAD_BYTES,
@@ -35,7 +35,7 @@ _TOO_LARGE = "A bounce may have 1 MB. Its beginning is enough: cut off the rest.
 _log = logs.get_logger(__name__)
 
 
-class BounceQuery(Given):
+class BounceQuery(RequestModel):
     """Where the mail came to."""
 
     recipient: str | None = Field(
@@ -50,7 +50,7 @@ class BounceQuery(Given):
     authentication=SIGNATURE,
     query=BounceQuery,
     raw=MEDIA_TYPES,
-    promises=(Promise(status=204, description="Noted, now or before; or it says nothing that counts."),),
+    responses=(ResponseSpec(status=204, description="Noted, now or before; or it says nothing that counts."),),
     problems=(problems.FORBIDDEN,),
 )
 def take_bounce(*, query: BounceQuery) -> Answer:
@@ -109,4 +109,4 @@ def _note(bounce: Bounce) -> None:
         recipient = opt_outs.recipient_of(connection, bounce.delivery_id) if bounce.gone else None
         if recipient is not None:
             opt_outs.opt_out(connection, church_id=recipient.church_id, address=recipient.address, source=SOURCE)
-    services().doorbell.ring_receipts()
+    services().job_queue.enqueue_receipts()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import logs
 from api import bodies, problems
 from api.authentication import SIGNATURE
-from api.endpoints import Answer, Header, Promise, endpoint
+from api.endpoints import Answer, Header, ResponseSpec, endpoint
 from api.group_commit import WriteTimeout
 from api.problems import FieldError, Refusal
 from api.services import Services, services
@@ -47,7 +47,7 @@ class TwilioForm(BaseModel):
     authentication=SIGNATURE,
     form=TwilioForm,
     headers=(Header(name="X-Twilio-Signature", description="The signature of the address and the form, for sms."),),
-    promises=(Promise(status=204, description="Noted, now or before."),),
+    responses=(ResponseSpec(status=204, description="Noted, now or before."),),
     problems=(problems.FORBIDDEN, problems.NOT_FOUND, problems.INVALID),
 )
 def take_callback(*, channel: str, delivery_id: UUID, attempt: int) -> Answer:
@@ -73,7 +73,7 @@ def note(services: Services, told: CarrierReceipt, *, delivery_id: UUID, attempt
         services.receipts.put(receipt)
     except WriteTimeout as error:
         raise OutcomeUnknown("others' receipts took too long to be stored") from error
-    services.doorbell.ring_receipts()
+    services.job_queue.enqueue_receipts()
 
 
 def read_form(body: bytes) -> dict[str, str]:

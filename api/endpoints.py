@@ -36,7 +36,7 @@ class Header:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Promise:
+class ResponseSpec:
     """An answer that an endpoint may give, for the document."""
 
     status: int
@@ -60,7 +60,7 @@ class Endpoint:
     summary: str
     description: str
     authentication: Authentication
-    promises: tuple[Promise, ...]
+    responses: tuple[ResponseSpec, ...]
     problems: tuple[Problem, ...]
     body: type[BaseModel] | None
     form: type[BaseModel] | None
@@ -80,7 +80,7 @@ def endpoint(
     tag: str,
     summary: str,
     authentication: Authentication,
-    promises: tuple[Promise, ...],
+    responses: tuple[ResponseSpec, ...],
     problems: tuple[Problem, ...] = (),
     body: type[BaseModel] | None = None,
     form: type[BaseModel] | None = None,
@@ -106,7 +106,7 @@ def endpoint(
             summary=summary,
             description=_unwrapped(view.__doc__ or ""),
             authentication=authentication,
-            promises=promises,
+            responses=responses,
             problems=problems,
             body=body,
             form=form,

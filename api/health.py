@@ -8,36 +8,36 @@ import psycopg
 
 import logs
 from api.authentication import PUBLIC
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.services import services
-from api.shapes import Told
+from api.shapes import ResponseModel
 from store.database import system_scope
 from store.errors import SchemaMismatch
 
 _log = logs.get_logger(__name__)
 
 
-class Liveness(Told):
+class Liveness(ResponseModel):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class Check(Told):
+class Check(ResponseModel):
     """One thing that is needed, and why it is missing."""
 
     ok: bool
     reason: str | None = None
 
 
-class Checks(Told):
+class Checks(ResponseModel):
     """`redis` is null where queues are switched off."""
 
     postgresql: Check
     redis: Check | None
 
 
-class Readiness(Told):
+class Readiness(ResponseModel):
     """ready: all is well. degraded: messages are accepted and wait for Redis. not ready: nothing can be accepted."""
 
     status: Literal["ready", "degraded", "not ready"]
@@ -49,7 +49,7 @@ class Readiness(Told):
     tag="Health",
     summary="Is the process alive?",
     authentication=PUBLIC,
-    promises=(Promise(status=200, description="It is.", content=Liveness),),
+    responses=(ResponseSpec(status=200, description="It is.", content=Liveness),),
 )
 def live() -> Answer:
     """Asks nothing of anything else: restart the process when this fails."""
@@ -61,9 +61,9 @@ def live() -> Answer:
     tag="Health",
     summary="Can messages be accepted?",
     authentication=PUBLIC,
-    promises=(
-        Promise(status=200, description="Ready, or degraded.", content=Readiness),
-        Promise(status=503, description="Not ready.", content=Readiness),
+    responses=(
+        ResponseSpec(status=200, description="Ready, or degraded.", content=Readiness),
+        ResponseSpec(status=503, description="Not ready.", content=Readiness),
     ),
 )
 def ready() -> Answer:
@@ -93,5 +93,5 @@ def _postgresql() -> Check:
 def _redis() -> Check | None:
     if not services().settings.enable_queues:
         return None
-    reason = services().doorbell.check()
+    reason = services().job_queue.check()
     return Check(ok=reason is None, reason=reason)

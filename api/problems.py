@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from api.shapes import Told
+from api.shapes import ResponseModel
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -29,14 +29,14 @@ class Problem:
         return f"/docs#problem-{self.slug}"
 
 
-class FieldError(Told):
+class FieldError(ResponseModel):
     """What is wrong with one field, named like `contacts[3].name`; a header or parameter by its own name."""
 
     field: str
     message: str
 
 
-class ProblemDetails(Told):
+class ProblemDetails(ResponseModel):
     """What went wrong, as in RFC 9457."""
 
     type: str = Field(description="Which problem this is, for ever; leads to what to do about it.")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJso
 from api import problems
 from api.complaints import invalid
 from api.problems import FieldError, Refusal
-from api.shapes import Given, wrong
+from api.shapes import RequestModel, wrong
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -77,7 +77,7 @@ def _read_limit(text: Any) -> int:
     return int(text)
 
 
-class PageQuery(Given):
+class PageQuery(RequestModel):
     """Which page of a list."""
 
     limit: Annotated[

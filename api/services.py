@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from api.group_commit import GroupCommit
-from jobs.doorbell import Doorbell
-from jobs.doorbells import open_soon_doorbell
+from jobs.job_queue.job_queue import JobQueue
+from jobs.job_queue.opening import open_buffered_job_queue
 from settings import Settings
 from store import receipts
 from store.database import Database, open_database, system_scope
@@ -25,13 +25,13 @@ _RECEIPT_SECONDS = 5.0
 class Services:
     settings: Settings
     database: Database
-    doorbell: Doorbell
+    job_queue: JobQueue
     receipts: GroupCommit[Receipt]
     """Where carriers' receipts are stored: they come in swarms."""
 
     def close(self) -> None:
         """Give the connections back. May be called twice."""
-        self.doorbell.close()
+        self.job_queue.close()
         self.database.close()
 
 
@@ -43,9 +43,9 @@ def open_services(settings: Settings) -> Services:
         with system_scope(database) as connection:
             receipts.insert(connection, told)
 
-    doorbell = open_soon_doorbell(settings)
+    job_queue = open_buffered_job_queue(settings)
     group_commit = GroupCommit(store_receipts, patience_seconds=_RECEIPT_SECONDS)
-    return Services(settings=settings, database=database, doorbell=doorbell, receipts=group_commit)
+    return Services(settings=settings, database=database, job_queue=job_queue, receipts=group_commit)
 
 
 def install(app: Flask, services: Services) -> None:

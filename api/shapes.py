@@ -31,7 +31,7 @@ EARLIEST_YEAR = 2000
 """Of every instant that a caller sends. How late one may be depends on the field."""
 
 
-class Given(BaseModel):
+class RequestModel(BaseModel):
     """Anything that a caller sends."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
@@ -49,7 +49,7 @@ class Given(BaseModel):
         return cast("Any", given)
 
 
-class Told(BaseModel):
+class ResponseModel(BaseModel):
     """Anything that a caller is told."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from messaging.addresses import AddressKind
-from messaging.outcomes import Envelope, Outcome, Sighting, Suspect
 from messaging.states import Status
+from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, SubmissionResult
 from settings import Settings
 
 
@@ -58,7 +58,7 @@ class Carrier(Protocol):
         ...
 
     def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
     ) -> None:
         """Start submitting the whole batch, and return at once.
 
@@ -68,7 +68,7 @@ class Carrier(Protocol):
         """
         ...
 
-    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
+    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
         """Read the carrier's list for each suspect: one sighting for each, in slices. Never raises for the carrier."""
         ...
 
@@ -142,7 +142,7 @@ class Channel(Protocol):
         ...
 
     @property
-    def passing_codes(self) -> Mapping[str, float]:
+    def retryable_codes(self) -> Mapping[str, float]:
         """Codes of failures reported after acceptance that may pass, with the first pause in seconds."""
         ...
 

@@ -6,8 +6,8 @@ import time
 
 import logs
 from channels.registry import CHANNELS
-from jobs import runtime
-from jobs.runtime import Runtime
+from jobs.worker import runtime
+from jobs.worker.runtime import Runtime
 from store import messages, receipts
 from store.database import system_scope
 
@@ -22,7 +22,7 @@ TURN_SECONDS = 1.0
 def apply_receipts() -> None:
     """Apply what has come in, oldest first, for up to about a second; ring again if there is more."""
     run = runtime.current()
-    passing = {code: pause for channel in CHANNELS.values() for code, pause in channel.passing_codes.items()}
+    passing = {code: pause for channel in CHANNELS.values() for code, pause in channel.retryable_codes.items()}
     began = time.monotonic()
     applied = 0
     while True:
@@ -34,7 +34,7 @@ def apply_receipts() -> None:
         elif batch.used < BATCH:
             break
         if time.monotonic() - began > TURN_SECONDS:
-            run.doorbell.ring_receipts()
+            run.job_queue.enqueue_receipts()
             break
     if applied:
         with system_scope(run.database) as connection:

@@ -9,9 +9,9 @@ from psycopg import OperationalError
 
 import logs
 from channels.registry import CHANNELS
-from jobs import runtime
-from jobs.runtime import Runtime
-from jobs.take_turn import take_turn
+from jobs.sending.claim_batch import claim_batch
+from jobs.worker import runtime
+from jobs.worker.runtime import Runtime
 from store import messages
 from store.database import system_scope
 from store.messages import DueExpansion
@@ -42,16 +42,18 @@ def expand_messages(channel: str) -> None:
         if due.message_id not in broken:
             begin_sending(run, due.church_id, channel)
     else:
-        run.doorbell.ring_expansion(channel=channel)
+        run.job_queue.enqueue_expansion(channel=channel)
     for message_id, error in broken.items():
         raise ExpansionFailed(f"message {message_id}") from error
 
 
 def begin_sending(run: Runtime, church: UUID, channel: str) -> None:
     """A small church's message is on its way without another stand in the queue."""
-    claim = take_turn(run, church, channel)
+    claim = claim_batch(run, church, channel)
     if claim is not None and not claim.envelopes:
-        run.doorbell.ring_turn(channel=channel, church_id=church)  # nothing to launch: the turn's own job looks why
+        run.job_queue.enqueue_batch(
+            channel=channel, church_id=church
+        )  # nothing to launch: the turn's own job looks why
 
 
 def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:

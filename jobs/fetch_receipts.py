@@ -5,11 +5,11 @@ from __future__ import annotations
 import logs
 from channels.base import CarrierReceipt
 from channels.registry import CHANNELS
-from jobs import runtime
-from store import doubts, messages, receipts
+from jobs.worker import runtime
+from store import messages, receipts, reconciliation
 from store.database import system_scope
-from store.doubts import Unreported
 from store.receipts import Receipt
+from store.reconciliation import Unreported
 
 log = logs.get_logger(__name__)
 
@@ -26,7 +26,7 @@ def fetch_receipts(channel: str) -> None:
     if not CHANNELS[channel].reports_endings:
         return
     with system_scope(run.database) as connection:
-        silent = doubts.take_unreported(
+        silent = reconciliation.take_unreported(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )
     asked = {each.carrier_id: each for each in silent}
@@ -35,7 +35,7 @@ def fetch_receipts(channel: str) -> None:
         with system_scope(run.database) as connection:
             new += receipts.insert(connection, [_receipt(answer, asked[answer.carrier_id]) for answer in answers])
     if new:
-        run.doorbell.ring_receipts()
+        run.job_queue.enqueue_receipts()
     if silent:
         log.info("asked after silent deliveries", asked=len(silent), new_receipts=new)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import logs
-from jobs import runtime
-from jobs.queues import RECONCILE
-from jobs.runtime import Runtime
-from messaging.doubt import Claimant, Found, Missing, judge
-from messaging.outcomes import Sighting
-from store import doubts
+from jobs.job_queue.queues import RECONCILE
+from jobs.worker import runtime
+from jobs.worker.runtime import Runtime
+from messaging.reconciliation import Claimant, Found, Missing, judge
+from messaging.submissions import LookupResult
+from store import reconciliation
 from store.database import system_scope
 
 log = logs.get_logger(__name__)
@@ -28,23 +28,23 @@ def reconcile(channel: str) -> None:
     run = runtime.current()
     hold_seconds = 4 * run.settings.carrier_timeout_seconds
     with system_scope(run.database) as connection:
-        suspects = doubts.take_suspects(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
+        suspects = reconciliation.take_suspects(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
     if suspects:
         for sightings in run.line(channel).carrier.look_up(suspects):
             _settle(run, sightings)
     if len(suspects) == BATCH:
-        run.doorbell.ring_tick(RECONCILE)
+        run.job_queue.enqueue_tick(RECONCILE)
 
 
-def _settle(run: Runtime, sightings: Sequence[Sighting]) -> None:
-    policy = run.doubt_policy
+def _settle(run: Runtime, sightings: Sequence[LookupResult]) -> None:
+    policy = run.reconciliation_policy
     found: list[tuple[UUID, int, str]] = []
     missing: list[tuple[UUID, int]] = []
     delivery_ids = [sighting.delivery_id for sighting in sightings]
     seen = [record.carrier_id for sighting in sightings for record in sighting.records or ()]
     with system_scope(run.database) as connection:
-        claimants = doubts.claimants(connection, delivery_ids, seen=seen)
-        rivals = doubts.rivals(connection, delivery_ids)
+        claimants = reconciliation.claimants(connection, delivery_ids, seen=seen)
+        rivals = reconciliation.rivals(connection, delivery_ids)
         for sighting in sightings:
             match judge(sighting, claimants=claimants, rivals=rivals):
                 case Found(carrier_id=carrier_id):
@@ -61,7 +61,7 @@ def _settle(run: Runtime, sightings: Sequence[Sighting]) -> None:
                     missing.append((sighting.delivery_id, sighting.attempt))
                 case _:
                     pass
-        doubts.settle_found(connection, found)
+        reconciliation.settle_found(connection, found)
         pause_seconds = policy.period_seconds / policy.reads
-        queued = doubts.settle_missing(connection, missing, policy=policy, pause_seconds=pause_seconds)
+        queued = reconciliation.settle_missing(connection, missing, policy=policy, pause_seconds=pause_seconds)
     log.info("doubts looked into", found=len(found), missed=len(missing), queued_again=queued, read=len(sightings))

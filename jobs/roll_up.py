@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs import runtime
+from jobs.worker import runtime
 from store import analytics
 from store.database import system_scope
 

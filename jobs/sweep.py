@@ -5,8 +5,8 @@ where they are from.
 from __future__ import annotations
 
 import logs
-from jobs import runtime
-from jobs.runtime import Runtime
+from jobs.worker import runtime
+from jobs.worker.runtime import Runtime
 from store import churches, contacts, deliveries
 from store.database import system_scope
 
@@ -34,6 +34,6 @@ def _withdraw_failed_jobs(run: Runtime) -> None:
     with system_scope(run.database) as connection:
         jobs = churches.failed_jobs_of_resumed(connection)
     for job in jobs:
-        if run.doorbell.withdraw_failed(job.channel, job.job_id):
+        if run.job_queue.withdraw_failed(job.channel, job.job_id):
             with system_scope(run.database) as connection:
                 churches.forget_failed_job(connection, job)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from messaging.outcomes import Outcome, Verdict
 from messaging.states import Status
+from messaging.submissions import ResultKind, SubmissionResult
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,26 +33,26 @@ class Step:
     counts_as_try: bool = False
 
 
-def next_step(outcome: Outcome, *, tries: int, age_seconds: float, policy: RetryPolicy) -> Step:
+def next_step(outcome: SubmissionResult, *, tries: int, age_seconds: float, policy: RetryPolicy) -> Step:
     """What becomes of a delivery after an outcome. `tries`: transient refusals before this one.
 
     A throttled submission was not looked at, so it uses up no try; a refused sender is not the delivery's fault.
     """
     asked_seconds = min(outcome.retry_after_seconds or 0.0, policy.cap_seconds)
     too_old = age_seconds >= policy.age_limit_seconds
-    match outcome.verdict:
-        case Verdict.ACCEPTED:
+    match outcome.kind:
+        case ResultKind.ACCEPTED:
             return Step(status=Status.SENT)
-        case Verdict.AMBIGUOUS:
+        case ResultKind.AMBIGUOUS:
             return Step(status=Status.UNKNOWN, delay_seconds=policy.doubt_seconds)
-        case Verdict.SENDER | Verdict.UNSUBMITTED:
+        case ResultKind.SENDER | ResultKind.UNSUBMITTED:
             return Step(status=Status.QUEUED)
-        case Verdict.THROTTLED if not too_old:
+        case ResultKind.THROTTLED if not too_old:
             return Step(status=Status.QUEUED, delay_seconds=max(asked_seconds, policy.base_seconds))
-        case Verdict.TRANSIENT if tries < policy.limit and not too_old:
+        case ResultKind.TRANSIENT if tries < policy.limit and not too_old:
             delay = backoff_seconds(tries + 1, policy=policy, at_least_seconds=asked_seconds)
             return Step(status=Status.QUEUED, delay_seconds=delay, counts_as_try=True)
-        case Verdict.THROTTLED | Verdict.TRANSIENT | Verdict.PERMANENT:
+        case ResultKind.THROTTLED | ResultKind.TRANSIENT | ResultKind.PERMANENT:
             return Step(status=Status.FAILED)
 
 

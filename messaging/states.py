@@ -44,7 +44,7 @@ failure that may pass.
 
 An ending gives way to one that came further: receipts of two attempts, or of a carrier that corrects itself, then
 end the same in whatever order they come. What the carrier said of a delivery gives way to `unknown` only when it turns
-out to have been said of another one (store/queries/doubts.sql, put_in_doubt).
+out to have been said of another one (store/queries/reconciliation.sql, put_in_doubt).
 """
 
 RECEIPT_STATUSES = (Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED)

@@ -135,9 +135,9 @@ def slow_sender(connection: Connection[Any], *, church_id: UUID, channel: str, a
     )
 
 
-def quicken_senders(connection: Connection[Any], *, church_ids: Sequence[UUID], channel: str) -> None:
+def reset_throttle(connection: Connection[Any], *, church_ids: Sequence[UUID], channel: str) -> None:
     """The carrier takes their messages again: the next slowing begins small."""
-    connection.execute(_SQL["quicken_senders"], {"church_ids": list(church_ids), "channel": channel})
+    connection.execute(_SQL["reset_throttle"], {"church_ids": list(church_ids), "channel": channel})
 
 
 def add_key(

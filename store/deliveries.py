@@ -11,9 +11,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from messaging.outcomes import Envelope, Sender
 from messaging.states import Status
-from store import doubts, sql
+from messaging.submissions import Envelope, Sender
+from store import reconciliation, sql
 
 _SQL = sql.load("deliveries")
 
@@ -156,7 +156,7 @@ def record(connection: Connection[Any], results: Sequence[Recorded], *, ids_conf
         "carrier_ids": [result.carrier_id for result in results],
     }
     changed = connection.execute(
-        _SQL["record_outcomes"],
+        _SQL["record_results"],
         {
             **accepted,
             "error_codes": [result.error_code for result in results],
@@ -184,7 +184,7 @@ def _settle_shared_ids(connection: Connection[Any], results: Sequence[Recorded])
             "carrier_ids": [result.carrier_id for result in accepted],
         },
     ).fetchall()
-    doubts.put_holders_in_doubt(connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven])
+    reconciliation.put_holders_in_doubt(connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven])
     doubtful = {delivery_id for delivery_id, _, is_proven in found if is_proven}
     owners: dict[str, UUID] = {}
     for result in accepted:

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from messaging.retry import RetryPolicy
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
-from store import doubts, sql
+from store import reconciliation, sql
 from store.conflicts import retry_conflicts
 
 _SQL = sql.load("receipts")
@@ -67,7 +67,7 @@ def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passi
         "to_statuses": [target for _, target in _MOVES],
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
-        "passing_codes": list(passing),
+        "retryable_codes": list(passing),
         "pauses_seconds": list(passing.values()),
     }
     used, left, contested = 0, limit, 0
@@ -98,7 +98,7 @@ def settle_contested(connection: Connection[Any]) -> int:
     """
     connection.execute(_SQL["give_to_holders"])
     contested = [row[0] for row in connection.execute(_SQL["contested_ids"])]
-    doubts.put_holders_in_doubt(connection, contested)
+    reconciliation.put_holders_in_doubt(connection, contested)
     return len(contested)
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from dev import ports
-from sandbox.control import Sandbox
-from sandbox.mail.control import MailSandbox
 from tests.harness import keeper
 from tests.harness.databases import Cleaner, make_database
 from tests.harness.sandbox_carrier import running_sandbox
+from tools.local import ports
+from tools.sandbox.control import Sandbox
+from tools.sandbox.mail.control import MailSandbox
 
 _ADDRESS = "KOINONIA_TESTS_KEEPER"
 _KEEPER = pytest.StashKey[keeper.Keeper]()

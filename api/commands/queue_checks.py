@@ -13,7 +13,7 @@ from rq.job import Job
 from rq.results import Result
 
 from api.commands.outcomes import Outcome, failed, passed
-from jobs import queues
+from jobs.job_queue import queues
 
 WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.05

@@ -14,10 +14,10 @@ from api.commands.ledger import ledger
 from api.messages import limits
 from api.services import services
 from channels.registry import CHANNELS
-from store import doubts, messages
+from store import messages, reconciliation
 from store.daily_limits import DailyLimitReached
-from store.doubts import DoubtfulMessage, Resolution
 from store.messages import Message
+from store.reconciliation import DoubtfulMessage, Resolution
 
 _CHOICES: tuple[str, ...] = get_args(Resolution)
 
@@ -54,7 +54,7 @@ def resolve_unknown(
         raise BadInput("Say which with --church, --message or --channel, or --all for those of every church.")
     least_seconds = 60.0 * minutes
     with ledger() as connection:
-        found = doubts.list_doubtful(
+        found = reconciliation.list_doubtful(
             connection, church_id=church, message_id=message, channel=channel, least_seconds=least_seconds
         )
     if not found:
@@ -77,7 +77,7 @@ def _resolve(doubtful: DoubtfulMessage, decision: Resolution, least_seconds: flo
     with ledger() as connection:
         message = messages.lock(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
         assert message is not None  # noqa: S101 - messages are never deleted
-        resolved = doubts.resolve_all(
+        resolved = reconciliation.resolve_all(
             connection,
             church_id=doubtful.church_id,
             message_id=doubtful.message_id,
@@ -89,7 +89,7 @@ def _resolve(doubtful: DoubtfulMessage, decision: Resolution, least_seconds: flo
             messages.reopen(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
             _count(connection, message, church_id=doubtful.church_id, deliveries=resolved)
     if sends_again:
-        services().doorbell.ring_turn(channel=doubtful.channel, church_id=doubtful.church_id)
+        services().job_queue.enqueue_batch(channel=doubtful.channel, church_id=doubtful.church_id)
     return resolved
 
 

@@ -11,7 +11,7 @@ from api.commands.arguments import BadInput, ChurchId
 from api.commands.ledger import ledger
 from api.services import services
 from channels.registry import CHANNELS
-from jobs.queues import SWEEP
+from jobs.job_queue.queues import SWEEP
 from store import churches
 
 
@@ -28,6 +28,6 @@ def resume_sender(church: UUID, channel: str) -> None:
     if reason is None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return
-    services().doorbell.ring_turn(channel=channel, church_id=church)
-    services().doorbell.ring_tick(SWEEP)  # which takes the failed job off the list
+    services().job_queue.enqueue_batch(channel=channel, church_id=church)
+    services().job_queue.enqueue_tick(SWEEP)  # which takes the failed job off the list
     click.echo(f"The church's sender for {channel} was paused ({reason}). It sends again now.")

@@ -11,11 +11,11 @@ from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, 
 from api.addresses import Email, Phone
 from api.authentication import with_key
 from api.complaints import complaints
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.messages.sendable import allowed_regions, wrong_region
 from api.problems import FieldError
 from api.services import services
-from api.shapes import STORABLE, Given, Told, ZoneName, wrong
+from api.shapes import STORABLE, RequestModel, ResponseModel, ZoneName, wrong
 from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
 from store import contacts
@@ -26,7 +26,7 @@ from store.database import church_scope
 MAX_CONTACTS = 10_000
 
 
-class NewContact(Given):
+class NewContact(RequestModel):
     """A person: a name and a number together, for a family may share one phone. Or, without one, a mail address."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
@@ -47,7 +47,7 @@ def _leave_unread(given: Any, _read: object) -> Any:
     return given
 
 
-class ContactImport(Given):
+class ContactImport(RequestModel):
     """Contacts to store."""
 
     contacts: Annotated[
@@ -55,7 +55,7 @@ class ContactImport(Given):
     ] = Field(description="What is wrong with one is reported in `results`, and does not hold up its neighbours.")
 
 
-class StoredContact(Told):
+class StoredContact(ResponseModel):
     """A contact as it now stands; `created` is false for a person already known."""
 
     index: int = Field(description="The place in the request, from 0.")
@@ -65,7 +65,7 @@ class StoredContact(Told):
     created: bool
 
 
-class RefusedContact(Told):
+class RefusedContact(ResponseModel):
     """A contact that was not stored."""
 
     index: int = Field(description="The place in the request, from 0.")
@@ -78,7 +78,7 @@ class RefusedContact(Told):
     more_errors: int = Field(description="How many more fields of it are wrong than are listed in `errors`.")
 
 
-class ImportResult(Told):
+class ImportResult(ResponseModel):
     """What became of each contact, in the order given."""
 
     created: int
@@ -126,8 +126,8 @@ _EXAMPLE_ANSWER = {
     authentication=with_key("contacts:write"),
     body=ContactImport,
     example=_EXAMPLE,
-    promises=(
-        Promise(
+    responses=(
+        ResponseSpec(
             status=200,
             description="Every good contact is stored, every bad one named.",
             content=ImportResult,

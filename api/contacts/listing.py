@@ -8,16 +8,16 @@ from pydantic import Field
 
 from api import queries
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.queries import PageQuery
 from api.services import services
-from api.shapes import Timestamp, Told
+from api.shapes import ResponseModel, Timestamp
 from store import contacts
 from store.churches import KeyHolder
 from store.database import church_scope
 
 
-class ContactView(Told):
+class ContactView(ResponseModel):
     """A person of the church."""
 
     id: UUID
@@ -30,7 +30,7 @@ class ContactView(Told):
     mail_opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this mail address.")
 
 
-class ContactPage(Told):
+class ContactPage(ResponseModel):
     """Contacts, oldest first."""
 
     items: list[ContactView]
@@ -43,7 +43,7 @@ class ContactPage(Told):
     summary="List contacts",
     authentication=with_key("contacts:read"),
     query=PageQuery,
-    promises=(Promise(status=200, description="One page.", content=ContactPage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=ContactPage),),
 )
 def list_contacts(*, caller: KeyHolder, query: PageQuery) -> Answer:
     """The church's contacts, oldest first. Pass `next` as `cursor` for the page after this one."""

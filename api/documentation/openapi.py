@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from api import bodies, problems, traces
 from api.authentication import Way
 from api.documentation.schemas import Schemas
-from api.endpoints import Endpoint, Header, Promise
+from api.endpoints import Endpoint, Header, ResponseSpec
 from api.problems import Problem, ProblemDetails
 
 Json = dict[str, Any]
@@ -117,7 +117,7 @@ def _headers(endpoint: Endpoint) -> Iterable[Json]:
 
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
-    responses = {str(promise.status): _promised(promise, schemas) for promise in endpoint.promises}
+    responses = {str(promise.status): _promised(promise, schemas) for promise in endpoint.responses}
     by_status: dict[int, list[Problem]] = {}
     for problem in dict.fromkeys(problems_of(endpoint)):
         by_status.setdefault(problem.status, []).append(problem)
@@ -144,7 +144,7 @@ def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
     yield problems.BROKEN
 
 
-def _promised(promise: Promise, schemas: Schemas) -> Json:
+def _promised(promise: ResponseSpec, schemas: Schemas) -> Json:
     response: Json = {"description": promise.description, "headers": _answered(*promise.headers)}
     if promise.content is not None:
         content: Json = {"schema": schemas.of(promise.content)}

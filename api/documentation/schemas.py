@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from api.endpoints import Endpoint
 from api.problems import ProblemDetails
-from api.shapes import Told
+from api.shapes import ResponseModel
 
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]
@@ -60,9 +60,9 @@ class Schemas:
 def _models(endpoints: Sequence[Endpoint]) -> Iterable[type[BaseModel]]:
     for endpoint in endpoints:
         given = (endpoint.body, endpoint.form)
-        told = (promise.content for promise in endpoint.promises)
+        told = (promise.content for promise in endpoint.responses)
         yield from (model for model in (*given, *told) if model is not None)
 
 
 def _mode(model: type[BaseModel]) -> Mode:
-    return "serialization" if issubclass(model, Told) else "validation"
+    return "serialization" if issubclass(model, ResponseModel) else "validation"

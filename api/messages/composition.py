@@ -21,7 +21,7 @@ from pydantic import (
 
 from api.addresses import Email, Phone
 from api.messages import channel_fields
-from api.shapes import STORABLE, Given, Moment, wrong
+from api.shapes import STORABLE, Moment, RequestModel, wrong
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind, locate_phone
 
@@ -49,7 +49,7 @@ LISTED = {"numbers": AddressKind.PHONE, "addresses": AddressKind.EMAIL}
 """Targets that list addresses themselves, and of which kind."""
 
 
-class Urgency(Given):
+class Urgency(RequestModel):
     """Why a message may also go out in quiet hours."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
@@ -57,7 +57,7 @@ class Urgency(Given):
     )
 
 
-class Draft(Given):
+class Draft(RequestModel):
     """What is to be sent, and to whom: what a message and a schedule have in common.
 
     What only some channels have is beside these fields: see `details`.

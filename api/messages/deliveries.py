@@ -9,11 +9,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api import problems, queries
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.problems import Refusal
 from api.queries import PageQuery
 from api.services import services
-from api.shapes import Timestamp, Told
+from api.shapes import ResponseModel, Timestamp
 from messaging.states import Status
 from store import deliveries, messages
 from store.churches import KeyHolder
@@ -37,7 +37,7 @@ class DeliveryQuery(PageQuery):
     ] = None
 
 
-class DeliveryView(Told):
+class DeliveryView(ResponseModel):
     """One message to one recipient."""
 
     id: UUID
@@ -54,7 +54,7 @@ class DeliveryView(Told):
     )
 
 
-class DeliveryPage(Told):
+class DeliveryPage(ResponseModel):
     """Deliveries, in the order in which they are sent."""
 
     items: list[DeliveryView]
@@ -67,7 +67,7 @@ class DeliveryPage(Told):
     summary="List a message's deliveries",
     authentication=with_key("messages:read"),
     query=DeliveryQuery,
-    promises=(Promise(status=200, description="One page.", content=DeliveryPage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=DeliveryPage),),
     problems=(problems.NOT_FOUND,),
 )
 def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> Answer:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.messages import timing, views
 from api.messages.composition import Composition
 from api.messages.limits import need_of
@@ -38,7 +38,7 @@ class MessageEdit(Revision):
     authentication=with_key("messages:write"),
     body=MessageEdit,
     example={"sendAt": "2026-12-24T17:00:00"},
-    promises=(Promise(status=200, description="The message as it now stands.", content=views.CountedMessage),),
+    responses=(ResponseSpec(status=200, description="The message as it now stands.", content=views.CountedMessage),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> Answer:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api import problems, queries
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.messages import views
 from api.messages.standing import standing
 from api.problems import Refusal
@@ -44,7 +44,7 @@ class MessageQuery(PageQuery):
     summary="List messages",
     authentication=with_key("messages:read"),
     query=MessageQuery,
-    promises=(Promise(status=200, description="One page.", content=views.MessagePage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=views.MessagePage),),
 )
 def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
     """The church's messages, newest first. Pass `next` as `cursor` for the page after this one."""
@@ -69,7 +69,7 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
     tag="Messages",
     summary="See how far a message came",
     authentication=with_key("messages:read"),
-    promises=(Promise(status=200, description="The message and its counts.", content=views.CountedMessage),),
+    responses=(ResponseSpec(status=200, description="The message and its counts.", content=views.CountedMessage),),
     problems=(problems.NOT_FOUND,),
 )
 def get_message(*, caller: KeyHolder, message_id: UUID) -> Answer:

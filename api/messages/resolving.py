@@ -10,22 +10,22 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.messages import limits, views
 from api.messages.standing import standing
 from api.problems import Refusal
 from api.services import services
-from api.shapes import STORABLE, Given, Told
-from store import doubts, messages
+from api.shapes import STORABLE, RequestModel, ResponseModel
+from store import messages, reconciliation
 from store.churches import KeyHolder
 from store.database import church_scope
 from store.messages import Message
 
 
-class Resolution(Given):
+class Resolution(RequestModel):
     """What is to be believed of a delivery in doubt."""
 
-    status: doubts.Resolution = Field(
+    status: reconciliation.Resolution = Field(
         description='"sent": the recipient has it. "failed": give it up. "queued": send it (again, if it had arrived), '
         "unless the carrier says meanwhile that it arrived."
     )
@@ -45,7 +45,7 @@ class BulkResolution(Resolution):
     )
 
 
-class Resolved(Told):
+class Resolved(ResponseModel):
     """What comes of it."""
 
     resolved: int = Field(description="Deliveries that were in doubt and are no longer.")
@@ -59,7 +59,7 @@ class Resolved(Told):
     authentication=with_key("messages:write"),
     body=Resolution,
     example={"status": "queued"},
-    promises=(Promise(status=204, description="So it stands now."),),
+    responses=(ResponseSpec(status=204, description="So it stands now."),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> Answer:
@@ -67,7 +67,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such delivery.")
         _refuse_sending_canceled(message, body)
-        resolved = doubts.resolve(
+        resolved = reconciliation.resolve(
             connection,
             church_id=caller.church_id,
             message_id=message_id,
@@ -82,7 +82,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             messages.reopen(connection, church_id=caller.church_id, message_id=message_id)
             limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
     if body.status == "queued":
-        services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
+        services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return Answer(status=204)
 
 
@@ -93,7 +93,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     authentication=with_key("messages:write"),
     body=BulkResolution,
     example={"status": "failed", "unknownForMinutes": 60},
-    promises=(Promise(status=200, description="So they stand now.", content=Resolved),),
+    responses=(ResponseSpec(status=200, description="So they stand now.", content=Resolved),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> Answer:
@@ -101,7 +101,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such message.")
         _refuse_sending_canceled(message, body)
-        resolved = doubts.resolve_all(
+        resolved = reconciliation.resolve_all(
             connection,
             church_id=caller.church_id,
             message_id=message_id,
@@ -117,7 +117,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
         assert resolved_message is not None  # noqa: S101 - it is locked
         shown = standing(connection, church_id=caller.church_id, message=resolved_message)
     if sends_again:
-        services().doorbell.ring_turn(channel=message.channel, church_id=caller.church_id)
+        services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return Answer(status=200, content=Resolved(resolved=resolved, message=shown))
 
 

@@ -14,7 +14,7 @@ from pydantic_core import InitErrorDetails
 from api.complaints import invalid
 from api.messages import channel_fields
 from api.messages.composition import MAX_RECIPIENTS, Draft, Urgency
-from api.shapes import Given, wrong
+from api.shapes import RequestModel, wrong
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
 
@@ -35,7 +35,7 @@ def _describe(schema: dict[str, Any]) -> None:
     describe_without_defaults(schema)
 
 
-class Revision(Given):
+class Revision(RequestModel):
     """What is to be different. What is left out stays as it is. Channels' own fields are among those that can be.
 
     The defaults are never used: only fields that were set count.

@@ -6,7 +6,7 @@ from typing import Any
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Header, Promise, endpoint
+from api.endpoints import Answer, Header, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages import timing, views
 from api.messages.composition import Composition
@@ -50,8 +50,8 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
     body=Composition,
     headers=(IDEMPOTENCY_KEY,),
     example=_EXAMPLE,
-    promises=(
-        Promise(
+    responses=(
+        ResponseSpec(
             status=202,
             description="Accepted: the message is stored and will be sent.",
             content=views.AcceptedMessage,
@@ -107,7 +107,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     if message.request_hash != request_hash:
         raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:
-        services().doorbell.ring_expansion(channel=message.channel)
+        services().job_queue.enqueue_expansion(channel=message.channel)
     view = views.accepted(message, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
     return Answer(status=202, content=view, headers=headers)

@@ -9,20 +9,20 @@ from uuid import UUID
 from pydantic import Field
 
 from api.messages.waiting import Notice, Wait
-from api.shapes import Timestamp, Told
+from api.shapes import ResponseModel, Timestamp
 from messaging.states import Status
 from store.messages import Message, MessageStatus
 from store.outlook import Outlook
 
 
-class Links(Told):
+class Links(ResponseModel):
     """Where to look next."""
 
     self: str
     deliveries: str
 
 
-class MessageHead(Told):
+class MessageHead(ResponseModel):
     """What every answer says of a message."""
 
     id: UUID
@@ -66,7 +66,7 @@ class MessageSummary(MessageHead):
     urgent_reason: str | None = Field(description="Why it was to go out in quiet hours too.")
 
 
-class Counts(Told):
+class Counts(ResponseModel):
     """Deliveries by status. They always add up to the audience."""
 
     audience: int
@@ -94,7 +94,7 @@ class CountedMessage(MessageSummary):
     )
 
 
-class MessagePage(Told):
+class MessagePage(ResponseModel):
     """Messages, newest first."""
 
     items: list[MessageSummary]

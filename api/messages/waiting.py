@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from pydantic import Field
 
-from api.shapes import Timestamp, Told
+from api.shapes import ResponseModel, Timestamp
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from store import outlook
@@ -31,7 +31,7 @@ WaitReason = Literal[
 _ADDRESSES = {AddressKind.PHONE: "phone number", AddressKind.EMAIL: "e-mail address"}
 
 
-class Wait(Told):
+class Wait(ResponseModel):
     """Why nothing of the message is sent just now, or no faster."""
 
     reason: WaitReason
@@ -40,7 +40,7 @@ class Wait(Told):
     until: Timestamp | None = Field(description="Until when, where that is known.")
 
 
-class Notice(Told):
+class Notice(ResponseModel):
     """Something that does not keep a request from being accepted, and that its author should know."""
 
     code: Literal["sender-paused", "no-recipients"]

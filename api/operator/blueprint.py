@@ -16,7 +16,7 @@ from api.operator.login import Door, login_pages
 from api.operator.notices import notice
 from api.operator.session import Sessions
 from api.services import services
-from jobs.queues import open_redis
+from jobs.job_queue.queues import open_redis
 from settings import Settings
 from store.database import Database
 

@@ -26,7 +26,7 @@ from rq_dashboard import web  # pyright: ignore[reportMissingTypeStubs]
 from api.operator import registries
 from api.operator.notices import notice
 from api.operator.page_templates import StrictPages
-from jobs.checked_job import CheckedJob, CheckedQueue, refuse_pickle
+from jobs.worker.checked_job import CheckedJob, CheckedQueue, refuse_pickle
 from settings import mask_url
 
 

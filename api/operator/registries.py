@@ -9,7 +9,7 @@ from redis import Redis
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.registry import BaseRegistry
 
-from jobs.checked_job import CheckedJob, CheckedQueue
+from jobs.worker.checked_job import CheckedJob, CheckedQueue
 
 
 def requeue_failed(redis: Redis, queue_name: str) -> int:

@@ -10,21 +10,21 @@ from pydantic import ConfigDict, Field
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.messages.limits import refuse_runs_beyond
 from api.messages.revision import Revision, describe_without_defaults, revised
 from api.messages.sendable import complaints_of_new_references, refuse_unsendable
 from api.schedules import limit, views
+from api.schedules.lifecycle import held, stands
 from api.schedules.plan import MissedPolicy, Plan, Recurrence, WithinMinutes
-from api.schedules.steering import held, stands
 from api.schedules.terms import agreed
-from api.shapes import Given, WallTime
+from api.shapes import RequestModel, WallTime
 from store import schedules
 from store.churches import KeyHolder
 from store.schedules import Schedule
 
 
-class MissedRunsEdit(Given):
+class MissedRunsEdit(RequestModel):
     """What is to be different about missed runs. What is left out stays as it is."""
 
     model_config = ConfigDict(json_schema_extra=describe_without_defaults)
@@ -55,7 +55,7 @@ class ScheduleEdit(Revision):
     authentication=with_key("messages:write"),
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
-    promises=(Promise(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
+    responses=(ResponseSpec(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
     problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
@@ -80,7 +80,7 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
     tag="Schedules",
     summary="Delete a schedule",
     authentication=with_key("messages:write"),
-    promises=(Promise(status=204, description="It does not run any more."),),
+    responses=(ResponseSpec(status=204, description="It does not run any more."),),
     problems=(problems.NOT_FOUND,),
 )
 def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:

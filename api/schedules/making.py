@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Header, Promise, endpoint
+from api.endpoints import Answer, Header, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages.limits import refuse_runs_beyond
 from api.messages.sendable import complaints_of_references, refuse_unsendable
@@ -37,8 +37,8 @@ _EXAMPLE = {
     body=Plan,
     headers=(IDEMPOTENCY_KEY,),
     example=_EXAMPLE,
-    promises=(
-        Promise(
+    responses=(
+        ResponseSpec(
             status=201,
             description="It is made, and will run.",
             content=views.MadeSchedule,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from api.messages.composition import Draft
-from api.shapes import Given, WallTime, ZoneName, wrong
+from api.shapes import RequestModel, WallTime, ZoneName, wrong
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
@@ -47,7 +47,7 @@ _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _StartTime = Annotated[WallTime, AfterValidator(_start_in_range)]
 
 
-class Recurrence(Given):
+class Recurrence(RequestModel):
     """When it comes: a rule of RFC 5545, or a cron line. One of them."""
 
     rrule: Annotated[_Text, AfterValidator(_readable(read_rrule))] | None = Field(
@@ -75,7 +75,7 @@ WithinMinutes = Annotated[
 ]
 
 
-class MissedRuns(Given):
+class MissedRuns(RequestModel):
     """What becomes of runs that come due while nothing works."""
 
     policy: MissedPolicy = "runOnce"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from api import problems, queries
 from api.authentication import with_key
-from api.endpoints import Answer, Promise, endpoint
+from api.endpoints import Answer, ResponseSpec, endpoint
 from api.problems import Refusal
 from api.queries import PageQuery
 from api.schedules import views
@@ -22,7 +22,7 @@ from store.database import church_scope
     summary="List schedules",
     authentication=with_key("messages:read"),
     query=PageQuery,
-    promises=(Promise(status=200, description="One page.", content=views.SchedulePage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=views.SchedulePage),),
 )
 def list_schedules(*, caller: KeyHolder, query: PageQuery) -> Answer:
     """The church's schedules, newest first. Pass `next` as `cursor` for the page after this one."""
@@ -41,7 +41,7 @@ def list_schedules(*, caller: KeyHolder, query: PageQuery) -> Answer:
     tag="Schedules",
     summary="See a schedule and its next runs",
     authentication=with_key("messages:read"),
-    promises=(Promise(status=200, description="The schedule.", content=views.DetailedSchedule),),
+    responses=(ResponseSpec(status=200, description="The schedule.", content=views.DetailedSchedule),),
     problems=(problems.NOT_FOUND,),
 )
 def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
@@ -59,7 +59,7 @@ def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     summary="List what became of a schedule's runs",
     authentication=with_key("messages:read"),
     query=PageQuery,
-    promises=(Promise(status=200, description="One page.", content=views.RunPage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=views.RunPage),),
     problems=(problems.NOT_FOUND,),
 )
 def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery) -> Answer:

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.messages.waiting import Notice
-from api.shapes import Timestamp, Told
+from api.shapes import ResponseModel, Timestamp
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import Run
 from messaging.wall_time import UnknownZone, find_zone
@@ -22,28 +22,28 @@ from store.schedules import Schedule, ScheduleStatus
 RUNS_SHOWN = 5
 
 
-class RecurrenceView(Told):
+class RecurrenceView(ResponseModel):
     """The rule: one of the two is there."""
 
     rrule: str | None
     cron: str | None
 
 
-class MissedRunsView(Told):
+class MissedRunsView(ResponseModel):
     """What becomes of missed runs."""
 
     policy: Literal["runOnce", "skip"]
     within_minutes: int
 
 
-class ScheduleLinks(Told):
+class ScheduleLinks(ResponseModel):
     """Where to look next."""
 
     self: str
     runs: str
 
 
-class ScheduleView(Told):
+class ScheduleView(ResponseModel):
     """A schedule as it stands."""
 
     id: UUID
@@ -74,7 +74,7 @@ class ScheduleView(Told):
     links: ScheduleLinks
 
 
-class ComingRun(Told):
+class ComingRun(ResponseModel):
     """A run to come."""
 
     at: Timestamp = Field(description="The instant, in UTC.")
@@ -100,14 +100,14 @@ class MadeSchedule(DetailedSchedule):
     )
 
 
-class SchedulePage(Told):
+class SchedulePage(ResponseModel):
     """Schedules, newest first."""
 
     items: list[ScheduleView]
     next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
-class RunView(Told):
+class RunView(ResponseModel):
     """What became of a run."""
 
     run_at: Timestamp
@@ -118,7 +118,7 @@ class RunView(Told):
     recorded_at: Timestamp
 
 
-class RunPage(Told):
+class RunPage(ResponseModel):
     """Runs, newest first."""
 
     items: list[RunView]

@@ -12,7 +12,7 @@ from channels.mail import errors
 from channels.mail.composing import Composer, message_id
 from channels.mail.conversation import Broken, Conversation, Mail, Refused, Stage
 from channels.mail.server import MailServer
-from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
+from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
 log = logs.get_logger(__name__)
@@ -37,8 +37,8 @@ class _Batch:
     def may_submit(self) -> bool:
         return not self._halted.is_set() and self._may_submit()
 
-    def learn(self, outcome: Outcome) -> None:
-        if outcome.verdict in (Verdict.SENDER, Verdict.THROTTLED):
+    def learn(self, outcome: SubmissionResult) -> None:
+        if outcome.kind in (ResultKind.SENDER, ResultKind.THROTTLED):
             self._halted.set()
 
 
@@ -56,20 +56,20 @@ class MailCarrier:
         self._lock = threading.Lock()
 
     def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
     ) -> None:
         """Submit the envelopes, as many at once as there are connections. See channels.base.Carrier."""
         shared = _Batch(may_submit)
         for envelope in batch:
             self._threads.submit(self._serve, envelope, shared, take)
 
-    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
+    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
         """There is no list to read: a mail counts as missing, and is so repeated, twice; after that as unread.
 
         Why a mail in doubt is repeated, once or twice: docs/decisions/0012.
         """
         yield [
-            Sighting(
+            LookupResult(
                 delivery_id=suspect.delivery_id,
                 attempt=suspect.attempt,
                 records=() if suspect.repeats < MOST_REPEATS else None,
@@ -88,26 +88,26 @@ class MailCarrier:
             conversation.leave()
         self._conversations.clear()
 
-    def _serve(self, envelope: Envelope, batch: _Batch, take: Callable[[Outcome], None]) -> None:
+    def _serve(self, envelope: Envelope, batch: _Batch, take: Callable[[SubmissionResult], None]) -> None:
         try:
             outcome = self._submit(envelope, batch)
         except Exception:  # the mail may have left: whatever went wrong, nobody knows
             log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
-            outcome = _outcome(envelope, Verdict.AMBIGUOUS, "the submission failed in an unforeseen way")
+            outcome = _outcome(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
         batch.learn(outcome)
         take(outcome)
 
-    def _submit(self, envelope: Envelope, batch: _Batch) -> Outcome:
+    def _submit(self, envelope: Envelope, batch: _Batch) -> SubmissionResult:
         if not batch.may_submit():
-            return _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
+            return _outcome(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
         if self._server is None:
-            return _outcome(envelope, Verdict.SENDER, "mail is not set up (SMTP_URL)")
+            return _outcome(envelope, ResultKind.SENDER, "mail is not set up (SMTP_URL)")
         try:
             mail = self._composer.compose(envelope)
         except Exception as error:  # noqa: BLE001 - nothing has left; the same would happen again
             # Without the error's text, in which subject or addresses may stand.
             log.error("mail cannot be composed", delivery_id=str(envelope.delivery_id), error=type(error).__name__)  # noqa: TRY400
-            return _outcome(envelope, Verdict.PERMANENT, "the mail cannot be composed")
+            return _outcome(envelope, ResultKind.PERMANENT, "the mail cannot be composed")
         try:
             submitted = self._hand_over(self._server, mail, batch)
         except Refused as refusal:
@@ -116,11 +116,11 @@ class MailCarrier:
             log.warning("mail server fails", stage=failure.stage.value, error=failure.cause_name)
             return _refused(envelope, errors.broken(failure), code=None)
         if not submitted:
-            return _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
-        return Outcome(
+            return _outcome(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
+        return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
-            verdict=Verdict.ACCEPTED,
+            kind=ResultKind.ACCEPTED,
             carrier_id=message_id(envelope.delivery_id, self._composer.own_name),
         )
 
@@ -171,17 +171,17 @@ class MailCarrier:
         return fresh
 
 
-def _refused(envelope: Envelope, meaning: errors.Meaning, *, code: str | None) -> Outcome:
-    pause = FIRST_PAUSE_SECONDS * 2**envelope.tries if meaning.verdict is Verdict.TRANSIENT else None
-    return Outcome(
+def _refused(envelope: Envelope, meaning: errors.Meaning, *, code: str | None) -> SubmissionResult:
+    pause = FIRST_PAUSE_SECONDS * 2**envelope.tries if meaning.kind is ResultKind.TRANSIENT else None
+    return SubmissionResult(
         delivery_id=envelope.delivery_id,
         attempt=envelope.attempt,
-        verdict=meaning.verdict,
+        kind=meaning.kind,
         error_code=code,
         reason=meaning.reason,
         retry_after_seconds=pause,
     )
 
 
-def _outcome(envelope: Envelope, verdict: Verdict, reason: str) -> Outcome:
-    return Outcome(delivery_id=envelope.delivery_id, attempt=envelope.attempt, verdict=verdict, reason=reason)
+def _outcome(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
+    return SubmissionResult(delivery_id=envelope.delivery_id, attempt=envelope.attempt, kind=kind, reason=reason)

@@ -30,7 +30,7 @@ class MailChannel:
     }
     daily_limit_weight = 0  # costs nothing by the piece
     reports_endings = False
-    passing_codes: Mapping[str, float] = {}
+    retryable_codes: Mapping[str, float] = {}
 
     def unavailable(self, settings: Settings) -> str | None:
         if not settings.mail_enabled:

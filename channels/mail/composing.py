@@ -12,7 +12,7 @@ from channels.mail.conversation import Mail
 from channels.mail.headers import POLICY
 from channels.mail.parts import html_part, text_part
 from channels.mail.signatures import BounceAddresses, UnsubscribeLinks
-from messaging.outcomes import Envelope
+from messaging.submissions import Envelope
 from settings import Settings
 
 

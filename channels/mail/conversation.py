@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from channels.clock import elapsed_seconds
+from channels.elapsed_time import elapsed_seconds
 
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})\b")
 _LINE_WITH_DOT = re.compile(rb"(?m)^\.")

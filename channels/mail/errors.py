@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from channels.mail.conversation import Broken, Refused, Stage
-from messaging.outcomes import Verdict
+from messaging.submissions import ResultKind
 
 BUSY = 421
 """The server closes the connection, whatever it was asked."""
@@ -19,7 +19,7 @@ BUSY = 421
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    verdict: Verdict
+    kind: ResultKind
     reason: str
 
 
@@ -65,28 +65,28 @@ OF_ONE_MAIL = frozenset({"2.3", "3.4", "6.0"})
 GONE = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
 """The address is dead: whoever writes to it again is taken for a spammer."""
 
-CODES: Mapping[tuple[Stage, int], Verdict] = {
-    (Stage.RECIPIENT, 530): Verdict.SENDER,  # authentication required (RFC 4954)
-    (Stage.CONTENT, 530): Verdict.SENDER,
-    (Stage.RECIPIENT, 454): Verdict.THROTTLED,  # Amazon SES: too fast, or too much for today
-    (Stage.CONTENT, 454): Verdict.THROTTLED,
-    (Stage.ACCEPTANCE, 454): Verdict.THROTTLED,
+CODES: Mapping[tuple[Stage, int], ResultKind] = {
+    (Stage.RECIPIENT, 530): ResultKind.SENDER,  # authentication required (RFC 4954)
+    (Stage.CONTENT, 530): ResultKind.SENDER,
+    (Stage.RECIPIENT, 454): ResultKind.THROTTLED,  # Amazon SES: too fast, or too much for today
+    (Stage.CONTENT, 454): ResultKind.THROTTLED,
+    (Stage.ACCEPTANCE, 454): ResultKind.THROTTLED,
 }
 """Codes that mean something else than their first digit at that stage."""
 
-BY_DIGIT: Mapping[tuple[Stage, int], Verdict] = {
-    (Stage.CONNECT, 4): Verdict.THROTTLED,
-    (Stage.CONNECT, 5): Verdict.SENDER,
-    (Stage.LOGIN, 4): Verdict.THROTTLED,
-    (Stage.LOGIN, 5): Verdict.SENDER,
-    (Stage.SENDER, 4): Verdict.THROTTLED,
-    (Stage.SENDER, 5): Verdict.SENDER,
-    (Stage.RECIPIENT, 4): Verdict.TRANSIENT,
-    (Stage.RECIPIENT, 5): Verdict.PERMANENT,
-    (Stage.CONTENT, 4): Verdict.TRANSIENT,
-    (Stage.CONTENT, 5): Verdict.PERMANENT,
-    (Stage.ACCEPTANCE, 4): Verdict.TRANSIENT,
-    (Stage.ACCEPTANCE, 5): Verdict.PERMANENT,
+BY_DIGIT: Mapping[tuple[Stage, int], ResultKind] = {
+    (Stage.CONNECT, 4): ResultKind.THROTTLED,
+    (Stage.CONNECT, 5): ResultKind.SENDER,
+    (Stage.LOGIN, 4): ResultKind.THROTTLED,
+    (Stage.LOGIN, 5): ResultKind.SENDER,
+    (Stage.SENDER, 4): ResultKind.THROTTLED,
+    (Stage.SENDER, 5): ResultKind.SENDER,
+    (Stage.RECIPIENT, 4): ResultKind.TRANSIENT,
+    (Stage.RECIPIENT, 5): ResultKind.PERMANENT,
+    (Stage.CONTENT, 4): ResultKind.TRANSIENT,
+    (Stage.CONTENT, 5): ResultKind.PERMANENT,
+    (Stage.ACCEPTANCE, 4): ResultKind.TRANSIENT,
+    (Stage.ACCEPTANCE, 5): ResultKind.PERMANENT,
 }
 """Before a recipient is named nobody has looked at the mail: what is refused then is the sender, or the moment."""
 
@@ -104,30 +104,30 @@ def refused(refusal: Refused) -> Meaning:
     """What the server's no means. An answer that is neither yes nor no is doubt, once it may have the mail."""
     detail = (refusal.enhanced or "").partition(".")[2]
     reason = REASONS.get(detail, f"{_PLACES[refusal.stage]} ({refusal.enhanced or refusal.code})")
-    return Meaning(verdict=_verdict(refusal, detail), reason=reason)
+    return Meaning(kind=_verdict(refusal, detail), reason=reason)
 
 
 def broken(failure: Broken) -> Meaning:
     """What a lost connection means: all depends on whether the mail's last dot had left."""
     if failure.distrusted:
-        return Meaning(verdict=Verdict.SENDER, reason="the mail server's certificate cannot be verified")
+        return Meaning(kind=ResultKind.SENDER, reason="the mail server's certificate cannot be verified")
     if failure.stage in (Stage.CONNECT, Stage.LOGIN):
         reason = f"the mail server cannot be reached ({failure.cause_name})"
-        return Meaning(verdict=Verdict.THROTTLED, reason=reason)
+        return Meaning(kind=ResultKind.THROTTLED, reason=reason)
     if failure.stage is Stage.ACCEPTANCE:
-        return Meaning(verdict=Verdict.AMBIGUOUS, reason="the mail server did not say whether it took the mail")
-    return Meaning(verdict=Verdict.TRANSIENT, reason="the connection was lost before the mail was whole")
+        return Meaning(kind=ResultKind.AMBIGUOUS, reason="the mail server did not say whether it took the mail")
+    return Meaning(kind=ResultKind.TRANSIENT, reason="the connection was lost before the mail was whole")
 
 
-def _verdict(refusal: Refused, detail: str) -> Verdict:
+def _verdict(refusal: Refused, detail: str) -> ResultKind:
     stage, digit = refusal.stage, refusal.code // 100
     if refusal.code == BUSY or detail in PACE:
-        return Verdict.THROTTLED
+        return ResultKind.THROTTLED
     if digit == 5 and detail in SENDERS:
-        return Verdict.SENDER
+        return ResultKind.SENDER
     if digit == 5 and detail in OF_ONE_MAIL:
-        return Verdict.PERMANENT
+        return ResultKind.PERMANENT
     if (stage, refusal.code) in CODES:
         return CODES[stage, refusal.code]
-    strange = Verdict.AMBIGUOUS if stage is Stage.ACCEPTANCE else Verdict.TRANSIENT
+    strange = ResultKind.AMBIGUOUS if stage is Stage.ACCEPTANCE else ResultKind.TRANSIENT
     return BY_DIGIT.get((stage, digit), strange)

@@ -40,7 +40,7 @@ class MmsChannel:
     daily_limit_weight = 3  # about what a picture message costs in texts
     reports_endings = True
     keeps_quiet_hours = True
-    passing_codes = PASSING
+    retryable_codes = PASSING
 
     def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
         return None

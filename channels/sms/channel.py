@@ -22,7 +22,7 @@ class SmsChannel:
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
     daily_limit_weight = 1
     reports_endings = True
-    passing_codes = PASSING
+    retryable_codes = PASSING
 
     def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
         return None

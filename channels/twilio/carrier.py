@@ -18,7 +18,7 @@ from channels.twilio.connections import NoAnswer, Unreached
 from channels.twilio.errors import CODES, Meaning, meaning_of
 from channels.twilio.inquiries import ask, look_up
 from channels.twilio.transport import KeptTransport, TooManyRequests
-from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
+from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
 log = logs.get_logger(__name__)
@@ -46,12 +46,12 @@ class TwilioCarrier:
         )
 
     def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
     ) -> None:
         """Start submitting the envelopes, all at once. See channels.base.Carrier."""
         self._loop.start(self._submit(envelope, may_submit, take) for envelope in batch)
 
-    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
+    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
         """Read the carrier's list for each suspect. See channels.base.Carrier."""
         return self._loop.stream(self._inquire(look_up(self._client, suspect)) for suspect in suspects)
 
@@ -65,17 +65,17 @@ class TwilioCarrier:
         self._loop.close()
 
     async def _submit(
-        self, envelope: Envelope, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+        self, envelope: Envelope, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
     ) -> None:
         # No more at once than there are connections, so that whoever may submit does so now, and not in a line.
         async with self._submissions:
             if may_submit():
                 outcome = await self._create(envelope)
             else:
-                outcome = _outcome(envelope, Verdict.UNSUBMITTED, "handed back before it was submitted")
+                outcome = _outcome(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
         take(outcome)
 
-    async def _create(self, envelope: Envelope) -> Outcome:
+    async def _create(self, envelope: Envelope) -> SubmissionResult:
         try:
             message = await self._client.messages.create_async(
                 to=envelope.address,
@@ -89,18 +89,18 @@ class TwilioCarrier:
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
         except Unreached as error:
-            return _outcome(envelope, Verdict.THROTTLED, f"the carrier cannot be reached ({error})")
+            return _outcome(envelope, ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
         except (NoAnswer, json.JSONDecodeError) as error:
-            return _outcome(envelope, Verdict.AMBIGUOUS, f"no answer from the carrier ({error})")
+            return _outcome(envelope, ResultKind.AMBIGUOUS, f"no answer from the carrier ({error})")
         except Exception:  # the request may have left: whatever went wrong, it must not be sent again
             log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
-            return _outcome(envelope, Verdict.AMBIGUOUS, "the submission failed in an unforeseen way")
+            return _outcome(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
         if not message.sid:
-            return _outcome(envelope, Verdict.AMBIGUOUS, "the carrier's answer names no message")
-        return Outcome(
+            return _outcome(envelope, ResultKind.AMBIGUOUS, "the carrier's answer names no message")
+        return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
-            verdict=Verdict.ACCEPTED,
+            kind=ResultKind.ACCEPTED,
             carrier_id=message.sid,
         )
 
@@ -129,11 +129,11 @@ def _from(envelope: Envelope) -> dict[str, Any]:
 
 def _refused(
     envelope: Envelope, meaning: Meaning, *, code: int | None, retry_after_seconds: float | None = None
-) -> Outcome:
-    return Outcome(
+) -> SubmissionResult:
+    return SubmissionResult(
         delivery_id=envelope.delivery_id,
         attempt=envelope.attempt,
-        verdict=meaning.verdict,
+        kind=meaning.kind,
         error_code=None if code is None else str(code),
         reason=meaning.reason,
         retry_after_seconds=retry_after_seconds,
@@ -141,5 +141,5 @@ def _refused(
     )
 
 
-def _outcome(envelope: Envelope, verdict: Verdict, reason: str) -> Outcome:
-    return Outcome(delivery_id=envelope.delivery_id, attempt=envelope.attempt, verdict=verdict, reason=reason)
+def _outcome(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
+    return SubmissionResult(delivery_id=envelope.delivery_id, attempt=envelope.attempt, kind=kind, reason=reason)

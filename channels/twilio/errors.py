@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from messaging.outcomes import Verdict
+from messaging.submissions import ResultKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    verdict: Verdict
+    kind: ResultKind
     reason: str
     opted_out: bool = False
 
 
 def _permanent(reason: str, *, opted_out: bool = False) -> Meaning:
-    return Meaning(verdict=Verdict.PERMANENT, reason=reason, opted_out=opted_out)
+    return Meaning(kind=ResultKind.PERMANENT, reason=reason, opted_out=opted_out)
 
 
 def _sender(reason: str) -> Meaning:
-    return Meaning(verdict=Verdict.SENDER, reason=reason)
+    return Meaning(kind=ResultKind.SENDER, reason=reason)
 
 
 def _throttled(reason: str) -> Meaning:
-    return Meaning(verdict=Verdict.THROTTLED, reason=reason)
+    return Meaning(kind=ResultKind.THROTTLED, reason=reason)
 
 
 CODES: Mapping[int, Meaning] = {
@@ -98,7 +98,7 @@ def meaning_of(*, code: int | None, http_status: int) -> Meaning:
     A 429 was not processed; a 5xx may or may not have been (https://www.twilio.com/docs/usage/rate-limits).
     """
     if http_status >= 500:
-        return Meaning(verdict=Verdict.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
+        return Meaning(kind=ResultKind.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
     if code is not None and code in CODES:
         return CODES[code]
     if http_status in (408, 425, 429):

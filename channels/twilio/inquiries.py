@@ -10,7 +10,7 @@ from twilio.rest.api.v2010.account.message import MessageInstance
 import logs
 from channels.base import CarrierReceipt
 from channels.twilio.receipts import STATUSES
-from messaging.outcomes import CarrierRecord, Sighting, Suspect
+from messaging.submissions import CarrierRecord, InDoubtDelivery, LookupResult
 
 log = logs.get_logger(__name__)
 
@@ -20,7 +20,7 @@ SKEW = timedelta(minutes=10)
 """How far Twilio's clock may be behind the database's."""
 
 
-async def look_up(client: Client, suspect: Suspect) -> Sighting:
+async def look_up(client: Client, suspect: InDoubtDelivery) -> LookupResult:
     """The messages to the suspect's recipient from its sender since its own message was made.
 
     Not filtered by DateSent: what is accepted and not sent yet has none.
@@ -33,8 +33,8 @@ async def look_up(client: Client, suspect: Suspect) -> Sighting:
         records = tuple(record for message in recent if (record := _record(message, suspect)) is not None)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the answer, it proves nothing
         log.warning("the carrier's list cannot be read", error=type(error).__name__)
-        return Sighting(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=None)
-    return Sighting(
+        return LookupResult(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=None)
+    return LookupResult(
         delivery_id=suspect.delivery_id,
         attempt=suspect.attempt,
         records=records,
@@ -57,7 +57,7 @@ async def ask(client: Client, carrier_id: str) -> CarrierReceipt | None:
     return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=code)
 
 
-def _record(message: MessageInstance, suspect: Suspect) -> CarrierRecord | None:
+def _record(message: MessageInstance, suspect: InDoubtDelivery) -> CarrierRecord | None:
     """The message as it bears on the suspect; None when it has nothing to do with it.
 
     The sender may have been changed since: the same words from another one are not taken for it, nor passed over. Of

@@ -99,7 +99,7 @@ SET slowed_until = greatest(
     slowdowns = CASE WHEN slowed_until <= now() THEN least(slowdowns + 1, 100) ELSE slowdowns END
 WHERE church_id = :church_id AND channel = :channel;
 
--- name: quicken_senders!
+-- name: reset_throttle!
 UPDATE senders
 SET slowdowns = 0
 FROM (

@@ -146,7 +146,7 @@ WHERE message_id IN (
     FOR UPDATE
 );
 
--- name: record_outcomes!
+-- name: record_results!
 -- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first. A claimer who
 -- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown. And it knows
 -- best under which id the carrier took this attempt, also when the delivery was held to be sent under another one.

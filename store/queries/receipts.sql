@@ -56,7 +56,7 @@ WITH batch AS MATERIALIZED (
         SELECT deliveries.message_id
         FROM furthest
         JOIN deliveries USING (delivery_id)
-        WHERE furthest.status IN ('undelivered', 'failed') AND furthest.error_code = ANY (:passing_codes::text[])
+        WHERE furthest.status IN ('undelivered', 'failed') AND furthest.error_code = ANY (:retryable_codes::text[])
     )
     ORDER BY message_id
     FOR UPDATE
@@ -88,7 +88,7 @@ WITH batch AS MATERIALIZED (
     JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
         ON move.from_status = locked.present_status AND move.to_status = locked.status::text
     JOIN messages ON messages.message_id = locked.message_id
-    LEFT JOIN unnest(:passing_codes::text[], :pauses_seconds::double precision[]) AS passing (code, pause_seconds)
+    LEFT JOIN unnest(:retryable_codes::text[], :pauses_seconds::double precision[]) AS passing (code, pause_seconds)
         ON passing.code = locked.error_code
     WHERE locked.delivery_id NOT IN (SELECT delivery_id FROM contested)
       AND (
@@ -155,7 +155,7 @@ SELECT (SELECT count(*) FROM used) AS used,
 -- name: give_to_holders!
 -- Of texts whose id another delivery holds. The one that the receipt names was submitted again since: the two have changed
 -- places, the text stands for its holder, and so do its receipts. (The same words to the same person: see `judge` in
--- messaging/doubt.py.) To take it from the holder now would be one text too many.
+-- messaging/reconciliation.py.) To take it from the holder now would be one text too many.
 UPDATE receipts
 SET delivery_id = holders.delivery_id, attempt = holders.attempts
 FROM deliveries AS named, deliveries AS holders

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dev import demo_church
-from dev.api_client import ApiClient
-from sandbox.control import Sandbox
 from tests.harness.waiting import wait_until
 from tests.harness.whole_system import environment, running
+from tools.local import demo_church
+from tools.local.api_client import ApiClient
+from tools.sandbox.control import Sandbox
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the processes are tied together with prctl"),

@@ -8,7 +8,9 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("api", "channels", "dev", "jobs", "messaging", "sandbox", "store")
+FOLDERS = ("api", "channels", "jobs", "messaging", "processes", "store")
+TOOLS = ("tools/local", "tools/sandbox")
+"""They keep the same habits."""
 
 
 @dataclass(frozen=True)
@@ -32,5 +34,5 @@ class SourceFile:
 @cache
 def product() -> list[SourceFile]:
     """Everything that runs for a church, its sandbox and its local servers; tests and measurements are not in it."""
-    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
+    files = [file for folder in (*FOLDERS, *TOOLS) for file in (ROOT / folder).rglob("*.py")]
     return [SourceFile(path) for path in sorted([*ROOT.glob("*.py"), *files])]

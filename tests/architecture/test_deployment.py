@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 import worker
-from jobs import queues
-from jobs.ticks import TICKS
+from jobs.clock.ticks import TICKS
+from jobs.job_queue import queues
 from settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]

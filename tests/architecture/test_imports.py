@@ -17,7 +17,7 @@ def test_every_contract_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_folder_with_python_in_it_is_known_here_or_known_to_be_no_part_of_the_product() -> None:
-    beside = {"tests", "bench", "chaos"}
+    beside = {"tests", "tools"}
     folders = {Path(file).parts[0] for file in _python_files()}
 
     assert folders - beside == set(FOLDERS)

@@ -12,15 +12,15 @@ import pytest
 
 import worker
 from channels.registry import CHANNELS
-from jobs import queues
-from jobs.doorbell import Doorbell
-from jobs.queues import JOBS, JobKind
-from jobs.ticks import TICKS
+from jobs.clock.ticks import TICKS
+from jobs.job_queue import queues
+from jobs.job_queue.job_queue import JobQueue
+from jobs.job_queue.queues import JOBS, JobKind
 from settings import Settings
 from tests.architecture.source_files import FOLDERS, ROOT, product
 
 KINDS = JOBS
-NOT_TO_IMPORT = {"sandbox.__main__", "wsgi", "gunicorn.conf", "dev.__main__"}
+NOT_TO_IMPORT = {"tools.sandbox.__main__", "wsgi", "gunicorn.conf", "tools.local.__main__"}
 """Programs: importing them is running them."""
 
 WATCH = """
@@ -86,9 +86,9 @@ def test_no_two_jobs_have_the_same_name() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 
-@pytest.mark.parametrize("ring", [name for name in vars(Doorbell) if name.startswith("ring")])
+@pytest.mark.parametrize("ring", [name for name in vars(JobQueue) if name.startswith("enqueue")])
 def test_the_bell_takes_ids_only(ring: str) -> None:
-    parameters = inspect.signature(getattr(Doorbell, ring)).parameters.values()
+    parameters = inspect.signature(getattr(JobQueue, ring)).parameters.values()
 
     assert {parameter.annotation for parameter in parameters if parameter.name != "self"} <= {"str", "UUID", "JobKind"}
 

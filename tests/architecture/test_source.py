@@ -9,8 +9,11 @@ from tests.architecture.source_files import product
 
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 60
-READERS_OF_THE_ENVIRONMENT = {"settings.py", "gunicorn.conf.py", "dev/environment.py"}
-WRITERS_OF_SQL = ("store/", "dev/postgres.py")  # the second makes the role and the database, before there is a schema
+READERS_OF_THE_ENVIRONMENT = {"settings.py", "gunicorn.conf.py", "tools/local/environment.py"}
+WRITERS_OF_SQL = (
+    "store/",
+    "tools/local/postgres.py",
+)  # the second makes the role and the database, before there is a schema
 SQL = re.compile(r"\b(SELECT\b.+\bFROM|INSERT INTO|UPDATE\b.+\bSET|DELETE FROM|CREATE TABLE|ALTER TABLE)\b", re.DOTALL)
 NAIVE = {"utcnow", "utcfromtimestamp"}
 NAIVE_WITHOUT_ZONE = {"now": 1, "fromtimestamp": 2, "today": None}

@@ -18,8 +18,8 @@ WAYS_AROUND = {
     # Names that stand in the code, and numbers.
     ("store/limits.py", "% (name.encode(), round(1000 * seconds))"),
 }
-NOT_FOR_A_CHURCH = ("dev/", "sandbox/")
-"""The local servers and the sandbox serve no requests; dev/postgres.py makes roles and databases by their names."""
+NOT_FOR_A_CHURCH = ("tools/",)
+"""They serve no church; tools/local/postgres.py makes roles and databases by their names."""
 _EXECUTE = {"execute", "executemany", "stream", "copy"}
 
 SNIPPET = """

@@ -28,7 +28,7 @@ class KnownChurch:
         return {"Authorization": f"Bearer {self.key}"}
 
 
-def found_church(
+def create_church(
     database: Database,
     *,
     scopes: Sequence[str] = SCOPES,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from dev.postgres import Postgres
+from tools.local.postgres import Postgres
 
 _TABLES = """
 SELECT format('%I.%I', n.nspname, c.relname)

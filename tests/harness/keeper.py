@@ -18,12 +18,12 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Any
 
-from dev import ports, postgres, valkey
-from dev.environment import ROOT
-from jobs import tethered
-from jobs.tethered import Program
-from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from processes import child_process
+from processes.child_process import Program
 from tests.harness.waiting import wait_until
+from tools.local import ports, postgres, valkey
+from tools.local.environment import ROOT
+from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
 _CLOSE = "close"
 
@@ -86,7 +86,7 @@ class Keeper:
         return server.url().removesuffix("/0")
 
     def _start(self, program: Program, is_ready: Callable[[], bool]) -> None:
-        process = self._processes[program.name] = tethered.start(program)
+        process = self._processes[program.name] = child_process.start(program)
         wait_until(lambda: is_ready() or process.poll() is not None, timeout_seconds=60.0)
         if process.poll() is not None:
             assert program.output is not None
@@ -99,7 +99,7 @@ class Keeper:
             try:
                 process.wait(timeout=10.0)
             except subprocess.TimeoutExpired:
-                tethered.kill(process)
+                child_process.kill(process)
 
 
 def _migrate(database_url: str) -> None:

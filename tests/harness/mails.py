@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from messaging.outcomes import Envelope, Sender
+from messaging.submissions import Envelope, Sender
 from settings import Settings, load_settings
 
 SECRET = "a secret that is long enough for anyone"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from dev import ports, postgres
-from dev.postgres import Postgres
-from jobs import tethered
+from processes import child_process
 from store.migrate import migrate
 from tests.harness.stopping import standing_still
 from tests.harness.waiting import wait_until
+from tools.local import ports, postgres
+from tools.local.postgres import Postgres
 
 
 class OwnPostgres:
@@ -28,14 +28,14 @@ class OwnPostgres:
         return self._server.port
 
     def start(self) -> None:
-        self._process = tethered.start(self._server.program(output=self._folder / "postgres.log"))
+        self._process = child_process.start(self._server.program(output=self._folder / "postgres.log"))
         wait_until(self._server.is_ready, timeout_seconds=60)
         self.url = self._server.make_application("tests")
         migrate(self.url)
 
     def kill(self) -> None:
         if self._process is not None:
-            tethered.kill(self._process)
+            child_process.kill(self._process)
 
     def standing_still(self) -> AbstractContextManager[None]:
         """Postmaster and backends do nothing inside the block."""

@@ -6,10 +6,10 @@ import subprocess
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from dev import valkey
-from jobs import tethered
+from processes import child_process
 from tests.harness.stopping import standing_still
 from tests.harness.waiting import wait_until
+from tools.local import valkey
 
 
 class OwnRedis:
@@ -25,12 +25,12 @@ class OwnRedis:
         return self._server.url()
 
     def start(self) -> None:
-        self._process = tethered.start(self._server.program(output=self._folder / "valkey.log"))
+        self._process = child_process.start(self._server.program(output=self._folder / "valkey.log"))
         wait_until(self._server.is_ready)
 
     def kill(self) -> None:
         if self._process is not None:
-            tethered.kill(self._process)
+            child_process.kill(self._process)
 
     close = kill
 

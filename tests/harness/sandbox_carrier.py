@@ -7,10 +7,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dev.environment import ROOT
-from jobs import tethered
-from jobs.tethered import Program
+from processes import child_process
+from processes.child_process import Program
 from tests.harness.waiting import wait_until
+from tools.local.environment import ROOT
 
 _READY = "sandbox carrier listening on "
 
@@ -18,12 +18,23 @@ _READY = "sandbox carrier listening on "
 @contextmanager
 def running_sandbox(log: Path, *more: str) -> Generator[str]:
     """The base URL of a sandbox that ends with the block. It takes mail too; `more` are options of its command line."""
-    command = (sys.executable, "-m", "sandbox", "--port", "0", "--callback-backoff-ms", "50", "--mail-port", "0", *more)
-    process = tethered.start(Program(name="sandbox", command=command, folder=ROOT, output=log))
+    command = (
+        sys.executable,
+        "-m",
+        "tools.sandbox",
+        "--port",
+        "0",
+        "--callback-backoff-ms",
+        "50",
+        "--mail-port",
+        "0",
+        *more,
+    )
+    process = child_process.start(Program(name="sandbox", command=command, folder=ROOT, output=log))
     try:
         wait_until(lambda: _READY in log.read_text() or process.poll() is not None, timeout_seconds=30.0)
         text = log.read_text()
         assert process.poll() is None, text
         yield text.partition(_READY)[2].split()[0]
     finally:
-        tethered.kill(process)
+        child_process.kill(process)

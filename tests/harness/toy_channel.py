@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 from channels.base import Callback, CarrierReceipt, Details, ForgedCallback
 from messaging.addresses import AddressKind
-from messaging.outcomes import Envelope, Outcome, Sighting, Suspect, Verdict
 from messaging.states import Status
+from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
 BOX: dict[str, Envelope] = {}
@@ -20,19 +20,19 @@ class BoxCarrier:
     capacity = 10
 
     def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[Outcome], None]
+        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
     ) -> None:
         for envelope in batch:
             named = {"delivery_id": envelope.delivery_id, "attempt": envelope.attempt}
             if may_submit():
                 carrier_id = f"note-{uuid4().hex}"
                 BOX[carrier_id] = envelope
-                take(Outcome(**named, verdict=Verdict.ACCEPTED, carrier_id=carrier_id))
+                take(SubmissionResult(**named, kind=ResultKind.ACCEPTED, carrier_id=carrier_id))
             else:
-                take(Outcome(**named, verdict=Verdict.UNSUBMITTED))
+                take(SubmissionResult(**named, kind=ResultKind.UNSUBMITTED))
 
-    def look_up(self, suspects: Sequence[Suspect]) -> Iterator[Sequence[Sighting]]:
-        yield [Sighting(delivery_id=each.delivery_id, attempt=each.attempt, records=None) for each in suspects]
+    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
+        yield [LookupResult(delivery_id=each.delivery_id, attempt=each.attempt, records=None) for each in suspects]
 
     def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
         return iter(())
@@ -50,7 +50,7 @@ class NoteChannel:
     }
     daily_limit_weight = 1
     reports_endings = False
-    passing_codes: Mapping[str, float] = {}
+    retryable_codes: Mapping[str, float] = {}
 
     def unavailable(self, settings: Settings) -> str | None:
         return None

@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev import ports
-from dev.environment import ROOT
 from settings import Settings
 from tests.harness.waiting import wait_until
+from tools.local import ports
+from tools.local.environment import ROOT
 
 _PASSED_ON = ("database_url", "redis_url", "twilio_account_sid", "public_url", "log_format")
 

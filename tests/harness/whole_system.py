@@ -9,8 +9,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dev.environment import ROOT
 from tests.harness.waiting import wait_until
+from tools.local.environment import ROOT
 
 UP = "Ctrl-C stops everything in order."
 
@@ -35,7 +35,7 @@ class RunningRun:
 @contextmanager
 def running(given: dict[str, str], output: Path) -> Generator[RunningRun]:
     with output.open("wb") as writing:
-        command = (sys.executable, "-m", "dev.run")
+        command = (sys.executable, "-m", "tools.local.run")
         process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=writing, stderr=subprocess.STDOUT)
     run = RunningRun(process, output)
     try:

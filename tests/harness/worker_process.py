@@ -1,4 +1,4 @@
-"""`python -m jobs.worker` as a process of its own, told by its environment what a test has in its settings."""
+"""`python -m jobs.worker.run_worker` as a process of its own, with a test's settings in its environment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dev.environment import ROOT
 from settings import Settings
+from tools.local.environment import ROOT
 
 _TOLD = (
     "database_url",
@@ -38,7 +38,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
     """A worker that is killed with the block, if it has not ended before. What it says is appended to `output`."""
     environment = environment_of(settings)
-    command = (sys.executable, "-m", "jobs.worker", queue)
+    command = (sys.executable, "-m", "jobs.worker.run_worker", queue)
     with output.open("ab") as writing:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.STDOUT)
     try:

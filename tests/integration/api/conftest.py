@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.services import services
-from jobs.queues import JobKind
+from jobs.job_queue.queues import JobKind
 from settings import Settings, load_settings
 from store.database import Database
-from tests.harness.churches import KnownChurch, found_church
+from tests.harness.churches import KnownChurch, create_church
 
 TWILIO_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://texts.example.org"
@@ -58,25 +58,25 @@ def database(app: Flask) -> Database:
 
 @pytest.fixture
 def church(database: Database) -> KnownChurch:
-    return found_church(database)
+    return create_church(database)
 
 
 @pytest.fixture
 def other_church(database: Database) -> KnownChurch:
-    return found_church(database)
+    return create_church(database)
 
 
 @pytest.fixture
-def rings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """What the app rings for from now on: the job's name, and its arguments. A thread takes it to Redis, soon after."""
-    bell, heard = services(app).doorbell, list[tuple[str, ...]]()
-    ring = bell.ring
+def enqueued(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The jobs that the app enqueues from now on, as (name, argument, …). A thread takes them to Redis soon after."""
+    bell, heard = services(app).job_queue, list[tuple[str, ...]]()
+    ring = bell.enqueue
 
     def listen(kind: JobKind, queue: str, *arguments: str) -> bool:
         heard.append((kind.name, *arguments))
         return ring(kind, queue, *arguments)
 
-    monkeypatch.setattr(bell, "ring", listen)
+    monkeypatch.setattr(bell, "enqueue", listen)
     return heard
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from api.complaints import complaints
 from api.contacts.importing import ContactImport
 from api.messages.editing import MessageEdit
-from api.messages.steering import Retry
+from api.messages.lifecycle import Retry
 from api.schedules.changing import ScheduleEdit
 from tests.harness.churches import KnownChurch
 

@@ -19,7 +19,7 @@ from api.app import ENDPOINTS
 from api.bounces import MEDIA_TYPES
 from api.documentation.openapi import describe
 from api.services import services
-from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.integration.api.conftest import PUBLIC_URL
 
 _CONFIG = SchemathesisConfig.from_dict(
@@ -43,7 +43,7 @@ def _mail(_context: schemathesis.SerializationContext, value: object) -> bytes:
 @pytest.fixture
 def known(app: Flask) -> tuple[KnownChurch, dict[str, str]]:
     """A church, and one message and one schedule of it by the names of their places in a path."""
-    church = found_church(services(app).database)
+    church = create_church(services(app).database)
     add_contacts(services(app).database, church.church_id, count=3)
     body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
     client = app.test_client()

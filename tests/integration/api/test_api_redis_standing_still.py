@@ -59,8 +59,8 @@ def test_requests_are_answered_and_redis_is_used_again_when_it_goes_on(
 
 
 def test_an_app_that_has_much_to_ask_for_still_ends(own_app: Flask, own_redis: OwnRedis) -> None:
-    doorbell = services(own_app).doorbell
+    job_queue = services(own_app).job_queue
     with ThreadPoolExecutor(1) as threads, own_redis.standing_still():
         for _ in range(MANY):
-            doorbell.ring_turn(channel="sms", church_id=uuid4())
-        threads.submit(doorbell.close).result(timeout=ENDS_WITHIN_SECONDS)
+            job_queue.enqueue_batch(channel="sms", church_id=uuid4())
+        threads.submit(job_queue.close).result(timeout=ENDS_WITHIN_SECONDS)

@@ -47,7 +47,7 @@ def test_a_doubt_ends_as_the_person_says(
     church: KnownChurch,
     ledger: Ledger,
     message: Message,
-    rings: list[tuple[str, ...]],
+    enqueued: list[tuple[str, ...]],
     status: str,
     message_status: str,
     sent_again: int,
@@ -61,7 +61,7 @@ def test_a_doubt_ends_as_the_person_says(
     assert ledger.stands(delivery).reason == "decided by a person"
     shown = client.get(f"/api/messages/{message.message_id}", headers=church.bearer).get_json()
     assert shown["status"] == message_status
-    assert rings.count(("send_batch", str(church.church_id), "sms")) == sent_again
+    assert enqueued.count(("submit_batch", str(church.church_id), "sms")) == sent_again
     assert len(ledger.claim(church.church_id).envelopes) == sent_again
 
 
@@ -206,7 +206,7 @@ def test_all_that_is_in_doubt_ends_as_the_person_says(
     church: KnownChurch,
     ledger: Ledger,
     doubtful: Message,
-    rings: list[tuple[str, ...]],
+    enqueued: list[tuple[str, ...]],
     status: str,
     chosen: dict[str, Any],
     expected: int,
@@ -222,7 +222,7 @@ def test_all_that_is_in_doubt_ends_as_the_person_says(
     assert shown["counts"]["audience"] == 5
     sent_again = expected if status == "queued" else 0
     assert shown["status"] == ("sending" if sent_again else "completed")
-    assert rings.count(("send_batch", str(church.church_id), "sms")) == (1 if sent_again else 0)
+    assert enqueued.count(("submit_batch", str(church.church_id), "sms")) == (1 if sent_again else 0)
     assert len(ledger.claim(church.church_id).envelopes) == sent_again
 
 

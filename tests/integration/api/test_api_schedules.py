@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from store.database import Database
-from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.integration.jobs.scheduling import rows, run_schedules
 
 SCHEDULES = "/api/schedules"
@@ -117,7 +117,7 @@ def test_what_cannot_be_followed_is_refused_by_field(
 
 
 def test_a_church_without_sender_is_told_so(client: FlaskClient, database: Database) -> None:
-    church = found_church(database, sender=None)
+    church = create_church(database, sender=None)
 
     answer = client.post(SCHEDULES, json=a_plan(church), headers=church.bearer)
 
@@ -255,7 +255,7 @@ def test_what_came_due_before_a_change_is_done_by_the_old_terms(
 
 
 def test_a_run_now_is_a_message_at_once_and_is_listed(
-    client: FlaskClient, church: KnownChurch, rings: list[tuple[str, ...]], database: Database
+    client: FlaskClient, church: KnownChurch, enqueued: list[tuple[str, ...]], database: Database
 ) -> None:
     add_contacts(database, church.church_id, count=2)
     made = make(client, church)
@@ -267,7 +267,7 @@ def test_a_run_now_is_a_message_at_once_and_is_listed(
     assert (first.status_code, told["status"]) == (202, "accepted")
     assert again.get_json()["id"] == told["id"]
     assert again.headers["Idempotent-Replayed"] == "true"
-    assert rings == [("expand_messages", "sms")]
+    assert enqueued == [("expand_messages", "sms")]
     [run] = client.get(f"{made['links']['self']}/runs", headers=church.bearer).get_json()["items"]
     assert (run["messageId"], run["outcome"], run["ruleTime"]) == (told["id"], "sent", None)
     assert look(client, church, made)["nextRunAt"] == made["nextRunAt"]
@@ -303,7 +303,7 @@ def test_runs_come_newest_first_in_pages(client: FlaskClient, church: KnownChurc
 
 
 def test_with_the_key_of_a_reader_nothing_is_made(client: FlaskClient, database: Database) -> None:
-    reader = found_church(database, scopes=["messages:read"])
+    reader = create_church(database, scopes=["messages:read"])
 
     assert client.post(SCHEDULES, json=a_plan(reader), headers=reader.bearer).status_code == 403
     assert client.get(SCHEDULES, headers=reader.bearer).status_code == 200

@@ -13,7 +13,7 @@ from redis import Redis
 from messaging.addresses import AddressKind
 from store import messages
 from store.database import Database, church_scope
-from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.waiting import wait_until
 
 SEND = "/api/messages/send"
@@ -91,7 +91,7 @@ def test_ten_thousand_numbers_fit(client: FlaskClient, church: KnownChurch) -> N
 def test_a_later_message_waits_and_a_past_one_goes_now(
     client: FlaskClient,
     church: KnownChurch,
-    rings: list[tuple[str, ...]],
+    enqueued: list[tuple[str, ...]],
     ahead: timedelta,
     status: str,
     rung: bool,
@@ -101,7 +101,7 @@ def test_a_later_message_waits_and_a_past_one_goes_now(
     answer = client.post(SEND, json=a_message(church, sendAt=send_at.isoformat()), headers=church.bearer)
 
     assert answer.get_json()["status"] == status
-    assert rings == [("expand_messages", "sms")] * rung
+    assert enqueued == [("expand_messages", "sms")] * rung
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_all_wrong_fields_are_named_at_once(client: FlaskClient, church: KnownCh
 
 
 def test_a_church_without_sender_is_told_so_and_nothing_is_stored(client: FlaskClient, database: Database) -> None:
-    church = found_church(database, sender=None)
+    church = create_church(database, sender=None)
 
     answer = client.post(SEND, json=a_message(church), headers=church.bearer)
 

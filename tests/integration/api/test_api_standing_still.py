@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.services import services
 from settings import Settings
-from tests.harness.churches import KnownChurch, found_church
+from tests.harness.churches import KnownChurch, create_church
 from tests.harness.own_postgres import OwnPostgres, own_postgres
 from tests.harness.waiting import wait_until
 from tests.integration.api.test_api_callbacks import a_form, address_of, signed
@@ -41,7 +41,7 @@ def own_app(settings: Settings, postgres: OwnPostgres, request: pytest.FixtureRe
 
 @pytest.fixture
 def own_church(own_app: Flask) -> KnownChurch:
-    return found_church(services(own_app).database)
+    return create_church(services(own_app).database)
 
 
 def ask(app: Flask, church: KnownChurch, number: int) -> TestResponse:

@@ -14,7 +14,7 @@ from api.keys import new_key
 from api.services import services
 from settings import Settings
 from store.migrate import migrate
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.databases import empty_database_beside
 from tests.integration.api.test_api_callbacks import a_form, address_of, signed
 
@@ -64,5 +64,5 @@ def test_once_it_is_migrated_it_serves(unmigrated: Flask) -> None:
     migrate(services(unmigrated).settings.database_url)
 
     assert client.get("/health/ready").status_code == 200
-    church = found_church(services(unmigrated).database)
+    church = create_church(services(unmigrated).database)
     assert client.get("/api/messages", headers=church.bearer).status_code == 200

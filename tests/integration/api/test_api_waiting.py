@@ -14,7 +14,7 @@ from messaging.states import Status
 from store import churches, contacts, messages
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
-from tests.harness.churches import KnownChurch, add_contacts, found_church
+from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.senders import set_mail_sender
 from tests.integration.api.under_way import message_with, say
 from tests.integration.store.ledger import Ledger, numbers
@@ -135,7 +135,7 @@ def test_quiet_hours_are_counted(client: FlaskClient, database: Database) -> Non
     """A window of one minute that is not now: everyone waits."""
     now = datetime.now(UTC)
     minute = (now.hour * 60 + now.minute + 720) % 1440
-    church = found_church(database, window=Window(opens=minute, closes=minute + 1))
+    church = create_church(database, window=Window(opens=minute, closes=minute + 1))
     with system_scope(database) as connection:
         connection.execute("UPDATE churches SET time_zone = 'UTC' WHERE church_id = %s", (church.church_id,))
     with church_scope(database, church.church_id) as connection:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from channels.mail.carrier import MOST_REPEATS, MailCarrier
-from messaging.outcomes import Outcome, Suspect, Verdict
-from sandbox.mail.control import DROP, HANG, MailFault, MailSandbox, Step, parsed
+from messaging.submissions import InDoubtDelivery, ResultKind, SubmissionResult
 from tests.harness.mails import envelope, mail_settings
-from tests.harness.outcomes import all_outcomes
+from tests.harness.submission_results import all_outcomes
+from tools.sandbox.mail.control import DROP, HANG, MailFault, MailSandbox, Step, parsed
 
 OpenCarrier = Callable[..., MailCarrier]
 
@@ -29,7 +29,7 @@ def open_carrier(mail_sandbox: MailSandbox) -> Iterator[OpenCarrier]:
         carrier.close()
 
 
-def send_one(carrier: MailCarrier, **about: object) -> Outcome:
+def send_one(carrier: MailCarrier, **about: object) -> SubmissionResult:
     [outcome] = all_outcomes(carrier, [envelope(**about)])
     return outcome
 
@@ -42,7 +42,7 @@ def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, mail_sa
 
     [mail] = mail_sandbox.mails()
     text = parsed(mail).get_body(("plain",))
-    assert (outcome.verdict, outcome.delivery_id, outcome.attempt) == (Verdict.ACCEPTED, sent.delivery_id, 1)
+    assert (outcome.kind, outcome.delivery_id, outcome.attempt) == (ResultKind.ACCEPTED, sent.delivery_id, 1)
     assert str(parsed(mail)["Message-ID"]) == f"<{outcome.carrier_id}>"
     assert (mail.sender, mail.recipient) == ("office@grace.example.org", "ruth@example.org")
     assert text is not None
@@ -65,7 +65,7 @@ def test_a_batch_gets_one_outcome_for_each_envelope_over_a_few_kept_connections(
 
 def test_sending_returns_before_the_server_has_answered(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.CONNECT, do=HANG))
-    arrived: list[Outcome] = []
+    arrived: list[SubmissionResult] = []
 
     open_carrier(smtp_timeout_seconds=1).send([envelope()], may_submit=lambda: False, take=arrived.append)
     began = datetime.now(UTC)
@@ -76,32 +76,32 @@ def test_sending_returns_before_the_server_has_answered(open_carrier: OpenCarrie
 
 
 @pytest.mark.parametrize(
-    ("step", "answer", "verdict", "code"),
+    ("step", "answer", "kind", "code"),
     [
-        (Step.CONNECT, "421 4.3.2 closing", Verdict.THROTTLED, "4.3.2"),
-        (Step.CONNECT, "554 5.7.1 blocked", Verdict.SENDER, "5.7.1"),
-        (Step.MAIL, "451 4.3.0 trouble", Verdict.THROTTLED, "4.3.0"),
-        (Step.MAIL, "421 4.7.0 too fast", Verdict.THROTTLED, "4.7.0"),
-        (Step.MAIL, "553 5.1.8 not yours", Verdict.SENDER, "5.1.8"),
-        (Step.MAIL, "550 no", Verdict.SENDER, "550"),
-        (Step.MAIL, "552 5.3.4 too large", Verdict.PERMANENT, "5.3.4"),
-        (Step.RCPT, "450 4.2.0 greylisted", Verdict.TRANSIENT, "4.2.0"),
-        (Step.RCPT, "550 5.1.1 no such user", Verdict.PERMANENT, "5.1.1"),
-        (Step.DATA, "451 4.3.0 trouble", Verdict.TRANSIENT, "4.3.0"),
-        (Step.DATA, "554 5.5.1 no", Verdict.PERMANENT, "5.5.1"),
-        (Step.DOT, "452 4.3.1 full", Verdict.TRANSIENT, "4.3.1"),
-        (Step.DOT, "550 5.7.1 spam", Verdict.PERMANENT, "5.7.1"),
-        (Step.DOT, "454 Throttling failure", Verdict.THROTTLED, "454"),
+        (Step.CONNECT, "421 4.3.2 closing", ResultKind.THROTTLED, "4.3.2"),
+        (Step.CONNECT, "554 5.7.1 blocked", ResultKind.SENDER, "5.7.1"),
+        (Step.MAIL, "451 4.3.0 trouble", ResultKind.THROTTLED, "4.3.0"),
+        (Step.MAIL, "421 4.7.0 too fast", ResultKind.THROTTLED, "4.7.0"),
+        (Step.MAIL, "553 5.1.8 not yours", ResultKind.SENDER, "5.1.8"),
+        (Step.MAIL, "550 no", ResultKind.SENDER, "550"),
+        (Step.MAIL, "552 5.3.4 too large", ResultKind.PERMANENT, "5.3.4"),
+        (Step.RCPT, "450 4.2.0 greylisted", ResultKind.TRANSIENT, "4.2.0"),
+        (Step.RCPT, "550 5.1.1 no such user", ResultKind.PERMANENT, "5.1.1"),
+        (Step.DATA, "451 4.3.0 trouble", ResultKind.TRANSIENT, "4.3.0"),
+        (Step.DATA, "554 5.5.1 no", ResultKind.PERMANENT, "5.5.1"),
+        (Step.DOT, "452 4.3.1 full", ResultKind.TRANSIENT, "4.3.1"),
+        (Step.DOT, "550 5.7.1 spam", ResultKind.PERMANENT, "5.7.1"),
+        (Step.DOT, "454 Throttling failure", ResultKind.THROTTLED, "454"),
     ],
 )
 def test_refusals_are_told_apart(
-    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, step: Step, answer: str, verdict: Verdict, code: str
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, step: Step, answer: str, kind: ResultKind, code: str
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=step, do=answer))
 
     outcome = send_one(open_carrier())
 
-    assert (outcome.verdict, outcome.error_code) == (verdict, code)
+    assert (outcome.kind, outcome.error_code) == (kind, code)
     assert outcome.reason
     assert "ruth" not in outcome.reason
     assert mail_sandbox.mails() == []
@@ -109,14 +109,14 @@ def test_refusals_are_told_apart(
 
 @pytest.mark.parametrize("do", [DROP, HANG])
 @pytest.mark.parametrize(
-    ("step", "verdict", "taken"),
+    ("step", "kind", "taken"),
     [
-        (Step.CONNECT, Verdict.THROTTLED, 0),
-        (Step.MAIL, Verdict.TRANSIENT, 0),
-        (Step.RCPT, Verdict.TRANSIENT, 0),
-        (Step.DATA, Verdict.TRANSIENT, 0),
-        (Step.DOT, Verdict.AMBIGUOUS, 0),
-        (Step.ACCEPTED, Verdict.AMBIGUOUS, 1),
+        (Step.CONNECT, ResultKind.THROTTLED, 0),
+        (Step.MAIL, ResultKind.TRANSIENT, 0),
+        (Step.RCPT, ResultKind.TRANSIENT, 0),
+        (Step.DATA, ResultKind.TRANSIENT, 0),
+        (Step.DOT, ResultKind.AMBIGUOUS, 0),
+        (Step.ACCEPTED, ResultKind.AMBIGUOUS, 1),
     ],
 )
 def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
@@ -125,7 +125,7 @@ def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
     monkeypatch: pytest.MonkeyPatch,
     step: Step,
     do: str,
-    verdict: Verdict,
+    kind: ResultKind,
     taken: int,
 ) -> None:
     monkeypatch.setattr("channels.mail.server.CONNECT_TIMEOUT_SECONDS", 0.5)
@@ -133,7 +133,7 @@ def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
 
     outcome = send_one(open_carrier(smtp_timeout_seconds=0.5))
 
-    assert outcome.verdict is verdict
+    assert outcome.kind is kind
     assert len(mail_sandbox.mails()) == taken
 
 
@@ -144,7 +144,7 @@ def test_a_mail_too_long_to_leave_whole_before_the_connection_is_lost_was_not_ac
 
     outcome = send_one(open_carrier(), content="x" * 30_000_000)
 
-    assert outcome.verdict is Verdict.TRANSIENT
+    assert outcome.kind is ResultKind.TRANSIENT
 
 
 def test_what_may_pass_is_tried_again_after_minutes_not_seconds(
@@ -162,7 +162,7 @@ def test_one_refused_recipient_does_not_hold_up_the_next(open_carrier: OpenCarri
     carrier = open_carrier(smtp_connections=1)
     batch = [envelope(f"{name}@example.org") for name in ("ann", "gone", "ben")]
 
-    outcomes = {outcome.delivery_id: outcome.verdict for outcome in all_outcomes(carrier, batch)}
+    outcomes = {outcome.delivery_id: outcome.kind for outcome in all_outcomes(carrier, batch)}
 
     assert [outcomes[each.delivery_id] for each in batch] == ["accepted", "permanent", "accepted"]
     assert mail_sandbox.connections() == 1
@@ -176,8 +176,8 @@ def test_a_refused_sender_is_not_tried_with_every_recipient(
 
     outcomes = all_outcomes(open_carrier(smtp_connections=2), [envelope() for _ in range(50)])
 
-    verdicts = [outcome.verdict for outcome in outcomes]
-    assert verdicts.count(Verdict.UNSUBMITTED) >= 46
+    verdicts = [outcome.kind for outcome in outcomes]
+    assert verdicts.count(ResultKind.UNSUBMITTED) >= 46
     assert mail_sandbox.mails() == []
 
 
@@ -185,8 +185,8 @@ def test_the_next_batch_is_tried_again(open_carrier: OpenCarrier, mail_sandbox: 
     mail_sandbox.set_faults(MailFault(at=Step.MAIL, do="550 5.7.1 not yours", times=1))
     carrier = open_carrier(smtp_connections=1)
 
-    assert send_one(carrier).verdict is Verdict.SENDER
-    assert send_one(carrier).verdict is Verdict.ACCEPTED
+    assert send_one(carrier).kind is ResultKind.SENDER
+    assert send_one(carrier).kind is ResultKind.ACCEPTED
 
 
 def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
@@ -196,7 +196,7 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
         open_carrier(smtp_connections=1), [envelope() for _ in range(3)], may_submit=lambda: next(asked)
     )
 
-    assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
+    assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(mail_sandbox.mails()) == 1
 
 
@@ -205,7 +205,7 @@ def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier,
 
     [outcome] = all_outcomes(open_carrier(), [envelope()], may_submit=lambda: next(asked))
 
-    assert outcome.verdict is Verdict.UNSUBMITTED
+    assert outcome.kind is ResultKind.UNSUBMITTED
     assert mail_sandbox.connections() == 1
     assert mail_sandbox.mails() == []
 
@@ -216,17 +216,17 @@ def test_what_cannot_be_composed_fails_alone(
 ) -> None:
     outcomes = all_outcomes(open_carrier(), [envelope(**bad), envelope()])
 
-    assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "permanent"]
+    assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "permanent"]
 
 
 def test_a_server_that_is_not_there_has_nothing(open_carrier: OpenCarrier, free_port: int) -> None:
-    assert send_one(open_carrier(f"smtp://127.0.0.1:{free_port}?starttls=never")).verdict is Verdict.THROTTLED
+    assert send_one(open_carrier(f"smtp://127.0.0.1:{free_port}?starttls=never")).kind is ResultKind.THROTTLED
 
 
 def test_without_a_server_the_sender_waits_for_a_person() -> None:
     carrier = MailCarrier(mail_settings(smtp_url=None))
 
-    assert send_one(carrier).verdict is Verdict.SENDER
+    assert send_one(carrier).kind is ResultKind.SENDER
     carrier.close()
 
 
@@ -244,7 +244,7 @@ def test_a_mail_in_doubt_counts_as_missing_until_it_was_repeated_often_enough(
     open_carrier: OpenCarrier, attempt: int, repeats: int
 ) -> None:
     of = envelope(attempt=attempt)
-    suspect = Suspect(
+    suspect = InDoubtDelivery(
         delivery_id=of.delivery_id,
         attempt=attempt,
         repeats=repeats,

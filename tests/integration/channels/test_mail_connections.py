@@ -12,11 +12,11 @@ import trustme
 
 from channels.mail import carrier as mail_carrier
 from channels.mail.carrier import MailCarrier
-from messaging.outcomes import Outcome, Verdict
-from sandbox.mail.control import DROP, MailFault, MailSandbox, Step
+from messaging.submissions import ResultKind, SubmissionResult
 from tests.harness.mails import envelope, mail_settings
-from tests.harness.outcomes import all_outcomes
 from tests.harness.sandbox_carrier import running_sandbox
+from tests.harness.submission_results import all_outcomes
+from tools.sandbox.mail.control import DROP, MailFault, MailSandbox, Step
 
 USER, PASSWORD = "user@example.org", "p:/ä?#%"
 
@@ -28,7 +28,7 @@ def carrier_to(smtp_url: str, **settings: object) -> Generator[MailCarrier]:
     carrier.close()
 
 
-def send_one(carrier: MailCarrier) -> Outcome:
+def send_one(carrier: MailCarrier) -> SubmissionResult:
     [outcome] = all_outcomes(carrier, [envelope()])
     return outcome
 
@@ -42,7 +42,7 @@ def test_a_kept_connection_that_died_is_replaced_and_the_mail_goes_once(mail_san
         send_one(carrier)
         mail_sandbox.set_faults(MailFault(at=Step.MAIL, do=fault, times=1))
 
-        assert send_one(carrier).verdict is Verdict.ACCEPTED
+        assert send_one(carrier).kind is ResultKind.ACCEPTED
 
     assert len(mail_sandbox.mails()) == 2
     assert [mail.connection for mail in mail_sandbox.mails()] == [1, 2]
@@ -55,7 +55,7 @@ def test_a_kept_connection_that_dies_later_in_the_conversation_is_not_simply_tri
         send_one(carrier)
         mail_sandbox.set_faults(MailFault(at=Step.ACCEPTED, do=DROP, times=1))
 
-        assert send_one(carrier).verdict is Verdict.AMBIGUOUS
+        assert send_one(carrier).kind is ResultKind.AMBIGUOUS
 
     assert len(mail_sandbox.mails()) == 2
 
@@ -65,7 +65,7 @@ def test_after_a_lost_connection_the_next_mail_goes_over_a_new_one(mail_sandbox:
         mail_sandbox.set_faults(MailFault(at=Step.DOT, do=DROP, times=1))
         send_one(carrier)
 
-        assert send_one(carrier).verdict is Verdict.ACCEPTED
+        assert send_one(carrier).kind is ResultKind.ACCEPTED
 
 
 def test_a_connection_that_rested_too_long_is_left(mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,27 +96,27 @@ def url_of(sandbox: MailSandbox, password: str) -> str:
 def test_user_and_password_are_those_of_the_url(guarded: MailSandbox) -> None:
     guarded.clear()
     with carrier_to(url_of(guarded, PASSWORD)) as carrier:
-        assert send_one(carrier).verdict is Verdict.ACCEPTED
+        assert send_one(carrier).kind is ResultKind.ACCEPTED
     with carrier_to(url_of(guarded, "another")) as carrier:
         wrong = send_one(carrier)
 
-    assert (wrong.verdict, wrong.error_code) == (Verdict.SENDER, "5.7.8")
+    assert (wrong.kind, wrong.error_code) == (ResultKind.SENDER, "5.7.8")
     assert [mail.user for mail in guarded.mails()] == [USER]
 
 
 def test_without_them_the_sender_is_refused(guarded: MailSandbox) -> None:
     with carrier_to(guarded.smtp_url) as carrier:
-        assert send_one(carrier).verdict is Verdict.SENDER
+        assert send_one(carrier).kind is ResultKind.SENDER
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict"),
-    [("454 4.7.0 later", Verdict.THROTTLED), ("535 5.7.8 wrong", Verdict.SENDER), (DROP, Verdict.THROTTLED)],
+    ("answer", "kind"),
+    [("454 4.7.0 later", ResultKind.THROTTLED), ("535 5.7.8 wrong", ResultKind.SENDER), (DROP, ResultKind.THROTTLED)],
 )
-def test_refusals_at_the_login(guarded: MailSandbox, answer: str, verdict: Verdict) -> None:
+def test_refusals_at_the_login(guarded: MailSandbox, answer: str, kind: ResultKind) -> None:
     guarded.set_faults(MailFault(at=Step.LOGIN, do=answer))
     with carrier_to(url_of(guarded, PASSWORD)) as carrier:
-        assert send_one(carrier).verdict is verdict
+        assert send_one(carrier).kind is kind
     guarded.set_faults()
 
 
@@ -153,7 +153,7 @@ def test_mails_are_encrypted(tmp_path: Path, authority: trustme.CA, scheme: str,
     ):
         outcomes = all_outcomes(carrier, [envelope() for _ in range(20)])
 
-        assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
+        assert {outcome.kind for outcome in outcomes} == {ResultKind.ACCEPTED}
         assert all(mail.encrypted for mail in sandbox.mails())
         assert sandbox.connections() <= carrier.capacity
 
@@ -168,7 +168,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(
     ):
         outcome = send_one(carrier)
 
-        assert outcome.verdict is Verdict.SENDER
+        assert outcome.kind is ResultKind.SENDER
         assert "certificate" in (outcome.reason or "")
         assert sandbox.mails() == []
 
@@ -179,7 +179,7 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, authority: tr
         encrypted(tmp_path, authority, "mail.example.org") as sandbox,
         carrier_to(f"smtp://localhost:{sandbox.smtp_port}") as carrier,
     ):
-        assert send_one(carrier).verdict is Verdict.SENDER
+        assert send_one(carrier).kind is ResultKind.SENDER
 
 
 def test_a_server_that_offers_no_encryption_gets_nothing(mail_sandbox: MailSandbox) -> None:
@@ -187,5 +187,5 @@ def test_a_server_that_offers_no_encryption_gets_nothing(mail_sandbox: MailSandb
     with carrier_to(f"smtp://127.0.0.1:{mail_sandbox.smtp_port}") as carrier:
         outcome = send_one(carrier)
 
-    assert outcome.verdict is Verdict.SENDER
+    assert outcome.kind is ResultKind.SENDER
     assert mail_sandbox.mails() == []

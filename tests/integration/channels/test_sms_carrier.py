@@ -10,12 +10,20 @@ import pytest
 
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.inquiries import LIST_LIMIT
-from messaging.outcomes import CarrierRecord, Envelope, Outcome, Sender, Sighting, Suspect, Verdict
 from messaging.states import Status
-from sandbox.control import Faults, Next, Sandbox
-from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from messaging.submissions import (
+    CarrierRecord,
+    Envelope,
+    InDoubtDelivery,
+    LookupResult,
+    ResultKind,
+    Sender,
+    SubmissionResult,
+)
 from settings import load_settings
-from tests.harness.outcomes import all_outcomes
+from tests.harness.submission_results import all_outcomes
+from tools.sandbox.control import Faults, Next, Sandbox
+from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
 OpenCarrier = Callable[..., TwilioCarrier]
 
@@ -55,7 +63,7 @@ def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", s
     )
 
 
-def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[Outcome]:
+def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]:
     return all_outcomes(carrier, envelopes)
 
 
@@ -65,7 +73,7 @@ def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox
     (outcome,) = send(open_carrier(), sent)
 
     (row,) = sandbox.ledger()
-    assert (outcome.verdict, outcome.carrier_id) == (Verdict.ACCEPTED, row.sid)
+    assert (outcome.kind, outcome.carrier_id) == (ResultKind.ACCEPTED, row.sid)
     assert (outcome.delivery_id, outcome.attempt) == (sent.delivery_id, 3)
     assert (row.to, row.sender, row.body) == (sent.address, "+15005550006", sent.content)
     assert row.status_callback == f"http://127.0.0.1:9/callbacks/sms/{sent.delivery_id}/3"
@@ -74,7 +82,7 @@ def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox
 def test_a_messaging_service_goes_before_a_number(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     (outcome,) = send(open_carrier(), envelope(sender="+15005550007", service="MG" + "0" * 32))
 
-    assert outcome.verdict is Verdict.ACCEPTED
+    assert outcome.kind is ResultKind.ACCEPTED
 
 
 def test_a_batch_gets_one_outcome_for_each_envelope(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -94,52 +102,52 @@ def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
 
     outcomes = send(carrier, *(envelope(f"+1202555{number:04d}") for number in range(12)))
 
-    assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
+    assert {outcome.kind for outcome in outcomes} == {ResultKind.ACCEPTED}
 
 
 @pytest.mark.parametrize(
-    ("to", "sender", "verdict", "code", "opted_out"),
+    ("to", "sender", "kind", "code", "opted_out"),
     [
-        ("+15005550001", "+15005550006", Verdict.PERMANENT, "21211", False),
-        ("+15005550009", "+15005550006", Verdict.PERMANENT, "21614", False),
-        ("+15005550004", "+15005550006", Verdict.PERMANENT, "21610", True),
+        ("+15005550001", "+15005550006", ResultKind.PERMANENT, "21211", False),
+        ("+15005550009", "+15005550006", ResultKind.PERMANENT, "21614", False),
+        ("+15005550004", "+15005550006", ResultKind.PERMANENT, "21610", True),
         # One recipient abroad must not stop everyone else.
-        ("+15005550003", "+15005550006", Verdict.PERMANENT, "21408", False),
-        ("+12025550123", "+15005550001", Verdict.SENDER, "21212", False),
-        ("+12025550123", "+15005550007", Verdict.SENDER, "21606", False),
-        ("+12025550123", "+15005550008", Verdict.THROTTLED, "21611", False),
+        ("+15005550003", "+15005550006", ResultKind.PERMANENT, "21408", False),
+        ("+12025550123", "+15005550001", ResultKind.SENDER, "21212", False),
+        ("+12025550123", "+15005550007", ResultKind.SENDER, "21606", False),
+        ("+12025550123", "+15005550008", ResultKind.THROTTLED, "21611", False),
     ],
 )
 def test_refusals_are_told_apart(
-    open_carrier: OpenCarrier, sandbox: Sandbox, to: str, sender: str, verdict: Verdict, code: str, opted_out: bool
+    open_carrier: OpenCarrier, sandbox: Sandbox, to: str, sender: str, kind: ResultKind, code: str, opted_out: bool
 ) -> None:
     (outcome,) = send(open_carrier(), envelope(to, sender=sender))
 
-    assert (outcome.verdict, outcome.error_code, outcome.opted_out) == (verdict, code, opted_out)
+    assert (outcome.kind, outcome.error_code, outcome.opted_out) == (kind, code, opted_out)
     assert outcome.reason
     assert to not in outcome.reason
     assert sandbox.ledger() == []
 
 
 @pytest.mark.parametrize(
-    ("faults", "verdict", "accepted"),
+    ("faults", "kind", "accepted"),
     [
-        (Faults(timeout=1.0), Verdict.AMBIGUOUS, 0),
-        (Faults(refuse=1.0), Verdict.AMBIGUOUS, 0),
-        (Faults(accept_then_drop=1.0), Verdict.AMBIGUOUS, 1),
-        (Faults(server_error=1.0), Verdict.AMBIGUOUS, 0),
-        (Faults(server_error_after_creation=1.0), Verdict.AMBIGUOUS, 1),
-        (Faults(too_many_requests=1.0), Verdict.THROTTLED, 0),
+        (Faults(timeout=1.0), ResultKind.AMBIGUOUS, 0),
+        (Faults(refuse=1.0), ResultKind.AMBIGUOUS, 0),
+        (Faults(accept_then_drop=1.0), ResultKind.AMBIGUOUS, 1),
+        (Faults(server_error=1.0), ResultKind.AMBIGUOUS, 0),
+        (Faults(server_error_after_creation=1.0), ResultKind.AMBIGUOUS, 1),
+        (Faults(too_many_requests=1.0), ResultKind.THROTTLED, 0),
     ],
 )
 def test_what_may_have_been_taken_is_ambiguous(
-    open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults, verdict: Verdict, accepted: int
+    open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults, kind: ResultKind, accepted: int
 ) -> None:
     sandbox.set_faults(faults)
 
     (outcome,) = send(open_carrier(), envelope())
 
-    assert outcome.verdict is verdict
+    assert outcome.kind is kind
     assert len(sandbox.ledger()) == accepted
 
 
@@ -156,13 +164,13 @@ def test_a_carrier_that_cannot_be_reached_has_nothing(open_carrier: OpenCarrier,
 
     (outcome,) = send(carrier, envelope())
 
-    assert outcome.verdict is Verdict.THROTTLED
+    assert outcome.kind is ResultKind.THROTTLED
 
 
 def test_wrong_credentials_are_the_senders_matter(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     (outcome,) = send(open_carrier(twilio_auth_token="wrong"), envelope())
 
-    assert (outcome.verdict, outcome.error_code) == (Verdict.SENDER, "20003")
+    assert (outcome.kind, outcome.error_code) == (ResultKind.SENDER, "20003")
 
 
 def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -171,12 +179,12 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
 
     outcomes = all_outcomes(open_carrier(), batch, may_submit=lambda: next(asked))
 
-    assert sorted(outcome.verdict for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
+    assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(sandbox.ledger()) == 1
 
 
-def suspect(of: Envelope, *, since: datetime | None = None, content: str | None = None) -> Suspect:
-    return Suspect(
+def suspect(of: Envelope, *, since: datetime | None = None, content: str | None = None) -> InDoubtDelivery:
+    return InDoubtDelivery(
         delivery_id=of.delivery_id,
         attempt=of.attempt,
         address=of.address,
@@ -186,7 +194,7 @@ def suspect(of: Envelope, *, since: datetime | None = None, content: str | None 
     )
 
 
-def look_up(carrier: TwilioCarrier, *suspects: Suspect) -> list[Sighting]:
+def look_up(carrier: TwilioCarrier, *suspects: InDoubtDelivery) -> list[LookupResult]:
     return [sighting for sightings in carrier.look_up(suspects) for sighting in sightings]
 
 

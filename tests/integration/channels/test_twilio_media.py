@@ -11,11 +11,11 @@ import pytest
 
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import CODES, PASSING
-from messaging.outcomes import Envelope, Outcome, Sender, Suspect, Verdict
-from sandbox.control import Sandbox
-from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
+from messaging.submissions import Envelope, InDoubtDelivery, ResultKind, Sender, SubmissionResult
 from settings import load_settings
-from tests.harness.outcomes import all_outcomes
+from tests.harness.submission_results import all_outcomes
+from tools.sandbox.control import Sandbox
+from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
 FLYER, MAP = "https://www.example.org/flyer.jpg", "https://www.example.org/map.png"
 
@@ -47,7 +47,7 @@ def envelope(*urls: str, content: str = "", to: str = "+12025550123") -> Envelop
     )
 
 
-def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[Outcome]:
+def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]:
     return all_outcomes(carrier, envelopes)
 
 
@@ -58,7 +58,7 @@ def test_pictures_go_with_words_or_without(carrier: TwilioCarrier, sandbox: Sand
     (outcome,) = send(carrier, sent)
 
     (row,) = sandbox.ledger()
-    assert (outcome.verdict, outcome.carrier_id) == (Verdict.ACCEPTED, row.sid)
+    assert (outcome.kind, outcome.carrier_id) == (ResultKind.ACCEPTED, row.sid)
     assert row.sid.startswith("MM")
     assert (row.body, row.num_media) == (body, 2)
     assert row.status_callback == f"http://127.0.0.1:9/callbacks/mms/{sent.delivery_id}/2"
@@ -68,25 +68,25 @@ def test_a_refusal_of_media_is_the_contents_matter(carrier: TwilioCarrier) -> No
     (broken,) = send(carrier, envelope("nowhere"))
     (too_many,) = send(carrier, envelope(*(f"{FLYER}?{n}" for n in range(11))))
 
-    assert [(each.verdict, each.error_code) for each in (broken, too_many)] == [
-        (Verdict.PERMANENT, "21620"),
-        (Verdict.PERMANENT, "21623"),
+    assert [(each.kind, each.error_code) for each in (broken, too_many)] == [
+        (ResultKind.PERMANENT, "21620"),
+        (ResultKind.PERMANENT, "21623"),
     ]
 
 
 @pytest.mark.parametrize("code", [11200, 11751, 12300, 21620, 21623, 30011, 30019, 63019])
 def test_media_that_fail_once_fail_for_good(code: int) -> None:
-    assert CODES[code].verdict is Verdict.PERMANENT
+    assert CODES[code].kind is ResultKind.PERMANENT
     assert str(code) not in PASSING
 
 
 def test_a_number_without_mms_is_the_senders_matter() -> None:
-    assert CODES[21621].verdict is Verdict.SENDER
+    assert CODES[21621].kind is ResultKind.SENDER
 
 
 def same(carrier: TwilioCarrier, suspect: Envelope) -> Sequence[bool]:
     """For each message in the carrier's list, whether it may be the suspect."""
-    asked = Suspect(
+    asked = InDoubtDelivery(
         delivery_id=suspect.delivery_id,
         attempt=suspect.attempt,
         address=suspect.address,

@@ -11,7 +11,7 @@ from redis import Redis
 from api import commands
 from api.app import create_app
 from api.services import services
-from jobs import queues
+from jobs.job_queue import queues
 from settings import Settings, load_settings
 from store.database import Database, open_database
 

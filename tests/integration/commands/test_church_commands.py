@@ -134,7 +134,7 @@ def test_a_sender_is_resumed_while_redis_is_away(run: Run, database: Database) -
     church_id = new_church(run)
     with system_scope(database) as connection:
         churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
-        churches.report_refusal(connection, church_id, "sms", job_id="send_batch-1")
+        churches.report_refusal(connection, church_id, "sms", job_id="submit_batch-1")
 
     result = run("resume-sender", "--church", str(church_id), "--channel", "sms", redis_url="redis://127.0.0.1:1/0")
 
@@ -142,7 +142,7 @@ def test_a_sender_is_resumed_while_redis_is_away(run: Run, database: Database) -
     assert "Traceback" not in result.output
     with system_scope(database) as connection:
         [job] = churches.failed_jobs_of_resumed(connection)
-    assert job.job_id == "send_batch-1", "to be withdrawn when Redis is back"
+    assert job.job_id == "submit_batch-1", "to be withdrawn when Redis is back"
 
 
 def test_a_database_that_is_away_is_said_in_one_line(run: Run) -> None:

@@ -9,19 +9,19 @@ import pytest
 from redis import Redis
 
 from api.services import services
-from jobs.queues import open_redis
-from jobs.redis_doorbell import RedisDoorbell
-from jobs.soon_doorbell import SoonDoorbell
-from jobs.worker import run_worker
+from jobs.job_queue.buffered_job_queue import BufferedJobQueue
+from jobs.job_queue.queues import open_redis
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.run_worker import run_worker
 from messaging.addresses import AddressKind
 from messaging.states import Status
-from sandbox.control import Sandbox
-from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from settings import Settings, load_settings
 from store import messages
 from store.database import Database, church_scope, open_database
 from store.messages import NewMessage
 from tests.integration.store.ledger import numbers
+from tools.sandbox.control import Sandbox
+from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
 RunWorker = Callable[..., None]
 
@@ -56,8 +56,8 @@ def redis(settings: Settings) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def doorbell(settings: Settings) -> RedisDoorbell:
-    return RedisDoorbell(settings)
+def job_queue(settings: Settings) -> RedisJobQueue:
+    return RedisJobQueue(settings)
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def work(settings: Settings, request: pytest.FixtureRequest) -> RunWorker:
 
     def run(queue: str = "sms", *, with_settings: Settings = settings) -> None:
         if "app" in request.fixturenames:
-            doorbell = services(request.getfixturevalue("app")).doorbell
-            assert isinstance(doorbell, SoonDoorbell)
-            doorbell.settle()
+            job_queue = services(request.getfixturevalue("app")).job_queue
+            assert isinstance(job_queue, BufferedJobQueue)
+            job_queue.settle()
         run_worker(with_settings, queue, burst=True)
 
     return run

@@ -36,7 +36,7 @@ def call(path: object, *arguments: object, instance: object = None, keywords: ob
 
 
 def good_call() -> bytes:
-    return call("jobs.send_batch.send_batch", CHURCH, "sms")
+    return call("jobs.submit_batch.submit_batch", CHURCH, "sms")
 
 
 def push(redis: Redis, data: bytes | None, *, queue: str = "sms", **fields: Any) -> str:

@@ -10,13 +10,13 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from jobs import clock
-from jobs.queues import JobKind, open_redis, queue
-from jobs.redis_doorbell import RedisDoorbell
-from jobs.schedule import TickSchedule
-from jobs.ticks import Tick
+from jobs.clock.tick_schedule import TickSchedule
+from jobs.clock.ticks import Tick
+from jobs.job_queue.queues import JobKind, open_redis, queue
+from jobs.job_queue.redis_job_queue import RedisJobQueue
 from settings import Settings
 
-DISPATCH = Tick(kind=JobKind(path="jobs.dispatch.dispatch", timeout_seconds=60), every_seconds=1)
+ENQUEUE_DUE = Tick(kind=JobKind(path="jobs.enqueue_due.enqueue_due", timeout_seconds=60), every_seconds=1)
 SWEEP = Tick(kind=JobKind(path="jobs.sweep.sweep", timeout_seconds=60), every_seconds=3600)
 
 
@@ -26,23 +26,23 @@ def waiting(redis: Redis) -> list[str]:
 
 
 @pytest.fixture
-def schedule(redis: Redis, doorbell: RedisDoorbell) -> TickSchedule:
-    return TickSchedule(redis, doorbell, (DISPATCH, SWEEP))
+def schedule(redis: Redis, job_queue: RedisJobQueue) -> TickSchedule:
+    return TickSchedule(redis, job_queue, (ENQUEUE_DUE, SWEEP))
 
 
 def test_a_new_clock_rings_every_tick_at_once(schedule: TickSchedule, redis: Redis) -> None:
     schedule.poll()
 
-    assert waiting(redis) == ["dispatch", "sweep"]
+    assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
 def test_without_workers_no_pile_grows(schedule: TickSchedule, redis: Redis) -> None:
     for _ in range(3):
         schedule.poll()
-        redis.zadd(schedule.scheduled_jobs_key, {"tick-dispatch": 0, "tick-sweep": 0})
+        redis.zadd(schedule.scheduled_jobs_key, {"tick-enqueue_due": 0, "tick-sweep": 0})
     schedule.poll()
 
-    assert waiting(redis) == ["dispatch", "sweep"]
+    assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
 def test_a_tick_comes_again_and_not_before_its_time(schedule: TickSchedule, redis: Redis) -> None:
@@ -52,18 +52,18 @@ def test_a_tick_comes_again_and_not_before_its_time(schedule: TickSchedule, redi
     schedule.poll()
     assert waiting(redis) == []
 
-    time.sleep(DISPATCH.every_seconds)
+    time.sleep(ENQUEUE_DUE.every_seconds)
     schedule.poll()
-    assert waiting(redis) == ["dispatch"]
+    assert waiting(redis) == ["enqueue_due"]
 
 
 def test_two_clocks_ring_for_one_job(schedule: TickSchedule, settings: Settings, redis: Redis) -> None:
-    other = TickSchedule(open_redis(settings), RedisDoorbell(settings), (DISPATCH, SWEEP))
+    other = TickSchedule(open_redis(settings), RedisJobQueue(settings), (ENQUEUE_DUE, SWEEP))
 
     schedule.poll()
     other.poll()
 
-    assert waiting(redis) == ["dispatch", "sweep"]
+    assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
 def test_an_emptied_redis_is_set_up_again(schedule: TickSchedule, redis: Redis) -> None:
@@ -72,7 +72,7 @@ def test_an_emptied_redis_is_set_up_again(schedule: TickSchedule, redis: Redis) 
 
     schedule.poll()
 
-    assert waiting(redis) == ["dispatch", "sweep"]
+    assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
 def test_what_an_older_release_left_is_dropped(schedule: TickSchedule, redis: Redis) -> None:
@@ -81,14 +81,14 @@ def test_what_an_older_release_left_is_dropped(schedule: TickSchedule, redis: Re
     schedule.poll()
 
     assert redis.zscore(schedule.scheduled_jobs_key, "tick-of-old") is None
-    assert waiting(redis) == ["dispatch", "sweep"]
+    assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
-def test_a_schedule_without_redis_says_so(settings: Settings, doorbell: RedisDoorbell, free_port: int) -> None:
+def test_a_schedule_without_redis_says_so(settings: Settings, job_queue: RedisJobQueue, free_port: int) -> None:
     away = open_redis(settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"}))
 
     with pytest.raises(RedisConnectionError):
-        TickSchedule(away, doorbell, (DISPATCH,)).poll()
+        TickSchedule(away, job_queue, (ENQUEUE_DUE,)).poll()
 
 
 def test_the_clock_outlives_redis_being_away(settings: Settings, free_port: int) -> None:

@@ -4,55 +4,55 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.run_schedules import run_schedules
 from messaging.states import Status
-from sandbox.control import Sandbox
 from settings import Settings
 from store.database import Database
-from tests.harness.churches import add_contacts, found_church
+from tests.harness.churches import add_contacts, create_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
 from tests.integration.jobs.scheduling import make_schedule, rows
+from tools.sandbox.control import Sandbox
 
 
 def test_a_worker_sends_no_more_than_the_daily_limit(
-    database: Database, doorbell: RedisDoorbell, work: RunWorker, settings: Settings, sandbox: Sandbox
+    database: Database, job_queue: RedisJobQueue, work: RunWorker, settings: Settings, sandbox: Sandbox
 ) -> None:
-    church = found_church(database)
-    add_contacts(database, church.church_id, count=5)
-    message = compose(database, church.church_id)
-    doorbell.ring_expansion(channel="sms")
+    church_id = create_church(database)
+    add_contacts(database, church_id.church_id, count=5)
+    message = compose(database, church_id.church_id)
+    job_queue.enqueue_expansion(channel="sms")
 
     work(with_settings=settings.model_copy(update={"daily_segment_limit": 3}))
 
-    assert counts(database, church.church_id, message) == {Status.SENT: 3, Status.FAILED: 2}
+    assert counts(database, church_id.church_id, message) == {Status.SENT: 3, Status.FAILED: 2}
     assert len(sandbox.ledger()) == 3
 
 
 def test_a_worker_texts_no_other_regions(
-    database: Database, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    database: Database, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    church = found_church(database)
-    message = compose(database, church.church_id, numbers=["+12025550123", "+18765550123", "+19005550123"])
-    doorbell.ring_expansion(channel="sms")
+    church_id = create_church(database)
+    message = compose(database, church_id.church_id, numbers=["+12025550123", "+18765550123", "+19005550123"])
+    job_queue.enqueue_expansion(channel="sms")
 
     work()
 
-    assert counts(database, church.church_id, message) == {Status.SENT: 1, Status.SUPPRESSED: 2}
+    assert counts(database, church_id.church_id, message) == {Status.SENT: 1, Status.SUPPRESSED: 2}
     assert [row.to for row in sandbox.ledger()] == ["+12025550123"]
 
 
 def test_the_run_of_a_schedule_beyond_the_limit_fails_visibly(
-    database: Database, doorbell: RedisDoorbell, work: RunWorker, settings: Settings
+    database: Database, job_queue: RedisJobQueue, work: RunWorker, settings: Settings
 ) -> None:
-    church = found_church(database)
-    add_contacts(database, church.church_id, count=4)
+    church_id = create_church(database)
+    add_contacts(database, church_id.church_id, count=4)
     lately = datetime.now(UTC) - timedelta(minutes=35)
     schedule = make_schedule(
-        database, church.church_id, rule="*/30 * * * *", kind="cron", starts_at="2020-01-01 00:00", after=lately
+        database, church_id.church_id, rule="*/30 * * * *", kind="cron", starts_at="2020-01-01 00:00", after=lately
     )
     run_schedules(database)
-    doorbell.ring_expansion(channel="sms")
+    job_queue.enqueue_expansion(channel="sms")
 
     work(with_settings=settings.model_copy(update={"daily_segment_limit": 3}))
 

@@ -15,14 +15,14 @@ from redis import Redis
 from rq import Worker
 from rq.registry import StartedJobRegistry
 
-from jobs.checked_job import CheckedJob, CheckedQueue
-from jobs.redis_doorbell import RedisDoorbell
-from jobs.retries import bring_back
-from jobs.schedule import TickSchedule
+from jobs.clock.tick_schedule import TickSchedule
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.checked_job import CheckedJob, CheckedQueue
+from jobs.worker.retries import bring_back
 from messaging.states import Status
 from settings import Settings
 from store.database import Database
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -30,7 +30,7 @@ from tests.integration.jobs.hostile_jobs import CHURCH, call, good_call, pickled
 from tests.integration.store.ledger import numbers
 
 MARKING = "tests.integration.jobs.marking"
-SEND = "jobs.send_batch.send_batch"
+SEND = "jobs.submit_batch.submit_batch"
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def good(database: Database, doorbell: RedisDoorbell) -> tuple[UUID, UUID]:
+def good(database: Database, job_queue: RedisJobQueue) -> tuple[UUID, UUID]:
     """(church, message): one of ours, which is to be sent all the same."""
-    church = found_church(database).church_id
-    return church, compose(database, church, numbers=numbers(1))
+    church_id = create_church(database).church_id
+    return church_id, compose(database, church_id, numbers=numbers(1))
 
 
 def failed(redis: Redis, queue: str = "sms") -> dict[str, str]:
@@ -58,21 +58,21 @@ def failed(redis: Redis, queue: str = "sms") -> dict[str, str]:
 
 
 def assert_served(
-    database: Database, doorbell: RedisDoorbell, work: RunWorker, good: tuple[UUID, UUID], *, ring: bool = True
+    database: Database, job_queue: RedisJobQueue, work: RunWorker, good: tuple[UUID, UUID], *, ring: bool = True
 ) -> None:
-    church, message = good
+    church_id, message = good
     if ring:
-        doorbell.ring_expansion(channel="sms")
+        job_queue.enqueue_expansion(channel="sms")
     work()
-    assert counts(database, church, message) == {Status.SENT: 1}
+    assert counts(database, church_id, message) == {Status.SENT: 1}
 
 
 CALLS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "os.system": (lambda mark: call("os.system", f"mkdir {mark}"), "not one of our jobs: 'os.system'"),
     "a module to import": (lambda _: call(f"{MARKING}.run"), "not one of our jobs"),
     "a method of a class": (lambda _: call(f"{MARKING}.Any.run"), "not one of our jobs"),
-    "a private function of a job's module": (lambda _: call("jobs.send_batch._is_mended"), "not one of our jobs"),
-    "what a job's module imports": (lambda _: call("jobs.send_batch.take_turn"), "not one of our jobs"),
+    "a private function of a job's module": (lambda _: call("jobs.submit_batch._is_mended"), "not one of our jobs"),
+    "what a job's module imports": (lambda _: call("jobs.submit_batch.claim_batch"), "not one of our jobs"),
     "an attribute of a job": (lambda _: call(f"{SEND}.__globals__.get", "x"), "not one of our jobs"),
     "a method of an instance": (lambda _: call("format", instance="{}"), "not one of our jobs"),
     "our function on an instance": (lambda _: call(SEND, CHURCH, "sms", instance="x"), "positional arguments only"),
@@ -99,7 +99,7 @@ CALLS: dict[str, tuple[Callable[[Path], bytes], str]] = {
 @pytest.mark.parametrize(("data", "reason"), CALLS.values(), ids=CALLS)
 def test_another_call_is_refused_and_the_next_job_runs(
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     good: tuple[UUID, UUID],
@@ -109,7 +109,7 @@ def test_another_call_is_refused_and_the_next_job_runs(
 ) -> None:
     job_id = push(redis, data(mark))
 
-    assert_served(database, doorbell, work, good)
+    assert_served(database, job_queue, work, good)
 
     assert not mark.exists()
     assert MARKING not in sys.modules
@@ -143,7 +143,7 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("fields", "reason"), FIELDS.values(), ids=FIELDS)
 def test_what_none_of_our_jobs_carries_is_refused(
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     good: tuple[UUID, UUID],
@@ -153,7 +153,7 @@ def test_what_none_of_our_jobs_carries_is_refused(
 ) -> None:
     job_id = push(redis, good_call(), **fields)
 
-    assert_served(database, doorbell, work, good)
+    assert_served(database, job_queue, work, good)
 
     assert MARKING not in sys.modules
     assert not mark.exists()
@@ -196,7 +196,7 @@ def test_an_unreadable_origin_is_replaced_by_the_queue(redis: Redis, work: RunWo
 @pytest.mark.parametrize("entry", [b"\xff\xfe\x00", b"", b"a b", b"a:b", b"../x", b"x" * 5000])
 def test_what_cannot_be_a_job_stops_no_worker(
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     good: tuple[UUID, UUID],
@@ -208,18 +208,18 @@ def test_what_cannot_be_a_job_stops_no_worker(
         redis.zadd(f"rq:{registry}:sms", {entry: 1})
     redis.sadd("rq:rate-limits", entry)
 
-    assert_served(database, doorbell, work, good)
+    assert_served(database, job_queue, work, good)
 
 
 def test_a_key_of_another_type_stops_no_worker(
-    database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, good: tuple[UUID, UUID]
+    database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, good: tuple[UUID, UUID]
 ) -> None:
     redis.set("rq:job:string", "x")
     redis.rpush("rq:queue:sms", "string")
     job_id = push(redis, b"garbage")
     redis.set(f"rq:results:{job_id}", "x")
 
-    assert_served(database, doorbell, work, good)
+    assert_served(database, job_queue, work, good)
 
     assert redis.llen("rq:queue:sms") == 0
 
@@ -247,8 +247,8 @@ def test_a_parked_job_is_refused_when_it_is_brought_back(redis: Redis, mark: Pat
     assert not redis.exists("rq:scheduled:sms", "rq:queue:sms")
 
 
-def test_the_clock_outlives_a_spoilt_table(redis: Redis, doorbell: RedisDoorbell, mark: Path) -> None:
-    schedule = TickSchedule(redis, doorbell)
+def test_the_clock_outlives_a_spoilt_table(redis: Redis, job_queue: RedisJobQueue, mark: Path) -> None:
+    schedule = TickSchedule(redis, job_queue)
     schedule.poll()
     for name in schedule.names:
         redis.hset(f"rq:job:{name}", mapping={"data": pickled(mark), "meta": pickled(mark), "created_at": b"\xff"})
@@ -263,7 +263,7 @@ def test_the_clock_outlives_a_spoilt_table(redis: Redis, doorbell: RedisDoorbell
     queued = [
         CheckedJob.fetch(job_id.decode(), connection=redis) for job_id in redis.lrange("rq:queue:analytics", 0, -1)
     ]
-    assert {job.func_name for job in queued} >= {"jobs.dispatch.dispatch", "jobs.sweep.sweep"}
+    assert {job.func_name for job in queued} >= {"jobs.enqueue_due.enqueue_due", "jobs.sweep.sweep"}
     assert {job.refusal for job in queued} == {None}
 
 
@@ -277,13 +277,13 @@ def test_a_worker_takes_no_commands_from_redis(settings: Settings, redis: Redis,
         assert redis.publish(f"rq:pubsub:{key.rpartition(':')[2]}", '{"command": "shutdown"}') == 0
 
 
-def test_our_own_jobs_are_none_the_worse(redis: Redis, doorbell: RedisDoorbell, work: RunWorker) -> None:
-    church = str(uuid4())
-    doorbell.ring_turn(channel="sms", church_id=UUID(church))
+def test_our_own_jobs_are_none_the_worse(redis: Redis, job_queue: RedisJobQueue, work: RunWorker) -> None:
+    church_id = str(uuid4())
+    job_queue.enqueue_batch(channel="sms", church_id=UUID(church_id))
     [job_id] = redis.lrange("rq:queue:sms", 0, -1)
     job = CheckedJob.fetch(job_id.decode(), connection=redis)
 
-    assert (job.refusal, job.args, job.retries_left, job.timeout) == (None, [church, "sms"], 4, 300)
+    assert (job.refusal, job.args, job.retries_left, job.timeout) == (None, [church_id, "sms"], 4, 300)
     work()
     assert failed(redis) == {}
     assert not redis.exists(job.key)

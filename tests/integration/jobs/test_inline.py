@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs import clock
-from jobs.doorbell import Doorbell
-from jobs.doorbells import open_doorbell
+from jobs.job_queue.job_queue import JobQueue
+from jobs.job_queue.opening import open_job_queue
 from messaging.states import Status
-from sandbox.control import Faults, Next, Sandbox
-from sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from settings import Settings, load_settings
 from store.database import Database, open_database
-from tests.harness.churches import add_contacts, found_church
+from tests.harness.churches import add_contacts, create_church
 from tests.harness.waiting import wait_until
 from tests.integration.jobs.conftest import compose, counts
+from tools.sandbox.control import Faults, Next, Sandbox
+from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
 
 @pytest.fixture
@@ -44,47 +44,47 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture
-def doorbell(settings: Settings) -> Iterator[Doorbell]:
-    doorbell = open_doorbell(settings)
-    yield doorbell
-    doorbell.close()
+def job_queue(settings: Settings) -> Iterator[JobQueue]:
+    job_queue = open_job_queue(settings)
+    yield job_queue
+    job_queue.close()
 
 
 def test_everything_is_sent_before_the_ringing_returns(
-    database: Database, doorbell: Doorbell, sandbox: Sandbox
+    database: Database, job_queue: JobQueue, sandbox: Sandbox
 ) -> None:
-    church = found_church(database).church_id
-    add_contacts(database, church, count=100)  # many turns, each rung for by the one before
-    message = compose(database, church)
+    church_id = create_church(database).church_id
+    add_contacts(database, church_id, count=100)  # many turns, each rung for by the one before
+    message = compose(database, church_id)
 
-    heard = doorbell.ring_expansion(channel="sms")
+    heard = job_queue.enqueue_expansion(channel="sms")
 
     assert heard
-    assert counts(database, church, message) == {Status.SENT: 100}
+    assert counts(database, church_id, message) == {Status.SENT: 100}
     assert len({row.to for row in sandbox.ledger()}) == 100
 
 
-def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, doorbell: Doorbell) -> None:
-    church = found_church(database, sender="+15005550007").church_id
-    message = compose(database, church, numbers=["+12025550123"])
+def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, job_queue: JobQueue) -> None:
+    church_id = create_church(database, sender="+15005550007").church_id
+    message = compose(database, church_id, numbers=["+12025550123"])
 
-    heard = doorbell.ring_expansion(channel="sms")
+    heard = job_queue.enqueue_expansion(channel="sms")
 
     assert not heard
-    assert counts(database, church, message) == {Status.QUEUED: 1}
+    assert counts(database, church_id, message) == {Status.QUEUED: 1}
 
 
 def test_the_clock_alone_sends_what_is_due_later(settings: Settings, database: Database, sandbox: Sandbox) -> None:
-    church = found_church(database).church_id
-    later = compose(database, church, numbers=["+12025550123"], send_at=datetime.now(UTC) + timedelta(seconds=1))
+    church_id = create_church(database).church_id
+    later = compose(database, church_id, numbers=["+12025550123"], send_at=datetime.now(UTC) + timedelta(seconds=1))
     sandbox.set_faults(Faults(too_many_requests=Next(count=1)))  # and what is refused for now is due later again
     stop = threading.Event()
     running = threading.Thread(target=clock.run, args=(settings, stop))
     running.start()
     try:
         time.sleep(0.5)
-        assert counts(database, church, later) == {}
-        wait_until(lambda: counts(database, church, later) == {Status.SENT: 1}, timeout_seconds=15)
+        assert counts(database, church_id, later) == {}
+        wait_until(lambda: counts(database, church_id, later) == {Status.SENT: 1}, timeout_seconds=15)
     finally:
         stop.set()
         running.join()

@@ -11,12 +11,12 @@ import pytest
 from redis import Redis
 
 from jobs import clock
-from jobs.dispatch import dispatch
-from jobs.redis_doorbell import RedisDoorbell
-from jobs.runtime import Runtime, working_with
+from jobs.enqueue_due import enqueue_due
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.runtime import Runtime, working_with
 from settings import Settings
 from store.database import Database
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import compose
@@ -47,7 +47,7 @@ def ticking(settings: Settings) -> Iterator[None]:
 def test_messages_begin_on_time_while_a_crowd_is_written_to(
     settings: Settings, database: Database, tmp_path: Path, ticking: None
 ) -> None:
-    crowded, church = found_church(database).church_id, found_church(database).church_id
+    crowded, church_id = create_church(database).church_id, create_church(database).church_id
     with running_worker(settings, tmp_path / "sms.log"), running_worker(settings, tmp_path / "ticks.log", "analytics"):
         compose(database, crowded, numbers=numbers(CROWD))
         wait_until(
@@ -55,31 +55,31 @@ def test_messages_begin_on_time_while_a_crowd_is_written_to(
         )
         start = datetime.now(UTC) + timedelta(seconds=1)
         for place in range(MESSAGES):
-            compose(database, church, numbers=numbers(3), send_at=start + timedelta(seconds=0.7 * place))
-        wait_until(lambda: len(rows(database, LATENESS, church=church)) == MESSAGES, timeout_seconds=30)
+            compose(database, church_id, numbers=numbers(3), send_at=start + timedelta(seconds=0.7 * place))
+        wait_until(lambda: len(rows(database, LATENESS, church_id=church_id)) == MESSAGES, timeout_seconds=30)
         left = rows(
             database,
             "SELECT count(*) FROM deliveries WHERE church_id = %(church)s AND status = 'queued'",
-            church=crowded,
+            church_id=crowded,
         )
 
-    late = sorted(seconds for (seconds,) in rows(database, LATENESS, church=church))
+    late = sorted(seconds for (seconds,) in rows(database, LATENESS, church_id=church_id))
     print("seconds late:", late, "still to be written to:", left)  # noqa: T201
     assert late[-1] < AT_MOST_SECONDS
     assert late[0] >= 0
 
 
 def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
-    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis
+    settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis
 ) -> None:
-    church = found_church(database).church_id
+    church_id = create_church(database).church_id
     now = datetime.now(UTC)
-    make_schedule(database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
-    runtime = Runtime(settings, database=database, doorbell=doorbell)
+    make_schedule(database, church_id, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
+    runtime = Runtime(settings, database=database, job_queue=job_queue)
 
     for _ in range(2):
         with working_with(runtime):
-            dispatch()
+            enqueue_due()
         waiting = [job.decode() for job in redis.lrange("rq:queue:sms", 0, -1)]
         assert [job.partition("-")[0] for job in waiting] == ["expand_messages"]
         redis.flushdb()
@@ -88,15 +88,15 @@ def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
 
 
 def test_a_schedule_that_breaks_does_not_keep_what_was_accepted_from_being_rung_for(
-    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compose(database, found_church(database).church_id, numbers=numbers(1))
+    compose(database, create_church(database).church_id, numbers=numbers(1))
 
     def breaks(*args: object, **options: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("jobs.dispatch.run_schedules", breaks)
-    with working_with(Runtime(settings, database=database, doorbell=doorbell)), pytest.raises(MemoryError):
-        dispatch()
+    monkeypatch.setattr("jobs.enqueue_due.run_schedules", breaks)
+    with working_with(Runtime(settings, database=database, job_queue=job_queue)), pytest.raises(MemoryError):
+        enqueue_due()
 
     assert redis.llen("rq:queue:sms") == 1

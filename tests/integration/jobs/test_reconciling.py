@@ -6,16 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from jobs.queues import FETCH_RECEIPTS, RECONCILE, SWEEP
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.queues import FETCH_RECEIPTS, RECONCILE, SWEEP
+from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
-from sandbox.control import Faults, Sandbox
 from settings import Settings
 from store import receipts
 from store.database import Database, system_scope
 from store.receipts import Receipt
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
+from tools.sandbox.control import Faults, Sandbox
 
 NUMBER = "+12025550123"
 
@@ -26,32 +26,32 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
 def send_into_doubt(
     database: Database,
-    church: UUID,
-    doorbell: RedisDoorbell,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
     work: RunWorker,
     sandbox: Sandbox,
     faults: Faults,
     content: str = "See you on Sunday",
 ) -> UUID:
-    message = compose(database, church, numbers=[NUMBER], content=content)
+    message = compose(database, church_id, numbers=[NUMBER], content=content)
     sandbox.set_faults(faults)
-    doorbell.ring_expansion(channel="sms")
+    job_queue.enqueue_expansion(channel="sms")
     work()
     sandbox.clear_faults()
-    assert counts(database, church, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}
     return message
 
 
-def tick(doorbell: RedisDoorbell, work: RunWorker, database: Database, kind: object = RECONCILE) -> None:
+def tick(job_queue: RedisJobQueue, work: RunWorker, database: Database, kind: object = RECONCILE) -> None:
     with system_scope(database) as connection:
         connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'unknown'")
-    doorbell.ring_tick(kind)  # pyright: ignore[reportArgumentType]
+    job_queue.enqueue_tick(kind)  # pyright: ignore[reportArgumentType]
     work("sms")
     work("analytics")
 
@@ -62,86 +62,86 @@ NOT_TAKEN = [Faults(timeout=1.0), Faults(refuse=1.0), Faults(server_error=1.0)]
 
 @pytest.mark.parametrize("faults", TAKEN, ids=["dropped", "500 after"])
 def test_what_the_carrier_has_is_recorded_and_not_sent_again(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox, faults: Faults
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox, faults: Faults
 ) -> None:
-    message = send_into_doubt(database, church, doorbell, work, sandbox, faults)
+    message = send_into_doubt(database, church_id, job_queue, work, sandbox, faults)
 
-    tick(doorbell, work, database)
+    tick(job_queue, work, database)
 
     (row,) = sandbox.ledger()
-    assert counts(database, church, message) == {Status.SENT: 1}
+    assert counts(database, church_id, message) == {Status.SENT: 1}
     with system_scope(database) as connection:
         assert connection.execute("SELECT carrier_id FROM deliveries").fetchone() == (row.sid,)
 
 
 @pytest.mark.parametrize("faults", NOT_TAKEN, ids=["timeout", "refused", "500"])
 def test_what_it_does_not_have_is_sent_again_after_several_readings(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox, faults: Faults
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox, faults: Faults
 ) -> None:
-    message = send_into_doubt(database, church, doorbell, work, sandbox, faults)
+    message = send_into_doubt(database, church_id, job_queue, work, sandbox, faults)
 
-    tick(doorbell, work, database)
-    assert counts(database, church, message) == {Status.UNKNOWN: 1}, "one reading proves nothing"
+    tick(job_queue, work, database)
+    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}, "one reading proves nothing"
     with system_scope(database) as connection:
         connection.execute("SELECT pg_sleep(0.6)")
-    tick(doorbell, work, database)
-    assert counts(database, church, message) == {Status.QUEUED: 1}
-    doorbell.ring_turn(channel="sms", church_id=church)
+    tick(job_queue, work, database)
+    assert counts(database, church_id, message) == {Status.QUEUED: 1}
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
 
-    assert counts(database, church, message) == {Status.SENT: 1}
+    assert counts(database, church_id, message) == {Status.SENT: 1}
     assert len(sandbox.ledger()) == 1
 
 
 def test_many_readings_in_a_short_time_prove_nothing(
-    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    settings: Settings, database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    message = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
+    message = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(timeout=1.0))
     patient = settings.model_copy(update={"reconcile_seconds": 60.0})
 
     for _ in range(4):
-        tick(doorbell, lambda queue: work(queue, with_settings=patient), database)
+        tick(job_queue, lambda queue: work(queue, with_settings=patient), database)
 
-    assert counts(database, church, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}
 
 
 def test_what_cannot_be_read_stays_unknown(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    message = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
+    message = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(timeout=1.0))
     sandbox.set_faults(Faults(unreadable=1.0))
 
     for _ in range(4):
         with system_scope(database) as connection:
             connection.execute("SELECT pg_sleep(0.3)")
-        tick(doorbell, work, database)
+        tick(job_queue, work, database)
 
-    assert counts(database, church, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}
 
 
 def test_a_text_of_another_message_with_the_same_words_is_not_taken_for_it(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    lost = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
-    same = compose(database, church, numbers=[NUMBER])
-    doorbell.ring_expansion(channel="sms")
+    lost = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(timeout=1.0))
+    same = compose(database, church_id, numbers=[NUMBER])
+    job_queue.enqueue_expansion(channel="sms")
     work()
-    assert counts(database, church, same) == {Status.SENT: 1}
+    assert counts(database, church_id, same) == {Status.SENT: 1}
 
-    tick(doorbell, work, database)
+    tick(job_queue, work, database)
 
-    assert counts(database, church, lost) == {Status.UNKNOWN: 1}
+    assert counts(database, church_id, lost) == {Status.UNKNOWN: 1}
 
 
 def test_a_text_of_another_church_with_the_same_sender_does_not_hold_it_up(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    lost = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
-    other = found_church(database).church_id
+    lost = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(timeout=1.0))
+    other = create_church(database).church_id
     theirs = compose(database, other, numbers=[NUMBER], content="of another church")
-    doorbell.ring_expansion(channel="sms")
+    job_queue.enqueue_expansion(channel="sms")
     work()
-    tick(doorbell, work, database)
+    tick(job_queue, work, database)
     with system_scope(database) as connection:
         missed = "SELECT missed_reads FROM deliveries WHERE message_id = %s"
         assert connection.execute(missed, (lost,)).fetchone() == (0,), "nobody knows yet whose text that is"
@@ -152,74 +152,74 @@ def test_a_text_of_another_church_with_the_same_sender_does_not_hold_it_up(
         )
         receipts.insert(connection, [told])
 
-    tick(doorbell, work, database)
+    tick(job_queue, work, database)
 
     with system_scope(database) as connection:
         assert connection.execute(missed, (lost,)).fetchone() == (1,)
 
 
 def test_of_two_in_doubt_each_gets_its_own(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    first = send_into_doubt(database, church, doorbell, work, sandbox, Faults(accept_then_drop=1.0))
-    second = send_into_doubt(database, church, doorbell, work, sandbox, Faults(timeout=1.0))
+    first = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(accept_then_drop=1.0))
+    second = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(timeout=1.0))
 
-    tick(doorbell, work, database)
+    tick(job_queue, work, database)
 
     # They cannot be told apart, and need not be: one text was sent, and one delivery stands for it.
-    both = counts(database, church, first), counts(database, church, second)
+    both = counts(database, church_id, first), counts(database, church_id, second)
     assert sorted(both, key=str) == sorted(({Status.SENT: 1}, {Status.UNKNOWN: 1}), key=str)
 
 
 def test_a_worker_that_went_silent_leaves_its_deliveries_in_doubt(
-    database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    message = compose(database, church, numbers=[NUMBER])
-    doorbell.ring_expansion(channel="sms")
+    message = compose(database, church_id, numbers=[NUMBER])
+    job_queue.enqueue_expansion(channel="sms")
     work()
     with system_scope(database) as connection:  # as after a kill between the acceptance and its recording
         connection.execute("UPDATE deliveries SET status = 'sending', carrier_id = NULL, lease_until = now()")
 
-    tick(doorbell, work, database, SWEEP)
-    assert counts(database, church, message) == {Status.UNKNOWN: 1}
-    tick(doorbell, work, database)
+    tick(job_queue, work, database, SWEEP)
+    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}
+    tick(job_queue, work, database)
 
-    assert counts(database, church, message) == {Status.SENT: 1}
+    assert counts(database, church_id, message) == {Status.SENT: 1}
     assert len(sandbox.ledger()) == 1
 
 
 def test_receipts_that_never_came_are_fetched(
-    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    settings: Settings, database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    message = compose(database, church, numbers=[NUMBER, "+15005530005"])
+    message = compose(database, church_id, numbers=[NUMBER, "+15005530005"])
     sandbox.set_faults(Faults(callback_lost=1.0))
-    doorbell.ring_expansion(channel="sms")
+    job_queue.enqueue_expansion(channel="sms")
     work()
     sandbox.wait_until_quiet()
-    assert counts(database, church, message) == {Status.SENT: 2}
+    assert counts(database, church_id, message) == {Status.SENT: 2}
 
     soon = settings.model_copy(update={"receipt_after_seconds": 0.01})
-    tick(doorbell, lambda queue: work(queue, with_settings=soon), database, FETCH_RECEIPTS)
+    tick(job_queue, lambda queue: work(queue, with_settings=soon), database, FETCH_RECEIPTS)
 
-    assert counts(database, church, message) == {Status.DELIVERED: 1, Status.UNDELIVERED: 1}
+    assert counts(database, church_id, message) == {Status.DELIVERED: 1, Status.UNDELIVERED: 1}
 
 
 def test_a_failure_that_may_pass_is_tried_again_as_a_new_attempt(
-    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, work: RunWorker, sandbox: Sandbox
+    settings: Settings, database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    message = compose(database, church, numbers=["+15005530003"])
-    doorbell.ring_expansion(channel="sms")
+    message = compose(database, church_id, numbers=["+15005530003"])
+    job_queue.enqueue_expansion(channel="sms")
     work()
     sandbox.wait_until_quiet()
     soon = settings.model_copy(update={"receipt_after_seconds": 0.01, "retry_limit": 1})
 
     for _ in range(2):
-        tick(doorbell, lambda queue: work(queue, with_settings=soon), database, FETCH_RECEIPTS)
+        tick(job_queue, lambda queue: work(queue, with_settings=soon), database, FETCH_RECEIPTS)
         with system_scope(database) as connection:
             connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'queued'")
-        doorbell.ring_turn(channel="sms", church_id=church)
+        job_queue.enqueue_batch(channel="sms", church_id=church_id)
         work(with_settings=soon)
         sandbox.wait_until_quiet()
 
     assert len(sandbox.ledger()) == 2
-    assert counts(database, church, message) == {Status.UNDELIVERED: 1}
+    assert counts(database, church_id, message) == {Status.UNDELIVERED: 1}

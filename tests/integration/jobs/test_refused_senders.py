@@ -11,17 +11,17 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 
 import logs
-from jobs.checked_job import CheckedJob, CheckedQueue
-from jobs.queues import SWEEP
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.queues import SWEEP
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from messaging.states import Status
-from sandbox.control import Sandbox
 from settings import Settings
 from store import churches
 from store.database import Database, system_scope
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
 from tests.integration.store.ledger import numbers
+from tools.sandbox.control import Sandbox
 
 REFUSED, GOOD = "+15005550007", "+15005550006"
 
@@ -42,25 +42,25 @@ def failed(redis: Redis) -> FailedJobRegistry:
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database, sender=REFUSED).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database, sender=REFUSED).church_id
 
 
 @pytest.fixture
-def message(database: Database, doorbell: RedisDoorbell, work: RunWorker, church: UUID) -> UUID:
+def message(database: Database, job_queue: RedisJobQueue, work: RunWorker, church_id: UUID) -> UUID:
     """One that waits, for the carrier refused its sender."""
-    message = compose(database, church, numbers=numbers(2))
-    doorbell.ring_expansion(channel="sms")
+    message = compose(database, church_id, numbers=numbers(2))
+    job_queue.enqueue_expansion(channel="sms")
     work()
-    assert counts(database, church, message) == {Status.QUEUED: 2}
+    assert counts(database, church_id, message) == {Status.QUEUED: 2}
     return message
 
 
-def set_sender(database: Database, church: UUID) -> None:
+def set_sender(database: Database, church_id: UUID) -> None:
     with system_scope(database) as connection:
         churches.set_sender(
             connection,
-            church_id=church,
+            church_id=church_id,
             channel="sms",
             address=GOOD,
             messaging_service_sid=None,
@@ -68,109 +68,109 @@ def set_sender(database: Database, church: UUID) -> None:
         )
 
 
-def resume(database: Database, church: UUID) -> None:
+def resume(database: Database, church_id: UUID) -> None:
     with system_scope(database) as connection:
         connection.execute("UPDATE senders SET address = %s", (GOOD,))
-        assert churches.resume_sender(connection, church_id=church, channel="sms")
+        assert churches.resume_sender(connection, church_id=church_id, channel="sms")
 
 
 def test_it_is_said_in_one_line(
-    capfd: pytest.CaptureFixture[str], failed: FailedJobRegistry, message: UUID, redis: Redis, church: UUID
+    capfd: pytest.CaptureFixture[str], failed: FailedJobRegistry, message: UUID, redis: Redis, church_id: UUID
 ) -> None:
     said = capfd.readouterr()
     lines = [line for line in (said.err + said.out).splitlines() if "refuse" in line or "Traceback" in line]
     assert len(lines) == 1, lines
     assert "the carrier refuses a sender" in lines[0]
-    assert str(church) in lines[0]
+    assert str(church_id) in lines[0]
     assert "turn sent" not in said.err + said.out, "nothing was"
 
     [job_id] = failed.get_job_ids()
     result = CheckedJob.fetch(job_id, connection=redis).latest_result()
     assert result is not None
     assert "Traceback" not in str(result.exc_string)
-    assert f"flask resume-sender --church {church} --channel sms" in str(result.exc_string)
+    assert f"flask resume-sender --church {church_id} --channel sms" in str(result.exc_string)
 
 
 @pytest.mark.parametrize("mend", [set_sender, resume])
 def test_the_failed_job_goes_when_the_sender_is_resumed(
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     failed: FailedJobRegistry,
     message: UUID,
     redis: Redis,
     work: RunWorker,
-    church: UUID,
+    church_id: UUID,
     sandbox: Sandbox,
     mend: Callable[[Database, UUID], None],
 ) -> None:
     [job_id] = failed.get_job_ids()
-    mend(database, church)
+    mend(database, church_id)
 
-    doorbell.ring_tick(SWEEP)
+    job_queue.enqueue_tick(SWEEP)
     work("analytics")
 
     assert failed.get_job_ids() == []
     assert not redis.exists(f"rq:job:{job_id}", f"rq:results:{job_id}")
     with system_scope(database) as connection:
         assert churches.failed_jobs_of_resumed(connection) == []
-    doorbell.ring_turn(channel="sms", church_id=church)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
-    assert counts(database, church, message) == {Status.SENT: 2}
+    assert counts(database, church_id, message) == {Status.SENT: 2}
 
 
 def test_while_redis_is_away_nothing_breaks_and_it_goes_later(
     settings: Settings,
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     failed: FailedJobRegistry,
     message: UUID,
     work: RunWorker,
-    church: UUID,
+    church_id: UUID,
 ) -> None:
     [job_id] = failed.get_job_ids()
-    resume(database, church)
-    away = RedisDoorbell(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
+    resume(database, church_id)
+    away = RedisJobQueue(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
 
     assert not away.withdraw_failed("sms", job_id)
 
-    doorbell.ring_tick(SWEEP)
+    job_queue.enqueue_tick(SWEEP)
     work("analytics")
     assert failed.get_job_ids() == []
 
 
 def test_a_job_that_was_requeued_meanwhile_is_left_to_run(
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     failed: FailedJobRegistry,
     message: UUID,
     work: RunWorker,
-    church: UUID,
+    church_id: UUID,
 ) -> None:
     [job_id] = failed.get_job_ids()
-    resume(database, church)
+    resume(database, church_id)
     failed.requeue(job_id)
 
-    assert not doorbell.withdraw_failed("sms", job_id), "it is on the queue"
+    assert not job_queue.withdraw_failed("sms", job_id), "it is on the queue"
     work()
-    assert counts(database, church, message) == {Status.SENT: 2}
-    assert doorbell.withdraw_failed("sms", job_id), "it has ended"
+    assert counts(database, church_id, message) == {Status.SENT: 2}
+    assert job_queue.withdraw_failed("sms", job_id), "it has ended"
 
 
 def test_a_second_refusal_is_told_again(
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     failed: FailedJobRegistry,
     message: UUID,
     work: RunWorker,
-    church: UUID,
+    church_id: UUID,
 ) -> None:
     [first] = failed.get_job_ids()
     with system_scope(database) as connection:
-        assert churches.resume_sender(connection, church_id=church, channel="sms")
-    doorbell.ring_tick(SWEEP)
+        assert churches.resume_sender(connection, church_id=church_id, channel="sms")
+    job_queue.enqueue_tick(SWEEP)
     work("analytics")
 
-    doorbell.ring_turn(channel="sms", church_id=church)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
 
     [second] = failed.get_job_ids()

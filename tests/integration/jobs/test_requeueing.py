@@ -12,17 +12,17 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.queues import queue
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.queues import queue
+from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
-from sandbox.control import Faults, Sandbox
 from settings import Settings
 from store.database import Database, church_scope
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
 from tests.integration.store.ledger import numbers
+from tools.sandbox.control import Faults, Sandbox
 
 REFUSED_SENDER, GOOD_SENDER = "+15005550007", "+15005550006"
 
@@ -31,21 +31,21 @@ def failed(redis: Redis) -> FailedJobRegistry:
     return FailedJobRegistry(queue=queue(redis, "sms"))
 
 
-def refused_then_mended(database: Database, doorbell: RedisDoorbell, work: RunWorker) -> tuple[UUID, UUID]:
+def refused_then_mended(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> tuple[UUID, UUID]:
     """(church, message): its turn failed for the sender, which is a good one now and still paused."""
-    church = found_church(database, sender=REFUSED_SENDER).church_id
-    message = expanded(database, church)
-    doorbell.ring_turn(channel="sms", church_id=church)
+    church_id = create_church(database, sender=REFUSED_SENDER).church_id
+    message = expanded(database, church_id)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
-    with church_scope(database, church) as connection:
+    with church_scope(database, church_id) as connection:
         connection.execute("UPDATE senders SET address = %s", (GOOD_SENDER,))
-    return church, message
+    return church_id, message
 
 
 def test_requeued_twice_it_sends_once(
-    database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, sandbox: Sandbox
+    database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    church, message = refused_then_mended(database, doorbell, work)
+    church_id, message = refused_then_mended(database, job_queue, work)
     (job_id,) = failed(redis).get_job_ids()
 
     failed(redis).requeue(job_id)
@@ -54,20 +54,20 @@ def test_requeued_twice_it_sends_once(
     queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
     work()
 
-    assert counts(database, church, message) == {Status.SENT: 3}
+    assert counts(database, church_id, message) == {Status.SENT: 3}
     assert sorted(row.to for row in sandbox.ledger()) == numbers(3)
 
 
 def test_put_on_the_queue_while_it_runs_it_sends_once(
     settings: Settings,
     database: Database,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     sandbox: Sandbox,
     tmp_path: Path,
 ) -> None:
-    church, message = refused_then_mended(database, doorbell, work)
+    church_id, message = refused_then_mended(database, job_queue, work)
     (job_id,) = failed(redis).get_job_ids()
     slow = settings.model_copy(update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0})
     sandbox.set_faults(Faults(latency_ms=1000))
@@ -76,7 +76,7 @@ def test_put_on_the_queue_while_it_runs_it_sends_once(
         failed(redis).requeue(job_id)
         wait_until(lambda: StartedJobRegistry(queue=queue(redis, "sms")).count == 1, timeout_seconds=30)
         queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
-        wait_until(lambda: counts(database, church, message) == {Status.SENT: 3}, timeout_seconds=30)
+        wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 3}, timeout_seconds=30)
         wait_until(lambda: len(queue(redis, "sms")) == 0, timeout_seconds=30)
 
     assert sorted(row.to for row in sandbox.ledger()) == numbers(3)

@@ -11,28 +11,28 @@ import pytest
 from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
-from jobs.queues import SEND_BATCH, queue
-from jobs.redis_doorbell import RedisDoorbell
-from jobs.retries import bring_back
+from jobs.job_queue.queues import SUBMIT_BATCH, queue
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.retries import bring_back
 from messaging.states import Status
-from sandbox.control import Sandbox
 from store import deliveries
 from store.database import Database
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
 from tests.integration.store.ledger import together
+from tools.sandbox.control import Sandbox
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
 @pytest.fixture
-def message(database: Database, church: UUID) -> UUID:
+def message(database: Database, church_id: UUID) -> UUID:
     """Expanded: only its turns are left to run."""
-    return expanded(database, church)
+    return expanded(database, church_id)
 
 
 @pytest.fixture
@@ -62,15 +62,15 @@ def failed(redis: Redis) -> FailedJobRegistry:
 
 def test_it_is_run_again_once_its_pause_is_over(
     database: Database,
-    church: UUID,
+    church_id: UUID,
     message: UUID,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     broken: pytest.MonkeyPatch,
     sandbox: Sandbox,
 ) -> None:
-    doorbell.ring_turn(channel="sms", church_id=church)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
     broken.undo()
     assert len(parked(redis)) == 1
@@ -78,23 +78,23 @@ def test_it_is_run_again_once_its_pause_is_over(
     wait_until(lambda: bring_back(redis, ("mms", "sms")) == 1)
 
     work()
-    assert counts(database, church, message) == {Status.SENT: 3}
+    assert counts(database, church_id, message) == {Status.SENT: 3}
     assert (parked(redis), failed(redis).count, len(queue(redis, "sms"))) == ({}, 0, 0)
 
 
 def test_the_pauses_grow_and_at_last_an_operator_sees_it(
     database: Database,
-    church: UUID,
+    church_id: UUID,
     message: UUID,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     broken: pytest.MonkeyPatch,
     sandbox: Sandbox,
 ) -> None:
-    doorbell.ring_turn(channel="sms", church_id=church)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     (job_id,) = queue(redis, "sms").job_ids
-    for pause in SEND_BATCH.retry_after_seconds:
+    for pause in SUBMIT_BATCH.retry_after_seconds:
         work()
         assert parked(redis).keys() == {job_id}
         assert pause - 2 < parked(redis)[job_id] <= pause
@@ -107,16 +107,16 @@ def test_the_pauses_grow_and_at_last_an_operator_sees_it(
     broken.undo()
     failed(redis).requeue(job_id)
     work()
-    assert counts(database, church, message) == {Status.SENT: 3}
+    assert counts(database, church_id, message) == {Status.SENT: 3}
 
 
 def test_a_refused_sender_is_not_tried_again_by_itself(
-    database: Database, doorbell: RedisDoorbell, redis: Redis, work: RunWorker, sandbox: Sandbox
+    database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    church = found_church(database, sender="+15005550007").church_id
-    expanded(database, church)
+    church_id = create_church(database, sender="+15005550007").church_id
+    expanded(database, church_id)
 
-    doorbell.ring_turn(channel="sms", church_id=church)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
 
     assert (parked(redis), failed(redis).count) == ({}, 1)
@@ -124,15 +124,15 @@ def test_a_refused_sender_is_not_tried_again_by_itself(
 
 def test_two_who_bring_back_at_once_do_no_harm(
     database: Database,
-    church: UUID,
+    church_id: UUID,
     message: UUID,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     redis: Redis,
     work: RunWorker,
     broken: pytest.MonkeyPatch,
     sandbox: Sandbox,
 ) -> None:
-    doorbell.ring_turn(channel="sms", church_id=church)
+    job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
     broken.undo()
     end_pauses(redis)
@@ -150,7 +150,7 @@ def test_two_who_bring_back_at_once_do_no_harm(
     work()
 
     assert len(sandbox.ledger()) == 3
-    assert counts(database, church, message) == {Status.SENT: 3}
+    assert counts(database, church_id, message) == {Status.SENT: 3}
     assert (parked(redis), failed(redis).count, len(queue(redis, "sms"))) == ({}, 0, 0)
 
 

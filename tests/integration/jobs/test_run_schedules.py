@@ -17,7 +17,7 @@ from messaging.addresses import AddressKind
 from messaging.states import Status
 from store import messages, schedules
 from store.database import Database, church_scope, open_database
-from tests.harness.churches import add_contacts, found_church
+from tests.harness.churches import add_contacts, create_church
 from tests.harness.senders import set_mail_sender
 from tests.harness.waiting import wait_until
 from tests.integration.jobs.scheduling import make_schedule, messages_made, outcomes, rows, run_schedules
@@ -37,12 +37,12 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
-def test_a_run_becomes_a_message_at_its_time_and_not_before(database: Database, church: UUID) -> None:
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+def test_a_run_becomes_a_message_at_its_time_and_not_before(database: Database, church_id: UUID) -> None:
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
 
     assert run_schedules(database, now=at("01-01 13:59:59")) == 0
     assert run_schedules(database, now=at("01-01 14:00")) == 1
@@ -59,16 +59,18 @@ def test_a_run_becomes_a_message_at_its_time_and_not_before(database: Database, 
     assert wall_time == datetime.fromisoformat("2026-01-01 09:00")
 
 
-def test_without_a_given_now_the_clock_of_the_database_counts(database: Database, church: UUID) -> None:
+def test_without_a_given_now_the_clock_of_the_database_counts(database: Database, church_id: UUID) -> None:
     start = datetime.now(UTC) - timedelta(minutes=10)
-    make_schedule(database, church, zone="UTC", starts_at=f"{start + timedelta(minutes=1):%Y-%m-%d %H:%M}", after=start)
+    make_schedule(
+        database, church_id, zone="UTC", starts_at=f"{start + timedelta(minutes=1):%Y-%m-%d %H:%M}", after=start
+    )
 
     assert run_schedules(database) == 1
 
 
 @pytest.mark.parametrize("clocks", [2, 8])
-def test_however_many_clocks_make_one_message_of_a_run(clocks: int, database: Database, church: UUID) -> None:
-    made = [make_schedule(database, church, after=at("01-01 00:00")) for _ in range(20)]
+def test_however_many_clocks_make_one_message_of_a_run(clocks: int, database: Database, church_id: UUID) -> None:
+    made = [make_schedule(database, church_id, after=at("01-01 00:00")) for _ in range(20)]
 
     together(clocks, lambda _: run_schedules(database, now=at("01-01 14:00")))
 
@@ -76,9 +78,9 @@ def test_however_many_clocks_make_one_message_of_a_run(clocks: int, database: Da
     assert {tuple(outcomes(database, schedule)) for schedule in made} == {("01-01 14:00 sent",)}
 
 
-def test_a_run_that_stands_in_the_ledger_makes_no_second_message(database: Database, church: UUID) -> None:
+def test_a_run_that_stands_in_the_ledger_makes_no_second_message(database: Database, church_id: UUID) -> None:
     """Even if a schedule's next time was put back by mistake."""
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
     run_schedules(database, now=at("01-01 14:00"))
     rows(database, "UPDATE schedules SET next_run_at = %(at)s, next_wall_time = '2026-01-01 09:00'", at=at("01-01 14:00"))  # fmt: skip  # noqa: E501
 
@@ -89,9 +91,9 @@ def test_a_run_that_stands_in_the_ledger_makes_no_second_message(database: Datab
 
 @pytest.mark.parametrize("step", ["take_due", "settle"])
 def test_a_clock_that_breaks_half_way_has_done_nothing(
-    step: str, database: Database, church: UUID, monkeypatch: pytest.MonkeyPatch
+    step: str, database: Database, church_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
     function = getattr(job.schedule_runs, step)
 
     def breaks(*args: object, **options: object) -> None:
@@ -127,9 +129,9 @@ job.run_schedules(open_database(sys.argv[1], size=1, name="killed"), now=datetim
 
 
 def test_a_clock_that_is_killed_before_it_commits_leaves_the_run_to_the_next(
-    database: Database, database_url: str, church: UUID
+    database: Database, database_url: str, church_id: UUID
 ) -> None:
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
     now = at("01-01 14:00")
     process = subprocess.Popen(
         (sys.executable, "-c", KILLED, database_url, now.isoformat()), stdout=subprocess.PIPE, text=True
@@ -148,9 +150,9 @@ def test_a_clock_that_is_killed_before_it_commits_leaves_the_run_to_the_next(
 
 
 def test_after_a_standstill_one_run_is_made_up_for_and_the_others_are_recorded(
-    database: Database, church: UUID
+    database: Database, church_id: UUID
 ) -> None:
-    schedule = make_schedule(database, church, rule="FREQ=DAILY;BYHOUR=8,9", after=at("01-01 00:00"))
+    schedule = make_schedule(database, church_id, rule="FREQ=DAILY;BYHOUR=8,9", after=at("01-01 00:00"))
 
     assert run_schedules(database, now=at("01-03 14:30")) == 1
 
@@ -166,9 +168,9 @@ def test_after_a_standstill_one_run_is_made_up_for_and_the_others_are_recorded(
 
 @pytest.mark.parametrize(("missed", "minutes", "sent"), [("runOnce", 61, 0), ("skip", 2, 0), ("skip", 1, 1)])
 def test_what_is_too_late_is_not_made_up_for(
-    missed: str, minutes: int, sent: int, database: Database, church: UUID
+    missed: str, minutes: int, sent: int, database: Database, church_id: UUID
 ) -> None:
-    schedule = make_schedule(database, church, after=at("01-01 00:00"), missed=missed)
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"), missed=missed)
 
     assert run_schedules(database, now=at("01-01 14:00") + timedelta(minutes=minutes)) == sent
 
@@ -177,11 +179,11 @@ def test_what_is_too_late_is_not_made_up_for(
 
 
 def test_a_long_standstill_is_worked_off_in_portions(
-    database: Database, church: UUID, monkeypatch: pytest.MonkeyPatch
+    database: Database, church_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job.schedule_runs, "RUNS_AT_ONCE", 7)
     schedule = make_schedule(
-        database, church, rule="FREQ=HOURLY", starts_at="2026-01-01 00:00", after=at("01-01 05:00")
+        database, church_id, rule="FREQ=HOURLY", starts_at="2026-01-01 00:00", after=at("01-01 05:00")
     )
 
     assert run_schedules(database, now=at("01-03 05:10")) == 1
@@ -192,43 +194,43 @@ def test_a_long_standstill_is_worked_off_in_portions(
     assert {outcome.rpartition(" ")[2] for outcome in found[:-1]} == {"missed"}
 
 
-def test_the_runs_of_a_paused_schedule_are_recorded_as_skipped(database: Database, church: UUID) -> None:
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
-    with church_scope(database, church) as connection:
-        schedules.pause(connection, church_id=church, schedule_id=schedule.schedule_id, reason="summer")
+def test_the_runs_of_a_paused_schedule_are_recorded_as_skipped(database: Database, church_id: UUID) -> None:
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
+    with church_scope(database, church_id) as connection:
+        schedules.pause(connection, church_id=church_id, schedule_id=schedule.schedule_id, reason="summer")
 
     assert run_schedules(database, now=at("01-02 14:00")) == 0
 
     assert outcomes(database, schedule) == ["01-01 14:00 skipped", "01-02 14:00 skipped"]
 
 
-def test_a_deleted_schedule_does_not_run(database: Database, church: UUID) -> None:
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
-    with church_scope(database, church) as connection:
-        schedules.delete(connection, church_id=church, schedule_id=schedule.schedule_id)
+def test_a_deleted_schedule_does_not_run(database: Database, church_id: UUID) -> None:
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
+    with church_scope(database, church_id) as connection:
+        schedules.delete(connection, church_id=church_id, schedule_id=schedule.schedule_id)
 
     assert run_schedules(database, now=at("01-02 14:00")) == 0
 
 
-def test_a_schedule_ends_with_its_rule(database: Database, church: UUID) -> None:
-    schedule = make_schedule(database, church, rule="FREQ=DAILY;COUNT=2", after=at("01-01 00:00"))
+def test_a_schedule_ends_with_its_rule(database: Database, church_id: UUID) -> None:
+    schedule = make_schedule(database, church_id, rule="FREQ=DAILY;COUNT=2", after=at("01-01 00:00"))
 
     for day in (1, 2, 3):
         run_schedules(database, now=at(f"01-0{day} 14:00"))
 
     assert outcomes(database, schedule) == ["01-01 14:00 sent", "01-02 14:00 sent"]
-    with church_scope(database, church) as connection:
-        ended = schedules.get(connection, church_id=church, schedule_id=schedule.schedule_id)
+    with church_scope(database, church_id) as connection:
+        ended = schedules.get(connection, church_id=church_id, schedule_id=schedule.schedule_id)
     assert ended is not None
     assert (ended.status, ended.next_run_at) == ("ended", None)
 
 
 @pytest.mark.parametrize(("stored", "real"), [("01-01 15:00", "14:00"), ("01-01 13:00", "14:00")])
 def test_when_a_zone_changes_its_rules_the_hour_on_the_wall_stays(
-    stored: str, real: str, database: Database, church: UUID
+    stored: str, real: str, database: Database, church_id: UUID
 ) -> None:
     """What was written as the next instant was reckoned by the old rules."""
-    schedule = make_schedule(database, church, after=at("01-01 00:00"))
+    schedule = make_schedule(database, church_id, after=at("01-01 00:00"))
     rows(database, "UPDATE schedules SET next_run_at = %(stored)s", stored=at(stored))
 
     for minute in range(0, 180, 10):
@@ -237,16 +239,16 @@ def test_when_a_zone_changes_its_rules_the_hour_on_the_wall_stays(
     assert outcomes(database, schedule) == [f"01-01 {real} sent"]
 
 
-def test_a_schedule_that_cannot_be_followed_stops_and_holds_up_no_other(database: Database, church: UUID) -> None:
-    broken = make_schedule(database, church, after=at("01-01 00:00"))
-    good = make_schedule(database, church, after=at("01-01 00:00"))
+def test_a_schedule_that_cannot_be_followed_stops_and_holds_up_no_other(database: Database, church_id: UUID) -> None:
+    broken = make_schedule(database, church_id, after=at("01-01 00:00"))
+    good = make_schedule(database, church_id, after=at("01-01 00:00"))
     rows(database, "UPDATE schedules SET time_zone = 'Mars/Olympus' WHERE schedule_id = %(id)s", id=broken.schedule_id)
 
     assert run_schedules(database, now=at("01-01 14:00")) == 1
 
     assert outcomes(database, good) == ["01-01 14:00 sent"]
-    with church_scope(database, church) as connection:
-        stopped = schedules.get(connection, church_id=church, schedule_id=broken.schedule_id)
+    with church_scope(database, church_id) as connection:
+        stopped = schedules.get(connection, church_id=church_id, schedule_id=broken.schedule_id)
     assert stopped is not None
     assert (stopped.status, stopped.paused_reason) == (
         "paused",
@@ -254,10 +256,10 @@ def test_a_schedule_that_cannot_be_followed_stops_and_holds_up_no_other(database
     )
 
 
-def test_a_church_without_a_sender_holds_up_no_other(database: Database, church: UUID) -> None:
+def test_a_church_without_a_sender_holds_up_no_other(database: Database, church_id: UUID) -> None:
     """Mail, for which nobody ever set one."""
-    unsendable = make_schedule(database, church, channel="mail", after=at("01-01 00:00"))
-    good = make_schedule(database, church, after=at("01-01 00:00"))
+    unsendable = make_schedule(database, church_id, channel="mail", after=at("01-01 00:00"))
+    good = make_schedule(database, church_id, after=at("01-01 00:00"))
 
     assert run_schedules(database, now=at("01-01 14:00")) == 1
 
@@ -268,17 +270,17 @@ def test_a_church_without_a_sender_holds_up_no_other(database: Database, church:
     ]
 
 
-def test_a_message_has_what_its_channel_has_beyond_text(database: Database, church: UUID) -> None:
-    set_mail_sender(database, church)
-    make_schedule(database, church, channel="mail", details={"subject": "This Sunday"}, after=at("01-01 00:00"))
+def test_a_message_has_what_its_channel_has_beyond_text(database: Database, church_id: UUID) -> None:
+    set_mail_sender(database, church_id)
+    make_schedule(database, church_id, channel="mail", details={"subject": "This Sunday"}, after=at("01-01 00:00"))
 
     run_schedules(database, now=at("01-01 14:00"))
 
     assert rows(database, "SELECT channel, details FROM messages") == [("mail", {"subject": "This Sunday"})]
 
 
-def test_thousands_of_churches_at_the_same_hour_take_a_second_or_two(database: Database, church: UUID) -> None:
-    schedule = make_schedule(database, church, rule="FREQ=WEEKLY;BYDAY=SU", after=at("01-01 00:00"))
+def test_thousands_of_churches_at_the_same_hour_take_a_second_or_two(database: Database, church_id: UUID) -> None:
+    schedule = make_schedule(database, church_id, rule="FREQ=WEEKLY;BYDAY=SU", after=at("01-01 00:00"))
     columns = (
         "church_id, channel, content, segments, target_type, target, rule_kind, rule, time_zone, starts_at, "
         "missed_policy, missed_within_seconds, next_run_at, next_wall_time, request_hash"
@@ -291,19 +293,19 @@ def test_thousands_of_churches_at_the_same_hour_take_a_second_or_two(database: D
     assert datetime.now(UTC) - began < timedelta(seconds=4)
 
 
-def test_who_joined_since_the_schedule_was_made_is_in_the_audience(database: Database, church: UUID) -> None:
+def test_who_joined_since_the_schedule_was_made_is_in_the_audience(database: Database, church_id: UUID) -> None:
     now = datetime.now(UTC)
-    add_contacts(database, church, count=2)
-    make_schedule(database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
-    add_contacts(database, church, count=3, first=2)
+    add_contacts(database, church_id, count=2)
+    make_schedule(database, church_id, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
+    add_contacts(database, church_id, count=3, first=2)
 
     run_schedules(database)
 
     [(message_id,)] = rows(database, "SELECT message_id FROM messages")
-    with church_scope(database, church) as connection:
+    with church_scope(database, church_id) as connection:
         expansion = messages.expand(
             connection,
-            church_id=church,
+            church_id=church_id,
             message_id=message_id,
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,

@@ -17,7 +17,7 @@ from messaging.recurrence.rule import MAX_STEPS, Steps
 from store import schedules
 from store.database import Database, church_scope, open_database
 from store.schedules import Schedule
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.integration.jobs.scheduling import make_schedule, messages_made, outcomes, rows, run_schedules
 
@@ -34,8 +34,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
 def look(database: Database, schedule: Schedule) -> Schedule:
@@ -64,10 +64,10 @@ BROKEN = pytest.mark.parametrize(
 
 @BROKEN
 def test_a_schedule_that_fails_is_put_off_and_holds_up_no_other(
-    spoiled: str, mended: str, database: Database, church: UUID
+    spoiled: str, mended: str, database: Database, church_id: UUID
 ) -> None:
-    broken = make_schedule(database, church, after=START)
-    good = [make_schedule(database, church, after=START) for _ in range(3)]
+    broken = make_schedule(database, church_id, after=START)
+    good = [make_schedule(database, church_id, after=START) for _ in range(3)]
     spoil(database, broken, spoiled)
 
     assert run_schedules(database, now=DUE) == 3
@@ -80,9 +80,9 @@ def test_a_schedule_that_fails_is_put_off_and_holds_up_no_other(
 
 @BROKEN
 def test_it_is_tried_again_later_each_time_and_goes_on_once_it_works(
-    spoiled: str, mended: str, database: Database, church: UUID
+    spoiled: str, mended: str, database: Database, church_id: UUID
 ) -> None:
-    broken = make_schedule(database, church, after=START, within_seconds=6 * 3600)
+    broken = make_schedule(database, church_id, after=START, within_seconds=6 * 3600)
     spoil(database, broken, spoiled)
     now, delays = DUE, list[timedelta]()
     for _ in range(8):
@@ -104,11 +104,11 @@ def test_it_is_tried_again_later_each_time_and_goes_on_once_it_works(
 
 
 def test_a_rule_past_the_bound_is_stopped_with_the_reason_and_its_run_is_listed(
-    database: Database, church: UUID
+    database: Database, church_id: UUID
 ) -> None:
     """Stored by a release without the bound."""
-    hostile = make_schedule(database, church, after=START)
-    good = make_schedule(database, church, after=START)
+    hostile = make_schedule(database, church_id, after=START)
+    good = make_schedule(database, church_id, after=START)
     spoil(database, hostile, "rule = 'FREQ=WEEKLY;COUNT=10000;BYDAY=TH'")
 
     assert run_schedules(database, now=DUE) == 1
@@ -123,9 +123,9 @@ def test_a_rule_past_the_bound_is_stopped_with_the_reason_and_its_run_is_listed(
 
 
 def test_a_rule_whose_next_run_lies_past_the_bound_still_has_its_run_that_is_due(
-    database: Database, church: UUID
+    database: Database, church_id: UUID
 ) -> None:
-    last = make_schedule(database, church, after=START)
+    last = make_schedule(database, church_id, after=START)
     spoil(database, last, "rule = 'FREQ=HOURLY;INTERVAL=906;BYYEARDAY=1,2,3,4,5,6'")
 
     assert run_schedules(database, now=DUE) == 1
@@ -136,8 +136,8 @@ def test_a_rule_whose_next_run_lies_past_the_bound_still_has_its_run_that_is_due
     assert "takes more than 10,000 steps" in (stopped.paused_reason or "")
 
 
-def test_a_count_stored_before_its_end_was_kept_is_counted_once(database: Database, church: UUID) -> None:
-    old = make_schedule(database, church, rule="FREQ=DAILY;COUNT=3", after=START)
+def test_a_count_stored_before_its_end_was_kept_is_counted_once(database: Database, church_id: UUID) -> None:
+    old = make_schedule(database, church_id, rule="FREQ=DAILY;COUNT=3", after=START)
     assert look(database, old).counted_end is None
 
     run_schedules(database, now=DUE)
@@ -148,9 +148,9 @@ def test_a_count_stored_before_its_end_was_kept_is_counted_once(database: Databa
     assert look(database, old).status == "ended"
 
 
-def test_the_work_of_one_run_does_not_grow_with_the_years(database: Database, church: UUID) -> None:
+def test_the_work_of_one_run_does_not_grow_with_the_years(database: Database, church_id: UUID) -> None:
     """Counted, not timed: once its end is known, a COUNT is not counted again."""
-    old = make_schedule(database, church, rule="FREQ=DAILY;COUNT=4900", starts_at="2014-01-01 09:00", after=START)
+    old = make_schedule(database, church_id, rule="FREQ=DAILY;COUNT=4900", starts_at="2014-01-01 09:00", after=START)
     run_schedules(database, now=DUE)
     recurrence = look(database, old).recurrence()
 
@@ -186,7 +186,7 @@ job.run_schedules(open_database(sys.argv[1], size=1, name="killed"), now=datetim
 def test_a_process_killed_between_slices_leaves_what_is_committed_and_the_rest_runs_once(
     database: Database, database_url: str
 ) -> None:
-    made = [make_schedule(database, found_church(database).church_id, after=START) for _ in range(40)]
+    made = [make_schedule(database, create_church(database).church_id, after=START) for _ in range(40)]
     process = subprocess.Popen(
         (sys.executable, "-c", KILLED, database_url, DUE.isoformat()), stdout=subprocess.PIPE, text=True
     )

@@ -11,14 +11,14 @@ import pytest
 from redis import Redis
 
 from jobs import run_schedules as job
-from jobs.dispatch import dispatch
-from jobs.queues import DISPATCH
-from jobs.redis_doorbell import RedisDoorbell
-from jobs.runtime import Runtime, working_with
+from jobs.enqueue_due import enqueue_due
+from jobs.job_queue.queues import ENQUEUE_DUE
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.runtime import Runtime, working_with
 from settings import Settings
 from store import schedule_runs
 from store.database import Database, system_scope
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import compose
@@ -39,11 +39,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) VALUES (uuidv7(), 1, 'SM1', 'sent')"
 
 
-def make_hostile_schedules(database: Database, church: UUID) -> None:
+def make_hostile_schedules(database: Database, church_id: UUID) -> None:
     """As an earlier release stored them, all due since last midnight."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for rule in HOSTILE:
-        made = make_schedule(database, church, zone="UTC", after=midnight - timedelta(days=1))
+        made = make_schedule(database, church_id, zone="UTC", after=midnight - timedelta(days=1))
         rows(
             database,
             "UPDATE schedules SET rule = %(rule)s, starts_at = %(start)s, next_run_at = %(due)s, "
@@ -65,9 +65,9 @@ def make_hostile_schedules(database: Database, church: UUID) -> None:
 
 
 def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages_nor_receipts(
-    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis, tmp_path: Path
+    settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis, tmp_path: Path
 ) -> None:
-    hostile, plain = found_church(database).church_id, found_church(database).church_id
+    hostile, plain = create_church(database).church_id, create_church(database).church_id
     make_hostile_schedules(database, hostile)
     now = datetime.now(UTC)
     weekly = make_schedule(
@@ -82,7 +82,7 @@ def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages
     rows(database, RECEIPT)
 
     def all_done() -> bool:
-        doorbell.ring_tick(DISPATCH)
+        job_queue.enqueue_tick(ENQUEUE_DUE)
         is_expansion_waiting = redis.llen("rq:queue:sms") > 0
         is_receipt_applied = rows(database, "SELECT count(*) FROM receipts WHERE applied_at IS NOT NULL") == [(1,)]
         return is_expansion_waiting and is_receipt_applied and bool(outcomes(database, weekly))
@@ -92,7 +92,7 @@ def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages
         assert [outcome.rpartition(" ")[2] for outcome in outcomes(database, weekly)] == ["sent"]
 
         def no_hostile_one_is_due() -> bool:
-            doorbell.ring_tick(DISPATCH)
+            job_queue.enqueue_tick(ENQUEUE_DUE)
             return rows(database, "SELECT count(*) FROM schedules WHERE next_run_at <= now()") == [(0,)]
 
         wait_until(no_hostile_one_is_due, timeout_seconds=60, pause_seconds=0.2)
@@ -113,7 +113,7 @@ def test_a_church_whose_many_schedules_are_due_longer_does_not_come_first_each_t
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "BUDGET_SECONDS", 0)  # each call evaluates one schedule
-    crowded, small = found_church(database).church_id, found_church(database).church_id
+    crowded, small = create_church(database).church_id, create_church(database).church_id
     crowd = [make_schedule(database, crowded, starts_at="2026-01-01 08:00", after=START) for _ in range(60)]
     last = make_schedule(database, small, starts_at="2026-01-01 09:00", after=START)
     now = START + timedelta(hours=14)
@@ -128,10 +128,10 @@ def test_a_church_whose_many_schedules_are_due_longer_does_not_come_first_each_t
 
 
 def test_all_churches_come_before_the_second_schedule_of_any(database: Database) -> None:
-    three = [found_church(database).church_id for _ in range(3)]
-    for church, count in zip(three, (20, 1, 1), strict=True):
+    three = [create_church(database).church_id for _ in range(3)]
+    for church_id, count in zip(three, (20, 1, 1), strict=True):
         for _ in range(count):
-            make_schedule(database, church, after=START)
+            make_schedule(database, church_id, after=START)
 
     with system_scope(database) as connection:
         taken = schedule_runs.take_due(connection, now=START + timedelta(hours=14), limit=3)
@@ -140,20 +140,20 @@ def test_all_churches_come_before_the_second_schedule_of_any(database: Database)
 
 
 def test_what_waits_is_enqueued_before_schedules_are_evaluated(
-    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis
+    settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis
 ) -> None:
-    church = found_church(database).church_id
-    compose(database, church, numbers=numbers(1))
+    church_id = create_church(database).church_id
+    compose(database, church_id, numbers=numbers(1))
     rows(database, RECEIPT)
     now = datetime.now(UTC)
     made = make_schedule(
-        database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1)
+        database, church_id, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1)
     )
-    working = Runtime(settings, database=database, doorbell=doorbell)
+    working = Runtime(settings, database=database, job_queue=job_queue)
 
     def run() -> None:
         with working_with(working):
-            dispatch()
+            enqueue_due()
 
     with ThreadPoolExecutor(1) as threads:
         with system_scope(database) as connection:  # until this ends, no run can be recorded
@@ -166,18 +166,20 @@ def test_what_waits_is_enqueued_before_schedules_are_evaluated(
 
 
 def test_what_there_was_no_time_for_is_left_to_another_job_behind_what_waits(
-    settings: Settings, database: Database, doorbell: RedisDoorbell, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "BUDGET_SECONDS", 0)
-    church = found_church(database).church_id
+    church_id = create_church(database).church_id
     now = datetime.now(UTC)
     for _ in range(2):
-        make_schedule(database, church, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1))
+        make_schedule(
+            database, church_id, zone="UTC", starts_at=f"{now:%Y-%m-%d %H:%M}", after=now - timedelta(hours=1)
+        )
     rows(database, RECEIPT)
 
-    with working_with(Runtime(settings, database=database, doorbell=doorbell)):
-        dispatch()
+    with working_with(Runtime(settings, database=database, job_queue=job_queue)):
+        enqueue_due()
 
     waiting = [waits.decode().partition("-")[0] for waits in redis.lrange("rq:queue:analytics", 0, -1)]
-    assert waiting == ["apply_receipts", "dispatch"]
+    assert waiting == ["apply_receipts", "enqueue_due"]
     assert rows(database, "SELECT count(*) FROM messages") == [(1,)]

@@ -11,7 +11,7 @@ import pytest
 
 from messaging.wall_time import find_zone, zone_names
 from store.database import Database, open_database
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.integration.jobs.scheduling import make_schedule, rows, run_schedules
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -60,14 +60,14 @@ KINDS = (
 
 @pytest.mark.timeout(60)
 def test_every_run_of_a_year_is_accounted_for(database: Database) -> None:
-    church = found_church(database).church_id
+    church_id = create_church(database).church_id
     names = sorted(zone_names())
     hundred = [(zone, KINDS[number % 3]) for number, zone in enumerate(names[:: len(names) // 99])]
     runs: dict[object, list[datetime]] = {}
     for zone, (kind, rule, days, times) in hundred + [(zone, KINDS[3]) for zone in EDGY]:
         schedule = make_schedule(
             database,
-            church,
+            church_id,
             kind=kind,
             rule=rule,
             zone=zone,

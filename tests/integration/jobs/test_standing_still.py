@@ -10,17 +10,17 @@ from uuid import UUID
 import pytest
 from psycopg import OperationalError
 
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
-from sandbox.control import Faults, Sandbox
 from settings import Settings
 from store.database import Database
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.own_postgres import OwnPostgres, own_postgres
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import compose, counts
 from tests.integration.store.ledger import numbers
+from tools.sandbox.control import Faults, Sandbox
 
 AUDIENCE = 40
 GIVEN_UP = "PostgreSQL stands still"
@@ -44,16 +44,16 @@ def settings(settings: Settings, _postgres: OwnPostgres) -> Settings:
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
 @pytest.mark.parametrize("how", ["goes on", "dies"])
 def test_what_the_carrier_took_is_recorded_once_and_the_next_message_is_sent(
     settings: Settings,
     database: Database,
-    church: UUID,
-    doorbell: RedisDoorbell,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
     sandbox: Sandbox,
     _postgres: OwnPostgres,
     tmp_path: Path,
@@ -62,8 +62,8 @@ def test_what_the_carrier_took_is_recorded_once_and_the_next_message_is_sent(
     output = tmp_path / "output"
     sandbox.set_faults(Faults(latency_ms=1500))
     with running_worker(settings, output) as worker:
-        message = compose(database, church, numbers=numbers(AUDIENCE))
-        assert doorbell.ring_expansion(channel="sms")
+        message = compose(database, church_id, numbers=numbers(AUDIENCE))
+        assert job_queue.enqueue_expansion(channel="sms")
         wait_until(lambda: sandbox.summary().create_requests == AUDIENCE, timeout_seconds=60)
         with ExitStack() as still:
             still.enter_context(_postgres.standing_still())
@@ -73,16 +73,16 @@ def test_what_the_carrier_took_is_recorded_once_and_the_next_message_is_sent(
         if how == "dies":
             _postgres.start()
 
-        wait_until(lambda: _sent(database, church, message) == AUDIENCE, timeout_seconds=90)
-        following = compose(database, church, numbers=numbers(1), content="And another")
-        assert doorbell.ring_expansion(channel="sms")
-        wait_until(lambda: _sent(database, church, following) == 1, timeout_seconds=90)
+        wait_until(lambda: _sent(database, church_id, message) == AUDIENCE, timeout_seconds=90)
+        following = compose(database, church_id, numbers=numbers(1), content="And another")
+        assert job_queue.enqueue_expansion(channel="sms")
+        wait_until(lambda: _sent(database, church_id, following) == 1, timeout_seconds=90)
         assert worker.poll() is None
     assert sorted(row.to for row in sandbox.ledger() if row.body != "And another") == numbers(AUDIENCE)
 
 
-def _sent(database: Database, church: UUID, message: UUID) -> int:
+def _sent(database: Database, church_id: UUID, message: UUID) -> int:
     try:
-        return counts(database, church, message).get(Status.SENT, 0)
+        return counts(database, church_id, message).get(Status.SENT, 0)
     except OperationalError:
         return 0

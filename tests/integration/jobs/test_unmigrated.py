@@ -10,15 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dev.environment import ROOT
 from settings import Settings
 from store.migrate import migrate
 from tests.harness.databases import empty_database_beside
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import environment_of, running_worker
+from tools.local.environment import ROOT
 
 PROGRAMS = {
-    "worker": ("-m", "jobs.worker", "sms"),
+    "worker": ("-m", "jobs.worker.run_worker", "sms"),
     "clock": ("-m", "jobs.clock"),
     "worker.py": ("worker.py",),
 }

@@ -15,12 +15,12 @@ from psycopg import Connection
 from redis import Redis
 from rq import Worker
 
-from jobs.checked_worker import BEAT_SECONDS, GONE_AFTER_SECONDS, CheckedWorker
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.checked_worker import BEAT_SECONDS, GONE_AFTER_SECONDS, CheckedWorker
 from messaging.states import Status
 from settings import Settings
 from store.database import Database, system_scope
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -28,8 +28,8 @@ from tests.integration.store.ledger import numbers
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
 @contextmanager
@@ -58,12 +58,12 @@ def await_busy(redis: Redis) -> str:
 
 
 def test_a_worker_that_is_killed_at_work_is_soon_off_the_list(
-    settings: Settings, database: Database, redis: Redis, doorbell: RedisDoorbell, church: UUID, tmp_path: Path
+    settings: Settings, database: Database, redis: Redis, job_queue: RedisJobQueue, church_id: UUID, tmp_path: Path
 ) -> None:
-    compose(database, church, numbers=numbers(1))
+    compose(database, church_id, numbers=numbers(1))
     with running_worker(settings, tmp_path / "output") as worker:
         with held_up(database):
-            doorbell.ring_expansion(channel="sms")
+            job_queue.enqueue_expansion(channel="sms")
             key = await_busy(redis)
             worker.send_signal(signal.SIGKILL)
             worker.wait()
@@ -73,33 +73,33 @@ def test_a_worker_that_is_killed_at_work_is_soon_off_the_list(
 
 
 def test_a_worker_at_work_for_long_stays_on_the_list(
-    settings: Settings, database: Database, redis: Redis, doorbell: RedisDoorbell, church: UUID, tmp_path: Path
+    settings: Settings, database: Database, redis: Redis, job_queue: RedisJobQueue, church_id: UUID, tmp_path: Path
 ) -> None:
-    message = compose(database, church, numbers=numbers(1))
+    message = compose(database, church_id, numbers=numbers(1))
     with running_worker(settings, tmp_path / "output"):
         with held_up(database):
-            doorbell.ring_expansion(channel="sms")
+            job_queue.enqueue_expansion(channel="sms")
             key = await_busy(redis)
             redis.expire(key, 8)
             wait_until(lambda: redis.ttl(key) > 10, timeout_seconds=3 * BEAT_SECONDS)
             assert workers(redis) == {key: b"busy"}
-        wait_until(lambda: counts(database, church, message) == {Status.SENT: 1}, timeout_seconds=30)
+        wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 1}, timeout_seconds=30)
 
 
 def test_redis_emptied_while_a_job_runs_is_one_line_of_the_log(
-    settings: Settings, database: Database, redis: Redis, doorbell: RedisDoorbell, church: UUID, tmp_path: Path
+    settings: Settings, database: Database, redis: Redis, job_queue: RedisJobQueue, church_id: UUID, tmp_path: Path
 ) -> None:
-    message = compose(database, church, numbers=numbers(1))
+    message = compose(database, church_id, numbers=numbers(1))
     with running_worker(settings, tmp_path / "output"):
         with held_up(database) as connection:
-            doorbell.ring_expansion(channel="sms")
+            job_queue.enqueue_expansion(channel="sms")
             await_held_up(connection)
             redis.flushdb()
-        wait_until(lambda: counts(database, church, message) == {Status.SENT: 1}, timeout_seconds=30)
+        wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 1}, timeout_seconds=30)
         wait_until(lambda: "emptied" in (tmp_path / "output").read_text(), timeout_seconds=30)
-        again = compose(database, church, numbers=numbers(1))
-        doorbell.ring_expansion(channel="sms")
-        wait_until(lambda: counts(database, church, again) == {Status.SENT: 1}, timeout_seconds=30)
+        again = compose(database, church_id, numbers=numbers(1))
+        job_queue.enqueue_expansion(channel="sms")
+        wait_until(lambda: counts(database, church_id, again) == {Status.SENT: 1}, timeout_seconds=30)
         wait_until(lambda: list(workers(redis).values()) == [b"idle"], timeout_seconds=3 * BEAT_SECONDS)
 
     said = (tmp_path / "output").read_text()
@@ -111,7 +111,7 @@ def test_redis_emptied_while_a_job_runs_is_one_line_of_the_log(
 
 def test_an_execution_that_vanished_is_no_failure(
     redis: Redis,
-    doorbell: RedisDoorbell,
+    job_queue: RedisJobQueue,
     work: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -126,7 +126,7 @@ def test_an_execution_that_vanished_is_no_failure(
         redis.zadd(f"rq:executions:{job.id}", dict.fromkeys(entries, 9_999_999_999))
 
     monkeypatch.setattr(CheckedWorker, "prepare_job_execution", emptied)
-    doorbell.ring_receipts()
+    job_queue.enqueue_receipts()
     work("analytics")
 
     assert "not found in Redis" not in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""`python -m jobs.worker sms` through what a server goes through: Redis late, Redis lost, and its own end."""
+"""`python -m jobs.worker.run_worker sms` when Redis comes late, when Redis is lost, and at its own end."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from uuid import UUID
 
 import pytest
 
-from jobs.redis_doorbell import RedisDoorbell
+from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
-from sandbox.control import Faults, Sandbox
 from settings import Settings
 from store.database import Database
-from tests.harness.churches import found_church
+from tests.harness.churches import create_church
 from tests.harness.own_redis import OwnRedis
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import RunWorker, compose, counts
 from tests.integration.store.ledger import numbers
+from tools.sandbox.control import Faults, Sandbox
 
 BACK_SECONDS = 15.0
 """After Redis came back, a text that is rung for is sent within this."""
@@ -46,22 +46,27 @@ def settings(settings: Settings, own_redis: OwnRedis) -> Settings:
 
 
 @pytest.fixture
-def church(database: Database) -> UUID:
-    return found_church(database).church_id
+def church_id(database: Database) -> UUID:
+    return create_church(database).church_id
 
 
-def send(database: Database, doorbell: RedisDoorbell, church: UUID, *, count: int = 1) -> UUID:
-    message = compose(database, church, numbers=numbers(count))
-    assert doorbell.ring_expansion(channel="sms")
+def send(database: Database, job_queue: RedisJobQueue, church_id: UUID, *, count: int = 1) -> UUID:
+    message = compose(database, church_id, numbers=numbers(count))
+    assert job_queue.enqueue_expansion(channel="sms")
     return message
 
 
-def await_sent(database: Database, church: UUID, message: UUID, *, count: int = 1, seconds: float = 30.0) -> None:
-    wait_until(lambda: counts(database, church, message) == {Status.SENT: count}, timeout_seconds=seconds)
+def await_sent(database: Database, church_id: UUID, message: UUID, *, count: int = 1, seconds: float = 30.0) -> None:
+    wait_until(lambda: counts(database, church_id, message) == {Status.SENT: count}, timeout_seconds=seconds)
 
 
 def test_started_before_redis_it_waits_and_then_serves(
-    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, own_redis: OwnRedis, tmp_path: Path
+    settings: Settings,
+    database: Database,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
+    own_redis: OwnRedis,
+    tmp_path: Path,
 ) -> None:
     with running_worker(settings, tmp_path / "output") as worker:
         wait_until(lambda: (tmp_path / "output").read_text().count("waiting for Redis") > 1, timeout_seconds=30)
@@ -69,7 +74,7 @@ def test_started_before_redis_it_waits_and_then_serves(
 
         own_redis.start()
 
-        await_sent(database, church, send(database, doorbell, church))
+        await_sent(database, church_id, send(database, job_queue, church_id))
 
 
 @pytest.mark.parametrize("idle_seconds", [0, 1.5], ids=["at the end of a job", "idle"])
@@ -77,8 +82,8 @@ def test_started_before_redis_it_waits_and_then_serves(
 def test_it_outlives_a_redis_that_is_killed_and_comes_back_empty(
     settings: Settings,
     database: Database,
-    church: UUID,
-    doorbell: RedisDoorbell,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
     own_redis: OwnRedis,
     tmp_path: Path,
     idle_seconds: float,
@@ -86,14 +91,14 @@ def test_it_outlives_a_redis_that_is_killed_and_comes_back_empty(
 ) -> None:
     own_redis.start()
     with running_worker(settings, tmp_path / "output") as worker:
-        await_sent(database, church, send(database, doorbell, church))
+        await_sent(database, church_id, send(database, job_queue, church_id))
 
         for _ in range(2):
             time.sleep(idle_seconds)
             own_redis.kill()
             time.sleep(away_seconds)
             own_redis.start()
-            await_sent(database, church, send(database, doorbell, church), seconds=BACK_SECONDS)
+            await_sent(database, church_id, send(database, job_queue, church_id), seconds=BACK_SECONDS)
 
         assert worker.poll() is None
 
@@ -102,8 +107,8 @@ def test_it_outlives_a_redis_that_is_killed_and_comes_back_empty(
 def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
     settings: Settings,
     database: Database,
-    church: UUID,
-    doorbell: RedisDoorbell,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
     own_redis: OwnRedis,
     sandbox: Sandbox,
     work: RunWorker,
@@ -113,7 +118,7 @@ def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
     own_redis.start()
     sandbox.set_faults(Faults(latency_ms=1500))
     with running_worker(settings, tmp_path / "output") as worker:
-        message = send(database, doorbell, church, count=AUDIENCE)
+        message = send(database, job_queue, church_id, count=AUDIENCE)
         wait_until(lambda: sandbox.summary().create_requests >= CONNECTIONS, timeout_seconds=30)
         if not redis_stays:
             own_redis.kill()
@@ -123,21 +128,26 @@ def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
 
     sent = len(sandbox.ledger())
     assert CONNECTIONS <= sent <= 2 * CONNECTIONS, "nothing was submitted after the signal"
-    assert counts(database, church, message) == {Status.SENT: sent, Status.QUEUED: AUDIENCE - sent}
+    assert counts(database, church_id, message) == {Status.SENT: sent, Status.QUEUED: AUDIENCE - sent}
     assert ended == 0
     if redis_stays:
         sandbox.clear_faults()
-        doorbell.ring_turn(channel="sms", church_id=church)
+        job_queue.enqueue_batch(channel="sms", church_id=church_id)
         work()
         assert sorted(row.to for row in sandbox.ledger()) == numbers(AUDIENCE)
 
 
 def test_told_to_end_while_idle_it_ends_at_once(
-    settings: Settings, database: Database, church: UUID, doorbell: RedisDoorbell, own_redis: OwnRedis, tmp_path: Path
+    settings: Settings,
+    database: Database,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
+    own_redis: OwnRedis,
+    tmp_path: Path,
 ) -> None:
     own_redis.start()
     with running_worker(settings, tmp_path / "output") as worker:
-        await_sent(database, church, send(database, doorbell, church))
+        await_sent(database, church_id, send(database, job_queue, church_id))
 
         worker.send_signal(signal.SIGTERM)
 
@@ -152,8 +162,8 @@ def noticed(told: str) -> bool:
 def test_it_goes_on_when_a_redis_that_stood_still_does(
     settings: Settings,
     database: Database,
-    church: UUID,
-    doorbell: RedisDoorbell,
+    church_id: UUID,
+    job_queue: RedisJobQueue,
     own_redis: OwnRedis,
     sandbox: Sandbox,
     tmp_path: Path,
@@ -161,17 +171,17 @@ def test_it_goes_on_when_a_redis_that_stood_still_does(
     own_redis.start()
     output = tmp_path / "output"
     with running_worker(settings, output) as worker:
-        await_sent(database, church, send(database, doorbell, church))
+        await_sent(database, church_id, send(database, job_queue, church_id))
         sandbox.set_faults(Faults(latency_ms=1000))
-        first = send(database, doorbell, church, count=AUDIENCE)
+        first = send(database, job_queue, church_id, count=AUDIENCE)
         wait_until(lambda: sandbox.summary().create_requests > 1, timeout_seconds=30)
         with own_redis.standing_still():
             wait_until(lambda: noticed(output.read_text()), timeout_seconds=120)
 
-        second = send(database, doorbell, church)
+        second = send(database, job_queue, church_id)
 
-        await_sent(database, church, second, seconds=60.0)
-        doorbell.ring_turn(channel="sms", church_id=church)
-        await_sent(database, church, first, count=AUDIENCE, seconds=60.0)
+        await_sent(database, church_id, second, seconds=60.0)
+        job_queue.enqueue_batch(channel="sms", church_id=church_id)
+        await_sent(database, church_id, first, count=AUDIENCE, seconds=60.0)
         assert worker.poll() is None
     assert len(sandbox.ledger()) == AUDIENCE + 2

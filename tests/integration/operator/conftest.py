@@ -15,8 +15,8 @@ from werkzeug.serving import make_server
 
 from api.app import create_app
 from api.services import services
-from jobs import queues
-from jobs.checked_worker import CheckedWorker
+from jobs.job_queue import queues
+from jobs.worker.checked_worker import CheckedWorker
 from settings import Settings, load_settings
 from tests.integration.operator import mendable
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from rq.serializers import JSONSerializer
 
-from jobs.checked_job import CheckedJob, CheckedQueue
+from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from tests.integration.jobs.hostile_jobs import call, good_call, pickled, push
 from tests.integration.operator.conftest import REGISTRIES, work_checked
 from tests.integration.operator.operator_browser import OperatorBrowser

@@ -59,7 +59,7 @@ class Ledger:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def church(
+    def church_id(
         self,
         *,
         time_zone: str = "America/New_York",
@@ -87,7 +87,7 @@ class Ledger:
     def opt_out(self, church_id: UUID, address: str) -> None:
         self.query(
             "INSERT INTO opt_outs (church_id, address, source) VALUES (%(church)s, %(address)s, 'test')",
-            church=church_id,
+            church_id=church_id,
             address=address,
         )
 

@@ -21,17 +21,17 @@ def roll_up(ledger: Ledger, *, days_back: int = 3) -> None:
         analytics.roll_up(connection, days_back=days_back)
 
 
-def totals(ledger: Ledger, church: UUID) -> list[tuple[Any, ...]]:
+def totals(ledger: Ledger, church_id: UUID) -> list[tuple[Any, ...]]:
     return ledger.query(
         "SELECT day, channel, status, deliveries, segments FROM daily_totals WHERE church_id = %(id)s "
         "ORDER BY day, status",
-        id=church,
+        id=church_id,
     )
 
 
-def sent_at(ledger: Ledger, church: UUID, at: datetime, *, count: int = 1, segments: int = 1) -> Message:
-    message = ledger.compose(church, {"phoneNumbers": numbers(count)}, send_at=at, segments=segments)
-    ledger.expand(church, message)
+def sent_at(ledger: Ledger, church_id: UUID, at: datetime, *, count: int = 1, segments: int = 1) -> Message:
+    message = ledger.compose(church_id, {"phoneNumbers": numbers(count)}, send_at=at, segments=segments)
+    ledger.expand(church_id, message)
     return message
 
 
@@ -40,37 +40,37 @@ def today(time_zone: str) -> date:
 
 
 def test_deliveries_and_segments_are_counted_by_status(ledger: Ledger) -> None:
-    church = ledger.church(time_zone="UTC")
-    sent_at(ledger, church, datetime.now(UTC), count=3, segments=2)
-    ledger.record(sent(ledger.claim(church, limit=1)))
+    church_id = ledger.church(time_zone="UTC")
+    sent_at(ledger, church_id, datetime.now(UTC), count=3, segments=2)
+    ledger.record(sent(ledger.claim(church_id, limit=1)))
 
     roll_up(ledger)
 
-    assert totals(ledger, church) == [
+    assert totals(ledger, church_id) == [
         (today("UTC"), "sms", "queued", 2, 4),
         (today("UTC"), "sms", "sent", 1, 2),
     ]
 
 
 def test_counting_again_replaces_what_stood_there(ledger: Ledger) -> None:
-    church = ledger.church(time_zone="UTC")
-    message = ledger.send(church, numbers(2))
+    church_id = ledger.church(time_zone="UTC")
+    message = ledger.send(church_id, numbers(2))
     roll_up(ledger)
     roll_up(ledger)
     day = message.send_at.date()
-    assert totals(ledger, church) == [(day, "sms", "queued", 2, 2)]
-    ledger.record(sent(ledger.claim(church)))
+    assert totals(ledger, church_id) == [(day, "sms", "queued", 2, 2)]
+    ledger.record(sent(ledger.claim(church_id)))
 
     roll_up(ledger)
 
-    assert totals(ledger, church) == [(day, "sms", "sent", 2, 2)]
+    assert totals(ledger, church_id) == [(day, "sms", "sent", 2, 2)]
 
 
 def test_a_day_is_the_churchs_own(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     west, east = ledger.church(time_zone=HONOLULU), ledger.church(time_zone=KIRITIMATI)
-    for church in (west, east):
-        sent_at(ledger, church, now)
+    for church_id in (west, east):
+        sent_at(ledger, church_id, now)
 
     roll_up(ledger)
 
@@ -83,9 +83,9 @@ def test_two_messages_around_the_churchs_midnight_fall_on_two_days(ledger: Ledge
     zone = ZoneInfo("America/New_York")
     midnight = datetime.combine(today(zone.key), datetime.min.time(), tzinfo=zone)
     here, utc = ledger.church(time_zone=zone.key), ledger.church(time_zone="UTC")
-    for church in (here, utc):
-        sent_at(ledger, church, midnight - timedelta(seconds=1))
-        sent_at(ledger, church, midnight)
+    for church_id in (here, utc):
+        sent_at(ledger, church_id, midnight - timedelta(seconds=1))
+        sent_at(ledger, church_id, midnight)
 
     roll_up(ledger)
 
@@ -94,19 +94,19 @@ def test_two_messages_around_the_churchs_midnight_fall_on_two_days(ledger: Ledge
 
 
 def test_days_that_cannot_change_any_more_stand(ledger: Ledger) -> None:
-    church = ledger.church(time_zone="UTC")
-    sent_at(ledger, church, datetime.now(UTC) - timedelta(days=4))
-    recent = sent_at(ledger, church, datetime.now(UTC) - timedelta(days=3))
+    church_id = ledger.church(time_zone="UTC")
+    sent_at(ledger, church_id, datetime.now(UTC) - timedelta(days=4))
+    recent = sent_at(ledger, church_id, datetime.now(UTC) - timedelta(days=3))
     ledger.query(
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
         "VALUES (%(church)s, %(day)s, 'sms', 'delivered', 7, 7)",
-        church=church,
+        church_id=church_id,
         day=today("UTC") - timedelta(days=4),
     )
 
     roll_up(ledger, days_back=3)
 
-    assert totals(ledger, church) == [
+    assert totals(ledger, church_id) == [
         (today("UTC") - timedelta(days=4), "sms", "delivered", 7, 7),
         (recent.send_at.date(), "sms", "queued", 1, 1),
     ]
@@ -114,10 +114,10 @@ def test_days_that_cannot_change_any_more_stand(ledger: Ledger) -> None:
 
 def test_counting_twice_at_once_is_counting_once(ledger: Ledger) -> None:
     churches = [ledger.church() for _ in range(20)]
-    for church in churches:
-        ledger.send(church, numbers(2))
+    for church_id in churches:
+        ledger.send(church_id, numbers(2))
 
     for _ in range(3):
         together(4, lambda _: roll_up(ledger))
 
-    assert [totals(ledger, church)[0][2:] for church in churches] == [(Status.QUEUED, 2, 2)] * 20
+    assert [totals(ledger, church_id)[0][2:] for church_id in churches] == [(Status.QUEUED, 2, 2)] * 20

@@ -8,10 +8,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from messaging.doubt import DoubtPolicy
-from messaging.outcomes import Envelope
+from messaging.reconciliation import ReconciliationPolicy
 from messaging.states import Status
-from store import doubts, messages, receipts
+from messaging.submissions import Envelope
+from store import messages, receipts, reconciliation
 from store.database import system_scope
 from store.deliveries import Recorded
 from store.receipts import Receipt
@@ -23,21 +23,21 @@ SHARED = "its carrier id belongs to another delivery"
 
 
 @pytest.fixture
-def church(ledger: Ledger) -> UUID:
+def church_id(ledger: Ledger) -> UUID:
     return ledger.church()
 
 
-def claimed(ledger: Ledger, church: UUID) -> Envelope:
+def claimed(ledger: Ledger, church_id: UUID) -> Envelope:
     """A delivery with the same words to the same person as every other one."""
-    ledger.send(church, numbers(1))
-    [envelope] = ledger.claim(church).envelopes
+    ledger.send(church_id, numbers(1))
+    [envelope] = ledger.claim(church_id).envelopes
     return envelope
 
 
-def in_doubt(ledger: Ledger, church: UUID) -> Envelope:
-    envelope = claimed(ledger, church)
+def in_doubt(ledger: Ledger, church_id: UUID) -> Envelope:
+    envelope = claimed(ledger, church_id)
     ledger.record([answer(envelope, Status.UNKNOWN)])
-    ledger.complete(church)
+    ledger.complete(church_id)
     return envelope
 
 
@@ -48,7 +48,7 @@ def answer(envelope: Envelope, status: Status, carrier_id: str | None = None) ->
 def found(ledger: Ledger, envelope: Envelope, carrier_id: str = TEXT) -> None:
     """The carrier's list shows a text that may be this delivery's."""
     with system_scope(ledger.database) as connection:
-        doubts.settle_found(connection, [(envelope.delivery_id, envelope.attempt, carrier_id)])
+        reconciliation.settle_found(connection, [(envelope.delivery_id, envelope.attempt, carrier_id)])
 
 
 def hear(ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = TEXT, code: str | None = None) -> int:
@@ -61,8 +61,8 @@ def standing(ledger: Ledger, envelope: Envelope) -> tuple[str, str | None]:
     return delivery.status, delivery.carrier_id
 
 
-def test_the_database_refuses_two_deliveries_under_one_id(ledger: Ledger, church: UUID) -> None:
-    first, second = claimed(ledger, church), claimed(ledger, church)
+def test_the_database_refuses_two_deliveries_under_one_id(ledger: Ledger, church_id: UUID) -> None:
+    first, second = claimed(ledger, church_id), claimed(ledger, church_id)
     ledger.record([answer(first, Status.SENT, TEXT)])
 
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -77,10 +77,10 @@ def test_the_database_refuses_two_deliveries_under_one_id(ledger: Ledger, church
 @pytest.mark.parametrize("said", [Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
 @pytest.mark.parametrize("ended", [Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
 def test_a_receipt_gives_a_text_to_the_delivery_that_it_names_and_puts_the_other_back_in_doubt(
-    ledger: Ledger, church: UUID, said: Status, ended: Status
+    ledger: Ledger, church_id: UUID, said: Status, ended: Status
 ) -> None:
     """Both answers were lost, one was never sent: by the list nobody can tell which."""
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     ledger.put(never_sent.delivery_id, ended)
     ledger.query("UPDATE messages SET settled_at = now()")
@@ -99,9 +99,9 @@ def test_a_receipt_gives_a_text_to_the_delivery_that_it_names_and_puts_the_other
 
 
 def test_a_failure_that_may_pass_of_a_text_that_another_holds_puts_that_one_in_doubt_too(
-    ledger: Ledger, church: UUID
+    ledger: Ledger, church_id: UUID
 ) -> None:
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
 
     hear(ledger, sent, Status.UNDELIVERED, code="30003")
@@ -110,25 +110,25 @@ def test_a_failure_that_may_pass_of_a_text_that_another_holds_puts_that_one_in_d
     assert standing(ledger, never_sent) == ("unknown", None)
 
 
-def test_the_one_that_was_never_sent_is_sent_after_all(ledger: Ledger, church: UUID) -> None:
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+def test_the_one_that_was_never_sent_is_sent_after_all(ledger: Ledger, church_id: UUID) -> None:
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     hear(ledger, sent, Status.DELIVERED)
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour', missed_reads = 9")
 
     with system_scope(ledger.database) as connection:
-        seen = doubts.claimants(connection, [never_sent.delivery_id], seen=[TEXT])
+        seen = reconciliation.claimants(connection, [never_sent.delivery_id], seen=[TEXT])
         assert {claimant.delivery_id for claimant in seen[TEXT]} == {sent.delivery_id}
         missing = [(never_sent.delivery_id, never_sent.attempt)]
-        assert doubts.settle_missing(connection, missing, policy=DoubtPolicy(), pause_seconds=1.0) == 1
+        assert reconciliation.settle_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=1.0) == 1
 
-    [again] = ledger.claim(church).envelopes
+    [again] = ledger.claim(church_id).envelopes
     assert again.delivery_id == never_sent.delivery_id
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
-def test_two_that_were_taken_for_each_other_get_their_own(ledger: Ledger, church: UUID, in_one_batch: bool) -> None:
-    first, second = in_doubt(ledger, church), in_doubt(ledger, church)
+def test_two_that_were_taken_for_each_other_get_their_own(ledger: Ledger, church_id: UUID, in_one_batch: bool) -> None:
+    first, second = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, first, OTHER_TEXT)
     found(ledger, second, TEXT)
 
@@ -143,12 +143,14 @@ def test_two_that_were_taken_for_each_other_get_their_own(ledger: Ledger, church
     assert ledger.apply() == 0
 
 
-def test_a_delivery_that_was_sent_again_meanwhile_leaves_the_text_to_its_holder(ledger: Ledger, church: UUID) -> None:
+def test_a_delivery_that_was_sent_again_meanwhile_leaves_the_text_to_its_holder(
+    ledger: Ledger, church_id: UUID
+) -> None:
     """Two messages, two texts: to put the holder in doubt now would make three."""
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
-    send_again(ledger, church, sent)
-    [again] = ledger.claim(church).envelopes
+    send_again(ledger, church_id, sent)
+    [again] = ledger.claim(church_id).envelopes
     assert again.delivery_id == sent.delivery_id
 
     hear(ledger, sent, Status.SENT)
@@ -160,34 +162,34 @@ def test_a_delivery_that_was_sent_again_meanwhile_leaves_the_text_to_its_holder(
     assert standing(ledger, again) == ("sent", OTHER_TEXT)
 
 
-def test_a_delivery_that_waits_to_be_sent_again_takes_its_text_instead(ledger: Ledger, church: UUID) -> None:
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+def test_a_delivery_that_waits_to_be_sent_again_takes_its_text_instead(ledger: Ledger, church_id: UUID) -> None:
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
-    send_again(ledger, church, sent)
+    send_again(ledger, church_id, sent)
 
     hear(ledger, sent, Status.SENT)
 
     assert standing(ledger, sent) == ("sent", TEXT)
     assert standing(ledger, never_sent) == ("unknown", None)
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
 
 
-def send_again(ledger: Ledger, church: UUID, envelope: Envelope) -> None:
+def send_again(ledger: Ledger, church_id: UUID, envelope: Envelope) -> None:
     [(message_id,)] = ledger.query(
         "SELECT message_id FROM deliveries WHERE delivery_id = %(id)s", id=envelope.delivery_id
     )
     with system_scope(ledger.database) as connection:
-        doubts.resolve(
-            connection, church_id=church, message_id=message_id, delivery_id=envelope.delivery_id, status="queued"
+        reconciliation.resolve(
+            connection, church_id=church_id, message_id=message_id, delivery_id=envelope.delivery_id, status="queued"
         )
-        messages.reopen(connection, church_id=church, message_id=message_id)
+        messages.reopen(connection, church_id=church_id, message_id=message_id)
 
 
 def test_what_was_asked_for_in_the_name_of_the_wrong_delivery_is_given_to_the_right_one(
-    ledger: Ledger, church: UUID
+    ledger: Ledger, church_id: UUID
 ) -> None:
     """The carrier was asked about a text, its answer stored for the holder; then a callback names another delivery."""
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     hear(ledger, never_sent, Status.DELIVERED)
     assert standing(ledger, never_sent) == ("delivered", TEXT)
@@ -198,8 +200,8 @@ def test_what_was_asked_for_in_the_name_of_the_wrong_delivery_is_given_to_the_ri
     assert standing(ledger, never_sent) == ("unknown", None)
 
 
-def test_a_carrier_that_names_two_deliveries_for_one_text_blocks_nobody(ledger: Ledger, church: UUID) -> None:
-    first, second, third = (in_doubt(ledger, church) for _ in range(3))
+def test_a_carrier_that_names_two_deliveries_for_one_text_blocks_nobody(ledger: Ledger, church_id: UUID) -> None:
+    first, second, third = (in_doubt(ledger, church_id) for _ in range(3))
     ledger.receive(first.delivery_id, Status.SENT, carrier_id=TEXT)
     ledger.receive(second.delivery_id, Status.DELIVERED, carrier_id=TEXT)
     ledger.receive(third.delivery_id, Status.DELIVERED, carrier_id=OTHER_TEXT)
@@ -212,8 +214,8 @@ def test_a_carrier_that_names_two_deliveries_for_one_text_blocks_nobody(ledger: 
     assert ledger.apply() == 0
 
 
-def test_a_receipt_of_the_present_attempt_corrects_the_id_of_its_own_delivery(ledger: Ledger, church: UUID) -> None:
-    envelope = in_doubt(ledger, church)
+def test_a_receipt_of_the_present_attempt_corrects_the_id_of_its_own_delivery(ledger: Ledger, church_id: UUID) -> None:
+    envelope = in_doubt(ledger, church_id)
     found(ledger, envelope, OTHER_TEXT)
 
     hear(ledger, envelope, Status.SENT, TEXT)
@@ -224,8 +226,8 @@ def test_a_receipt_of_the_present_attempt_corrects_the_id_of_its_own_delivery(le
 # --- by the carrier's answers -----------------------------------------------------------------------------------------
 
 
-def test_an_answer_takes_the_id_from_who_was_only_believed_to_have_it(ledger: Ledger, church: UUID) -> None:
-    late, believed = in_doubt(ledger, church), in_doubt(ledger, church)
+def test_an_answer_takes_the_id_from_who_was_only_believed_to_have_it(ledger: Ledger, church_id: UUID) -> None:
+    late, believed = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, believed)
 
     assert ledger.record([answer(late, Status.SENT, TEXT)]) == 1
@@ -234,8 +236,8 @@ def test_an_answer_takes_the_id_from_who_was_only_believed_to_have_it(ledger: Le
     assert standing(ledger, believed) == ("unknown", None)
 
 
-def test_an_answer_does_not_take_the_id_from_whom_callbacks_gave_it(ledger: Ledger, church: UUID) -> None:
-    first, second = claimed(ledger, church), claimed(ledger, church)
+def test_an_answer_does_not_take_the_id_from_whom_callbacks_gave_it(ledger: Ledger, church_id: UUID) -> None:
+    first, second = claimed(ledger, church_id), claimed(ledger, church_id)
     hear(ledger, first, Status.DELIVERED)
 
     assert ledger.record([answer(second, Status.SENT, TEXT)]) == 1
@@ -246,11 +248,11 @@ def test_an_answer_does_not_take_the_id_from_whom_callbacks_gave_it(ledger: Ledg
 
 
 @pytest.mark.parametrize("place", [0, 3, 9])
-def test_of_a_batch_in_which_one_id_is_taken_nothing_is_lost(ledger: Ledger, church: UUID, place: int) -> None:
-    holder = claimed(ledger, church)
+def test_of_a_batch_in_which_one_id_is_taken_nothing_is_lost(ledger: Ledger, church_id: UUID, place: int) -> None:
+    holder = claimed(ledger, church_id)
     hear(ledger, holder, Status.DELIVERED)
-    message = ledger.send(church, numbers(10))
-    batch = [answer(envelope, Status.SENT, f"SM{n}") for n, envelope in enumerate(ledger.claim(church).envelopes)]
+    message = ledger.send(church_id, numbers(10))
+    batch = [answer(envelope, Status.SENT, f"SM{n}") for n, envelope in enumerate(ledger.claim(church_id).envelopes)]
     batch[place] = Recorded(delivery_id=batch[place].delivery_id, attempt=1, status=Status.SENT, carrier_id=TEXT)
 
     assert ledger.record(batch) == 10
@@ -258,28 +260,28 @@ def test_of_a_batch_in_which_one_id_is_taken_nothing_is_lost(ledger: Ledger, chu
     assert ledger.counts(message) == {Status.SENT: 9, Status.UNKNOWN: 1}
 
 
-def test_a_carrier_that_answers_everything_with_one_id_is_believed_once(ledger: Ledger, church: UUID) -> None:
-    message = ledger.send(church, numbers(20))
-    envelopes = ledger.claim(church).envelopes
+def test_a_carrier_that_answers_everything_with_one_id_is_believed_once(ledger: Ledger, church_id: UUID) -> None:
+    message = ledger.send(church_id, numbers(20))
+    envelopes = ledger.claim(church_id).envelopes
 
     assert ledger.record([answer(envelope, Status.SENT, TEXT) for envelope in envelopes]) == 20
 
     assert ledger.counts(message) == {Status.SENT: 1, Status.UNKNOWN: 19}
 
 
-def test_a_list_gives_no_id_away_that_is_taken(ledger: Ledger, church: UUID) -> None:
-    holder, doubtful, other = claimed(ledger, church), in_doubt(ledger, church), in_doubt(ledger, church)
+def test_a_list_gives_no_id_away_that_is_taken(ledger: Ledger, church_id: UUID) -> None:
+    holder, doubtful, other = claimed(ledger, church_id), in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     ledger.record([answer(holder, Status.SENT, TEXT)])
     with system_scope(ledger.database) as connection:
-        doubts.settle_found(connection, [(doubtful.delivery_id, 1, TEXT), (other.delivery_id, 1, OTHER_TEXT)])
+        reconciliation.settle_found(connection, [(doubtful.delivery_id, 1, TEXT), (other.delivery_id, 1, OTHER_TEXT)])
 
     assert standing(ledger, doubtful) == ("unknown", None)
     assert standing(ledger, other) == ("sent", OTHER_TEXT)
 
 
-def test_who_settles_records_and_applies_at_once_never_leaves_an_id_with_two(ledger: Ledger, church: UUID) -> None:
+def test_who_settles_records_and_applies_at_once_never_leaves_an_id_with_two(ledger: Ledger, church_id: UUID) -> None:
     for round_number in range(15):
-        first, second = in_doubt(ledger, church), in_doubt(ledger, church)
+        first, second = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
         text = f"SM-round-{round_number}"
         ledger.receive(first.delivery_id, Status.SENT, carrier_id=text)
 
@@ -300,11 +302,11 @@ def test_who_settles_records_and_applies_at_once_never_leaves_an_id_with_two(led
 
 
 def test_messages_of_the_same_audience_keep_their_ids_however_much_is_written_at_once(
-    ledger: Ledger, church: UUID
+    ledger: Ledger, church_id: UUID
 ) -> None:
     """Appliers and recorders of the same texts, in batches of any order: nobody deadlocks for good, nothing is lost."""
-    message = ledger.send(church, numbers(400))
-    envelopes = ledger.claim(church).envelopes
+    message = ledger.send(church_id, numbers(400))
+    envelopes = ledger.claim(church_id).envelopes
     with system_scope(ledger.database) as connection:
         receipts.insert(
             connection,
@@ -334,8 +336,8 @@ def test_messages_of_the_same_audience_keep_their_ids_however_much_is_written_at
     assert ledger.counts(message) == {Status.SENT: 400}
 
 
-def test_an_old_message_is_unsettled_when_its_delivery_is_doubted(ledger: Ledger, church: UUID) -> None:
-    sent, never_sent = in_doubt(ledger, church), in_doubt(ledger, church)
+def test_an_old_message_is_unsettled_when_its_delivery_is_doubted(ledger: Ledger, church_id: UUID) -> None:
+    sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     ledger.query("UPDATE messages SET send_at = now() - %(age)s, settled_at = now()", age=timedelta(days=3))
 
@@ -343,6 +345,8 @@ def test_an_old_message_is_unsettled_when_its_delivery_is_doubted(ledger: Ledger
 
     ledger.query("UPDATE deliveries SET missed_reads = 9, updated_at = now() - interval '1 hour'")
     with system_scope(ledger.database) as connection:
-        doubts.settle_missing(connection, [(never_sent.delivery_id, 1)], policy=DoubtPolicy(), pause_seconds=1.0)
+        reconciliation.settle_missing(
+            connection, [(never_sent.delivery_id, 1)], policy=ReconciliationPolicy(), pause_seconds=1.0
+        )
     assert standing(ledger, never_sent) == ("failed", None)
     assert ledger.stands(never_sent.delivery_id).reason == "too late to be sent"

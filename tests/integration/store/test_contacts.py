@@ -18,25 +18,26 @@ def add(database: Database, church_id: UUID, people: People) -> list[Added]:
 
 
 def test_answers_come_in_the_order_given(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     people = list(zip(["Zoe", "Ann", "Mia"], reversed(numbers(3)), strict=True))
 
-    added = add(database, church, people)
+    added = add(database, church_id, people)
 
-    with church_scope(database, church) as connection:
+    with church_scope(database, church_id) as connection:
         stored = {
-            contact.contact_id: contact for contact in contacts.page(connection, church_id=church, after=None, limit=9)
+            contact.contact_id: contact
+            for contact in contacts.page(connection, church_id=church_id, after=None, limit=9)
         }
     assert [(stored[one.contact_id].name, stored[one.contact_id].phone) for one in added] == people
     assert all(one.created for one in added)
 
 
 def test_somebody_twice_in_one_list_is_one_person_and_new_once(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     [phone] = numbers(1)
 
     first, again, other_case, family = add(
-        database, church, [("Ann", phone), ("Ann", phone), ("ANN", phone), ("Ben", phone)]
+        database, church_id, [("Ann", phone), ("Ann", phone), ("ANN", phone), ("Ben", phone)]
     )
 
     assert first.contact_id == again.contact_id == other_case.contact_id != family.contact_id
@@ -44,11 +45,11 @@ def test_somebody_twice_in_one_list_is_one_person_and_new_once(database: Databas
 
 
 def test_a_list_imported_again_makes_nobody_new(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(500))]
-    before = add(database, church, people)
+    before = add(database, church_id, people)
 
-    after = add(database, church, people[::-1])[::-1]
+    after = add(database, church_id, people[::-1])[::-1]
 
     assert [one.contact_id for one in after] == [one.contact_id for one in before]
     assert not any(one.created for one in after)
@@ -65,12 +66,12 @@ def test_the_same_person_in_two_churches_is_two_contacts(database: Database, led
 
 
 def test_imports_of_the_same_people_at_once_agree_and_do_not_deadlock(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(300))]
 
     def add_in_another_order(number: int) -> dict[tuple[str, str], Added]:
         listed = people[number * 40 :] + people[: number * 40]
-        return dict(zip(listed, add(database, church, listed), strict=True))
+        return dict(zip(listed, add(database, church_id, listed), strict=True))
 
     answers = together(6, add_in_another_order)
 
@@ -80,17 +81,17 @@ def test_imports_of_the_same_people_at_once_agree_and_do_not_deadlock(database: 
 
 
 def test_pages_show_everyone_once_with_their_consent(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(7))]
-    add(database, church, people)
+    add(database, church_id, people)
     add(database, ledger.church(), people)
-    ledger.opt_out(church, people[3][1])
+    ledger.opt_out(church_id, people[3][1])
 
     seen: list[contacts.Contact] = []
     after: UUID | None = None
     while True:
-        with church_scope(database, church) as connection:
-            page = contacts.page(connection, church_id=church, after=after, limit=3)
+        with church_scope(database, church_id) as connection:
+            page = contacts.page(connection, church_id=church_id, after=after, limit=3)
         if not page:
             break
         seen += page
@@ -101,14 +102,14 @@ def test_pages_show_everyone_once_with_their_consent(database: Database, ledger:
 
 
 def test_ids_of_nobody_and_of_another_church_are_unknown(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
-    [mine] = add(database, church, [("Ann", numbers(1)[0])])
+    church_id = ledger.church()
+    [mine] = add(database, church_id, [("Ann", numbers(1)[0])])
     [foreign] = add(database, ledger.church(), [("Ann", numbers(1)[0])])
     nobody = uuid4()
 
-    with church_scope(database, church) as connection:
+    with church_scope(database, church_id) as connection:
         unknown = contacts.unknown(
-            connection, church_id=church, contact_ids=[mine.contact_id, foreign.contact_id, nobody]
+            connection, church_id=church_id, contact_ids=[mine.contact_id, foreign.contact_id, nobody]
         )
 
     assert unknown == {foreign.contact_id, nobody}

@@ -21,10 +21,10 @@ def addresses(claim: Claim) -> list[str]:
 
 
 def test_a_claim_says_all_that_the_carrier_must_know(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.send(church, numbers(1))
+    church_id = ledger.church()
+    message = ledger.send(church_id, numbers(1))
 
-    claim = ledger.claim(church, lease_seconds=90)
+    claim = ledger.claim(church_id, lease_seconds=90)
 
     [envelope] = claim.envelopes
     assert (envelope.attempt, envelope.address, envelope.content) == (1, numbers(1)[0], message.content)
@@ -37,12 +37,12 @@ def test_a_claim_says_all_that_the_carrier_must_know(ledger: Ledger) -> None:
 
 
 def test_the_oldest_message_goes_first_and_nothing_is_taken_twice(ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     sent_first, sent_second = numbers(3), numbers(3, first=3)
-    ledger.send(church, sent_first)
-    ledger.send(church, sent_second)
+    ledger.send(church_id, sent_first)
+    ledger.send(church_id, sent_second)
 
-    turns = [addresses(ledger.claim(church, limit=2)) for _ in range(4)]
+    turns = [addresses(ledger.claim(church_id, limit=2)) for _ in range(4)]
 
     assert [len(turn) for turn in turns] == [2, 2, 2, 0]
     taken = [address for turn in turns for address in turn]
@@ -52,12 +52,12 @@ def test_the_oldest_message_goes_first_and_nothing_is_taken_twice(ledger: Ledger
 
 @pytest.mark.parametrize("claimers", [2, 8])
 def test_claimers_at_once_never_take_the_same_and_lose_none(claimers: int, ledger: Ledger) -> None:
-    church = ledger.church()
-    ledger.send(church, numbers(1000))
+    church_id = ledger.church()
+    ledger.send(church_id, numbers(1000))
 
     def claim_until_empty(_: int) -> list[UUID]:
         taken: list[UUID] = []
-        while (claim := ledger.claim(church, limit=37)).taken:
+        while (claim := ledger.claim(church_id, limit=37)).taken:
             taken += [envelope.delivery_id for envelope in claim.envelopes]
         return taken
 
@@ -69,51 +69,51 @@ def test_claimers_at_once_never_take_the_same_and_lose_none(claimers: int, ledge
 
 
 def test_another_church_and_what_is_not_due_yet_stay(ledger: Ledger) -> None:
-    church, other = ledger.church(), ledger.church()
+    church_id, other = ledger.church(), ledger.church()
     ledger.send(other, numbers(1))
-    ledger.send(church, numbers(2))
-    [first, _] = ledger.claim(church).envelopes
+    ledger.send(church_id, numbers(2))
+    [first, _] = ledger.claim(church_id).envelopes
     back = Recorded(delivery_id=first.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=60)
     ledger.record([back])
 
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
     assert ledger.claim(other).taken == 1
 
 
 def test_without_a_sender_nothing_is_taken(ledger: Ledger) -> None:
-    church = ledger.church()
-    ledger.send(church, numbers(1))
+    church_id = ledger.church()
+    ledger.send(church_id, numbers(1))
     ledger.query("DELETE FROM senders")
 
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
 
 
 def test_a_paused_sender_gets_nothing_until_it_is_resumed(ledger: Ledger) -> None:
-    church = ledger.church()
-    ledger.send(church, numbers(2))
+    church_id = ledger.church()
+    ledger.send(church_id, numbers(2))
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=church, channel="sms", reason="unregistered")
-        assert churches.report_refusal(connection, church, "sms", job_id="job-1") == "unregistered"
-        assert churches.report_refusal(connection, church, "sms", job_id="job-2") is None, "one job tells of it"
+        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="unregistered")
+        assert churches.report_refusal(connection, church_id, "sms", job_id="job-1") == "unregistered"
+        assert churches.report_refusal(connection, church_id, "sms", job_id="job-2") is None, "one job tells of it"
 
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
 
     with system_scope(ledger.database) as connection:
-        assert not churches.resume_sender(connection, church_id=church, channel="sms", paused_by="job-2")
-        assert churches.resume_sender(connection, church_id=church, channel="sms", paused_by="job-1")
-        assert not churches.resume_sender(connection, church_id=church, channel="sms")
-    assert ledger.claim(church).taken == 2
+        assert not churches.resume_sender(connection, church_id=church_id, channel="sms", paused_by="job-2")
+        assert churches.resume_sender(connection, church_id=church_id, channel="sms", paused_by="job-1")
+        assert not churches.resume_sender(connection, church_id=church_id, channel="sms")
+    assert ledger.claim(church_id).taken == 2
 
 
 def test_who_opted_out_since_the_audience_was_written_is_suppressed_and_costs_nothing(ledger: Ledger) -> None:
-    church = ledger.church(segments_per_second=0.001)
+    church_id = ledger.church(segments_per_second=0.001)
     ledger.query("UPDATE senders SET tokens = 1")
     opted_out = numbers(3)
-    message = ledger.send(church, numbers(5))
+    message = ledger.send(church_id, numbers(5))
     for address in opted_out:
-        ledger.opt_out(church, address)
+        ledger.opt_out(church_id, address)
 
-    claim = ledger.claim(church)
+    claim = ledger.claim(church_id)
 
     assert addresses(claim) == numbers(1, first=3)
     assert claim.taken == 4
@@ -123,42 +123,42 @@ def test_who_opted_out_since_the_audience_was_written_is_suppressed_and_costs_no
 
 
 def test_no_pace_means_all_at_once(ledger: Ledger) -> None:
-    church = ledger.church(segments_per_second=None)
-    ledger.send(church, numbers(500), segments=5)
+    church_id = ledger.church(segments_per_second=None)
+    ledger.send(church_id, numbers(500), segments=5)
 
-    assert ledger.claim(church, limit=500).taken == 500
+    assert ledger.claim(church_id, limit=500).taken == 500
 
 
 def test_a_sender_that_rested_begins_with_one_and_saves_up_two_seconds_while_it_has_more_to_send(
     ledger: Ledger,
 ) -> None:
-    church = ledger.church(segments_per_second=10)
-    ledger.send(church, numbers(100))
+    church_id = ledger.church(segments_per_second=10)
+    ledger.send(church_id, numbers(100))
     long_ago = "UPDATE senders SET tokens_at = now() - interval '1 hour'"
 
     ledger.query(long_ago)
-    assert ledger.claim(church).taken == 1
+    assert ledger.claim(church_id).taken == 1
     ledger.query(long_ago)
-    assert ledger.claim(church).taken == 20
-    assert ledger.claim(church).taken <= 1
+    assert ledger.claim(church_id).taken == 20
+    assert ledger.claim(church_id).taken <= 1
 
     ledger.query("DELETE FROM deliveries WHERE status = 'queued'")
-    ledger.claim(church)
-    ledger.send(church, numbers(100, first=200))
+    ledger.claim(church_id)
+    ledger.send(church_id, numbers(100, first=200))
     ledger.query(long_ago)
-    assert ledger.claim(church).taken == 1, "it had nothing left to send, and begins anew"
+    assert ledger.claim(church_id).taken == 1, "it had nothing left to send, and begins anew"
 
 
 def test_a_claim_says_when_the_next_one_is_worth_it(ledger: Ledger) -> None:
-    church = ledger.church(segments_per_second=0.5)
-    ledger.send(church, numbers(2))
+    church_id = ledger.church(segments_per_second=0.5)
+    ledger.send(church_id, numbers(2))
     ledger.query("UPDATE senders SET tokens_at = now() - interval '1 hour'")
 
-    again = ledger.claim(church).again_in_seconds
+    again = ledger.claim(church_id).again_in_seconds
     assert again is not None
     assert 1.5 < again <= 2
     ledger.query("UPDATE senders SET tokens_at = now() - interval '2 seconds'")
-    assert ledger.claim(church).again_in_seconds is None, "nothing more is due"
+    assert ledger.claim(church_id).again_in_seconds is None, "nothing more is due"
 
     unpaced = ledger.church(segments_per_second=None)
     ledger.send(unpaced, numbers(3, first=10))
@@ -167,18 +167,18 @@ def test_a_claim_says_when_the_next_one_is_worth_it(ledger: Ledger) -> None:
 
 
 def test_a_text_longer_than_the_bucket_goes_out_and_the_next_waits_for_it(ledger: Ledger) -> None:
-    church = ledger.church(segments_per_second=1)
-    ledger.send(church, numbers(2), segments=8)
+    church_id = ledger.church(segments_per_second=1)
+    ledger.send(church_id, numbers(2), segments=8)
     ledger.query("UPDATE senders SET tokens_at = now() - interval '1 second'")
 
-    assert ledger.claim(church).taken == 1
+    assert ledger.claim(church_id).taken == 1
 
     [(debt,)] = ledger.query("SELECT tokens FROM senders")
     assert -7 <= debt < -6.5
     ledger.query("UPDATE senders SET tokens_at = tokens_at - interval '6 seconds'")
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
     ledger.query("UPDATE senders SET tokens_at = tokens_at - interval '2 seconds'")
-    assert ledger.claim(church).taken == 1
+    assert ledger.claim(church_id).taken == 1
 
 
 @pytest.mark.parametrize("segments", [1, 3])
@@ -186,13 +186,13 @@ def test_however_many_claim_at_once_the_pace_is_kept(segments: int, ledger: Ledg
     """Never more than time has allowed, and by the last text at most over it."""
     pace, seconds = 10.0, 1.2
     began = time.monotonic()
-    church = ledger.church(segments_per_second=pace)
-    ledger.send(church, numbers(200), segments=segments)
+    church_id = ledger.church(segments_per_second=pace)
+    ledger.send(church_id, numbers(200), segments=segments)
 
     def claim_again_and_again(_: int) -> list[tuple[float, int]]:
         taken: list[tuple[float, int]] = []
         while time.monotonic() - began < seconds:
-            claim = ledger.claim(church, limit=50)
+            claim = ledger.claim(church_id, limit=50)
             taken.append((time.monotonic() - began, claim.taken))
         return taken
 
@@ -207,17 +207,17 @@ def test_however_many_claim_at_once_the_pace_is_kept(segments: int, ledger: Ledg
 
 def test_due_turns_name_who_may_send_now(ledger: Ledger) -> None:
     ready, idle, paused, spent, rested = (ledger.church() for _ in range(5))
-    for church in (ready, paused, spent, rested):
-        ledger.send(church, numbers(1))
+    for church_id in (ready, paused, spent, rested):
+        ledger.send(church_id, numbers(1))
     with system_scope(ledger.database) as connection:
         churches.pause_sender(connection, church_id=paused, channel="sms", reason="unregistered")
         churches.report_refusal(connection, paused, "sms", job_id="job-1")
-    for church, tokens in ((spent, -5), (rested, 5)):
-        ledger.set_sender(church, segments_per_second=1)
-        ledger.query("UPDATE senders SET tokens = %(tokens)s WHERE church_id = %(id)s", tokens=tokens, id=church)
+    for church_id, tokens in ((spent, -5), (rested, 5)):
+        ledger.set_sender(church_id, segments_per_second=1)
+        ledger.query("UPDATE senders SET tokens = %(tokens)s WHERE church_id = %(id)s", tokens=tokens, id=church_id)
 
     assert set(ledger.due_turns()) == {(ready, "sms"), (rested, "sms")}
 
     ledger.claim(ready)
     assert ledger.due_turns() == [(rested, "sms")]
-    assert idle not in {church for church, _ in ledger.due_turns()}
+    assert idle not in {church_id for church_id, _ in ledger.due_turns()}

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import pytest
 
-from messaging.doubt import Claimant, DoubtPolicy, Found, Missing, judge
-from messaging.outcomes import CarrierRecord, Envelope, Sighting
+from messaging.reconciliation import Claimant, Found, Missing, ReconciliationPolicy, judge
 from messaging.states import Status
-from store import doubts, messages
+from messaging.submissions import CarrierRecord, Envelope, LookupResult
+from store import messages, reconciliation
 from store.database import system_scope
 from store.deliveries import Recorded
 from tests.integration.store.ledger import Ledger, numbers
@@ -39,7 +39,7 @@ class World:
     """The ledger, and a carrier whose answers and callbacks may come at any time."""
 
     ledger: Ledger
-    church: UUID
+    church_id: UUID
     chance: random.Random
     texts: dict[str, Status] = field(default_factory=dict[str, Status])
     """What becomes of each text at the carrier, by its id."""
@@ -50,7 +50,7 @@ class World:
     resolved: int = 0
     """Doubts that a person ended by sending again."""
 
-    def take_turn(self, *, well: bool = False) -> None:
+    def claim_batch(self, *, well: bool = False) -> None:
         self.ledger.query("UPDATE deliveries SET due_at = now() WHERE status = 'queued' AND due_at < 'infinity'")
         for envelope in self.ledger.claim(self.church, limit=2).envelopes:
             self.submit(envelope, self.chance.randrange(6) if not well else 0)
@@ -121,16 +121,16 @@ class World:
         )
         records = tuple(CarrierRecord(carrier_id=text, same_content=True) for text in reversed(self.texts))
         with system_scope(self.ledger.database) as connection:
-            suspects = doubts.take_suspects(connection, channel="sms", limit=10, hold_seconds=60.0)
+            suspects = reconciliation.take_suspects(connection, channel="sms", limit=10, hold_seconds=60.0)
             ids = [suspect.delivery_id for suspect in suspects]
-            claimants = doubts.claimants(connection, ids, seen=list(self.texts))
-            rivals = doubts.rivals(connection, ids)
+            claimants = reconciliation.claimants(connection, ids, seen=list(self.texts))
+            rivals = reconciliation.rivals(connection, ids)
             missing: list[tuple[UUID, int]] = []
             for suspect in suspects:
-                sighting = Sighting(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records)
+                sighting = LookupResult(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records)
                 match judge(sighting, claimants=claimants, rivals=rivals):
                     case Found(carrier_id=text):
-                        doubts.settle_found(connection, [(suspect.delivery_id, suspect.attempt, text)])
+                        reconciliation.settle_found(connection, [(suspect.delivery_id, suspect.attempt, text)])
                         claimants.setdefault(text, []).append(
                             Claimant(
                                 carrier_id=text,
@@ -143,7 +143,7 @@ class World:
                         missing.append((suspect.delivery_id, suspect.attempt))
                     case _:
                         pass
-            doubts.settle_missing(connection, missing, policy=DoubtPolicy(), pause_seconds=0.0)
+            reconciliation.settle_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=0.0)
 
     def retry_failed(self) -> None:
         for message_id in self.message_ids():
@@ -155,7 +155,7 @@ class World:
     def resolve(self) -> None:
         for message_id in self.message_ids():
             with system_scope(self.ledger.database) as connection:
-                self.resolved += doubts.resolve_all(
+                self.resolved += reconciliation.resolve_all(
                     connection, church_id=self.church, message_id=message_id, status="queued"
                 )
                 messages.reopen(connection, church_id=self.church, message_id=message_id)
@@ -176,7 +176,7 @@ class World:
             self.fetch()
             if self.left() == 0 and not self.callbacks:
                 return
-            self.take_turn(well=True)
+            self.claim_batch(well=True)
         raise AssertionError(self.ledger.query("SELECT * FROM deliveries"))
 
     def fetch(self) -> None:
@@ -202,7 +202,7 @@ def test_each_text_is_one_deliverys_and_each_delivery_has_one_text(
     world = World(ledger, ledger.church(), random.Random(seed))  # noqa: S311 - reproducible, not secret
     for _ in range(MESSAGES):
         ledger.send(world.church, numbers(1))
-    deeds = [world.take_turn, world.call_back, world.call_back, world.apply, world.answer_late]
+    deeds = [world.claim_batch, world.call_back, world.call_back, world.apply, world.answer_late]
     deeds += [world.reconcile, world.retry_failed]
     if a_person_sends_again:
         deeds.append(world.resolve)

@@ -21,28 +21,28 @@ COUNTED = "SELECT segments FROM daily_segments ORDER BY day"
 REASONS = "SELECT address, status::text, reason FROM deliveries ORDER BY address"
 
 
-def join(ledger: Ledger, church: UUID, phones: Sequence[str]) -> None:
+def join(ledger: Ledger, church_id: UUID, phones: Sequence[str]) -> None:
     with system_scope(ledger.database) as connection:
-        contacts.add(connection, church_id=church, people=[Person(name=phone, phone=phone) for phone in phones])
+        contacts.add(connection, church_id=church_id, people=[Person(name=phone, phone=phone) for phone in phones])
 
 
-def accept(ledger: Ledger, church: UUID, *, segments: int = 1, limit: int = 10) -> UUID:
+def accept(ledger: Ledger, church_id: UUID, *, segments: int = 1, limit: int = 10) -> UUID:
     """A message to all, counted as the API counts it."""
     with system_scope(ledger.database) as connection:
         need = daily_limits.measure(
             connection,
-            church_id=church,
+            church_id=church_id,
             target_type="all",
             target={},
             segments_each=segments,
             default_limit=limit,
         )
-        return messages.insert(connection, to_all(church, segments=segments, need=need))[0].message_id
+        return messages.insert(connection, to_all(church_id, segments=segments, need=need))[0].message_id
 
 
-def to_all(church: UUID, *, segments: int = 1, need: Need | None = None) -> NewMessage:
+def to_all(church_id: UUID, *, segments: int = 1, need: Need | None = None) -> NewMessage:
     return NewMessage(
-        church_id=church,
+        church_id=church_id,
         channel="sms",
         content="Amen",
         segments=segments,
@@ -56,19 +56,19 @@ def to_all(church: UUID, *, segments: int = 1, need: Need | None = None) -> NewM
     )
 
 
-def uncounted(ledger: Ledger, church: UUID) -> UUID:
+def uncounted(ledger: Ledger, church_id: UUID) -> UUID:
     """As the run of a schedule makes one, or as it was made before there were limits."""
     with system_scope(ledger.database) as connection:
-        return messages.insert(connection, to_all(church))[0].message_id
+        return messages.insert(connection, to_all(church_id))[0].message_id
 
 
 def expand(
-    ledger: Ledger, church: UUID, message: UUID, *, limit: int = 10, regions: Sequence[str] = ("US",)
+    ledger: Ledger, church_id: UUID, message: UUID, *, limit: int = 10, regions: Sequence[str] = ("US",)
 ) -> Expansion:
     with system_scope(ledger.database) as connection:
         return messages.expand(
             connection,
-            church_id=church,
+            church_id=church_id,
             message_id=message,
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=False,
@@ -89,24 +89,24 @@ def statuses(ledger: Ledger, message: UUID) -> dict[tuple[str, str | None], int]
 
 
 def test_contacts_that_came_since_are_counted_too_while_there_is_room(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(4))
-    message = accept(ledger, church)
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(4))
+    message = accept(ledger, church_id)
     assert ledger.query(COUNTED) == [(4,)]
-    join(ledger, church, numbers(3, first=4))
+    join(ledger, church_id, numbers(3, first=4))
 
-    assert expand(ledger, church, message) == Expansion(written=7, beyond_limit=0)
+    assert expand(ledger, church_id, message) == Expansion(written=7, beyond_limit=0)
 
     assert ledger.query(COUNTED) == [(7,)]
 
 
 def test_those_beyond_the_limit_fail_with_the_reason_and_the_promised_ones_go_out(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(5))
-    message = accept(ledger, church, segments=2)
-    join(ledger, church, numbers(3, first=5))
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(5))
+    message = accept(ledger, church_id, segments=2)
+    join(ledger, church_id, numbers(3, first=5))
 
-    assert expand(ledger, church, message) == Expansion(written=8, beyond_limit=3)
+    assert expand(ledger, church_id, message) == Expansion(written=8, beyond_limit=3)
 
     assert statuses(ledger, message) == {("queued", None): 5, ("failed", "daily limit"): 3}
     assert ledger.query(COUNTED) == [(10,)]
@@ -115,57 +115,57 @@ def test_those_beyond_the_limit_fail_with_the_reason_and_the_promised_ones_go_ou
 
 
 def test_who_gets_no_text_is_given_back(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, [*numbers(4), JAMAICA])
-    message = accept(ledger, church)
-    ledger.opt_out(church, numbers(1)[0])
+    church_id = ledger.church()
+    join(ledger, church_id, [*numbers(4), JAMAICA])
+    message = accept(ledger, church_id)
+    ledger.opt_out(church_id, numbers(1)[0])
     assert ledger.query(COUNTED) == [(5,)]
 
-    expand(ledger, church, message)
+    expand(ledger, church_id, message)
 
     assert ledger.query(COUNTED) == [(3,)]
 
 
 def test_a_message_that_was_not_counted_takes_what_is_left(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(6))
-    expand(ledger, church, accept(ledger, church))
-    run = uncounted(ledger, church)
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(6))
+    expand(ledger, church_id, accept(ledger, church_id))
+    run = uncounted(ledger, church_id)
 
-    assert expand(ledger, church, run) == Expansion(written=6, beyond_limit=2)
+    assert expand(ledger, church_id, run) == Expansion(written=6, beyond_limit=2)
 
     assert statuses(ledger, run) == {("queued", None): 4, ("failed", "daily limit"): 2}
     assert ledger.query(COUNTED) == [(10,)]
 
 
 def test_what_is_promised_to_others_is_not_taken(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(6))
-    promised, run = accept(ledger, church), uncounted(ledger, church)
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(6))
+    promised, run = accept(ledger, church_id), uncounted(ledger, church_id)
 
-    assert expand(ledger, church, run).beyond_limit == 2
-    assert expand(ledger, church, promised).beyond_limit == 0
+    assert expand(ledger, church_id, run).beyond_limit == 2
+    assert expand(ledger, church_id, promised).beyond_limit == 0
 
 
 def test_a_limit_that_was_lowered_stops_what_has_not_begun(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(3))
-    message = accept(ledger, church)
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(3))
+    message = accept(ledger, church_id)
     with system_scope(ledger.database) as connection:
-        daily_limits.set_daily_limit(connection, church_id=church, daily_limit=0)
+        daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=0)
 
-    assert expand(ledger, church, message).beyond_limit == 3
+    assert expand(ledger, church_id, message).beyond_limit == 3
 
     assert ledger.query(COUNTED) == [(0,)]
-    assert ledger.complete(church) == 1
+    assert ledger.complete(church_id) == 1
 
 
 def test_audiences_that_are_written_at_once_stay_within_the_limit_together(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(3))
-    runs = [uncounted(ledger, church) for _ in range(6)]
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(3))
+    runs = [uncounted(ledger, church_id) for _ in range(6)]
 
-    together(6, lambda number: expand(ledger, church, runs[number]))
+    together(6, lambda number: expand(ledger, church_id, runs[number]))
 
     assert ledger.query("SELECT status::text, count(*) FROM deliveries GROUP BY 1 ORDER BY 1") == [
         ("failed", 8),
@@ -175,11 +175,11 @@ def test_audiences_that_are_written_at_once_stay_within_the_limit_together(ledge
 
 
 def test_an_audience_that_is_written_twice_is_counted_once(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, numbers(3))
-    message = accept(ledger, church)
+    church_id = ledger.church()
+    join(ledger, church_id, numbers(3))
+    message = accept(ledger, church_id)
 
-    together(4, lambda _: expand(ledger, church, message))
+    together(4, lambda _: expand(ledger, church_id, message))
 
     assert ledger.query(COUNTED) == [(3,)]
 
@@ -188,10 +188,10 @@ def test_an_audience_that_is_written_twice_is_counted_once(ledger: Ledger) -> No
 
 
 def test_contacts_of_other_regions_are_suppressed_with_the_reason(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, [US, JAMAICA, PUERTO_RICO])
+    church_id = ledger.church()
+    join(ledger, church_id, [US, JAMAICA, PUERTO_RICO])
 
-    expand(ledger, church, accept(ledger, church))
+    expand(ledger, church_id, accept(ledger, church_id))
 
     assert ledger.query(REASONS) == [
         (US, "queued", None),
@@ -201,30 +201,30 @@ def test_contacts_of_other_regions_are_suppressed_with_the_reason(ledger: Ledger
 
 
 def test_the_regions_of_the_church_come_before_those_of_the_settings(ledger: Ledger) -> None:
-    church = ledger.church()
-    join(ledger, church, [US, JAMAICA])
+    church_id = ledger.church()
+    join(ledger, church_id, [US, JAMAICA])
     with system_scope(ledger.database) as connection:
-        daily_limits.set_regions(connection, church_id=church, regions=["JM"])
+        daily_limits.set_regions(connection, church_id=church_id, regions=["JM"])
 
-    expand(ledger, church, accept(ledger, church))
+    expand(ledger, church_id, accept(ledger, church_id))
 
     assert ledger.query(REASONS) == [(US, "suppressed", "region not allowed"), (JAMAICA, "queued", None)]
 
 
 @pytest.mark.parametrize("placed", [False, True], ids=["of before", "by the sweep"])
 def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, placed: bool) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     ledger.query(
         "INSERT INTO contacts (church_id, name, phone) SELECT %(church)s, phone, phone "
         "FROM unnest(%(phones)s::text[]) AS listed (phone)",
-        church=church,
+        church_id=church_id,
         phones=[US, JAMAICA, PREMIUM, SATELLITE],
     )
     if placed:
         with system_scope(ledger.database) as connection:
             contacts.place_numbers(connection, dict(contacts.unplaced(connection, limit=10)))
 
-    expand(ledger, church, accept(ledger, church))
+    expand(ledger, church_id, accept(ledger, church_id))
 
     assert ledger.query(REASONS) == [
         (US, "queued", None),
@@ -239,11 +239,11 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
 @pytest.mark.parametrize("known", [False, True], ids=["of before", "of now"])
 def test_listed_numbers_are_judged_too(ledger: Ledger, known: bool) -> None:
     """Those of messages and schedules that were made before regions were stored with their numbers, too."""
-    church = ledger.church()
+    church_id = ledger.church()
     target = {"phoneNumbers": [US, JAMAICA, PREMIUM]} | ({"numberRegions": ["US", "JM", ""]} if known else {})
-    message = ledger.compose(church, target)
+    message = ledger.compose(church_id, target)
 
-    expand(ledger, church, message.message_id)
+    expand(ledger, church_id, message.message_id)
 
     assert ledger.query(REASONS) == [
         (US, "queued", None),

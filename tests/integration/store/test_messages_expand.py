@@ -19,10 +19,10 @@ from tests.integration.store.ledger import Ledger, numbers, together
 ANN, BEN, CAT, DAN = numbers(4)
 
 
-def add(ledger: Ledger, church: UUID, *people: tuple[str, str]) -> list[UUID]:
-    with church_scope(ledger.database, church) as connection:
+def add(ledger: Ledger, church_id: UUID, *people: tuple[str, str]) -> list[UUID]:
+    with church_scope(ledger.database, church_id) as connection:
         listed = [Person(name=name, phone=phone) for name, phone in people]
-        return [added.contact_id for added in contacts.add(connection, church_id=church, people=listed)]
+        return [added.contact_id for added in contacts.add(connection, church_id=church_id, people=listed)]
 
 
 def outcome(ledger: Ledger, message: Message) -> Counter[tuple[str | None, str, str | None]]:
@@ -34,21 +34,21 @@ def outcome(ledger: Ledger, message: Message) -> Counter[tuple[str | None, str, 
 
 
 def test_a_message_to_all_reaches_every_contact_of_its_church_only(ledger: Ledger) -> None:
-    church, other = ledger.church(), ledger.church()
-    add(ledger, church, ("Ann", ANN), ("Ben", BEN))
+    church_id, other = ledger.church(), ledger.church()
+    add(ledger, church_id, ("Ann", ANN), ("Ben", BEN))
     add(ledger, other, ("Cat", CAT))
-    message = ledger.compose(church)
+    message = ledger.compose(church_id)
 
-    assert ledger.expand(church, message) == 2
+    assert ledger.expand(church_id, message) == 2
 
     assert outcome(ledger, message) == {(ANN, "queued", None): 1, (BEN, "queued", None): 1}
 
 
 def test_a_message_to_numbers_reaches_each_number_once(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.compose(church, {"phoneNumbers": [ANN, BEN, ANN, ANN]})
+    church_id = ledger.church()
+    message = ledger.compose(church_id, {"phoneNumbers": [ANN, BEN, ANN, ANN]})
 
-    assert ledger.expand(church, message) == 4
+    assert ledger.expand(church_id, message) == 4
 
     assert outcome(ledger, message) == {
         (ANN, "queued", None): 1,
@@ -58,23 +58,23 @@ def test_a_message_to_numbers_reaches_each_number_once(ledger: Ledger) -> None:
 
 
 def test_of_a_family_with_one_phone_one_person_gets_the_text(ledger: Ledger) -> None:
-    church = ledger.church()
-    add(ledger, church, ("Ann", ANN), ("Ben", ANN), ("Cat", CAT))
-    message = ledger.compose(church)
+    church_id = ledger.church()
+    add(ledger, church_id, ("Ann", ANN), ("Ben", ANN), ("Cat", CAT))
+    message = ledger.compose(church_id)
 
-    assert ledger.expand(church, message) == 3
+    assert ledger.expand(church_id, message) == 3
 
     assert outcome(ledger, message)[ANN, "suppressed", "duplicate"] == 1
     assert ledger.counts(message) == {Status.QUEUED: 2, Status.SUPPRESSED: 1}
 
 
 def test_contacts_that_are_gone_foreign_or_named_twice_are_written_with_the_reason(ledger: Ledger) -> None:
-    church, other = ledger.church(), ledger.church()
-    ann, ben = add(ledger, church, ("Ann", ANN), ("Ben", BEN))
+    church_id, other = ledger.church(), ledger.church()
+    ann, ben = add(ledger, church_id, ("Ann", ANN), ("Ben", BEN))
     [foreign] = add(ledger, other, ("Cat", CAT))
-    message = ledger.compose(church, {"contactIds": [ann, ben, foreign, uuid4(), ann]})
+    message = ledger.compose(church_id, {"contactIds": [ann, ben, foreign, uuid4(), ann]})
 
-    assert ledger.expand(church, message) == 5
+    assert ledger.expand(church_id, message) == 5
 
     assert outcome(ledger, message) == {
         (ANN, "queued", None): 1,
@@ -86,85 +86,85 @@ def test_contacts_that_are_gone_foreign_or_named_twice_are_written_with_the_reas
 
 @pytest.mark.parametrize("kind", ["all", "contacts", "numbers"])
 def test_who_opted_out_of_this_church_is_suppressed_and_of_another_is_not(kind: str, ledger: Ledger) -> None:
-    church, other = ledger.church(), ledger.church()
-    ids = add(ledger, church, ("Ann", ANN), ("Ben", BEN))
-    ledger.opt_out(church, ANN)
+    church_id, other = ledger.church(), ledger.church()
+    ids = add(ledger, church_id, ("Ann", ANN), ("Ben", BEN))
+    ledger.opt_out(church_id, ANN)
     ledger.opt_out(other, BEN)
     targets: dict[str, dict[str, Sequence[str | UUID]]] = {
         "all": {},
         "contacts": {"contactIds": ids},
         "numbers": {"phoneNumbers": [ANN, BEN]},
     }
-    message = ledger.compose(church, targets[kind])
+    message = ledger.compose(church_id, targets[kind])
 
-    ledger.expand(church, message)
+    ledger.expand(church_id, message)
 
     assert outcome(ledger, message) == {(ANN, "suppressed", "opted out"): 1, (BEN, "queued", None): 1}
 
 
 def test_a_contact_without_a_phone_is_written_with_the_reason(ledger: Ledger) -> None:
-    church = ledger.church()
-    ledger.query("INSERT INTO contacts (church_id, name) VALUES (%(church)s, 'Ann')", church=church)
-    message = ledger.compose(church)
+    church_id = ledger.church()
+    ledger.query("INSERT INTO contacts (church_id, name) VALUES (%(church)s, 'Ann')", church_id=church_id)
+    message = ledger.compose(church_id)
 
-    assert ledger.expand(church, message) == 1
+    assert ledger.expand(church_id, message) == 1
 
     assert outcome(ledger, message) == {(None, "suppressed", "no address"): 1}
 
 
 @pytest.mark.parametrize("target", [{}, {"contactIds": []}, {"phoneNumbers": []}])
 def test_an_empty_audience_is_written_as_such(target: dict[str, list[str]], ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.compose(church, target)
+    church_id = ledger.church()
+    message = ledger.compose(church_id, target)
 
-    assert ledger.expand(church, message) == 0
+    assert ledger.expand(church_id, message) == 0
 
     assert ledger.complete() == 1
 
 
 def test_a_message_is_expanded_once(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.compose(church, {"phoneNumbers": [ANN, BEN]})
+    church_id = ledger.church()
+    message = ledger.compose(church_id, {"phoneNumbers": [ANN, BEN]})
 
-    assert [ledger.expand(church, message) for _ in range(2)] == [2, 0]
+    assert [ledger.expand(church_id, message) for _ in range(2)] == [2, 0]
 
     assert ledger.counts(message) == {Status.QUEUED: 2}
 
 
 def test_many_who_expand_one_message_at_once_write_it_once(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.compose(church, {"phoneNumbers": numbers(500)})
+    church_id = ledger.church()
+    message = ledger.compose(church_id, {"phoneNumbers": numbers(500)})
 
-    written = together(8, lambda _: ledger.expand(church, message))
+    written = together(8, lambda _: ledger.expand(church_id, message))
 
     assert sorted(written) == [0] * 7 + [500]
     assert ledger.counts(message) == {Status.QUEUED: 500}
 
 
 def test_a_message_whose_hour_has_not_come_stays_as_it_is(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.compose(church, {"phoneNumbers": [ANN]}, send_at=datetime.now(UTC) + timedelta(minutes=1))
+    church_id = ledger.church()
+    message = ledger.compose(church_id, {"phoneNumbers": [ANN]}, send_at=datetime.now(UTC) + timedelta(minutes=1))
 
-    assert ledger.expand(church, message) == 0
+    assert ledger.expand(church_id, message) == 0
 
     assert ledger.counts(message) == {}
     assert ledger.query("SELECT expanded_at FROM messages") == [(None,)]
 
 
 def test_a_message_is_not_expanded_in_the_name_of_another_church(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.compose(church, {"phoneNumbers": [ANN]})
+    church_id = ledger.church()
+    message = ledger.compose(church_id, {"phoneNumbers": [ANN]})
 
     assert ledger.expand(ledger.church(), message) == 0
     assert ledger.counts(message) == {}
 
 
 def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> None:
-    church, now = ledger.church(), datetime.now(UTC)
-    young = ledger.compose(church, send_at=now - timedelta(minutes=1))
-    old = ledger.compose(church, send_at=now - timedelta(minutes=2))
-    ledger.compose(church, send_at=now + timedelta(minutes=1))
-    ledger.expand(church, ledger.compose(church))
+    church_id, now = ledger.church(), datetime.now(UTC)
+    young = ledger.compose(church_id, send_at=now - timedelta(minutes=1))
+    old = ledger.compose(church_id, send_at=now - timedelta(minutes=2))
+    ledger.compose(church_id, send_at=now + timedelta(minutes=1))
+    ledger.expand(church_id, ledger.compose(church_id))
 
     with system_scope(ledger.database) as connection, system_scope(ledger.database) as other:
         first = messages.next_expansion(connection, channel="sms")
@@ -178,14 +178,14 @@ def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> Non
 
 
 def test_fifty_thousand_contacts_are_written_by_one_statement(ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     ledger.query(
         "INSERT INTO contacts (church_id, name, phone) SELECT %(church)s, 'Person ' || n, '+1202' || (5000000 + n) "
         "FROM generate_series(1, 50000) AS n",
-        church=church,
+        church_id=church_id,
     )
-    message = ledger.compose(church)
+    message = ledger.compose(church_id)
 
-    assert ledger.expand(church, message) == 50_000
+    assert ledger.expand(church_id, message) == 50_000
 
     assert ledger.counts(message) == {Status.QUEUED: 50_000}

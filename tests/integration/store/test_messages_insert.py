@@ -11,10 +11,10 @@ from tests.integration.store.ledger import Ledger, together
 
 
 def test_a_key_used_again_gives_the_message_it_made(ledger: Ledger) -> None:
-    church = ledger.church()
-    first, new = ledger.insert(church, key="sunday")
+    church_id = ledger.church()
+    first, new = ledger.insert(church_id, key="sunday")
 
-    again, new_again = ledger.insert(church, key="sunday", segments=3)
+    again, new_again = ledger.insert(church_id, key="sunday", segments=3)
 
     assert new
     assert not new_again
@@ -31,15 +31,15 @@ def test_a_key_belongs_to_one_church(ledger: Ledger) -> None:
 
 
 def test_without_a_key_every_message_is_new(ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
 
-    assert {ledger.insert(church)[1] for _ in range(3)} == {True}
+    assert {ledger.insert(church_id)[1] for _ in range(3)} == {True}
 
 
 def test_fifty_requests_at_once_with_one_key_make_one_message(ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
 
-    answers = together(50, lambda _: ledger.insert(church, key="sunday"))
+    answers = together(50, lambda _: ledger.insert(church_id, key="sunday"))
 
     assert len({message.message_id for message, _ in answers}) == 1
     assert sum(new for _, new in answers) == 1
@@ -47,14 +47,14 @@ def test_fifty_requests_at_once_with_one_key_make_one_message(ledger: Ledger) ->
 
 
 def test_pages_go_from_the_newest_to_the_oldest_and_stay_in_the_church(database: Database, ledger: Ledger) -> None:
-    church = ledger.church()
-    made = [ledger.compose(church).message_id for _ in range(5)]
+    church_id = ledger.church()
+    made = [ledger.compose(church_id).message_id for _ in range(5)]
     ledger.compose(ledger.church())
 
     seen: list[UUID] = []
     while True:
-        with church_scope(database, church) as connection:
-            page = messages.page(connection, church_id=church, before=seen[-1] if seen else None, limit=2)
+        with church_scope(database, church_id) as connection:
+            page = messages.page(connection, church_id=church_id, before=seen[-1] if seen else None, limit=2)
         if not page:
             break
         seen += [message.message_id for message in page]
@@ -63,23 +63,23 @@ def test_pages_go_from_the_newest_to_the_oldest_and_stay_in_the_church(database:
 
 
 def test_a_message_tells_how_far_it_came(ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
 
     def status(message_id: UUID) -> str:
-        with church_scope(ledger.database, church) as connection:
-            found = messages.get(connection, church_id=church, message_id=message_id)
+        with church_scope(ledger.database, church_id) as connection:
+            found = messages.get(connection, church_id=church_id, message_id=message_id)
         assert found is not None
         return found.status
 
-    later = ledger.compose(church, send_at=datetime.now(UTC) + timedelta(hours=1))
-    now = ledger.compose(church)
+    later = ledger.compose(church_id, send_at=datetime.now(UTC) + timedelta(hours=1))
+    now = ledger.compose(church_id)
     assert (status(later.message_id), status(now.message_id)) == ("scheduled", "accepted")
-    ledger.expand(church, now)
+    ledger.expand(church_id, now)
     assert status(now.message_id) == "sending"
     ledger.complete()
     assert (status(later.message_id), status(now.message_id)) == ("scheduled", "completed")
 
 
 def test_nobody_finds_a_message_that_is_not_there(ledger: Ledger) -> None:
-    with church_scope(ledger.database, church := ledger.church()) as connection:
-        assert messages.get(connection, church_id=church, message_id=uuid4()) is None
+    with church_scope(ledger.database, church_id := ledger.church()) as connection:
+        assert messages.get(connection, church_id=church_id, message_id=uuid4()) is None

@@ -16,14 +16,14 @@ from tests.integration.store.ledger import Ledger, numbers
 [RUTH] = numbers(1)
 
 
-def opt_out(ledger: Ledger, church: UUID, source: str, *, address: str = RUTH) -> bool:
+def opt_out(ledger: Ledger, church_id: UUID, source: str, *, address: str = RUTH) -> bool:
     with system_scope(ledger.database) as connection:
-        return opt_outs.opt_out(connection, church_id=church, address=address, source=source)
+        return opt_outs.opt_out(connection, church_id=church_id, address=address, source=source)
 
 
-def opt_in(ledger: Ledger, church: UUID) -> opt_outs.OptOut | None:
+def opt_in(ledger: Ledger, church_id: UUID) -> opt_outs.OptOut | None:
     with system_scope(ledger.database) as connection:
-        return opt_outs.opt_in(connection, church_id=church, address=RUTH, source="command", evidence="asked for it")
+        return opt_outs.opt_in(connection, church_id=church_id, address=RUTH, source="command", evidence="asked for it")
 
 
 def standing(ledger: Ledger) -> list[tuple[str, str]]:
@@ -34,9 +34,9 @@ def history(ledger: Ledger) -> list[tuple[str, str, str | None]]:
     return ledger.query("SELECT event, source, lifted_source FROM consent_events ORDER BY consent_event_id")
 
 
-def refuse_at_the_carrier(ledger: Ledger, church: UUID) -> None:
+def refuse_at_the_carrier(ledger: Ledger, church_id: UUID) -> None:
     """The carrier says that the recipient has sent STOP."""
-    message = ledger.send(church, [RUTH])
+    message = ledger.send(church_id, [RUTH])
     [delivery_id] = [
         row[0]
         for row in ledger.query(
@@ -48,28 +48,28 @@ def refuse_at_the_carrier(ledger: Ledger, church: UUID) -> None:
 
 
 def test_what_is_lifted_is_sent_to_again_at_the_next_claim(ledger: Ledger) -> None:
-    church = ledger.church()
-    waiting = ledger.send(church, [RUTH])
-    opt_out(ledger, church, "command")
+    church_id = ledger.church()
+    waiting = ledger.send(church_id, [RUTH])
+    opt_out(ledger, church_id, "command")
 
-    opt_in(ledger, church)
+    opt_in(ledger, church_id)
 
-    assert [envelope.address for envelope in ledger.claim(church).envelopes] == [RUTH]
+    assert [envelope.address for envelope in ledger.claim(church_id).envelopes] == [RUTH]
     assert ledger.counts(waiting) == {Status.SENDING: 1}
-    later = ledger.send(church, [RUTH])
+    later = ledger.send(church_id, [RUTH])
     assert ledger.counts(later) == {Status.QUEUED: 1}
 
 
 def test_a_stop_given_again_holds_again(ledger: Ledger) -> None:
-    church = ledger.church()
-    refuse_at_the_carrier(ledger, church)
-    opt_in(ledger, church)
+    church_id = ledger.church()
+    refuse_at_the_carrier(ledger, church_id)
+    opt_in(ledger, church_id)
     assert standing(ledger) == []
 
-    refuse_at_the_carrier(ledger, church)
+    refuse_at_the_carrier(ledger, church_id)
 
     assert standing(ledger) == [(RUTH, "carrier")]
-    later = ledger.send(church, [RUTH])
+    later = ledger.send(church_id, [RUTH])
     assert ledger.counts(later) == {Status.SUPPRESSED: 1}
     assert history(ledger) == [
         ("opt_out", "carrier", None),
@@ -79,25 +79,25 @@ def test_a_stop_given_again_holds_again(ledger: Ledger) -> None:
 
 
 def test_a_persons_own_word_outranks_a_bounce_and_not_the_other_way_round(ledger: Ledger) -> None:
-    church = ledger.church()
-    opt_out(ledger, church, "bounce")
+    church_id = ledger.church()
+    opt_out(ledger, church_id, "bounce")
 
-    assert opt_out(ledger, church, "unsubscribe link")
-    assert not opt_out(ledger, church, "bounce")
-    assert not opt_out(ledger, church, "carrier")
+    assert opt_out(ledger, church_id, "unsubscribe link")
+    assert not opt_out(ledger, church_id, "bounce")
+    assert not opt_out(ledger, church_id, "carrier")
 
     assert standing(ledger) == [(RUTH, "unsubscribe link")]
     assert history(ledger) == [("opt_out", "bounce", None), ("opt_out", "unsubscribe link", None)]
 
 
 def test_a_carriers_stop_outranks_a_bounce_too(ledger: Ledger) -> None:
-    church = ledger.church()
-    opt_out(ledger, church, "bounce")
+    church_id = ledger.church()
+    opt_out(ledger, church_id, "bounce")
 
     [(delivery_id,)] = ledger.query(
         "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
         "VALUES (uuidv7(), %(church)s, now(), 'queued', 'sms', %(address)s) RETURNING delivery_id",
-        church=church,
+        church_id=church_id,
         address=RUTH,
     )
     with system_scope(ledger.database) as connection:
@@ -107,11 +107,11 @@ def test_a_carriers_stop_outranks_a_bounce_too(ledger: Ledger) -> None:
 
 
 def test_an_opt_out_that_comes_while_one_is_being_lifted_holds(ledger: Ledger) -> None:
-    church = ledger.church()
-    opt_out(ledger, church, "unsubscribe link")
+    church_id = ledger.church()
+    opt_out(ledger, church_id, "unsubscribe link")
     with system_scope(ledger.database) as lifting:
-        opt_outs.opt_in(lifting, church_id=church, address=RUTH, source="command", evidence="asked for it")
-        stop = threading.Thread(target=opt_out, args=(ledger, church, "unsubscribe link"))
+        opt_outs.opt_in(lifting, church_id=church_id, address=RUTH, source="command", evidence="asked for it")
+        stop = threading.Thread(target=opt_out, args=(ledger, church_id, "unsubscribe link"))
         stop.start()
         wait_until(lambda: ledger.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != [])
     stop.join(timeout=10)
@@ -121,19 +121,19 @@ def test_an_opt_out_that_comes_while_one_is_being_lifted_holds(ledger: Ledger) -
 
 
 def test_two_who_lift_the_same_leave_one_event(ledger: Ledger) -> None:
-    church = ledger.church()
-    opt_out(ledger, church, "command")
+    church_id = ledger.church()
+    opt_out(ledger, church_id, "command")
 
-    assert opt_in(ledger, church) is not None
-    assert opt_in(ledger, church) is None
+    assert opt_in(ledger, church_id) is not None
+    assert opt_in(ledger, church_id) is None
 
     assert [event for event, _, _ in history(ledger)] == ["opt_out", "opt_in"]
 
 
 @pytest.mark.parametrize("source", ["unsubscribe link", "bounce", "command"])
 def test_every_opt_out_is_in_the_history_once(ledger: Ledger, source: str) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
 
-    assert [opt_out(ledger, church, source), opt_out(ledger, church, source)] == [True, False]
+    assert [opt_out(ledger, church_id, source), opt_out(ledger, church_id, source)] == [True, False]
 
     assert history(ledger) == [("opt_out", source, None)]

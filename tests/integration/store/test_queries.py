@@ -25,7 +25,7 @@ HOT = (
     "deliveries.keep_acceptances",
     "deliveries.opt_out_recipients",
     "deliveries.page_deliveries",
-    "deliveries.record_outcomes",
+    "deliveries.record_results",
     "messages.complete_messages",
     "messages.count_deliveries",
     "messages.expand_message",

@@ -15,11 +15,11 @@ def test_what_was_due_before_its_hours_ended_waits_when_it_is_claimed(
     ledger: Ledger,
 ) -> None:
     closed = closed_now()
-    church = ledger.church(time_zone="UTC", window=closed.window)
-    ledger.send(church, numbers(2))
+    church_id = ledger.church(time_zone="UTC", window=closed.window)
+    ledger.send(church_id, numbers(2))
     ledger.query("UPDATE deliveries SET due_at = now() - interval '1 hour', reason = NULL")
 
-    claim = ledger.claim(church)
+    claim = ledger.claim(church_id)
 
     assert (claim.taken, claim.envelopes) == (2, [])
     assert ledger.query("SELECT address, due_at FROM deliveries WHERE reason = 'quiet hours' ORDER BY address") == [
@@ -30,12 +30,12 @@ def test_what_was_due_before_its_hours_ended_waits_when_it_is_claimed(
 
 def test_putting_off_costs_nothing_of_the_senders_pace(ledger: Ledger) -> None:
     closed = closed_now()
-    church = ledger.church(time_zone="UTC", window=closed.window, segments_per_second=1)
+    church_id = ledger.church(time_zone="UTC", window=closed.window, segments_per_second=1)
     ledger.query("UPDATE senders SET tokens = 1")
-    ledger.send(church, numbers(50))
+    ledger.send(church_id, numbers(50))
     ledger.query("UPDATE deliveries SET due_at = now()")
 
-    assert ledger.claim(church).taken == 50
+    assert ledger.claim(church_id).taken == 50
 
     [(tokens,)] = ledger.query("SELECT tokens FROM senders")
     assert tokens >= 1
@@ -46,10 +46,10 @@ def test_no_turn_begins_that_could_last_past_the_end(ledger: Ledger) -> None:
     minute = now.hour * 60 + now.minute
     if not 2 <= minute < 1437:
         pytest.skip("too near to midnight")
-    church = ledger.church(time_zone="UTC", window=Window(opens=minute - 1, closes=minute + 2))
-    ledger.send(church, numbers(1))
+    church_id = ledger.church(time_zone="UTC", window=Window(opens=minute - 1, closes=minute + 2))
+    ledger.send(church_id, numbers(1))
     ledger.query("UPDATE deliveries SET due_at = now()")
 
-    assert ledger.claim(church, lease_seconds=240).envelopes == []
+    assert ledger.claim(church_id, lease_seconds=240).envelopes == []
     ledger.query("UPDATE deliveries SET due_at = now()")
-    assert len(ledger.claim(church, lease_seconds=1).envelopes) == 1
+    assert len(ledger.claim(church_id, lease_seconds=1).envelopes) == 1

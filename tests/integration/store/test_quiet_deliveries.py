@@ -24,122 +24,124 @@ def closed() -> ClosedNow:
 
 
 @pytest.fixture
-def church(ledger: Ledger, closed: ClosedNow) -> UUID:
+def church_id(ledger: Ledger, closed: ClosedNow) -> UUID:
     """One in UTC, which texts nobody now."""
     return ledger.church(time_zone="UTC", window=closed.window)
 
 
-def add_people(ledger: Ledger, church: UUID, *, count: int, **whereabouts: Any) -> list[UUID]:
+def add_people(ledger: Ledger, church_id: UUID, *, count: int, **whereabouts: Any) -> list[UUID]:
     people = [Person(name=f"Person {phone}", phone=phone) for phone in numbers(count)]
-    with church_scope(ledger.database, church) as connection:
-        ids = [added.contact_id for added in contacts.add(connection, church_id=church, people=people)]
+    with church_scope(ledger.database, church_id) as connection:
+        ids = [added.contact_id for added in contacts.add(connection, church_id=church_id, people=people)]
         where = Whereabouts(**{"time_zone": None, "number_zones": ""} | whereabouts)
-        contacts.place(connection, church_id=church, where=dict.fromkeys(ids, where))
+        contacts.place(connection, church_id=church_id, where=dict.fromkeys(ids, where))
     return ids
 
 
-def test_an_audience_outside_its_hours_is_due_when_they_begin(ledger: Ledger, church: UUID, closed: ClosedNow) -> None:
-    ledger.send(church, numbers(2))
+def test_an_audience_outside_its_hours_is_due_when_they_begin(
+    ledger: Ledger, church_id: UUID, closed: ClosedNow
+) -> None:
+    ledger.send(church_id, numbers(2))
 
     assert ledger.query(WAITING) == [(phone, closed.opens_at) for phone in numbers(2)]
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
     assert ledger.due_turns() == []
 
 
 @pytest.mark.parametrize("told", ["time_zone", "number_zones"])
 def test_a_contacts_own_zone_counts_and_then_that_of_the_number(
-    told: str, ledger: Ledger, church: UUID, closed: ClosedNow
+    told: str, ledger: Ledger, church_id: UUID, closed: ClosedNow
 ) -> None:
-    add_people(ledger, church, count=3, **{told: closed.open_zone})
-    message = ledger.compose(church)
+    add_people(ledger, church_id, count=3, **{told: closed.open_zone})
+    message = ledger.compose(church_id)
 
-    ledger.expand(church, message)
+    ledger.expand(church_id, message)
 
     assert ledger.query("SELECT DISTINCT time_zones, reason FROM deliveries") == [(closed.open_zone, None)]
-    assert ledger.claim(church).taken == 3
+    assert ledger.claim(church_id).taken == 3
 
 
-def test_a_contacts_zone_goes_before_that_of_the_number(ledger: Ledger, church: UUID, closed: ClosedNow) -> None:
-    add_people(ledger, church, count=1, time_zone="UTC", number_zones=closed.open_zone)
+def test_a_contacts_zone_goes_before_that_of_the_number(ledger: Ledger, church_id: UUID, closed: ClosedNow) -> None:
+    add_people(ledger, church_id, count=1, time_zone="UTC", number_zones=closed.open_zone)
 
-    ledger.expand(church, ledger.compose(church))
+    ledger.expand(church_id, ledger.compose(church_id))
 
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
 
 
-def test_of_several_zones_all_must_be_awake(ledger: Ledger, church: UUID, closed: ClosedNow) -> None:
-    ids = add_people(ledger, church, count=1, number_zones=f"{closed.open_zone} UTC")
+def test_of_several_zones_all_must_be_awake(ledger: Ledger, church_id: UUID, closed: ClosedNow) -> None:
+    ids = add_people(ledger, church_id, count=1, number_zones=f"{closed.open_zone} UTC")
     common = datetime.now(UTC)
 
-    ledger.expand(church, ledger.compose(church, {"contactIds": ids}))
+    ledger.expand(church_id, ledger.compose(church_id, {"contactIds": ids}))
 
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
     [(_, due_at)] = ledger.query(WAITING)
     assert due_at > common
 
 
-def test_numbers_bring_their_zones_with_them(ledger: Ledger, church: UUID, closed: ClosedNow) -> None:
+def test_numbers_bring_their_zones_with_them(ledger: Ledger, church_id: UUID, closed: ClosedNow) -> None:
     awake, asleep, unplaced = numbers(3)
     target = {"phoneNumbers": [awake, asleep, unplaced], "numberZones": [closed.open_zone, "UTC", ""]}
 
-    ledger.expand(church, ledger.compose(church, target))
+    ledger.expand(church_id, ledger.compose(church_id, target))
 
-    assert [envelope.address for envelope in ledger.claim(church).envelopes] == [awake]
+    assert [envelope.address for envelope in ledger.claim(church_id).envelopes] == [awake]
 
 
-def test_what_is_urgent_goes_out_and_the_reason_is_kept(ledger: Ledger, church: UUID) -> None:
-    message = ledger.compose(church, {"phoneNumbers": numbers(2)})
+def test_what_is_urgent_goes_out_and_the_reason_is_kept(ledger: Ledger, church_id: UUID) -> None:
+    message = ledger.compose(church_id, {"phoneNumbers": numbers(2)})
     ledger.query("UPDATE messages SET urgent_reason = 'storm'")
-    ledger.expand(church, message)
+    ledger.expand(church_id, message)
 
-    assert ledger.claim(church).taken == 2
+    assert ledger.claim(church_id).taken == 2
 
 
-def test_on_a_channel_that_wakes_nobody_nothing_waits(ledger: Ledger, church: UUID) -> None:
-    add_people(ledger, church, count=2, time_zone="UTC")
+def test_on_a_channel_that_wakes_nobody_nothing_waits(ledger: Ledger, church_id: UUID) -> None:
+    add_people(ledger, church_id, count=2, time_zone="UTC")
 
-    ledger.expand(church, ledger.compose(church), keeps_quiet_hours=False)
+    ledger.expand(church_id, ledger.compose(church_id), keeps_quiet_hours=False)
 
     assert ledger.query("SELECT DISTINCT time_zones, reason, due_at <= now() FROM deliveries") == [(None, None, True)]
-    assert len(ledger.claim(church, keeps_quiet_hours=False).envelopes) == 2
+    assert len(ledger.claim(church_id, keeps_quiet_hours=False).envelopes) == 2
 
 
-def test_who_opted_out_is_suppressed_and_does_not_wait(ledger: Ledger, church: UUID) -> None:
-    message = ledger.send(church, numbers(1))
+def test_who_opted_out_is_suppressed_and_does_not_wait(ledger: Ledger, church_id: UUID) -> None:
+    message = ledger.send(church_id, numbers(1))
     ledger.query("UPDATE deliveries SET due_at = now()")
-    ledger.opt_out(church, numbers(1)[0])
+    ledger.opt_out(church_id, numbers(1)[0])
 
-    ledger.claim(church)
+    ledger.claim(church_id)
 
     assert {status.value for status in ledger.counts(message)} == {"suppressed"}
 
 
-def test_other_hours_are_heeded_at_once(ledger: Ledger, church: UUID) -> None:
-    ledger.send(church, numbers(2))
-    assert ledger.claim(church).taken == 0
-    with church_scope(ledger.database, church) as connection:
-        churches.set_window(connection, church_id=church, window=ANY_HOUR)
+def test_other_hours_are_heeded_at_once(ledger: Ledger, church_id: UUID) -> None:
+    ledger.send(church_id, numbers(2))
+    assert ledger.claim(church_id).taken == 0
+    with church_scope(ledger.database, church_id) as connection:
+        churches.set_window(connection, church_id=church_id, window=ANY_HOUR)
 
-    assert len(ledger.claim(church).envelopes) == 2
+    assert len(ledger.claim(church_id).envelopes) == 2
     assert ledger.query("SELECT DISTINCT reason FROM deliveries") == [(None,)]
 
 
-def test_a_scheduled_message_is_judged_at_its_own_time(ledger: Ledger, church: UUID, closed: ClosedNow) -> None:
-    message = ledger.compose(church, {"phoneNumbers": numbers(1)}, send_at=datetime.now(UTC) - timedelta(days=1))
+def test_a_scheduled_message_is_judged_at_its_own_time(ledger: Ledger, church_id: UUID, closed: ClosedNow) -> None:
+    message = ledger.compose(church_id, {"phoneNumbers": numbers(1)}, send_at=datetime.now(UTC) - timedelta(days=1))
 
-    ledger.expand(church, message)
+    ledger.expand(church_id, message)
 
     assert ledger.query(WAITING) == [(numbers(1)[0], closed.opens_at)]
 
 
-def test_numbers_of_before_are_asked_where_they_are_from(ledger: Ledger, church: UUID) -> None:
-    with church_scope(ledger.database, church) as connection:
+def test_numbers_of_before_are_asked_where_they_are_from(ledger: Ledger, church_id: UUID) -> None:
+    with church_scope(ledger.database, church_id) as connection:
         people = [
             Person(name="Ann", phone="+18085550123"),
             Person(name="Ben", phone="+12025550123"),
             Person(name="Cora", email="cora@example.org"),
         ]
-        contacts.add(connection, church_id=church, people=people)
+        contacts.add(connection, church_id=church_id, people=people)
         found = contacts.unplaced(connection, limit=10)
         contacts.place_numbers(connection, dict(found))
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from threading import Event
 from uuid import UUID
 
-from messaging.outcomes import Envelope
 from messaging.states import Status
+from messaging.submissions import Envelope
 from store.deliveries import Recorded
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -42,9 +42,9 @@ def hear(ledger: Ledger, envelopes: list[Envelope]) -> None:
 
 
 def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.send(church, numbers(AUDIENCE))
-    envelopes = ledger.claim(church, limit=AUDIENCE, lease_seconds=0.2).envelopes
+    church_id = ledger.church()
+    message = ledger.send(church_id, numbers(AUDIENCE))
+    envelopes = ledger.claim(church_id, limit=AUDIENCE, lease_seconds=0.2).envelopes
     done = Event()
 
     def recorder() -> None:
@@ -71,7 +71,7 @@ def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledge
             done.set()
 
     writers = [recorder, last, receiver, receiver, until_done(ledger.apply), until_done(ledger.expire_leases)]
-    writers += [until_done(ledger.complete), until_done(lambda: ledger.complete(church))]
+    writers += [until_done(ledger.complete), until_done(lambda: ledger.complete(church_id))]
     together(len(writers), lambda number: writers[number]())
     while ledger.apply():
         pass
@@ -80,17 +80,17 @@ def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledge
 
 
 def test_the_counts_add_up_to_the_audience_at_every_moment_of_a_send(ledger: Ledger) -> None:
-    church = ledger.church()
+    church_id = ledger.church()
     opted_out = numbers(AUDIENCE)[: AUDIENCE // 10]
-    message = ledger.send(church, numbers(AUDIENCE))
+    message = ledger.send(church_id, numbers(AUDIENCE))
     for address in opted_out[:50]:
-        ledger.opt_out(church, address)
+        ledger.opt_out(church_id, address)
     sending = 3
     ended: list[int] = []
 
     def send(_: int) -> None:
         try:
-            while (claim := ledger.claim(church, limit=100)).taken:
+            while (claim := ledger.claim(church_id, limit=100)).taken:
                 half = len(claim.envelopes) // 2
                 hear(ledger, claim.envelopes[:half])
                 ledger.apply()
@@ -112,12 +112,12 @@ def test_the_counts_add_up_to_the_audience_at_every_moment_of_a_send(ledger: Led
 
 
 def test_a_message_is_marked_complete_once_and_only_when_nothing_is_left_to_submit(ledger: Ledger) -> None:
-    church = ledger.church()
-    left = {status: ledger.send(church, numbers(1)).message_id for status in Status}
+    church_id = ledger.church()
+    left = {status: ledger.send(church_id, numbers(1)).message_id for status in Status}
     for status, message_id in left.items():
         [(delivery_id,)] = ledger.query("SELECT delivery_id FROM deliveries WHERE message_id = %(id)s", id=message_id)
         ledger.put(delivery_id, status)
-    ledger.compose(church)  # its audience is not written yet
+    ledger.compose(church_id)  # its audience is not written yet
 
     assert sum(together(4, lambda _: ledger.complete())) == len(Status) - 2
 
@@ -129,22 +129,22 @@ def test_a_message_is_marked_complete_once_and_only_when_nothing_is_left_to_subm
 
 
 def test_completing_one_church_leaves_the_others(ledger: Ledger) -> None:
-    church, other = ledger.church(), ledger.church()
-    for one in (church, other):
+    church_id, other = ledger.church(), ledger.church()
+    for one in (church_id, other):
         ledger.send(one, [])
 
-    assert ledger.complete(church) == 1
+    assert ledger.complete(church_id) == 1
     assert ledger.complete() == 1
 
 
 def test_a_lease_that_ran_out_is_held_as_unknown_and_never_claimed_again(ledger: Ledger) -> None:
-    church = ledger.church()
-    message = ledger.send(church, numbers(3))
-    ledger.claim(church, limit=1, lease_seconds=0)
-    ledger.claim(church, limit=1, lease_seconds=60)
+    church_id = ledger.church()
+    message = ledger.send(church_id, numbers(3))
+    ledger.claim(church_id, limit=1, lease_seconds=0)
+    ledger.claim(church_id, limit=1, lease_seconds=60)
 
     assert sum(together(4, lambda _: ledger.expire_leases())) == 1
 
     assert ledger.counts(message) == {Status.UNKNOWN: 1, Status.SENDING: 1, Status.QUEUED: 1}
-    assert ledger.claim(church).taken == 1
+    assert ledger.claim(church_id).taken == 1
     assert ledger.query("SELECT reason FROM deliveries WHERE status = 'unknown'") == [("the worker went silent",)]

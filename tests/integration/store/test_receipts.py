@@ -18,15 +18,15 @@ from tests.integration.store.ledger import Ledger, numbers, sent, together
 
 
 @pytest.fixture
-def church(ledger: Ledger) -> UUID:
+def church_id(ledger: Ledger) -> UUID:
     return ledger.church()
 
 
 @pytest.fixture
-def delivery(ledger: Ledger, church: UUID) -> UUID:
+def delivery(ledger: Ledger, church_id: UUID) -> UUID:
     """One that is being sent."""
-    ledger.send(church, numbers(1))
-    return ledger.claim(church).envelopes[0].delivery_id
+    ledger.send(church_id, numbers(1))
+    return ledger.claim(church_id).envelopes[0].delivery_id
 
 
 def test_the_database_orders_the_statuses_as_the_rules_do(ledger: Ledger) -> None:
@@ -77,13 +77,13 @@ def test_of_several_the_furthest_wins_in_one_batch_or_in_two(
     assert ledger.stands(delivery).status == "delivered"
 
 
-def test_a_delivery_queued_again_by_mistake_is_not_sent_again(ledger: Ledger, church: UUID, delivery: UUID) -> None:
+def test_a_delivery_queued_again_by_mistake_is_not_sent_again(ledger: Ledger, church_id: UUID, delivery: UUID) -> None:
     ledger.record([Recorded(delivery_id=delivery, attempt=1, status=Status.QUEUED)])
     ledger.receive(delivery, Status.SENT)
 
     ledger.apply()
 
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
 
 
 def test_receipts_of_nobody_are_used_up(ledger: Ledger) -> None:
@@ -97,9 +97,9 @@ def test_receipts_of_nobody_are_used_up(ledger: Ledger) -> None:
         assert not receipts.any_unapplied(connection)
 
 
-def test_no_more_than_asked_for_are_applied_the_oldest_first(ledger: Ledger, church: UUID) -> None:
-    ledger.send(church, numbers(5))
-    ids = [envelope.delivery_id for envelope in ledger.claim(church).envelopes]
+def test_no_more_than_asked_for_are_applied_the_oldest_first(ledger: Ledger, church_id: UUID) -> None:
+    ledger.send(church_id, numbers(5))
+    ids = [envelope.delivery_id for envelope in ledger.claim(church_id).envelopes]
     random.shuffle(ids)
     for delivery in ids:
         ledger.receive(delivery, Status.SENT)
@@ -110,10 +110,10 @@ def test_no_more_than_asked_for_are_applied_the_oldest_first(ledger: Ledger, chu
     assert [ledger.apply(limit=3), ledger.apply(limit=3)] == [2, 0]
 
 
-def test_a_receipt_that_meets_its_delivery_being_recorded_is_not_lost(ledger: Ledger, church: UUID) -> None:
+def test_a_receipt_that_meets_its_delivery_being_recorded_is_not_lost(ledger: Ledger, church_id: UUID) -> None:
     """The applier has looked before the record was committed, and moves the delivery after."""
-    ledger.send(church, numbers(1))
-    claim = ledger.claim(church)
+    ledger.send(church_id, numbers(1))
+    claim = ledger.claim(church_id)
     [envelope] = claim.envelopes
     ledger.receive(envelope.delivery_id, Status.DELIVERED)
 
@@ -128,9 +128,9 @@ def test_a_receipt_that_meets_its_delivery_being_recorded_is_not_lost(ledger: Le
     assert ledger.stands(envelope.delivery_id).status == "delivered"
 
 
-def test_appliers_at_once_use_each_receipt_once_and_lose_none(ledger: Ledger, church: UUID) -> None:
-    message = ledger.send(church, numbers(300))
-    claim = ledger.claim(church)
+def test_appliers_at_once_use_each_receipt_once_and_lose_none(ledger: Ledger, church_id: UUID) -> None:
+    message = ledger.send(church_id, numbers(300))
+    claim = ledger.claim(church_id)
     ledger.record(sent(claim))
     said = [
         (envelope.delivery_id, status) for envelope in claim.envelopes for status in (Status.SENT, Status.DELIVERED)

@@ -17,17 +17,17 @@ POLICY = RetryPolicy(limit=2, age_limit_seconds=3600.0)
 
 
 @pytest.fixture
-def church(ledger: Ledger) -> UUID:
+def church_id(ledger: Ledger) -> UUID:
     return ledger.church()
 
 
 @pytest.fixture
-def delivery(ledger: Ledger, church: UUID) -> UUID:
+def delivery(ledger: Ledger, church_id: UUID) -> UUID:
     """One that the carrier accepted, of a completed message."""
-    ledger.send(church, numbers(1))
-    claim = ledger.claim(church)
+    ledger.send(church_id, numbers(1))
+    claim = ledger.claim(church_id)
     ledger.record(sent(claim))
-    ledger.complete(church)
+    ledger.complete(church_id)
     return claim.envelopes[0].delivery_id
 
 
@@ -37,17 +37,17 @@ def fail(ledger: Ledger, delivery: UUID, status: Status = Status.UNDELIVERED, *,
     ledger.apply(policy=POLICY, passing=PASSING)
 
 
-def send_again(ledger: Ledger, church: UUID) -> None:
+def send_again(ledger: Ledger, church_id: UUID) -> None:
     ledger.query("UPDATE deliveries SET due_at = now()")
-    ledger.record(sent(ledger.claim(church)))
-    ledger.complete(church)
+    ledger.record(sent(ledger.claim(church_id)))
+    ledger.complete(church_id)
 
 
 @pytest.mark.parametrize("said", [Status.UNDELIVERED, Status.FAILED])
 @pytest.mark.parametrize("stands", [Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT])
 @pytest.mark.parametrize("attempt", [1, 3])
 def test_failures_of_other_attempts_are_used_up_and_change_nothing(
-    ledger: Ledger, church: UUID, delivery: UUID, said: Status, stands: Status, attempt: int
+    ledger: Ledger, church_id: UUID, delivery: UUID, said: Status, stands: Status, attempt: int
 ) -> None:
     ledger.query("UPDATE deliveries SET attempts = 2")
     ledger.put(delivery, stands)
@@ -83,7 +83,7 @@ def test_in_one_batch_a_failure_of_an_old_attempt_is_passed_over(ledger: Ledger,
 
 @pytest.mark.parametrize("status", [Status.UNDELIVERED, Status.FAILED])
 def test_a_failure_that_may_pass_is_queued_as_a_new_attempt_and_its_message_reopened(
-    ledger: Ledger, church: UUID, delivery: UUID, status: Status
+    ledger: Ledger, church_id: UUID, delivery: UUID, status: Status
 ) -> None:
     ledger.query("UPDATE messages SET settled_at = now()")
 
@@ -95,18 +95,18 @@ def test_a_failure_that_may_pass_is_queued_as_a_new_attempt_and_its_message_reop
     [(pause, tries)] = ledger.query("SELECT extract(epoch FROM due_at - now())::float, tries FROM deliveries")
     assert 140 < pause <= 300
     assert tries == 1
-    assert ledger.claim(church).taken == 0
+    assert ledger.claim(church_id).taken == 0
     ledger.receive(delivery, Status.FAILED, attempt=1)
     ledger.apply()
     assert ledger.stands(delivery).status == "queued", "the old attempt says no more"
 
 
-def test_the_pauses_double_and_the_tries_end(ledger: Ledger, church: UUID, delivery: UUID) -> None:
+def test_the_pauses_double_and_the_tries_end(ledger: Ledger, church_id: UUID, delivery: UUID) -> None:
     pauses: list[float] = []
     for _ in range(POLICY.limit):
         fail(ledger, delivery)
         pauses += ledger.query("SELECT extract(epoch FROM due_at - now())::float FROM deliveries")[0]
-        send_again(ledger, church)
+        send_again(ledger, church_id)
 
     fail(ledger, delivery)
 
@@ -153,10 +153,10 @@ def test_what_was_delivered_after_all_is_not_tried_again(ledger: Ledger, deliver
     assert ledger.stands(delivery).status == "delivered"
 
 
-def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger, church: UUID) -> None:
-    ledger.send(church, numbers(1))
+def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger, church_id: UUID) -> None:
+    ledger.send(church_id, numbers(1))
     for _ in range(POLICY.limit):
-        [envelope] = ledger.claim(church).envelopes
+        [envelope] = ledger.claim(church_id).envelopes
         refused = Recorded(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -165,7 +165,7 @@ def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger
             counts_as_try=True,
         )
         ledger.record([refused])
-    ledger.record(sent(ledger.claim(church)))
+    ledger.record(sent(ledger.claim(church_id)))
 
     fail(ledger, envelope.delivery_id)
 

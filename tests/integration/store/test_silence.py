@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from messaging.states import Status
-from store import doubts, messages
+from store import messages, reconciliation
 from store.database import system_scope
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers, sent
@@ -19,16 +19,16 @@ GIVE_UP_SECONDS = 72 * 3600.0
 
 
 @pytest.fixture
-def church(ledger: Ledger) -> UUID:
+def church_id(ledger: Ledger) -> UUID:
     return ledger.church()
 
 
 @pytest.fixture
-def silent(ledger: Ledger, church: UUID) -> Message:
+def silent(ledger: Ledger, church_id: UUID) -> Message:
     """A completed message, accepted just now."""
-    message = ledger.send(church, numbers(1))
-    ledger.record(sent(ledger.claim(church)))
-    ledger.complete(church)
+    message = ledger.send(church_id, numbers(1))
+    ledger.record(sent(ledger.claim(church_id)))
+    ledger.complete(church_id)
     return message
 
 
@@ -40,9 +40,9 @@ def pass_time(ledger: Ledger, seconds: float) -> None:
     )
 
 
-def take(ledger: Ledger) -> list[doubts.Unreported]:
+def take(ledger: Ledger) -> list[reconciliation.Unreported]:
     with system_scope(ledger.database) as connection:
-        return doubts.take_unreported(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
+        return reconciliation.take_unreported(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
 
 
 def settle(ledger: Ledger) -> int:
@@ -102,7 +102,7 @@ def test_after_too_long_it_is_let_be(ledger: Ledger, silent: Message) -> None:
     assert take(ledger) == []
 
 
-def test_what_is_under_way_is_not_settled(ledger: Ledger, church: UUID) -> None:
-    ledger.send(church, numbers(1))
+def test_what_is_under_way_is_not_settled(ledger: Ledger, church_id: UUID) -> None:
+    ledger.send(church_id, numbers(1))
 
     assert settle(ledger) == 0

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from messaging.doubt import DoubtPolicy
 from messaging.quiet_hours import Window
+from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import churches, doubts, messages
+from store import churches, messages, reconciliation
 from store.database import system_scope
 from store.deliveries import Recorded
 from store.messages import Message
@@ -22,13 +22,13 @@ TOO_LATE = "too late to be sent"
 
 
 @pytest.fixture
-def church(ledger: Ledger) -> UUID:
+def church_id(ledger: Ledger) -> UUID:
     return ledger.church()
 
 
 @pytest.fixture
-def message(ledger: Ledger, church: UUID) -> Message:
-    return ledger.send(church, numbers(3))
+def message(ledger: Ledger, church_id: UUID) -> Message:
+    return ledger.send(church_id, numbers(3))
 
 
 def pass_time(ledger: Ledger, *, seconds: float = LIMIT + 60) -> None:
@@ -46,63 +46,65 @@ def pass_time(ledger: Ledger, *, seconds: float = LIMIT + 60) -> None:
     )
 
 
-def claimed(ledger: Ledger, church: UUID) -> int:
+def claimed(ledger: Ledger, church_id: UUID) -> int:
     """How many a claim gave to be submitted."""
-    return len(ledger.claim(church, age_limit_seconds=LIMIT).envelopes)
+    return len(ledger.claim(church_id, age_limit_seconds=LIMIT).envelopes)
 
 
 def reasons(ledger: Ledger) -> set[tuple[str, str | None]]:
     return set(ledger.query("SELECT status::text, reason FROM deliveries"))
 
 
-def retry(ledger: Ledger, church: UUID, message: Message) -> int:
+def retry(ledger: Ledger, church_id: UUID, message: Message) -> int:
     with system_scope(ledger.database) as connection:
         return messages.retry_failed(
-            connection, church_id=church, message_id=message.message_id, reasons=None, error_codes=None
+            connection, church_id=church_id, message_id=message.message_id, reasons=None, error_codes=None
         )
 
 
-def test_a_sender_that_is_mended_after_days_sends_nothing_stale(ledger: Ledger, church: UUID, message: Message) -> None:
+def test_a_sender_that_is_mended_after_days_sends_nothing_stale(
+    ledger: Ledger, church_id: UUID, message: Message
+) -> None:
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=church, channel="sms", reason="unregistered")
+        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="unregistered")
     pass_time(ledger)
-    fresh = ledger.send(church, numbers(2, first=10))
+    fresh = ledger.send(church_id, numbers(2, first=10))
     with system_scope(ledger.database) as connection:
-        churches.resume_sender(connection, church_id=church, channel="sms")
+        churches.resume_sender(connection, church_id=church_id, channel="sms")
 
-    claim = ledger.claim(church, age_limit_seconds=LIMIT)
+    claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
 
     assert sorted(envelope.address for envelope in claim.envelopes) == numbers(2, first=10)
     assert claim.taken == 5
     assert ledger.counts(message) == {Status.FAILED: 3}
     assert ledger.counts(fresh) == {Status.SENDING: 2}
     assert ("failed", TOO_LATE) in reasons(ledger)
-    assert ledger.complete(church) == 1
+    assert ledger.complete(church_id) == 1
 
 
-def test_just_within_the_limit_it_is_sent(ledger: Ledger, church: UUID, message: Message) -> None:
+def test_just_within_the_limit_it_is_sent(ledger: Ledger, church_id: UUID, message: Message) -> None:
     pass_time(ledger, seconds=LIMIT - 60)
 
-    assert claimed(ledger, church) == 3
+    assert claimed(ledger, church_id) == 3
 
 
 def test_what_is_too_late_costs_no_token_and_is_no_attempt(ledger: Ledger) -> None:
-    church = ledger.church(segments_per_second=0.001)
-    ledger.send(church, numbers(50))
+    church_id = ledger.church(segments_per_second=0.001)
+    ledger.send(church_id, numbers(50))
     pass_time(ledger)
-    ledger.send(church, numbers(1, first=100))
+    ledger.send(church_id, numbers(1, first=100))
     ledger.query("UPDATE senders SET tokens = 1")
 
-    assert claimed(ledger, church) == 1
+    assert claimed(ledger, church_id) == 1
 
     assert ledger.query("SELECT DISTINCT attempts FROM deliveries WHERE status = 'failed'") == [(0,)]
 
 
-def test_a_large_stale_message_is_claimed_to_its_end(ledger: Ledger, church: UUID) -> None:
-    message = ledger.send(church, numbers(25))
+def test_a_large_stale_message_is_claimed_to_its_end(ledger: Ledger, church_id: UUID) -> None:
+    message = ledger.send(church_id, numbers(25))
     pass_time(ledger)
 
-    turns = [ledger.claim(church, limit=10, age_limit_seconds=LIMIT) for _ in range(3)]
+    turns = [ledger.claim(church_id, limit=10, age_limit_seconds=LIMIT) for _ in range(3)]
 
     assert [turn.taken for turn in turns] == [10, 10, 5]
     assert [turn.again_in_seconds for turn in turns] == [0.0, 0.0, None]
@@ -110,15 +112,15 @@ def test_a_large_stale_message_is_claimed_to_its_end(ledger: Ledger, church: UUI
 
 
 @pytest.mark.parametrize("stale", ["opted out", "canceled"])
-def test_a_better_reason_is_told_first(ledger: Ledger, church: UUID, stale: str) -> None:
-    message = ledger.send(church, numbers(1))
+def test_a_better_reason_is_told_first(ledger: Ledger, church_id: UUID, stale: str) -> None:
+    message = ledger.send(church_id, numbers(1))
     pass_time(ledger)
     if stale == "opted out":
-        ledger.opt_out(church, numbers(1)[0])
+        ledger.opt_out(church_id, numbers(1)[0])
     else:
         ledger.query("UPDATE messages SET canceled_at = now()")
 
-    ledger.claim(church, age_limit_seconds=LIMIT)
+    ledger.claim(church_id, age_limit_seconds=LIMIT)
 
     assert ledger.counts(message) == {Status.SUPPRESSED if stale == "opted out" else Status.CANCELED: 1}
 
@@ -127,52 +129,52 @@ def test_a_better_reason_is_told_first(ledger: Ledger, church: UUID, stale: str)
 
 
 def test_a_paused_message_does_not_grow_stale_and_counts_anew_when_it_is_resumed(
-    ledger: Ledger, church: UUID, message: Message
+    ledger: Ledger, church_id: UUID, message: Message
 ) -> None:
     with system_scope(ledger.database) as connection:
-        messages.pause(connection, church_id=church, message_id=message.message_id)
+        messages.pause(connection, church_id=church_id, message_id=message.message_id)
     ledger.query(
         "UPDATE deliveries SET due_at = now() WHERE address = %(one)s", one=numbers(1)[0]
     )  # put back meanwhile
     pass_time(ledger)
-    assert claimed(ledger, church) == 0
+    assert claimed(ledger, church_id) == 0
     assert ledger.counts(message) == {Status.QUEUED: 3}
 
     with system_scope(ledger.database) as connection:
-        messages.resume(connection, church_id=church, message=message)
+        messages.resume(connection, church_id=church_id, message=message)
     ledger.query("UPDATE deliveries SET due_at = least(due_at, now())")
 
-    assert claimed(ledger, church) == 3
+    assert claimed(ledger, church_id) == 3
 
 
-def test_once_resumed_it_grows_stale_again(ledger: Ledger, church: UUID, message: Message) -> None:
+def test_once_resumed_it_grows_stale_again(ledger: Ledger, church_id: UUID, message: Message) -> None:
     with system_scope(ledger.database) as connection:
-        messages.pause(connection, church_id=church, message_id=message.message_id)
-        messages.resume(connection, church_id=church, message=message)
+        messages.pause(connection, church_id=church_id, message_id=message.message_id)
+        messages.resume(connection, church_id=church_id, message=message)
     pass_time(ledger)
 
-    assert claimed(ledger, church) == 0
+    assert claimed(ledger, church_id) == 0
     assert ledger.counts(message) == {Status.FAILED: 3}
 
 
-def test_who_retries_what_failed_days_ago_means_it(ledger: Ledger, church: UUID, message: Message) -> None:
+def test_who_retries_what_failed_days_ago_means_it(ledger: Ledger, church_id: UUID, message: Message) -> None:
     pass_time(ledger)
-    claimed(ledger, church)
+    claimed(ledger, church_id)
 
-    assert retry(ledger, church, message) == 3
+    assert retry(ledger, church_id, message) == 3
 
-    claim = ledger.claim(church, age_limit_seconds=LIMIT)
+    claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
     assert len(claim.envelopes) == 3
     assert all(envelope.age_seconds < 60 for envelope in claim.envelopes), "a refusal for now may be tried again"
 
 
 def test_a_failure_that_may_pass_is_tried_again_after_a_late_retry(
-    ledger: Ledger, church: UUID, message: Message
+    ledger: Ledger, church_id: UUID, message: Message
 ) -> None:
     pass_time(ledger)
-    claimed(ledger, church)
-    retry(ledger, church, message)
-    claim = ledger.claim(church, age_limit_seconds=LIMIT)
+    claimed(ledger, church_id)
+    retry(ledger, church_id, message)
+    claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
     ledger.record(sent(claim))
     [envelope, *_] = claim.envelopes
     ledger.receive(envelope.delivery_id, Status.UNDELIVERED, attempt=envelope.attempt, error_code="30003")
@@ -184,71 +186,73 @@ def test_a_failure_that_may_pass_is_tried_again_after_a_late_retry(
 
 @pytest.mark.parametrize("decided", ["one", "all"])
 def test_who_decides_days_later_that_it_is_to_be_sent_means_it(
-    ledger: Ledger, church: UUID, message: Message, decided: str
+    ledger: Ledger, church_id: UUID, message: Message, decided: str
 ) -> None:
-    claim = ledger.claim(church)
+    claim = ledger.claim(church_id)
     ledger.record([Recorded(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes])
     pass_time(ledger)
-    names = {"church_id": church, "message_id": message.message_id}
+    names = {"church_id": church_id, "message_id": message.message_id}
     with system_scope(ledger.database) as connection:
         if decided == "one":
-            doubts.resolve(connection, **names, delivery_id=claim.envelopes[0].delivery_id, status="queued")
+            reconciliation.resolve(connection, **names, delivery_id=claim.envelopes[0].delivery_id, status="queued")
         else:
-            doubts.resolve_all(connection, **names, status="queued")
+            reconciliation.resolve_all(connection, **names, status="queued")
 
-    assert claimed(ledger, church) == (1 if decided == "one" else 3)
+    assert claimed(ledger, church_id) == (1 if decided == "one" else 3)
 
 
-def test_a_doubt_about_what_was_retried_late_is_sent_again_too(ledger: Ledger, church: UUID, message: Message) -> None:
+def test_a_doubt_about_what_was_retried_late_is_sent_again_too(
+    ledger: Ledger, church_id: UUID, message: Message
+) -> None:
     pass_time(ledger)
-    claimed(ledger, church)
-    retry(ledger, church, message)
-    claim = ledger.claim(church, age_limit_seconds=LIMIT)
+    claimed(ledger, church_id)
+    retry(ledger, church_id, message)
+    claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
     [envelope, *_] = claim.envelopes
     ledger.record([Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.UNKNOWN)])
     ledger.query("UPDATE deliveries SET missed_reads = 9, updated_at = now() - interval '10 minutes'")
 
     with system_scope(ledger.database) as connection:
-        policy = DoubtPolicy(age_limit_seconds=LIMIT)
+        policy = ReconciliationPolicy(age_limit_seconds=LIMIT)
         missing = [(envelope.delivery_id, envelope.attempt)]
-        assert doubts.settle_missing(connection, missing, policy=policy, pause_seconds=1.0) == 1
+        assert reconciliation.settle_missing(connection, missing, policy=policy, pause_seconds=1.0) == 1
 
 
 # --- quiet hours ------------------------------------------------------------------------------------------------------
 
 
-def test_the_wait_for_the_hours_for_texting_is_no_age(ledger: Ledger, church: UUID) -> None:
+def test_the_wait_for_the_hours_for_texting_is_no_age(ledger: Ledger, church_id: UUID) -> None:
     """Put off by the claim until the hours begin: counted from then, also once the reason is gone."""
-    message = ledger.send(church, numbers(1))
-    set_window(ledger, church, closed=True)
-    ledger.claim(church, age_limit_seconds=LIMIT)
+    message = ledger.send(church_id, numbers(1))
+    set_window(ledger, church_id, closed=True)
+    ledger.claim(church_id, age_limit_seconds=LIMIT)
     assert reasons(ledger) == {("queued", "quiet hours")}
     opened_long_after_it_was_meant(ledger)
-    set_window(ledger, church, closed=False)
+    set_window(ledger, church_id, closed=False)
 
-    [envelope] = ledger.claim(church, age_limit_seconds=LIMIT).envelopes
+    [envelope] = ledger.claim(church_id, age_limit_seconds=LIMIT).envelopes
 
     assert envelope.age_seconds < LIMIT
     ledger.record([Recorded(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED)])
-    assert claimed(ledger, church) == 1, "handed back, it is as fresh as before"
+    assert claimed(ledger, church_id) == 1, "handed back, it is as fresh as before"
     assert ledger.counts(message) == {Status.SENDING: 1}
 
 
-def test_what_waited_for_hours_that_began_too_long_ago_is_stale(ledger: Ledger, church: UUID) -> None:
-    message = ledger.send(church, numbers(1))
+def test_what_waited_for_hours_that_began_too_long_ago_is_stale(ledger: Ledger, church_id: UUID) -> None:
+    message = ledger.send(church_id, numbers(1))
     ledger.query("UPDATE deliveries SET reason = 'quiet hours'")
     pass_time(ledger)
 
-    assert claimed(ledger, church) == 0
+    assert claimed(ledger, church_id) == 0
     assert ledger.counts(message) == {Status.FAILED: 1}
 
 
-def set_window(ledger: Ledger, church: UUID, *, closed: bool) -> None:
+def set_window(ledger: Ledger, church_id: UUID, *, closed: bool) -> None:
     """Hours that are over or to come by the church's clock, or that are all day; what waits is not judged anew."""
     [(minute,)] = ledger.query(
         "SELECT extract(epoch FROM (now() AT TIME ZONE time_zone)::time)::int / 60 FROM churches "
         "WHERE church_id = %(id)s",
-        id=church,
+        id=church_id,
     )
     window = (minute + 120, minute + 180) if minute < 1200 else (minute - 180, minute - 120)
     opens, closes = window if closed else (0, 1440)
@@ -256,7 +260,7 @@ def set_window(ledger: Ledger, church: UUID, *, closed: bool) -> None:
         "UPDATE churches SET window_opens = %(opens)s, window_closes = %(closes)s WHERE church_id = %(id)s",
         opens=Window(opens=opens, closes=closes).opens,
         closes=closes,
-        id=church,
+        id=church_id,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from settings import Settings, load_settings
 from store.database import Database, open_database
-from tests.harness.churches import KnownChurch, found_church
+from tests.harness.churches import KnownChurch, create_church
 
 TWILIO_TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -34,4 +34,4 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture
 def church(database: Database) -> KnownChurch:
-    return found_church(database)
+    return create_church(database)

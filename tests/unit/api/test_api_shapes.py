@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from api.complaints import complaints
 from api.queries import PageQuery, write_cursor
-from api.shapes import Given, Instant, Moment
+from api.shapes import Instant, Moment, RequestModel
 
 
-class Meeting(Given):
+class Meeting(RequestModel):
     starts_at: Instant
     guest_names: list[str]
 
@@ -47,7 +47,7 @@ def test_any_other_time_is_refused(text: object) -> None:
         Meeting.model_validate({"startsAt": text, "guestNames": []})
 
 
-class Reminder(Given):
+class Reminder(RequestModel):
     at: Moment
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from channels.mail.composing import Composer
 from channels.mail.conversation import Mail
-from messaging.outcomes import Envelope
+from messaging.submissions import Envelope
 from tests.harness.mails import envelope, mail_settings
 
 

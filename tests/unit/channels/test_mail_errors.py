@@ -8,74 +8,74 @@ import pytest
 
 from channels.mail import errors
 from channels.mail.conversation import Broken, Refused, Stage
-from messaging.outcomes import Verdict
+from messaging.submissions import ResultKind
 
 
 @pytest.mark.parametrize(
-    ("stage", "text", "verdict"),
+    ("stage", "text", "kind"),
     [
         # nobody has looked at the mail yet
-        (Stage.CONNECT, "421 4.3.2 shutting down", Verdict.THROTTLED),
-        (Stage.CONNECT, "451 later", Verdict.THROTTLED),
-        (Stage.CONNECT, "554 5.7.1 your address is blocked", Verdict.SENDER),
-        (Stage.LOGIN, "535 5.7.8 wrong password", Verdict.SENDER),
-        (Stage.LOGIN, "534 5.7.9 application password needed", Verdict.SENDER),
-        (Stage.LOGIN, "454 4.7.0 temporary authentication failure", Verdict.THROTTLED),
-        (Stage.SENDER, "553 5.1.8 no such sender", Verdict.SENDER),
-        (Stage.SENDER, "550 not yours", Verdict.SENDER),
-        (Stage.SENDER, "530 5.7.0 authentication required", Verdict.SENDER),
-        (Stage.SENDER, "451 4.3.0 trouble", Verdict.THROTTLED),
-        (Stage.SENDER, "552 5.3.4 too large", Verdict.PERMANENT),
+        (Stage.CONNECT, "421 4.3.2 shutting down", ResultKind.THROTTLED),
+        (Stage.CONNECT, "451 later", ResultKind.THROTTLED),
+        (Stage.CONNECT, "554 5.7.1 your address is blocked", ResultKind.SENDER),
+        (Stage.LOGIN, "535 5.7.8 wrong password", ResultKind.SENDER),
+        (Stage.LOGIN, "534 5.7.9 application password needed", ResultKind.SENDER),
+        (Stage.LOGIN, "454 4.7.0 temporary authentication failure", ResultKind.THROTTLED),
+        (Stage.SENDER, "553 5.1.8 no such sender", ResultKind.SENDER),
+        (Stage.SENDER, "550 not yours", ResultKind.SENDER),
+        (Stage.SENDER, "530 5.7.0 authentication required", ResultKind.SENDER),
+        (Stage.SENDER, "451 4.3.0 trouble", ResultKind.THROTTLED),
+        (Stage.SENDER, "552 5.3.4 too large", ResultKind.PERMANENT),
         # of the recipient
-        (Stage.RECIPIENT, "550 5.1.1 no such user", Verdict.PERMANENT),
-        (Stage.RECIPIENT, "550 no", Verdict.PERMANENT),
-        (Stage.RECIPIENT, "554 5.7.1 relaying denied", Verdict.PERMANENT),
-        (Stage.RECIPIENT, "450 4.2.0 greylisted", Verdict.TRANSIENT),
-        (Stage.RECIPIENT, "452 4.2.2 mailbox full", Verdict.TRANSIENT),
-        (Stage.RECIPIENT, "421 4.7.0 too many", Verdict.THROTTLED),
-        (Stage.RECIPIENT, "530 5.7.0 authentication required", Verdict.SENDER),
-        (Stage.RECIPIENT, "550 5.1.8 bad sender", Verdict.SENDER),
-        (Stage.RECIPIENT, "250 as if", Verdict.TRANSIENT),
+        (Stage.RECIPIENT, "550 5.1.1 no such user", ResultKind.PERMANENT),
+        (Stage.RECIPIENT, "550 no", ResultKind.PERMANENT),
+        (Stage.RECIPIENT, "554 5.7.1 relaying denied", ResultKind.PERMANENT),
+        (Stage.RECIPIENT, "450 4.2.0 greylisted", ResultKind.TRANSIENT),
+        (Stage.RECIPIENT, "452 4.2.2 mailbox full", ResultKind.TRANSIENT),
+        (Stage.RECIPIENT, "421 4.7.0 too many", ResultKind.THROTTLED),
+        (Stage.RECIPIENT, "530 5.7.0 authentication required", ResultKind.SENDER),
+        (Stage.RECIPIENT, "550 5.1.8 bad sender", ResultKind.SENDER),
+        (Stage.RECIPIENT, "250 as if", ResultKind.TRANSIENT),
         # of the mail
-        (Stage.CONTENT, "451 4.3.0 trouble", Verdict.TRANSIENT),
-        (Stage.CONTENT, "554 5.6.0 no", Verdict.PERMANENT),
-        (Stage.ACCEPTANCE, "451 4.7.1 later", Verdict.TRANSIENT),
-        (Stage.ACCEPTANCE, "550 5.7.1 spam", Verdict.PERMANENT),
-        (Stage.ACCEPTANCE, "550 5.7.26 unauthenticated", Verdict.PERMANENT),
-        (Stage.ACCEPTANCE, "454 Throttling failure", Verdict.THROTTLED),
-        (Stage.ACCEPTANCE, "550 5.4.5 daily limit", Verdict.THROTTLED),
-        (Stage.ACCEPTANCE, "354 what?", Verdict.AMBIGUOUS),
-        (Stage.ACCEPTANCE, "-1 gibberish", Verdict.AMBIGUOUS),
+        (Stage.CONTENT, "451 4.3.0 trouble", ResultKind.TRANSIENT),
+        (Stage.CONTENT, "554 5.6.0 no", ResultKind.PERMANENT),
+        (Stage.ACCEPTANCE, "451 4.7.1 later", ResultKind.TRANSIENT),
+        (Stage.ACCEPTANCE, "550 5.7.1 spam", ResultKind.PERMANENT),
+        (Stage.ACCEPTANCE, "550 5.7.26 unauthenticated", ResultKind.PERMANENT),
+        (Stage.ACCEPTANCE, "454 Throttling failure", ResultKind.THROTTLED),
+        (Stage.ACCEPTANCE, "550 5.4.5 daily limit", ResultKind.THROTTLED),
+        (Stage.ACCEPTANCE, "354 what?", ResultKind.AMBIGUOUS),
+        (Stage.ACCEPTANCE, "-1 gibberish", ResultKind.AMBIGUOUS),
     ],
 )
-def test_a_refusal(stage: Stage, text: str, verdict: Verdict) -> None:
+def test_a_refusal(stage: Stage, text: str, kind: ResultKind) -> None:
     code, _, words = text.partition(" ")
 
     meaning = errors.refused(Refused.by(stage, int(code), words))
 
-    assert meaning.verdict is verdict
+    assert meaning.kind is kind
     assert meaning.reason
 
 
 @pytest.mark.parametrize(
-    ("stage", "verdict"),
+    ("stage", "kind"),
     [
-        (Stage.CONNECT, Verdict.THROTTLED),
-        (Stage.LOGIN, Verdict.THROTTLED),
-        (Stage.SENDER, Verdict.TRANSIENT),
-        (Stage.RECIPIENT, Verdict.TRANSIENT),
-        (Stage.CONTENT, Verdict.TRANSIENT),
-        (Stage.ACCEPTANCE, Verdict.AMBIGUOUS),
+        (Stage.CONNECT, ResultKind.THROTTLED),
+        (Stage.LOGIN, ResultKind.THROTTLED),
+        (Stage.SENDER, ResultKind.TRANSIENT),
+        (Stage.RECIPIENT, ResultKind.TRANSIENT),
+        (Stage.CONTENT, ResultKind.TRANSIENT),
+        (Stage.ACCEPTANCE, ResultKind.AMBIGUOUS),
     ],
 )
-def test_a_lost_connection(stage: Stage, verdict: Verdict) -> None:
-    assert errors.broken(Broken(stage, cause=TimeoutError())).verdict is verdict
+def test_a_lost_connection(stage: Stage, kind: ResultKind) -> None:
+    assert errors.broken(Broken(stage, cause=TimeoutError())).kind is kind
 
 
 def test_a_certificate_that_cannot_be_verified_is_for_a_person() -> None:
     failure = Broken(Stage.CONNECT, distrusted=True, cause=ssl.SSLCertVerificationError())
 
-    assert errors.broken(failure).verdict is Verdict.SENDER
+    assert errors.broken(failure).kind is ResultKind.SENDER
 
 
 def test_the_servers_own_words_are_not_repeated() -> None:

@@ -1,0 +1,162 @@
+"""POST /api/messages/{id}/cancel, pause, resume and retry-failed: what people say of a message under way."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from psycopg import Connection
+from pydantic import Field, StringConstraints
+
+from api import problems
+from api.authentication import with_key
+from api.endpoints import Answer, ResponseSpec, endpoint
+from api.messages import limits, views
+from api.messages.standing import standing
+from api.problems import Refusal
+from api.services import services
+from api.shapes import STORABLE, RequestModel, ResponseModel
+from messaging.states import Status
+from store import messages
+from store.churches import KeyHolder
+from store.database import church_scope
+from store.messages import Message
+
+_PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
+_LEFT = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
+_STANDS = (ResponseSpec(status=200, description="The message as it now stands.", content=views.CountedMessage),)
+
+
+class Retry(RequestModel):
+    """Which failed deliveries to send once more. With neither list, all of them; with both, those that fit both."""
+
+    reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="As told in `reason` of the deliveries."
+    )
+    error_codes: (
+        Annotated[
+            list[Annotated[str, StringConstraints(min_length=1, max_length=50), STORABLE]],
+            Field(min_length=1, max_length=100),
+        ]
+        | None
+    ) = Field(default=None, description="The carrier's own codes, as told in `errorCode` of the deliveries.")
+
+
+class Retried(ResponseModel):
+    """What comes of it."""
+
+    retried: int = Field(description="Deliveries that are queued once more.")
+    message: views.CountedMessage
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/cancel",
+    tag="Messages",
+    summary="Cancel a message",
+    authentication=with_key("messages:write"),
+    responses=_STANDS,
+    problems=_PROBLEMS,
+)
+def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """Sends nothing more of it, for good. What the carrier has cannot be called back. Repeating changes nothing."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is None and not _has_something_left(connection, message):
+            raise Refusal(problems.WRONG_STATE, "Everything of this message has been sent.")
+        if message.canceled_at is None:
+            canceled = messages.cancel(connection, church_id=caller.church_id, message_id=message_id)
+            limits.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
+        return _stands(connection, caller, message_id)
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/pause",
+    tag="Messages",
+    summary="Pause a message",
+    authentication=with_key("messages:write"),
+    responses=_STANDS,
+    problems=_PROBLEMS,
+)
+def pause_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """Sends nothing more of it until it is resumed. Repeating changes nothing."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is not None or not _has_something_left(connection, message):
+            raise Refusal(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
+        if message.paused_at is None:
+            messages.pause(connection, church_id=caller.church_id, message_id=message_id)
+        return _stands(connection, caller, message_id)
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/resume",
+    tag="Messages",
+    summary="Resume a paused message",
+    authentication=with_key("messages:write"),
+    responses=_STANDS,
+    problems=_PROBLEMS,
+)
+def resume_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+    """Sends the rest of it, and only the rest. Repeating changes nothing."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is not None:
+            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        if message.paused_at is not None:
+            messages.resume(connection, church_id=caller.church_id, message=message)
+        answer = _stands(connection, caller, message_id)
+    services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
+    return answer
+
+
+@endpoint(
+    "POST /api/messages/<uuid:message_id>/retry-failed",
+    tag="Messages",
+    summary="Send failed deliveries once more",
+    authentication=with_key("messages:write"),
+    body=Retry,
+    example={"errorCodes": ["30003"]},
+    responses=(ResponseSpec(status=200, description="They are queued.", content=Retried),),
+    problems=(*_PROBLEMS, problems.DAILY_LIMIT),
+)
+def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
+    """Sends those that ended as `failed` or `undelivered` once more. Whoever opted out is left out."""
+    with _held(caller, message_id) as (connection, message):
+        if message.canceled_at is not None:
+            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        retried = messages.retry_failed(
+            connection,
+            church_id=caller.church_id,
+            message_id=message_id,
+            reasons=body.reasons,
+            error_codes=body.error_codes,
+        )
+        limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
+        shown = _counted(connection, caller, message_id)
+    services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
+    return Answer(status=200, content=Retried(retried=retried, message=shown))
+
+
+@contextmanager
+def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
+    """The church's message, while nobody else says anything of it. Raises Refusal (404)."""
+    with church_scope(services().database, caller.church_id) as connection:
+        message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+        if message is None:
+            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+        yield connection, message
+
+
+def _has_something_left(connection: Connection[Any], message: Message) -> bool:
+    """Whether anything of it may still be submitted. By the deliveries themselves: a mark may be a moment old."""
+    counts = messages.counts(connection, message.message_id)
+    return message.expanded_at is None or any(counts[status] for status in _LEFT)
+
+
+def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> Answer:
+    return Answer(status=200, content=_counted(connection, caller, message_id))
+
+
+def _counted(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> views.CountedMessage:
+    message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+    assert message is not None  # noqa: S101 - it is locked
+    return standing(connection, church_id=caller.church_id, message=message)

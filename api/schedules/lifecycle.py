@@ -1,0 +1,202 @@
+"""POST /api/schedules/{id}/pause, resume and run-now: what people say of a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from psycopg import Connection, OperationalError
+from pydantic import Field, StringConstraints
+
+import logs
+from api import problems
+from api.authentication import with_key
+from api.endpoints import Answer, ResponseSpec, endpoint
+from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
+from api.messages.limits import need_of
+from api.messages.sendable import unavailable
+from api.messages.views import AcceptedMessage, accepted
+from api.messages.waiting import notices
+from api.problems import FieldError, Refusal
+from api.schedules import limit, views
+from api.services import services
+from api.shapes import STORABLE, RequestModel
+from api.traces import request_id
+from messaging.recurrence.rule import InvalidRecurrence
+from messaging.wall_time import UnknownZone
+from store import messages, schedule_runs, schedules
+from store.churches import KeyHolder
+from store.daily_limits import Need
+from store.database import church_scope
+from store.messages import NewMessage, NoSender
+from store.schedules import Schedule
+
+log = logs.get_logger(__name__)
+
+_STANDS = (ResponseSpec(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),)
+
+
+class SchedulePause(RequestModel):
+    """Why it rests."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
+        default="paused by the church", description="Shown with the schedule."
+    )
+
+
+@contextmanager
+def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any], Schedule]]:
+    """The church's schedule, while nobody else says or makes anything of it. Raises Refusal (404).
+
+    What came due before is recorded first, by the terms of before.
+    """
+    with church_scope(services().database, caller.church_id) as connection:
+        schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
+        if schedule is None:
+            raise Refusal(problems.NOT_FOUND, "There is no such schedule.")
+        yield connection, _caught_up(connection, schedule)
+
+
+def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
+    """The schedule after what came due was recorded. A failure of that must not keep a person from mending it."""
+    now = schedule_runs.read_clock(connection)
+    if schedule.next_run_at is None or schedule.next_run_at > now:
+        return schedule
+    try:
+        with connection.transaction():
+            return schedule_runs.catch_up(connection, schedule, now=now)
+    except OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - logged without its text, which may quote the message's words
+        log.error(  # noqa: TRY400
+            "what came due of a schedule cannot be recorded",
+            schedule_id=str(schedule.schedule_id),
+            error=type(error).__name__,
+        )
+        return schedule
+
+
+def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> Answer:
+    """The schedule, told after it was changed."""
+    schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
+    assert schedule is not None  # noqa: S101 - it is locked
+    return Answer(status=200, content=views.detailed(schedule))
+
+
+@endpoint(
+    "POST /api/schedules/<uuid:schedule_id>/pause",
+    tag="Schedules",
+    summary="Pause a schedule",
+    authentication=with_key("messages:write"),
+    body=SchedulePause,
+    example={"reason": "summer break"},
+    responses=_STANDS,
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE),
+)
+def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> Answer:
+    """Makes no messages of it until it is resumed: its runs are skipped, and listed so. Repeating changes nothing."""
+    with held(caller, schedule_id) as (connection, schedule):
+        if schedule.status == "ended":
+            raise Refusal(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
+        schedules.pause(connection, church_id=caller.church_id, schedule_id=schedule_id, reason=body.reason)
+        return stands(connection, caller, schedule_id)
+
+
+@endpoint(
+    "POST /api/schedules/<uuid:schedule_id>/resume",
+    tag="Schedules",
+    summary="Resume a paused schedule",
+    authentication=with_key("messages:write"),
+    responses=_STANDS,
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
+)
+def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+    """Goes on with the next run; what was skipped is not made up for. Repeating changes nothing."""
+    with held(caller, schedule_id) as (connection, schedule):
+        if schedule.paused_at is not None:
+            try:
+                next_run = schedule.recurrence().next_run(schedule_runs.read_clock(connection))
+            except InvalidRecurrence as error:
+                raise _unfollowable(f"the rule {error}") from None
+            except UnknownZone as error:
+                raise _unfollowable(f"the time zone {error}") from None
+            with limit.changed(connection, schedule, next_run=next_run):
+                schedules.resume(connection, schedule, next_run=next_run)
+        return stands(connection, caller, schedule_id)
+
+
+@endpoint(
+    "POST /api/schedules/<uuid:schedule_id>/run-now",
+    tag="Schedules",
+    summary="Send a schedule's message now",
+    authentication=with_key("messages:write"),
+    headers=(IDEMPOTENCY_KEY,),
+    responses=(
+        ResponseSpec(status=202, description="Accepted as a message.", content=AcceptedMessage, headers=ANSWERED),
+    ),
+    problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
+)
+def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+    """Sends it once more, beside its own runs, which stay as they are. Also while it is paused or has ended."""
+    key = idempotency_key()
+    with held(caller, schedule_id) as (connection, schedule):
+        need = need_of(
+            connection,
+            church_id=caller.church_id,
+            channel=schedule.channel,
+            segments=schedule.segments,
+            target_type=schedule.target_type,
+            target=schedule.target,
+            send_at=None,
+        )
+        new = _message_of(schedule, key, need)
+        if reason := unavailable(schedule.channel):
+            raise _unsendable(reason)
+        try:
+            message, is_new = messages.insert(connection, new)
+        except NoSender:
+            raise _unsendable("has no sender in this church any more") from None
+        if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
+            raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+        warnings = notices(
+            connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
+        )
+        if is_new:
+            schedule_runs.record_by_hand(
+                connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
+            )
+    if is_new:
+        services().job_queue.enqueue_expansion(channel=message.channel)
+    view = accepted(message, warnings)
+    headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
+    return Answer(status=202, content=view, headers=headers)
+
+
+def _unfollowable(reason: str) -> Refusal:
+    return Refusal(problems.WRONG_STATE, f"It cannot be followed: {reason}. Change the schedule, then resume it.")
+
+
+def _unsendable(reason: str) -> Refusal:
+    error = FieldError(field="channel", message=reason)
+    return Refusal(problems.WRONG_STATE, "The message cannot be sent as it is.", errors=[error])
+
+
+def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:
+    return NewMessage(
+        church_id=schedule.church_id,
+        channel=schedule.channel,
+        content=schedule.content,
+        details=schedule.details,
+        segments=schedule.segments,
+        target_type=schedule.target_type,
+        target=schedule.target,
+        idempotency_key=key,
+        request_hash=schedule.schedule_id.bytes,
+        request_id=request_id(),
+        send_at=None,
+        urgent_reason=schedule.urgent_reason,
+        schedule_id=schedule.schedule_id,
+        need=need,
+    )

@@ -1,0 +1,91 @@
+"""The clock: `python -m jobs.clock`. Any number may run; one is enough."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from contextlib import closing
+from types import FrameType
+
+from redis.exceptions import RedisError
+
+import logs
+from jobs.clock.ticks import TICKS
+from jobs.job_queue.job_queue import JobQueue
+from jobs.job_queue.opening import open_job_queue
+from jobs.job_queue.queues import enabled_queues, open_redis
+from jobs.worker.database_check import open_migrated_database
+from jobs.worker.retries import bring_back
+from settings import Settings, SettingsError, load_settings
+from store.errors import SchemaMismatch
+from store.limits import COMMAND
+
+log = logs.get_logger(__name__)
+
+RECONNECT_SECONDS = 1.0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Tick until told to stop. Redis and PostgreSQL may come and go. Raises SchemaMismatch."""
+    open_migrated_database(settings, size=1, name="clock", limits=COMMAND, stopping=stop).close()
+    job_queue = open_job_queue(settings)
+    log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
+    with closing(job_queue):
+        if settings.enable_queues:
+            _tick_by_schedule(settings, job_queue, stop)
+        else:
+            _tick_by_loop(job_queue, stop)
+    log.info("clock stopped")
+
+
+def _tick_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.Event) -> None:
+    from jobs.clock.tick_schedule import POLL_SECONDS, TickSchedule
+    from jobs.worker.checked_job import refuse_pickle
+
+    refuse_pickle()
+    redis = open_redis(settings)
+    schedule = TickSchedule(redis, job_queue)
+    while not stop.is_set():
+        try:
+            schedule.poll()
+            bring_back(redis, enabled_queues(settings))
+            stop.wait(POLL_SECONDS)
+        except RedisError as error:
+            log.warning("the clock waits for Redis", error=type(error).__name__)
+            stop.wait(RECONNECT_SECONDS)
+
+
+def _tick_by_loop(job_queue: JobQueue, stop: threading.Event) -> None:
+    """Without Redis: each tick runs here, one after the other."""
+    due = dict.fromkeys(TICKS, 0.0)
+    while not stop.is_set():
+        for tick, at in due.items():
+            if time.monotonic() >= at:
+                job_queue.enqueue_tick(tick.kind)
+                due[tick] = time.monotonic() + tick.every_seconds
+        stop.wait(min(due.values()) - time.monotonic())
+
+
+def main() -> None:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(f"clock: {error}")
+    logs.configure(fmt=settings.log_format, level=settings.log_level)
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        run(settings, stop)
+    except SchemaMismatch as error:
+        sys.exit(f"clock: {error}")
+
+
+if __name__ == "__main__":
+    main()

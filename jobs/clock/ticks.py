@@ -1,0 +1,24 @@
+"""Everything that happens by the clock: the one table of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.job_queue.queues import ENQUEUE_DUE, FETCH_RECEIPTS, RECONCILE, ROLL_UP, SWEEP, JobKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """A job rung for again and again."""
+
+    kind: JobKind
+    every_seconds: int
+
+
+TICKS = (
+    Tick(kind=ENQUEUE_DUE, every_seconds=1),
+    Tick(kind=RECONCILE, every_seconds=2),
+    Tick(kind=SWEEP, every_seconds=5),
+    Tick(kind=FETCH_RECEIPTS, every_seconds=10),
+    Tick(kind=ROLL_UP, every_seconds=300),
+)

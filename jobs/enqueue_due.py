@@ -1,0 +1,39 @@
+"""Make messages of the schedules that are due, and ring for everything that is: messages, turns, receipts."""
+
+from __future__ import annotations
+
+from jobs.job_queue.queues import ENQUEUE_DUE
+from jobs.run_schedules import run_schedules
+from jobs.worker import runtime
+from jobs.worker.runtime import Runtime
+from store import deliveries, messages, receipts
+from store.database import system_scope
+
+
+def enqueue_due() -> None:
+    """Make and ring for all that is due. What was rung for already and still waits is not rung for twice.
+
+    What was accepted and what the carrier reported is rung for first: it waits for no schedule. Schedules have a budget
+    of time; when more are due, the job is enqueued again, behind what waits by then.
+    """
+    run = runtime.current()
+    _ring_for_all(run)
+    progress = run_schedules(run.database)
+    if progress.messages:
+        _ring_for_all(run)
+    if not progress.is_finished:
+        run.job_queue.enqueue_tick(ENQUEUE_DUE)
+
+
+def _ring_for_all(run: Runtime) -> None:
+    with system_scope(run.database) as connection:
+        expansions = messages.channels_to_expand(connection)
+        turns = deliveries.due_turns(connection)
+        messages.complete(connection)
+        receipts_wait = receipts.any_unapplied(connection)
+    if receipts_wait:
+        run.job_queue.enqueue_receipts()
+    for channel in expansions:
+        run.job_queue.enqueue_expansion(channel=channel)
+    for church_id, channel in turns:
+        run.job_queue.enqueue_batch(channel=channel, church_id=church_id)

@@ -1,0 +1,126 @@
+"""With queues: ringing puts a job on an RQ queue."""
+
+from __future__ import annotations
+
+import time
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Retry
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job, JobStatus
+
+import logs
+from jobs.job_queue.job_queue import JobQueue
+from jobs.job_queue.queues import JobKind, open_redis, queue
+from jobs.worker.checked_job import CheckedJob
+from settings import Settings
+
+log = logs.get_logger(__name__)
+
+PATIENCE_SECONDS = 1.0
+"""How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
+
+PAUSE_SECONDS = 1.0
+"""After Redis did not answer in time, nothing is enqueued for so long: of many jobs only the first waits in vain."""
+
+# KEYS: the job that is pending for these ids, and since when; the queue. ARGV: the new job's id, RQ's prefix of jobs,
+# and how long a failed job holds the place, in seconds. Answers 1 when the caller is to enqueue under the new id. A job
+# that vanished (Redis emptied, ringer killed before it enqueued), that has begun, or that a worker took from the queue
+# and died with, holds no place.
+_TAKE_PLACE = """
+local now = tonumber(redis.call('TIME')[1])
+local pending = redis.call('HGET', KEYS[1], 'job')
+if pending then
+    local status = redis.call('HGET', ARGV[2] .. pending, 'status')
+    local since = now - tonumber(redis.call('HGET', KEYS[1], 'at'))
+    if status == 'queued' and redis.call('LPOS', KEYS[2], pending) then
+        return 0
+    end
+    if (status == 'failed' or status == 'scheduled') and since < tonumber(ARGV[3]) then
+        return 0
+    end
+end
+redis.call('HSET', KEYS[1], 'job', ARGV[1], 'at', now)
+redis.call('EXPIRE', KEYS[1], 86400)
+return 1
+"""
+
+
+class RedisJobQueue(JobQueue):
+    """Rings by putting a job on an RQ queue, unless the same is waiting already."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._redis = open_redis(settings, patience_seconds=PATIENCE_SECONDS)
+        self._next_try_at = 0.0
+        self._take_place = self._redis.register_script(_TAKE_PLACE)
+
+    def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
+        if time.monotonic() < self._next_try_at:
+            return False
+        try:
+            self._enqueue(kind, queue, arguments)
+        except RedisError as error:
+            if isinstance(error, RedisTimeoutError):
+                self._next_try_at = time.monotonic() + PAUSE_SECONDS
+            log.warning("job_queue not heard", job=kind.name, queue=queue, error=type(error).__name__)
+            return False
+        return True
+
+    def withdraw_failed(self, queue: str, job_id: str) -> bool:
+        try:
+            return self._withdraw_failed(queue, job_id)
+        except RedisError as error:
+            log.warning("a failed job cannot be withdrawn yet", job_id=job_id, error=type(error).__name__)
+            return False
+
+    def check(self) -> str | None:
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            return f"Redis does not answer ({type(error).__name__})"
+        return None
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _withdraw_failed(self, name: str, job_id: str) -> bool:
+        """Not while it is about to fail, or was requeued and is about to run: then it is asked for again."""
+        try:
+            job = CheckedJob.fetch(job_id, connection=self._redis)
+            if job.get_status(refresh=False) != JobStatus.FAILED:
+                return False
+            job.delete()
+        except (NoSuchJobError, InvalidJobOperation):  # it is gone, or goes meanwhile
+            self._redis.zrem(queue(self._redis, name).failed_job_registry.key, job_id)
+        return True
+
+    def _enqueue(self, kind: JobKind, name: str, arguments: tuple[str, ...]) -> None:
+        job_id = f"{kind.name}-{uuid4().hex}"
+        place = ":".join(("koinonia:pending", kind.name, *arguments))
+        taken = self._take_place(
+            keys=[place, queue(self._redis, name).key],
+            args=[
+                job_id,
+                Job.redis_job_namespace_prefix,
+                kind.failed_pause_seconds,
+            ],
+        )
+        if taken:
+            queue(self._redis, name).enqueue_call(
+                kind.path,
+                args=arguments,
+                job_id=job_id,
+                description=kind.name,
+                timeout=kind.timeout_seconds,
+                result_ttl=0,
+                failure_ttl=kind.failed_for_seconds,
+                retry=_retry(kind),
+            )
+
+
+def _retry(kind: JobKind) -> Retry | None:
+    pauses = list(kind.retry_after_seconds)
+    return Retry(max=len(pauses), interval=pauses) if pauses else None

@@ -1,0 +1,121 @@
+"""One worker process for one queue: `python -m jobs.worker.run_worker sms`.
+
+Jobs run inside the worker's own process, one at a time: connections to the carrier and to PostgreSQL stay warm
+between them. A job that kills the process loses nothing, for its deliveries are under a lease; a supervisor starts
+the process again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+import time
+from contextlib import suppress
+from types import FrameType
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.exceptions import StopRequested
+
+import logs
+from jobs.job_queue.opening import open_job_queue
+from jobs.job_queue.queues import JOBS, enabled_queues, housekeeping_queue, open_redis, queue
+from jobs.worker.checked_job import refuse_pickle
+from jobs.worker.checked_worker import CheckedWorker
+from jobs.worker.database_check import open_migrated_database
+from jobs.worker.runtime import Runtime, working_with
+from settings import Settings, SettingsError, load_settings
+from store.errors import SchemaMismatch
+from store.limits import HOUSEKEEPING, SENDING
+
+log = logs.get_logger(__name__)
+
+RECONNECT_SECONDS = 1.0
+
+
+def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
+    """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty.
+
+    Raises SchemaMismatch.
+    """
+    refuse_pickle()
+    for kind in JOBS:
+        importlib.import_module(kind.path.rpartition(".")[0])
+    limits = HOUSEKEEPING if name == housekeeping_queue(settings) else SENDING
+    redis = open_redis(settings)
+    _wait_for(redis)
+    database = open_migrated_database(settings, size=3, name=f"worker {name}", limits=limits)
+    runtime = Runtime(settings, database=database, job_queue=open_job_queue(settings))
+    log.info(f"{name} connected to Redis")
+    try:
+        with working_with(runtime), suppress(StopRequested):
+            _work(redis, name, runtime, burst=burst)
+    finally:
+        runtime.close()
+        redis.close()
+
+
+def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
+    """RQ's worker ends when Redis is lost at the end of a job: then another takes over.
+
+    Raises StopRequested when told to stop in between.
+    """
+    while not runtime.stopping.is_set():
+        worker = CheckedWorker(redis, name, stopping=runtime.stopping)
+        try:
+            worker.work(burst=burst, with_scheduler=False)
+        except StopRequested:  # while it was taking up its work
+            worker.teardown()
+            raise
+        except RedisError as error:
+            if burst:
+                raise
+            log.warning("the worker lost Redis", error=type(error).__name__)
+        if burst:
+            runtime.settle()  # what lands may ring again
+            if queue(redis, name).is_empty():
+                return
+            continue
+        runtime.stopping.wait(RECONNECT_SECONDS)
+        if not runtime.stopping.is_set():
+            _wait_for(redis)
+
+
+def _wait_for(redis: Redis) -> None:
+    """Better to wait here than to end and be started again, each time later."""
+    while True:
+        try:
+            redis.ping()
+        except RedisError as error:
+            log.warning("waiting for Redis", error=type(error).__name__)
+            time.sleep(RECONNECT_SECONDS)
+        else:
+            return
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise StopRequested
+
+
+def main() -> None:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(f"worker: {error}")
+    parser = argparse.ArgumentParser(prog="python -m jobs.worker.run_worker", description="Serve one queue.")
+    parser.add_argument("queue", choices=enabled_queues(settings))
+    logs.configure(fmt=settings.log_format, level=settings.log_level)
+    signal.signal(signal.SIGTERM, _stop)  # until RQ's worker takes over
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        run_worker(settings, parser.parse_args().queue)
+    except SchemaMismatch as error:
+        sys.exit(f"worker: {error}")
+    except StopRequested:
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""A carrier's outcomes, waited for."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Sequence
+
+from channels.base import Carrier
+from messaging.submissions import Envelope, SubmissionResult
+
+
+def all_outcomes(
+    carrier: Carrier, batch: Sequence[Envelope], *, may_submit: Callable[[], bool] = lambda: True
+) -> list[SubmissionResult]:
+    """One for each envelope, in the order in which they came. Raises queue.Empty when one is missing."""
+    arrived: queue.SimpleQueue[SubmissionResult] = queue.SimpleQueue()
+    carrier.send(batch, may_submit=may_submit, take=arrived.put)
+    return [arrived.get(timeout=30.0) for _ in batch]

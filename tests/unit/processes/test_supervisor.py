@@ -1,0 +1,182 @@
+"""Children are kept alive, drained in order, and never outlive their supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from processes.child_process import Program
+from processes.supervisor import Backoff, ProgramKeepsEnding, Supervisor
+from tests.harness.processes import lives
+from tests.harness.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
+QUICK = Backoff(first_seconds=0.01, longest_seconds=0.02)
+
+# Tells that it is there, and how it was stopped; drains for a while when asked to end. One write a line: a signal may
+# come in between.
+DRAINS = """
+import os, signal, sys, time
+def end(*_):
+    os.write(1, b"asked\\n"); time.sleep({drain}); os.write(1, b"drained\\n"); sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+os.write(1, b"up\\n")
+while True: time.sleep(1)
+"""
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+COUNTS_SIGNALS = """
+import os, signal, sys, time
+asked = 0
+def end(*_):
+    global asked
+    asked += 1; os.write(1, b"asked %d\\n" % asked)
+    if asked == 2: sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+os.write(1, b"up\\n")
+while True: time.sleep(0.05)
+"""
+
+
+def program(code: str, output: Path, *, name: str = "child", **more: object) -> Program:
+    return Program(name=name, command=(sys.executable, "-c", code), output=output, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("deaths", "seconds"), [(1, 0.2), (2, 0.4), (3, 0.8), (6, 6.4), (7, 10.0), (8, 10.0), (10_000, 10.0)]
+)
+def test_the_pause_doubles_up_to_its_limit(deaths: int, seconds: float) -> None:
+    assert Backoff().pause_seconds(deaths) == pytest.approx(seconds)
+
+
+def test_a_child_that_ends_is_started_again(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with Supervisor(backoff=QUICK) as supervisor:
+        supervisor.start(program("print('up', flush=True)", output))
+        began = time.monotonic()
+        while output.read_text().count("up") < 3 and time.monotonic() - began < 10:
+            supervisor.tick(0.1)
+    assert output.read_text().count("up") >= 3
+
+
+def test_a_killed_child_is_started_again_at_once(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with Supervisor() as supervisor:
+        supervisor.start(program(DRAINS.format(drain=0), output))
+        first = supervisor.pids()["child"]
+        os.kill(first, signal.SIGKILL)
+        began = time.monotonic()
+        while supervisor.pids().get("child") in (None, first):
+            supervisor.tick(5.0)
+        assert time.monotonic() - began < 2.0
+
+
+def test_a_child_that_keeps_ending_is_given_up(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with Supervisor(backoff=QUICK) as supervisor:
+        supervisor.start(program("print('up', flush=True); raise SystemExit(3)", output, deaths_allowed=2))
+        with pytest.raises(ProgramKeepsEnding, match="child keeps ending \\(exit status 3\\)"):
+            for _ in range(1000):
+                supervisor.tick(0.1)
+    assert output.read_text().count("up") == 3
+
+
+def test_a_child_that_lived_long_enough_starts_counting_anew(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    backoff = Backoff(first_seconds=0.01, longest_seconds=0.01, healthy_seconds=0.0)
+    with Supervisor(backoff=backoff) as supervisor:
+        supervisor.start(program("print('up', flush=True)", output, deaths_allowed=1))
+        while output.read_text().count("up") < 4:
+            supervisor.tick(0.1)
+
+
+def test_a_signal_stops_it_and_the_children_drain(tmp_path: Path) -> None:
+    outputs = {name: tmp_path / name for name in ("one", "two")}
+    with Supervisor() as supervisor:
+        for name, output in outputs.items():
+            supervisor.start(program(DRAINS.format(drain=0.3), output, name=name))
+        wait_until(lambda: all("up" in output.read_text() for output in outputs.values()))
+        os.kill(os.getpid(), signal.SIGTERM)
+        supervisor.run()
+        began = time.monotonic()
+        supervisor.stop("one", "two")
+        assert time.monotonic() - began < 0.6 + 0.5  # at the same time, not one after the other
+    assert [output.read_text().split() for output in outputs.values()] == [["up", "asked", "drained"]] * 2
+
+
+def test_a_child_that_does_not_drain_is_killed(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with Supervisor() as supervisor:
+        supervisor.start(program(STUBBORN, output, drain_seconds=0.3))
+        wait_until(lambda: "up" in output.read_text())
+        pid = supervisor.pids()["child"]
+        began = time.monotonic()
+        supervisor.stop("child")
+        assert 0.3 <= time.monotonic() - began < 3.0
+        assert not lives(pid)
+
+
+def test_a_second_signal_is_handed_on(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+
+    def ask_again() -> None:
+        if "asked 1" in output.read_text() and not asked_again:
+            asked_again.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    asked_again: list[bool] = []
+    with Supervisor(on_tick=ask_again) as supervisor:
+        supervisor.start(program(COUNTS_SIGNALS, output, drain_seconds=20.0))
+        wait_until(lambda: "up" in output.read_text())
+        supervisor.stop("child")
+    assert output.read_text().split("\n")[:3] == ["up", "asked 1", "asked 2"]
+
+
+def test_one_run_gives_its_exit_status(tmp_path: Path) -> None:
+    with Supervisor() as supervisor:
+        assert supervisor.run_once(program("raise SystemExit(7)", tmp_path / "out")) == 7
+
+
+def test_one_run_ends_when_a_stop_is_asked_for(tmp_path: Path) -> None:
+    with Supervisor() as supervisor:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert supervisor.run_once(program(STUBBORN, tmp_path / "out")) is None
+
+
+def test_the_signal_handlers_from_before_are_put_back() -> None:
+    before = [signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)]
+    with Supervisor():
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+    assert [signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)] == before
+
+
+SUPERVISES = """
+import sys
+from pathlib import Path
+from processes.supervisor import Supervisor
+from processes.child_process import Program
+with Supervisor() as supervisor:
+    command = (sys.executable, "-c", Path(sys.argv[1]).read_text())
+    supervisor.start(Program(name="child", command=command, output=Path(sys.argv[2])))
+    print(supervisor.pids()["child"], flush=True)
+    supervisor.run()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_a_killed_supervisor_leaves_no_orphan_and_the_child_drains(tmp_path: Path) -> None:
+    code, output = tmp_path / "code", tmp_path / "out"
+    code.write_text(DRAINS.format(drain=0.2))
+    command = (sys.executable, "-c", SUPERVISES, str(code), str(output))
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        child = int(supervisor.stdout.readline())
+        wait_until(lambda: output.exists() and "up" in output.read_text())
+        supervisor.kill()
+    wait_until(lambda: not lives(child))
+    assert output.read_text().split() == ["up", "asked", "drained"]

@@ -1,0 +1,113 @@
+"""`pace`: senders with a speed limit, served by four worker processes at once: how near they come, and never over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from psycopg import Connection
+
+from tools.bench.bench import Bench
+from tools.bench.churches import Church, create_churches, forget_all, forget_sends
+from tools.bench.ledger import accepted_at
+from tools.bench.own_send import warm
+from tools.bench.product import migrate, running_product
+from tools.sandbox.control import Faults
+
+PACES = (1.0, 10.0, 100.0)
+"""Segments a second."""
+PROCESSES = 4
+SECONDS = 60.0
+WINDOW_SECONDS = 10.0
+
+_SPARE_SECONDS = 15.0
+"""Recipients for so much longer: nobody runs out of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaceReading:
+    allowed: float
+    """Segments a second."""
+    round: int
+    processes: int
+    sent: int
+    seconds: float
+    """From the first to the last acceptance at the carrier."""
+    per_second: float
+    """(sent - 1) / seconds."""
+    window_per_second: float
+    """The most in any 10 seconds, divided by 10."""
+
+    def __str__(self) -> str:
+        return (
+            f"allowed {self.allowed:g}/s, round {self.round}: {self.sent:,} in {self.seconds:.1f} s, "
+            f"{self.per_second:.3f}/s ({100 * self.per_second / self.allowed:.1f}%), "
+            f"at most {self.window_per_second:.2f}/s over {WINDOW_SECONDS:.0f} s"
+        )
+
+
+def measure(bench: Bench) -> None:
+    """All senders at the same time, as many rounds as asked for."""
+    seconds = bench.options.seconds or SECONDS
+    bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
+    bench.machine.sandbox.hold_callbacks()
+    migrate(bench.machine)
+    with bench.machine.open_ledger() as ledger:
+        forget_all(ledger)
+        sizes = [int(pace * (seconds + _SPARE_SECONDS)) for pace in PACES]
+        warm_up, *churches = create_churches(ledger, [2_000, *sizes], paces=[None, *PACES])
+        for number in range(1, bench.options.rounds + 1):
+            for reading in _read(bench, ledger, warm_up, churches, seconds=seconds, number=number):
+                bench.record(asdict(reading))
+                bench.terminal.settle(str(reading))
+
+
+def _read(
+    bench: Bench, ledger: Connection, warm_up: Church, churches: Sequence[Church], *, seconds: float, number: int
+) -> list[PaceReading]:
+    forget_sends(ledger)
+    machine = bench.machine
+    with running_product(machine, sms_processes=PROCESSES, settings=bench.options.settings) as product:
+        warm(product, ledger, warm_up)
+        machine.sandbox.reset()
+        for church in churches:
+            product.send(church, content="One segment each")
+        machine.wait_until(
+            lambda: len(accepted_at(machine.sandbox)) == len(churches), what="each sender has sent", poll_seconds=0.2
+        )
+        first = max(times[0] for times in accepted_at(machine.sandbox).values())
+        end = first + seconds
+        while (left := end - time.time()) > 0:
+            bench.terminal.move(f"pace: round {number}, {left:.0f} s to go")
+            machine.programs.check()
+            time.sleep(min(left, 1.0))
+        times = accepted_at(machine.sandbox)
+    return [
+        reading_of([at for at in times[church.sender] if at <= end], allowed=pace, number=number)
+        for church, pace in zip(churches, PACES, strict=True)
+    ]
+
+
+def reading_of(times: Sequence[float], *, allowed: float, number: int) -> PaceReading:
+    """From the moments of acceptance, in order, in seconds; there must be two or more."""
+    seconds = times[-1] - times[0]
+    return PaceReading(
+        allowed=allowed,
+        round=number,
+        processes=PROCESSES,
+        sent=len(times),
+        seconds=round(seconds, 3),
+        per_second=round((len(times) - 1) / seconds, 4),
+        window_per_second=most_within(times, WINDOW_SECONDS) / WINDOW_SECONDS,
+    )
+
+
+def most_within(times: Sequence[float], seconds: float) -> int:
+    """The most of the moments, which must be in order, that lie within any stretch of so many seconds."""
+    most = first = 0
+    for place, moment in enumerate(times):
+        while times[first] <= moment - seconds:
+            first += 1
+        most = max(most, place - first + 1)
+    return most

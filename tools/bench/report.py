@@ -1,0 +1,71 @@
+"""docs/performance.md: its tables, between markers, and its picture, from the readings in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tools.bench import plot
+from tools.bench.results import Reading, Run, load_runs
+from tools.bench.send_reading import SendReading
+from tools.bench.tables import api, fairness, growth, pace, receipts, send
+from tools.local.environment import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+PICTURE = ROOT / "docs" / "performance.svg"
+
+TABLES: Mapping[str, Callable[[Sequence[Reading]], list[str]]] = {
+    "send": send.lines,
+    "growth": growth.lines,
+    "api": api.lines,
+    "fairness": fairness.lines,
+    "pace": pace.lines,
+    "receipts": receipts.lines,
+}
+
+_VERSIONS = ("python", "postgresql", "valkey")
+
+
+def write(folder: Path) -> list[Path]:
+    """Bring the page and its picture up to date with the files in `folder`; what was written.
+
+    A part without readings stays as it stands.
+    """
+    text = PAGE.read_text()
+    for part in TABLES:
+        if lines := table(part, folder):
+            text = replace_between(text, part, lines)
+    PAGE.write_text(text)
+    readings = [SendReading(**reading) for run in load_runs(folder / "send.json") for reading in run.readings]
+    if not any(reading.sent for reading in readings):
+        return [PAGE]
+    PICTURE.write_text(plot.draw_rates(readings))
+    return [PAGE, PICTURE]
+
+
+def table(part: str, folder: Path) -> list[str]:
+    """The part's tables and where they come from; nothing without readings."""
+    runs = [run for run in load_runs(folder / f"{part}.json") if run.readings]
+    if not runs:
+        return []
+    readings = [reading for run in runs for reading in run.readings]
+    return [*TABLES[part](readings), "", *(_origin(run) for run in runs)]
+
+
+def replace_between(text: str, part: str, lines: Sequence[str]) -> str:
+    """The text with other lines between the part's markers. Raises ValueError when they are not there."""
+    opening, closing = f"<!-- bench: {part} -->", f"<!-- end: {part} -->"
+    before, found, rest = text.partition(opening)
+    _, found_too, after = rest.partition(closing)
+    if not (found and found_too):
+        raise ValueError(f"{PAGE.name} lacks the markers of {part}")
+    return "\n".join([before + opening, "", *lines, "", closing + after])
+
+
+def _origin(run: Run) -> str:
+    machine, versions = run.machine, run.versions
+    named = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS)
+    return (
+        f"<sub>{run.date[:10]}, {machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB, "
+        f"{machine['system']}, {named}, commit {versions['commit']}: `{run.command}`</sub>"
+    )

@@ -1,0 +1,79 @@
+"""`send`: N recipients through the whole product, beside the same N as one job for each recipient on each peer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from tools.bench import own_send, peer_send
+from tools.bench.bench import Bench
+from tools.bench.churches import create_churches, forget_all
+from tools.bench.peers.environments import NotInstalled, install
+from tools.bench.peers.table import PEERS
+from tools.bench.product import migrate
+from tools.bench.send_reading import OURS, SendReading
+from tools.sandbox.control import Faults
+
+SIZES = (1_000, 10_000, 100_000)
+
+_Read = Callable[[int, int], SendReading]
+"""Takes a size and a round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    name: str
+    read: _Read
+
+
+def measure(bench: Bench) -> None:
+    """Each size: the candidates in turn, as many rounds as asked for. Raises machine.NotReady and its like."""
+    sizes = bench.options.sizes or SIZES
+    bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
+    bench.machine.sandbox.hold_callbacks()
+    candidates = [*_ours(bench, sizes), *_peers(bench)]
+    for size in sizes:
+        for number in range(1, bench.options.rounds + 1):
+            for candidate in candidates:
+                bench.terminal.move(f"send {size:,}: {candidate.name}, round {number}")
+                reading = candidate.read(size, number)
+                bench.record(asdict(reading))
+                bench.terminal.settle(str(reading))
+
+
+def _ours(bench: Bench, sizes: tuple[int, ...]) -> list[_Candidate]:
+    if not _is_wanted(bench, OURS):
+        return []
+    migrate(bench.machine)
+    with bench.machine.open_ledger() as ledger:
+        forget_all(ledger)
+        warm_up, *churches = create_churches(ledger, [own_send.WARM_UP_MEMBERS, *sizes])
+    by_size = dict(zip(sizes, churches, strict=True))
+    return [
+        _Candidate(
+            name=OURS,
+            read=lambda size, number: own_send.read(bench, church=by_size[size], warm_up=warm_up, number=number),
+        )
+    ]
+
+
+def _peers(bench: Bench) -> list[_Candidate]:
+    candidates: list[_Candidate] = []
+    for peer in PEERS:
+        if not _is_wanted(bench, peer.name):
+            continue
+        bench.terminal.move(f"send: installing {peer.name}")
+        try:
+            installed = install(peer)
+        except NotInstalled as error:
+            bench.terminal.settle(f"{peer.name}: cannot be installed: {error}")
+            absent = SendReading.absent(peer.name, problem=f"cannot be installed: {error}")
+            bench.record(asdict(absent))
+            continue
+        runner = peer_send.PeerSend(bench=bench, installed=installed)
+        candidates.append(_Candidate(name=peer.name, read=runner.read))
+    return candidates
+
+
+def _is_wanted(bench: Bench, name: str) -> bool:
+    return bench.options.candidates is None or name in bench.options.candidates

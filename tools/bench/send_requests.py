@@ -1,0 +1,37 @@
+"""HTTP requests, whole, as bytes."""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+from tools.bench.churches import Church
+
+
+class SendRequests:
+    """POST /api/messages/send for many churches in turn: everyone in the church, each with a key of its own."""
+
+    def __init__(self, churches: list[Church], *, content: str) -> None:
+        self._run_id = uuid4().hex.encode()
+        self._made = 0
+        self._frames = [_frame(church, content=content) for church in churches]
+
+    def make(self) -> bytes:
+        """The next request."""
+        head, body = self._frames[self._made % len(self._frames)]
+        self._made += 1
+        return b"%b\r\nIdempotency-Key: %b-%d\r\n\r\n%b" % (head, self._run_id, self._made, body)
+
+
+def get(path: str, *, key: str) -> bytes:
+    """GET the path with a church's key."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+
+
+def _frame(church: Church, *, content: str) -> tuple[bytes, bytes]:
+    body = json.dumps({"churchId": church.church_id, "content": content, "targetType": "all"}).encode()
+    head = (
+        f"POST /api/messages/send HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {church.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+    )
+    return head.encode(), body

@@ -1,0 +1,79 @@
+"""Sends a second and CPU a send, by candidate and size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tools.bench.peers.table import PEERS
+from tools.bench.percentiles import median
+from tools.bench.results import Reading
+from tools.bench.send_reading import OURS, WORKERS, SendReading
+from tools.bench.tables.markdown import number, table
+
+TITLES = {OURS: "**Koinonia SMS**, the whole product", **{peer.name: peer.title for peer in PEERS}}
+_PARTS = (WORKERS, "postgres", "valkey", "api", "analytics worker", "clock", "sandbox")
+
+
+def lines(readings: Sequence[Reading]) -> list[str]:
+    all_of_them = [SendReading(**reading) for reading in readings]
+    good = [reading for reading in all_of_them if reading.sent]
+    sizes = sorted({reading.size for reading in good})
+    names = [name for name in TITLES if any(reading.candidate == name for reading in good)]
+    return [
+        "Sends a second; in brackets, how many times that the product does. † cut at the cap.",
+        "",
+        *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_rate(good, n, s) for s in sizes)] for n in names]),
+        "",
+        "CPU seconds of the worker processes for 1,000 sends.",
+        "",
+        *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_cpu(good, n, s) for s in sizes)] for n in names]),
+        *_our_parts(good, sizes),
+        *_problems(all_of_them),
+    ]
+
+
+def rate(readings: Sequence[SendReading], name: str, size: int) -> float | None:
+    """The median of its rounds, in sends a second; None without any."""
+    found = [reading.per_second for reading in readings if (reading.candidate, reading.size) == (name, size)]
+    return median(found) if found else None
+
+
+def _heads(sizes: Sequence[int]) -> list[str]:
+    return [f"{size:,}" for size in sizes]
+
+
+def _rate(readings: Sequence[SendReading], name: str, size: int) -> str:
+    own, ours = rate(readings, name, size), rate(readings, OURS, size)
+    if own is None:
+        return "–"
+    cut = "†" if any(r.cut for r in readings if (r.candidate, r.size) == (name, size)) else ""
+    times = f" ({number(ours / own)}×)" if ours is not None and name != OURS else ""
+    return f"{number(own)}{cut}{times}"
+
+
+def _cpu(readings: Sequence[SendReading], name: str, size: int) -> str:
+    found = [r.worker_ms_per_send for r in readings if (r.candidate, r.size) == (name, size)]
+    return number(median(found)) if found else "–"
+
+
+def _our_parts(readings: Sequence[SendReading], sizes: Sequence[int]) -> list[str]:
+    ours = [reading for reading in readings if reading.candidate == OURS]
+    if not ours:
+        return []
+    rows = [[part, *(_part(ours, part, size) for size in sizes)] for part in _PARTS]
+    return [
+        "",
+        "CPU seconds of every process of the product for 1,000 sends, and of the carrier they go to.",
+        "",
+        *table(["recipients", *_heads(sizes)], rows),
+    ]
+
+
+def _part(readings: Sequence[SendReading], part: str, size: int) -> str:
+    found = [1000 * r.cpu_seconds[part] / r.sent for r in readings if r.size == size and part in r.cpu_seconds]
+    return number(median(found)) if found else "–"
+
+
+def _problems(readings: Sequence[SendReading]) -> list[str]:
+    told = [f"- {r.candidate}, {r.size:,}, round {r.round}: {r.problem}" for r in readings if r.problem]
+    return ["", "Readings with something wrong:", "", *told] if told else []

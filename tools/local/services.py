@@ -1,0 +1,143 @@
+"""What bin/run brings along: PostgreSQL, Valkey and the sandbox carrier, each only where none is configured."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from processes.child_process import Program
+from settings import mask_url
+from tools.local import ports
+from tools.local.environment import Local, LocalError
+from tools.local.postgres import Postgres
+from tools.local.postgres import prepare as prepare_postgres
+from tools.local.programs import DEATHS_ALLOWED, MAIL_SANDBOX, POSTGRES, SANDBOX, VALKEY, Programs
+from tools.local.valkey import Valkey
+from tools.local.valkey import prepare as prepare_valkey
+from tools.local.var_dir import VarDir, write_private
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A server to start, and how to know that it serves."""
+
+    program: Program
+    is_ready: Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Their ports and passwords are chosen once, and kept in the var folder."""
+
+    local: Local
+    var: VarDir
+
+    def check_redis(self) -> None:
+        """Without it everything would start and nothing would be sent. Raises LocalError."""
+        if self.local.queues_enabled and not self.local.needs_valkey:
+            url = self.local.given["REDIS_URL"]
+            try:
+                with Redis.from_url(url, socket_timeout=5.0) as redis:
+                    redis.ping()
+            except (RedisError, ValueError) as error:
+                raise LocalError(f"REDIS_URL {mask_url(url)}: {error}") from error
+
+    def all(self) -> Iterator[Service]:
+        """What is needed here, in the order to start it. Raises LocalError."""
+        if self.local.needs_valkey:
+            yield self._service(self._valkey.program(), self._valkey.is_ready)
+        if self.local.needs_postgres:
+            yield self._service(self._postgres.program(), self._postgres.is_ready)
+        if self.local.needs_sandbox:
+            port = self._port(SANDBOX)
+            account_sid, _ = self._account  # and makes the file of the token
+            token_file = self._secret_file(SANDBOX)
+            programs = Programs(var=self.var, environment=self.local.given)
+            mail_port = self._port(MAIL_SANDBOX) if self.local.needs_mail_sandbox else None
+            program = programs.sandbox(
+                port=port, account_sid=account_sid, auth_token_file=token_file, mail_port=mail_port
+            )
+            yield self._service(program, lambda: _listens(port))
+
+    def environment(self) -> dict[str, str]:
+        """All of the product's environment. What is brought along must be ready."""
+        environment = {
+            "PORT": str(self.local.port),
+            "PUBLIC_URL": self.local.base_url,
+            "PYTHONUNBUFFERED": "1",
+            **self.local.given,
+        }
+        if "OPERATOR_PASSWORD" not in environment:
+            environment["OPERATOR_PASSWORD"] = self._secret("operator")
+        if self.local.needs_valkey:
+            environment["REDIS_URL"] = self._valkey.url()
+        if self.local.needs_postgres:
+            environment["DATABASE_URL"] = self._postgres.make_application(self._secret("koinonia"))
+        if self.local.needs_sandbox:
+            environment["TWILIO_ACCOUNT_SID"], environment["TWILIO_AUTH_TOKEN"] = self._account
+            environment.setdefault("MEDIA_ALLOW_PRIVATE", "true")
+            environment["TWILIO_API_BASE_URL"] = f"http://127.0.0.1:{self._port(SANDBOX)}"
+        if self.local.needs_mail_sandbox:
+            environment["SMTP_URL"] = f"smtp://127.0.0.1:{self._port(MAIL_SANDBOX)}?starttls=never"
+            environment.setdefault("SECRET_KEY", self.var.kept("mail.secret", lambda: secrets.token_hex(32)))
+        return environment
+
+    @cached_property
+    def _valkey(self) -> Valkey:
+        return prepare_valkey(self.var.path / VALKEY, port=self._port(VALKEY), password=self._secret(VALKEY))
+
+    @cached_property
+    def _postgres(self) -> Postgres:
+        folder, port = self.var.path / POSTGRES, self._port(POSTGRES)
+        return prepare_postgres(folder, port=port, superuser_password=self._secret(POSTGRES))
+
+    @cached_property
+    def _ports(self) -> dict[str, int]:
+        return {}
+
+    def _port(self, name: str) -> int:
+        """The port of the run before, unless somebody else has taken it since."""
+        if name not in self._ports:
+            port = int(self.var.kept(f"{name}.port", lambda: str(ports.choose_port())))
+            if not ports.is_free("127.0.0.1", port):
+                port = ports.choose_port()
+                write_private(self.var.path / f"{name}.port", f"{port}\n")
+            self._ports[name] = port
+        return self._ports[name]
+
+    def _secret(self, name: str) -> str:
+        return self.var.kept(self._secret_file(name).name, lambda: secrets.token_hex(12))
+
+    def _secret_file(self, name: str) -> Path:
+        return self.var.path / f"{name}.password"
+
+    @property
+    def _account(self) -> tuple[str, str]:
+        account_sid = self.var.kept(f"{SANDBOX}.account", lambda: "AC" + secrets.token_hex(16))
+        return account_sid, self._secret(SANDBOX)
+
+    def _service(self, program: Program, is_ready: Callable[[], bool]) -> Service:
+        """Its servers hold the lock of the var folder: nobody else may use their files while they are at work."""
+        watched = replace(
+            program,
+            output=self.var.logs / f"{program.name}.log",
+            kept_fds=(self.var.lock_fd,),
+            deaths_allowed=DEATHS_ALLOWED,
+        )
+        return Service(program=watched, is_ready=is_ready)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=2.0)):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,105 @@
+"""A bounded number of kept connections to one host, and the callbacks that wait for one."""
+
+import ssl
+from asyncio import AbstractEventLoop, Task, TimerHandle, timeout
+from collections import deque
+from collections.abc import Callable
+
+from tools.sandbox.callbacks.callback import Callback, Writer
+from tools.sandbox.callbacks.connection import CallbackConnection
+from tools.sandbox.callbacks.manners import Manners
+
+OnDone = Callable[[Callback, int | None], None]
+"""Told how a callback went: the HTTP status it was answered with, or None if there was no answer."""
+
+SWEEP_SECONDS = 0.25
+"""How often callbacks that wait too long for an answer are looked for."""
+
+
+class Pool:
+    """Carries callbacks to one origin, such as http://127.0.0.1:8000."""
+
+    def __init__(
+        self, origin: str, *, loop: AbstractEventLoop, writer: Writer, manners: Manners, on_done: OnDone
+    ) -> None:
+        scheme, _, authority = origin.partition("://")
+        host, _, port = authority.partition(":")
+        self._host = host
+        self._port = int(port) if port else {"http": 80, "https": 443}[scheme]
+        self._tls = ssl.create_default_context() if scheme == "https" else None
+        self._loop = loop
+        self._writer = writer
+        self._manners = manners
+        self._on_done = on_done
+        self._idle: list[CallbackConnection] = []
+        self._open: set[CallbackConnection] = set()
+        self._opening: set[Task[None]] = set()
+        self._sweeper: TimerHandle | None = None
+        self.waiting: deque[Callback] = deque()
+
+    @property
+    def under_way(self) -> int:
+        """How many callbacks have left and are not answered yet."""
+        return len(self._opening) + sum(connection.is_carrying for connection in self._open)
+
+    def submit(self, callback: Callback) -> None:
+        """Have a callback carried as soon as a connection is free."""
+        self.waiting.append(callback)
+        self._carry_on()
+
+    def _carry_on(self) -> None:
+        while self.waiting:
+            if self._idle:
+                self._send(self._idle.pop(), self.waiting.popleft())
+            elif len(self._open) + len(self._opening) < self._manners.connections:
+                task = self._loop.create_task(self._connect(self.waiting.popleft()))
+                self._opening.add(task)
+                task.add_done_callback(self._opening.discard)
+            else:
+                return
+
+    async def _connect(self, callback: Callback) -> None:
+        try:
+            async with timeout(self._manners.timeout_ms / 1000):
+                _, connection = await self._loop.create_connection(
+                    lambda: CallbackConnection(on_answer=self._answered, on_lost=self._lost),
+                    self._host,
+                    self._port,
+                    ssl=self._tls,
+                )
+        except OSError:
+            self._on_done(callback, None)
+            self._loop.call_soon(self._carry_on)
+            return
+        self._open.add(connection)
+        self._send(connection, callback)
+
+    def _send(self, connection: CallbackConnection, callback: Callback) -> None:
+        connection.send(callback, self._writer.write(callback), now=self._loop.time())
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _answered(self, connection: CallbackConnection, callback: Callback, status: int) -> None:
+        if connection.is_reusable:
+            self._idle.append(connection)
+        self._on_done(callback, status)
+        self._carry_on()
+
+    def _lost(self, connection: CallbackConnection, carried: Callback | None) -> None:
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        if carried is not None:
+            self._on_done(carried, None)
+        self._carry_on()
+
+    def _sweep(self) -> None:
+        """Cut the connections whose callback was not answered in time."""
+        self._sweeper = None
+        carrying = [connection for connection in self._open if connection.is_carrying]
+        latest = self._loop.time() - self._manners.timeout_ms / 1000
+        for connection in carrying:
+            if connection.carried_since <= latest:
+                connection.abort()
+        if carrying:
+            self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
