@@ -63,7 +63,7 @@ class System:
         self.fleet.start(self.postgres.program(output=self.log(POSTGRES)))
         self.fleet.start(self.valkey.program(output=self.log(VALKEY)))
         listening = ("--port", str(self._ports[SANDBOX]), "--mail-port", str(self._ports[MAIL_SERVER]))
-        self.fleet.start(self._python(SANDBOX, "sandbox", *listening))
+        self.fleet.start(self._python(SANDBOX, "tools.sandbox", *listening))
         self._wait_for(POSTGRES, self.postgres.is_ready)
         self._wait_for(VALKEY, self.valkey.is_ready)
         self.environment = self._make_environment(self.postgres, self.valkey)

@@ -48,7 +48,7 @@ class Programs:
     def sandbox(self, *, port: int, account_sid: str, auth_token_file: Path, mail_port: int | None) -> Program:
         options = ("--port", str(port), "--account-sid", account_sid, "--auth-token-file", str(auth_token_file))
         mail = () if mail_port is None else ("--mail-port", str(mail_port))
-        return self._program(SANDBOX, "sandbox", "--host", "127.0.0.1", *options, *mail)
+        return self._program(SANDBOX, "tools.sandbox", "--host", "127.0.0.1", *options, *mail)
 
     def _program(self, name: str, module: str, *arguments: str, drain_seconds: float = 10.0) -> Program:
         return self._python(name, "-m", module, *arguments, drain_seconds=drain_seconds)

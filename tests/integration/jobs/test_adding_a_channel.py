@@ -45,49 +45,49 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def church_id(database: Database) -> KnownChurch:
-    church_id = create_church(database)
+def church(database: Database) -> KnownChurch:
+    church = create_church(database)
     with system_scope(database) as connection:
         churches.set_sender(
             connection,
-            church_id=church_id.church_id,
+            church_id=church.church_id,
             channel="note",
             address="the vestry",
             messaging_service_sid=None,
             segments_per_second=None,
         )
-    return church_id
+    return church
 
 
-def send(client: FlaskClient, church_id: KnownChurch, **changes: Any) -> Any:
+def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
     body = {
-        "churchId": str(church_id.church_id),
+        "churchId": str(church.church_id),
         "channel": "note",
         "content": "Grace and peace",
         "colour": "pink",
         "targetType": "all",
         **changes,
     }
-    return client.post("/api/messages/send", json=body, headers=church_id.bearer)
+    return client.post("/api/messages/send", json=body, headers=church.bearer)
 
 
-def close_hours(database: Database, church_id: KnownChurch) -> None:
+def close_hours(database: Database, church: KnownChurch) -> None:
     """Nobody of the church is to be woken now."""
     with system_scope(database) as connection:
         connection.execute("UPDATE churches SET time_zone = 'UTC'")
-        churches.set_window(connection, church_id=church_id.church_id, window=closed_now().window)
+        churches.set_window(connection, church_id=church.church_id, window=closed_now().window)
 
 
 def test_it_sends_and_its_receipts_count(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker
 ) -> None:
-    add_contacts(database, church_id.church_id, count=3)
-    answer = send(client, church_id)
+    add_contacts(database, church.church_id, count=3)
+    answer = send(client, church)
     assert answer.status_code == 202, answer.text
     message = answer.get_json()["id"]
 
     work("note")
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 3}
+    assert counts(database, church.church_id, message) == {Status.SENT: 3}
     assert {envelope.details["colour"] for envelope in BOX.values()} == {"pink"}
 
     for carrier_id, envelope in BOX.items():
@@ -97,13 +97,13 @@ def test_it_sends_and_its_receipts_count(
         assert signed.status_code == 204
     work("analytics")
 
-    assert counts(database, church_id.church_id, message) == {Status.DELIVERED: 3}
+    assert counts(database, church.church_id, message) == {Status.DELIVERED: 3}
 
 
 @pytest.mark.parametrize(("keeps_quiet_hours", "status"), [(False, Status.SENT), (True, Status.QUEUED)])
 def test_it_says_whether_it_waits_for_the_hours_at_which_people_are_awake(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     work: RunWorker,
     monkeypatch: pytest.MonkeyPatch,
@@ -111,18 +111,18 @@ def test_it_says_whether_it_waits_for_the_hours_at_which_people_are_awake(
     status: Status,
 ) -> None:
     monkeypatch.setattr(NoteChannel, "keeps_quiet_hours", keeps_quiet_hours)
-    add_contacts(database, church_id.church_id, count=1)
-    close_hours(database, church_id)
-    message = send(client, church_id).get_json()["id"]
+    add_contacts(database, church.church_id, count=1)
+    close_hours(database, church)
+    message = send(client, church).get_json()["id"]
 
     work("note")
 
-    assert counts(database, church_id.church_id, message) == {status: 1}
+    assert counts(database, church.church_id, message) == {status: 1}
 
 
 @pytest.mark.parametrize(("keeps_quiet_hours", "status"), [(False, Status.SENT), (True, Status.QUEUED)])
 def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     job_queue: RedisJobQueue,
     work: RunWorker,
@@ -131,13 +131,13 @@ def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
     status: Status,
 ) -> None:
     monkeypatch.setattr(NoteChannel, "keeps_quiet_hours", keeps_quiet_hours)
-    message = expanded(database, church_id.church_id, channel="note")
-    close_hours(database, church_id)
+    message = expanded(database, church.church_id, channel="note")
+    close_hours(database, church)
 
-    job_queue.enqueue_batch(channel="note", church_id=church_id.church_id)
+    job_queue.enqueue_batch(channel="note", church_id=church.church_id)
     work("note")
 
-    assert counts(database, church_id.church_id, message) == {status: 3}
+    assert counts(database, church.church_id, message) == {status: 3}
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
     ],
 )
 def test_its_rules_hold(
-    client: FlaskClient, church_id: KnownChurch, changes: dict[str, Any], field: str, complaint: str
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str, complaint: str
 ) -> None:
-    answer = send(client, church_id, **changes)
+    answer = send(client, church, **changes)
 
     assert answer.status_code == 422
     assert answer.get_json()["errors"] == [{"field": field, "message": complaint}]

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobs import clock
+from jobs.clock import __main__ as clock
 from jobs.clock.tick_schedule import TickSchedule
 from jobs.clock.ticks import Tick
 from jobs.job_queue.queues import JobKind, open_redis, queue

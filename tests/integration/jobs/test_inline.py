@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import clock
+from jobs.clock import __main__ as clock
 from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.opening import open_job_queue
 from messaging.states import Status

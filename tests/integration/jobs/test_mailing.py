@@ -65,30 +65,30 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def church_id(database: Database) -> KnownChurch:
-    church_id = create_church(database)
-    set_mail_sender(database, church_id.church_id)
-    return church_id
+def church(database: Database) -> KnownChurch:
+    church = create_church(database)
+    set_mail_sender(database, church.church_id)
+    return church
 
 
-def post(client: FlaskClient, church_id: KnownChurch, *to: str, **changes: Any) -> UUID:
+def post(client: FlaskClient, church: KnownChurch, *to: str, **changes: Any) -> UUID:
     """A mail that was accepted, to these addresses or, without any, to everyone."""
     target: dict[str, Any] = {"targetType": "addresses", "emailAddresses": to} if to else {"targetType": "all"}
     body = {
-        "churchId": str(church_id.church_id),
+        "churchId": str(church.church_id),
         "channel": "mail",
         "subject": "This Sunday",
         "content": "See you there.\n\nGrace",
         **target,
         **changes,
     }
-    answer = client.post("/api/messages/send", json=body, headers=church_id.bearer)
+    answer = client.post("/api/messages/send", json=body, headers=church.bearer)
     assert answer.status_code == 202, answer.text
     return UUID(answer.get_json()["id"])
 
 
-def opted_out(database: Database, church_id: KnownChurch) -> list[tuple[str, str]]:
-    with church_scope(database, church_id.church_id) as connection:
+def opted_out(database: Database, church: KnownChurch) -> list[tuple[str, str]]:
+    with church_scope(database, church.church_id) as connection:
         return connection.execute("SELECT address, source FROM opt_outs ORDER BY address").fetchall()
 
 
@@ -100,8 +100,8 @@ def look_again(database: Database) -> None:
         connection.execute("UPDATE senders SET slowed_until = '-infinity'")
 
 
-def reasons(database: Database, church_id: KnownChurch, message: UUID) -> list[tuple[str | None, str, str | None]]:
-    with church_scope(database, church_id.church_id) as connection:
+def reasons(database: Database, church: KnownChurch, message: UUID) -> list[tuple[str | None, str, str | None]]:
+    with church_scope(database, church.church_id) as connection:
         return connection.execute(
             "SELECT address, status::text, reason FROM deliveries WHERE message_id = %s ORDER BY delivery_id",
             (message,),
@@ -112,7 +112,7 @@ def reasons(database: Database, church_id: KnownChurch, message: UUID) -> list[t
 
 
 def test_everyone_with_a_mail_address_gets_one_mail(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
     people = [
         Person(name="Ruth", phone="+12025550123", email="family@example.org"),
@@ -120,52 +120,52 @@ def test_everyone_with_a_mail_address_gets_one_mail(
         Person(name="Amos", email="amos@example.org"),
         Person(name="Lea", phone="+12025550124"),
     ]
-    with church_scope(database, church_id.church_id) as connection:
-        contacts.add(connection, church_id=church_id.church_id, people=people)
+    with church_scope(database, church.church_id) as connection:
+        contacts.add(connection, church_id=church.church_id, people=people)
 
-    message = post(client, church_id)
+    message = post(client, church)
     work("mail")
 
     assert sorted(mail.recipient for mail in mail_sandbox.mails()) == ["amos@example.org", "family@example.org"]
     assert {str(parsed(mail)["Subject"]) for mail in mail_sandbox.mails()} == {"This Sunday"}
     assert {str(parsed(mail)["From"]) for mail in mail_sandbox.mails()} == {"Grace <office@grace.example.org>"}
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 2, Status.SUPPRESSED: 2}
-    assert {reason for _, status, reason in reasons(database, church_id, message) if status == "suppressed"} == {
+    assert counts(database, church.church_id, message) == {Status.SENT: 2, Status.SUPPRESSED: 2}
+    assert {reason for _, status, reason in reasons(database, church, message) if status == "suppressed"} == {
         "duplicate",
         "no address",
     }
 
 
 def test_a_text_goes_to_numbers_and_a_mail_to_addresses(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
-    with church_scope(database, church_id.church_id) as connection:
+    with church_scope(database, church.church_id) as connection:
         [ruth] = contacts.add(
             connection,
-            church_id=church_id.church_id,
+            church_id=church.church_id,
             people=[Person(name="Ruth", phone="+12025550123", email="ruth@example.org")],
         )
     listed = {"targetType": "contacts", "contactIds": [str(ruth.contact_id)]}
-    mailed = post(client, church_id, **listed)
-    body = {"churchId": str(church_id.church_id), "content": "Hello", **listed}
-    texted = UUID(client.post("/api/messages/send", json=body, headers=church_id.bearer).get_json()["id"])
+    mailed = post(client, church, **listed)
+    body = {"churchId": str(church.church_id), "content": "Hello", **listed}
+    texted = UUID(client.post("/api/messages/send", json=body, headers=church.bearer).get_json()["id"])
     work("mail")
     work("sms")
 
-    assert [address for address, _, _ in reasons(database, church_id, mailed)] == ["ruth@example.org"]
-    assert [address for address, _, _ in reasons(database, church_id, texted)] == ["+12025550123"]
+    assert [address for address, _, _ in reasons(database, church, mailed)] == ["ruth@example.org"]
+    assert [address for address, _, _ in reasons(database, church, texted)] == ["+12025550123"]
     assert [mail.recipient for mail in mail_sandbox.mails()] == ["ruth@example.org"]
 
 
 def test_accepted_mail_counts_as_sent_and_nobody_goes_on_asking(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     settings: Settings,
     database: Database,
     job_queue: RedisJobQueue,
     work: RunWorker,
 ) -> None:
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
     with system_scope(database) as connection:
         connection.execute("UPDATE messages SET completed_at = now() - interval '1 hour'")
@@ -177,45 +177,45 @@ def test_accepted_mail_counts_as_sent_and_nobody_goes_on_asking(
 
     with system_scope(database) as connection:
         assert connection.execute("SELECT due_at FROM deliveries").fetchall() == before
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 1}
+    assert counts(database, church.church_id, message) == {Status.SENT: 1}
 
 
 def test_a_refused_recipient_fails_alone_and_a_greylisted_one_waits(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
     mail_sandbox.set_faults(
         MailFault(at=Step.RCPT, do="550 5.1.1 no", only_to="gone@example.org"),
         MailFault(at=Step.RCPT, do="450 4.2.0 later", only_to="grey@example.org", times=1),
     )
-    message = post(client, church_id, "gone@example.org", "grey@example.org", "ruth@example.org")
+    message = post(client, church, "gone@example.org", "grey@example.org", "ruth@example.org")
     work("mail")
-    assert counts(database, church_id.church_id, message) == {Status.FAILED: 1, Status.QUEUED: 1, Status.SENT: 1}
+    assert counts(database, church.church_id, message) == {Status.FAILED: 1, Status.QUEUED: 1, Status.SENT: 1}
 
     look_again(database)
-    services(client.application).job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+    services(client.application).job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
     work("mail")
 
-    assert counts(database, church_id.church_id, message) == {Status.FAILED: 1, Status.SENT: 2}
-    assert ("gone@example.org", "failed", "there is no such mailbox") in reasons(database, church_id, message)
+    assert counts(database, church.church_id, message) == {Status.FAILED: 1, Status.SENT: 2}
+    assert ("gone@example.org", "failed", "there is no such mailbox") in reasons(database, church, message)
 
 
 def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     settings: Settings,
     database: Database,
     redis: Redis,
     work: RunWorker,
     mail_sandbox: MailSandbox,
 ) -> None:
-    post(client, church_id, "ruth@example.org")
+    post(client, church, "ruth@example.org")
     wait_until(lambda: redis.exists("koinonia:pending:expand_messages:mail"))
     redis.flushdb()
     off = RedisJobQueue(settings.model_copy(update={"mail_enabled": False}))
 
     for tick in TICKS:
         off.enqueue_tick(tick.kind)
-    assert not off.enqueue_batch(channel="mail", church_id=church_id.church_id)
+    assert not off.enqueue_batch(channel="mail", church_id=church.church_id)
     assert not off.enqueue_expansion(channel="mail")
     work("analytics", with_settings=settings.model_copy(update={"mail_enabled": False}))
     assert len(queue(redis, "mail")) == 0
@@ -231,72 +231,72 @@ def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(
 
 def test_a_mail_in_doubt_goes_again_with_the_same_id_and_then_waits_for_a_person(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     job_queue: RedisJobQueue,
     work: RunWorker,
     mail_sandbox: MailSandbox,
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.ACCEPTED, do=DROP))
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
-    assert counts(database, church_id.church_id, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
     for _ in range(8):
         look_again(database)
         job_queue.enqueue_tick(TICK["reconcile"])
         work("mail")
-        job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+        job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
         work("mail")
 
     ids = [str(parsed(mail)["Message-ID"]) for mail in mail_sandbox.mails()]
     assert len(ids) == 3
     assert len(set(ids)) == 1
-    assert counts(database, church_id.church_id, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
 
 def test_claims_that_came_to_nothing_cost_a_mail_in_doubt_none_of_its_repeats(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     job_queue: RedisJobQueue,
     work: RunWorker,
     mail_sandbox: MailSandbox,
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="450 4.2.0 later"))
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
     for _ in range(3):
         look_again(database)
-        job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+        job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
         work("mail")
     mail_sandbox.set_faults(MailFault(at=Step.DOT, do=DROP, times=1))
     look_again(database)
-    job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+    job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
     work("mail")
-    assert counts(database, church_id.church_id, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
     for _ in range(3):
         look_again(database)
         job_queue.enqueue_tick(TICK["reconcile"])
         work("mail")
-    job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+    job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
     work("mail")
 
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 1}
+    assert counts(database, church.church_id, message) == {Status.SENT: 1}
     assert len(mail_sandbox.mails()) == 1
 
 
 def test_one_doubt_ends_well(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     job_queue: RedisJobQueue,
     work: RunWorker,
     mail_sandbox: MailSandbox,
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.DOT, do=DROP, times=1))
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
     assert mail_sandbox.mails() == []
 
@@ -304,10 +304,10 @@ def test_one_doubt_ends_well(
         look_again(database)
         job_queue.enqueue_tick(TICK["reconcile"])
         work("mail")
-    job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+    job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
     work("mail")
 
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 1}
+    assert counts(database, church.church_id, message) == {Status.SENT: 1}
     assert len(mail_sandbox.mails()) == 1
 
 
@@ -323,38 +323,38 @@ def link_in(mail: TakenMail) -> str:
     return urlsplit(found[1]).path
 
 
-def one_mail(client: FlaskClient, church_id: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox) -> TakenMail:
-    post(client, church_id, "ruth@example.org")
+def one_mail(client: FlaskClient, church: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox) -> TakenMail:
+    post(client, church, "ruth@example.org")
     work("mail")
     return mail_sandbox.mails()[-1]
 
 
 def test_one_click_in_the_received_mail_ends_it(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
     other = create_church(database)
     set_mail_sender(database, other.church_id)
-    link = link_in(one_mail(client, church_id, work, mail_sandbox))
+    link = link_in(one_mail(client, church, work, mail_sandbox))
 
     for _ in range(2):
         clicked = client.post(link, data={"List-Unsubscribe": "One-Click"})
         assert clicked.status_code == 200
         assert "Location" not in clicked.headers
 
-    assert opted_out(database, church_id) == [("ruth@example.org", "unsubscribe link")]
+    assert opted_out(database, church) == [("ruth@example.org", "unsubscribe link")]
     assert opted_out(database, other) == []
-    later = post(client, church_id, "ruth@example.org", "amos@example.org")
+    later = post(client, church, "ruth@example.org", "amos@example.org")
     elsewhere = post(client, other, "ruth@example.org")
     work("mail")
-    assert ("ruth@example.org", "suppressed", "opted out") in reasons(database, church_id, later)
-    assert counts(database, church_id.church_id, later) == {Status.SUPPRESSED: 1, Status.SENT: 1}
+    assert ("ruth@example.org", "suppressed", "opted out") in reasons(database, church, later)
+    assert counts(database, church.church_id, later) == {Status.SUPPRESSED: 1, Status.SENT: 1}
     assert counts(database, other.church_id, elsewhere) == {Status.SENT: 1}
 
 
 def test_the_links_in_both_parts_lead_to_the_same_page(
-    client: FlaskClient, church_id: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
-    mail = one_mail(client, church_id, work, mail_sandbox)
+    mail = one_mail(client, church, work, mail_sandbox)
 
     for kind in ("plain", "html"):
         part = parsed(mail).get_body((kind,))
@@ -363,56 +363,56 @@ def test_the_links_in_both_parts_lead_to_the_same_page(
 
 
 def test_looking_changes_nothing_and_the_button_does(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
-    link = link_in(one_mail(client, church_id, work, mail_sandbox))
+    link = link_in(one_mail(client, church, work, mail_sandbox))
 
     page, headers_only = client.get(link), client.head(link)
     assert (page.status_code, headers_only.status_code) == (200, 200)
     assert '<form method="post">' in page.text
     assert "r***@example.org" in page.text
     assert "ruth" not in page.text
-    assert opted_out(database, church_id) == []
+    assert opted_out(database, church) == []
 
     pressed = client.post(link)
     assert "You are unsubscribed" in pressed.text
     assert "You are unsubscribed" in client.get(link).text
-    assert opted_out(database, church_id) == [("ruth@example.org", "unsubscribe link")]
+    assert opted_out(database, church) == [("ruth@example.org", "unsubscribe link")]
 
 
 def test_who_leaves_during_a_send_gets_nothing_that_was_not_submitted(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     work: RunWorker,
     mail_sandbox: MailSandbox,
 ) -> None:
-    link = link_in(one_mail(client, church_id, work, mail_sandbox))
+    link = link_in(one_mail(client, church, work, mail_sandbox))
     mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="450 4.2.0 later", times=1))
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
-    assert counts(database, church_id.church_id, message) == {Status.QUEUED: 1}
+    assert counts(database, church.church_id, message) == {Status.QUEUED: 1}
 
     client.post(link)
     look_again(database)
-    services(client.application).job_queue.enqueue_batch(channel="mail", church_id=church_id.church_id)
+    services(client.application).job_queue.enqueue_batch(channel="mail", church_id=church.church_id)
     work("mail")
 
-    assert counts(database, church_id.church_id, message) == {Status.SUPPRESSED: 1}
+    assert counts(database, church.church_id, message) == {Status.SUPPRESSED: 1}
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("change", ["", "A" * 43, "cut", "changed"])
 def test_a_link_that_is_not_ours_says_nothing(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     work: RunWorker,
     mail_sandbox: MailSandbox,
     method: str,
     change: str,
 ) -> None:
-    good = link_in(one_mail(client, church_id, work, mail_sandbox))
+    good = link_in(one_mail(client, church, work, mail_sandbox))
     path, _, token = good.rpartition("/")
     bad = {"cut": token[:-1], "changed": ("A" if token[0] != "A" else "B") + token[1:]}.get(change, change or "x")
 
@@ -420,13 +420,13 @@ def test_a_link_that_is_not_ours_says_nothing(
 
     assert answer.status_code == 404
     assert "This link does not work" in answer.text
-    assert opted_out(database, church_id) == []
+    assert opted_out(database, church) == []
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(
-    client: FlaskClient, church_id: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
-    page = client.get(link_in(one_mail(client, church_id, work, mail_sandbox)))
+    page = client.get(link_in(one_mail(client, church, work, mail_sandbox)))
 
     policy = page.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; style-src 'self'; form-action 'self'")
@@ -446,26 +446,26 @@ def bounce(client: FlaskClient, raw: bytes, **query: str) -> int:
 
 
 def test_a_dead_address_is_never_written_to_again(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
     report = delivery_report(mail_sandbox.mails()[-1].sender)
 
     assert [bounce(client, report), bounce(client, report)] == [204, 204]
     work("analytics")
 
-    assert counts(database, church_id.church_id, message) == {Status.UNDELIVERED: 1}
-    assert opted_out(database, church_id) == [("ruth@example.org", "bounce")]
-    later = post(client, church_id, "ruth@example.org")
+    assert counts(database, church.church_id, message) == {Status.UNDELIVERED: 1}
+    assert opted_out(database, church) == [("ruth@example.org", "bounce")]
+    later = post(client, church, "ruth@example.org")
     work("mail")
-    assert reasons(database, church_id, later) == [("ruth@example.org", "suppressed", "bounced before")]
+    assert reasons(database, church, later) == [("ruth@example.org", "suppressed", "bounced before")]
 
 
 def test_another_failure_ends_the_delivery_only_and_a_delay_nothing(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
-    first, second = post(client, church_id, "ruth@example.org"), post(client, church_id, "amos@example.org")
+    first, second = post(client, church, "ruth@example.org"), post(client, church, "amos@example.org")
     work("mail")
     to_ruth, to_amos = sorted(mail_sandbox.mails(), key=lambda mail: mail.recipient, reverse=True)
 
@@ -473,27 +473,27 @@ def test_another_failure_ends_the_delivery_only_and_a_delay_nothing(
     bounce(client, delivery_report(to_amos.sender, action="delayed", status="4.4.7"))
     work("analytics")
 
-    assert counts(database, church_id.church_id, first) == {Status.UNDELIVERED: 1}
-    assert counts(database, church_id.church_id, second) == {Status.SENT: 1}
-    assert opted_out(database, church_id) == []
+    assert counts(database, church.church_id, first) == {Status.UNDELIVERED: 1}
+    assert counts(database, church.church_id, second) == {Status.SENT: 1}
+    assert opted_out(database, church) == []
 
 
 def test_a_bounce_ends_a_doubt(
-    client: FlaskClient, church_id: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
+    client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.ACCEPTED, do=DROP))
-    message = post(client, church_id, "ruth@example.org")
+    message = post(client, church, "ruth@example.org")
     work("mail")
 
     bounce(client, delivery_report(mail_sandbox.mails()[-1].sender, status="5.2.2"))
     work("analytics")
 
-    assert counts(database, church_id.church_id, message) == {Status.UNDELIVERED: 1}
+    assert counts(database, church.church_id, message) == {Status.UNDELIVERED: 1}
 
 
 @pytest.mark.parametrize("address", ["postmaster@bounces.example.org", "bounce+aaaa@bounces.example.org"])
 def test_a_bounce_that_came_to_no_address_of_ours_is_refused_and_counted(
-    client: FlaskClient, church_id: KnownChurch, database: Database, address: str
+    client: FlaskClient, church: KnownChurch, database: Database, address: str
 ) -> None:
     assert bounce(client, delivery_report(address)) == 403
 

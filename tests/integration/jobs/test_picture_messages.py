@@ -47,10 +47,10 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def church_id(database: Database) -> KnownChurch:
-    church_id = create_church(database)
-    set_picture_sender(database, church_id.church_id)
-    return church_id
+def church(database: Database) -> KnownChurch:
+    church = create_church(database)
+    set_picture_sender(database, church.church_id)
+    return church
 
 
 @pytest.fixture
@@ -59,16 +59,16 @@ def media() -> Iterator[MediaServer]:
         yield server
 
 
-def post(client: FlaskClient, church_id: KnownChurch, media: MediaServer, *to: str, **changes: Any) -> UUID:
+def post(client: FlaskClient, church: KnownChurch, media: MediaServer, *to: str, **changes: Any) -> UUID:
     body = {
-        "churchId": str(church_id.church_id),
+        "churchId": str(church.church_id),
         "channel": "mms",
         "mediaUrls": [f"http://127.0.0.1:{media.port}{path}" for path in ("/flyer.jpg", "/map.png")],
         "targetType": "numbers",
         "phoneNumbers": to,
         **changes,
     }
-    answer = client.post("/api/messages/send", json=body, headers=church_id.bearer)
+    answer = client.post("/api/messages/send", json=body, headers=church.bearer)
     assert answer.status_code == 202, answer.text
     return UUID(answer.get_json()["id"])
 
@@ -87,7 +87,7 @@ def call_back(client: FlaskClient, row: LedgerRow, settings: Settings) -> int:
 @pytest.mark.parametrize("content", ["", "Harvest supper: come & see"])
 def test_pictures_reach_everybody_once(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     settings: Settings,
     work: RunWorker,
@@ -95,13 +95,13 @@ def test_pictures_reach_everybody_once(
     media: MediaServer,
     content: str,
 ) -> None:
-    message = post(client, church_id, media, RUTH, AMOS, RUTH, content=content)
+    message = post(client, church, media, RUTH, AMOS, RUTH, content=content)
 
     work("mms")
     rows = sandbox.ledger()
     assert sorted((row.to, row.body, row.num_media) for row in rows) == [(RUTH, content, 2), (AMOS, content, 2)]
     assert {row.sid[:2] for row in rows} == {"MM"}
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 2, Status.SUPPRESSED: 1}
+    assert counts(database, church.church_id, message) == {Status.SENT: 2, Status.SUPPRESSED: 1}
 
     sandbox.wait_until_quiet()
     for row in sandbox.ledger():
@@ -109,20 +109,20 @@ def test_pictures_reach_everybody_once(
         assert row.status_callback.startswith(f"{settings.public_url}/callbacks/mms/")
         assert call_back(client, row, settings) == 204
     work("analytics")
-    assert counts(database, church_id.church_id, message) == {Status.DELIVERED: 2, Status.SUPPRESSED: 1}
+    assert counts(database, church.church_id, message) == {Status.DELIVERED: 2, Status.SUPPRESSED: 1}
     assert len(media.requests) == 2, "looked at once, by the API alone"
 
 
 def test_what_the_carrier_cannot_fetch_fails_for_good_with_its_code(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     settings: Settings,
     work: RunWorker,
     sandbox: Sandbox,
     media: MediaServer,
 ) -> None:
-    message = post(client, church_id, media, "+15005511200", RUTH)
+    message = post(client, church, media, "+15005511200", RUTH)
     work("mms")
     sandbox.wait_until_quiet()
 
@@ -131,7 +131,7 @@ def test_what_the_carrier_cannot_fetch_fails_for_good_with_its_code(
     work("analytics")
     work("mms")
 
-    assert counts(database, church_id.church_id, message) == {Status.FAILED: 1, Status.DELIVERED: 1}
+    assert counts(database, church.church_id, message) == {Status.FAILED: 1, Status.DELIVERED: 1}
     with system_scope(database) as connection:
         codes = connection.execute("SELECT error_code FROM deliveries WHERE status = 'failed'").fetchall()
     assert codes == [("11200",)]
@@ -139,11 +139,11 @@ def test_what_the_carrier_cannot_fetch_fails_for_good_with_its_code(
 
 
 def into_doubt(
-    client: FlaskClient, church_id: KnownChurch, media: MediaServer, work: RunWorker, sandbox: Sandbox, faults: Faults
+    client: FlaskClient, church: KnownChurch, media: MediaServer, work: RunWorker, sandbox: Sandbox, faults: Faults
 ) -> UUID:
     """Two pictures without words to Ruth, of which nobody knows whether the carrier has them."""
     sandbox.set_faults(faults)
-    message = post(client, church_id, media, RUTH)
+    message = post(client, church, media, RUTH)
     work("mms")
     sandbox.clear_faults()
     return message
@@ -158,32 +158,32 @@ def look_into_it(database: Database, job_queue: RedisJobQueue, work: RunWorker) 
 
 def test_pictures_that_the_carrier_took_without_answering_are_found(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     work: RunWorker,
     sandbox: Sandbox,
     job_queue: RedisJobQueue,
     media: MediaServer,
 ) -> None:
-    message = into_doubt(client, church_id, media, work, sandbox, Faults(accept_then_drop=1.0))
-    assert counts(database, church_id.church_id, message) == {Status.UNKNOWN: 1}
+    message = into_doubt(client, church, media, work, sandbox, Faults(accept_then_drop=1.0))
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
     look_into_it(database, job_queue, work)
 
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 1}
+    assert counts(database, church.church_id, message) == {Status.SENT: 1}
     assert len(sandbox.ledger()) == 1
 
 
 def test_another_number_of_pictures_is_not_taken_for_them(
     client: FlaskClient,
-    church_id: KnownChurch,
+    church: KnownChurch,
     database: Database,
     work: RunWorker,
     sandbox: Sandbox,
     job_queue: RedisJobQueue,
     media: MediaServer,
 ) -> None:
-    message = into_doubt(client, church_id, media, work, sandbox, Faults(timeout=1.0))
+    message = into_doubt(client, church, media, work, sandbox, Faults(timeout=1.0))
     elsewhere = create_church(database)
     set_picture_sender(database, elsewhere.church_id)
     post(client, elsewhere, media, RUTH, mediaUrls=[f"http://127.0.0.1:{media.port}/flyer.jpg"])
@@ -191,5 +191,5 @@ def test_another_number_of_pictures_is_not_taken_for_them(
 
     look_into_it(database, job_queue, work)
 
-    assert counts(database, church_id.church_id, message) == {Status.UNKNOWN: 1}
+    assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
     assert len(sandbox.ledger()) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs import clock
+from jobs.clock import __main__ as clock
 from jobs.enqueue_due import enqueue_due
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.runtime import Runtime, working_with
@@ -29,7 +29,7 @@ LATENESS = """
 SELECT extract(epoch FROM min(deliveries.updated_at) - messages.send_at)::float
 FROM messages
 JOIN deliveries USING (message_id)
-WHERE messages.church_id = %(church)s AND deliveries.status = 'sent'
+WHERE messages.church_id = %(church_id)s AND deliveries.status = 'sent'
 GROUP BY messages.message_id
 """
 
@@ -59,7 +59,7 @@ def test_messages_begin_on_time_while_a_crowd_is_written_to(
         wait_until(lambda: len(rows(database, LATENESS, church_id=church_id)) == MESSAGES, timeout_seconds=30)
         left = rows(
             database,
-            "SELECT count(*) FROM deliveries WHERE church_id = %(church)s AND status = 'queued'",
+            "SELECT count(*) FROM deliveries WHERE church_id = %(church_id)s AND status = 'queued'",
             church_id=crowded,
         )
 

@@ -59,7 +59,7 @@ class Ledger:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def church_id(
+    def church(
         self,
         *,
         time_zone: str = "America/New_York",
@@ -86,7 +86,7 @@ class Ledger:
 
     def opt_out(self, church_id: UUID, address: str) -> None:
         self.query(
-            "INSERT INTO opt_outs (church_id, address, source) VALUES (%(church)s, %(address)s, 'test')",
+            "INSERT INTO opt_outs (church_id, address, source) VALUES (%(church_id)s, %(address)s, 'test')",
             church_id=church_id,
             address=address,
         )

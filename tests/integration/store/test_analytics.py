@@ -99,7 +99,7 @@ def test_days_that_cannot_change_any_more_stand(ledger: Ledger) -> None:
     recent = sent_at(ledger, church_id, datetime.now(UTC) - timedelta(days=3))
     ledger.query(
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
-        "VALUES (%(church)s, %(day)s, 'sms', 'delivered', 7, 7)",
+        "VALUES (%(church_id)s, %(day)s, 'sms', 'delivered', 7, 7)",
         church_id=church_id,
         day=today("UTC") - timedelta(days=4),
     )

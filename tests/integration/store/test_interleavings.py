@@ -52,7 +52,7 @@ class World:
 
     def claim_batch(self, *, well: bool = False) -> None:
         self.ledger.query("UPDATE deliveries SET due_at = now() WHERE status = 'queued' AND due_at < 'infinity'")
-        for envelope in self.ledger.claim(self.church, limit=2).envelopes:
+        for envelope in self.ledger.claim(self.church_id, limit=2).envelopes:
             self.submit(envelope, self.chance.randrange(6) if not well else 0)
 
     def submit(self, envelope: Envelope, luck: int) -> None:
@@ -149,16 +149,16 @@ class World:
         for message_id in self.message_ids():
             with system_scope(self.ledger.database) as connection:
                 messages.retry_failed(
-                    connection, church_id=self.church, message_id=message_id, reasons=None, error_codes=None
+                    connection, church_id=self.church_id, message_id=message_id, reasons=None, error_codes=None
                 )
 
     def resolve(self) -> None:
         for message_id in self.message_ids():
             with system_scope(self.ledger.database) as connection:
                 self.resolved += reconciliation.resolve_all(
-                    connection, church_id=self.church, message_id=message_id, status="queued"
+                    connection, church_id=self.church_id, message_id=message_id, status="queued"
                 )
-                messages.reopen(connection, church_id=self.church, message_id=message_id)
+                messages.reopen(connection, church_id=self.church_id, message_id=message_id)
 
     def message_ids(self) -> list[UUID]:
         return [row[0] for row in self.ledger.query("SELECT message_id FROM messages ORDER BY message_id")]
@@ -171,7 +171,7 @@ class World:
             while self.callbacks:
                 self.call_back()
             self.ledger.apply(passing=PASSING)
-            self.ledger.complete(self.church)
+            self.ledger.complete(self.church_id)
             self.reconcile()
             self.fetch()
             if self.left() == 0 and not self.callbacks:
@@ -201,7 +201,7 @@ def test_each_text_is_one_deliverys_and_each_delivery_has_one_text(
 ) -> None:
     world = World(ledger, ledger.church(), random.Random(seed))  # noqa: S311 - reproducible, not secret
     for _ in range(MESSAGES):
-        ledger.send(world.church, numbers(1))
+        ledger.send(world.church_id, numbers(1))
     deeds = [world.claim_batch, world.call_back, world.call_back, world.apply, world.answer_late]
     deeds += [world.reconcile, world.retry_failed]
     if a_person_sends_again:

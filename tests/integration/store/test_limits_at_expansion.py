@@ -215,7 +215,7 @@ def test_the_regions_of_the_church_come_before_those_of_the_settings(ledger: Led
 def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, placed: bool) -> None:
     church_id = ledger.church()
     ledger.query(
-        "INSERT INTO contacts (church_id, name, phone) SELECT %(church)s, phone, phone "
+        "INSERT INTO contacts (church_id, name, phone) SELECT %(church_id)s, phone, phone "
         "FROM unnest(%(phones)s::text[]) AS listed (phone)",
         church_id=church_id,
         phones=[US, JAMAICA, PREMIUM, SATELLITE],

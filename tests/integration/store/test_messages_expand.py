@@ -104,7 +104,7 @@ def test_who_opted_out_of_this_church_is_suppressed_and_of_another_is_not(kind: 
 
 def test_a_contact_without_a_phone_is_written_with_the_reason(ledger: Ledger) -> None:
     church_id = ledger.church()
-    ledger.query("INSERT INTO contacts (church_id, name) VALUES (%(church)s, 'Ann')", church_id=church_id)
+    ledger.query("INSERT INTO contacts (church_id, name) VALUES (%(church_id)s, 'Ann')", church_id=church_id)
     message = ledger.compose(church_id)
 
     assert ledger.expand(church_id, message) == 1
@@ -180,7 +180,7 @@ def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> Non
 def test_fifty_thousand_contacts_are_written_by_one_statement(ledger: Ledger) -> None:
     church_id = ledger.church()
     ledger.query(
-        "INSERT INTO contacts (church_id, name, phone) SELECT %(church)s, 'Person ' || n, '+1202' || (5000000 + n) "
+        "INSERT INTO contacts (church_id, name, phone) SELECT %(church_id)s, 'Person ' || n, '+1202' || (5000000 + n) "
         "FROM generate_series(1, 50000) AS n",
         church_id=church_id,
     )

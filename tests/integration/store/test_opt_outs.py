@@ -96,7 +96,7 @@ def test_a_carriers_stop_outranks_a_bounce_too(ledger: Ledger) -> None:
 
     [(delivery_id,)] = ledger.query(
         "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
-        "VALUES (uuidv7(), %(church)s, now(), 'queued', 'sms', %(address)s) RETURNING delivery_id",
+        "VALUES (uuidv7(), %(church_id)s, now(), 'queued', 'sms', %(address)s) RETURNING delivery_id",
         church_id=church_id,
         address=RUTH,
     )

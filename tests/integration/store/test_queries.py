@@ -38,10 +38,10 @@ HOT = (
     "receipts.has_unapplied",
     "receipts.contested_ids",
     "receipts.give_to_holders",
-    "doubts.put_in_doubt",
-    "doubts.settle_found",
-    "doubts.settle_missing",
-    "doubts.unsettle_holders",
+    "reconciliation.put_in_doubt",
+    "reconciliation.settle_found",
+    "reconciliation.settle_missing",
+    "reconciliation.unsettle_holders",
 )
 LARGE = {"contacts", "deliveries", "receipts"}
 _SMALL = {"deliveries_due", "deliveries_leased", "deliveries_open", "receipts_unapplied", "receipts_waiting"}

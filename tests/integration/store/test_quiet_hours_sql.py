@@ -68,9 +68,9 @@ def test_both_judge_the_same(session_zone: str, ledger: Ledger) -> None:
         ).fetchall()
         connection.execute(b"RESET timezone")
 
-    church_id = find_zone("America/New_York")
+    church = find_zone("America/New_York")
     for (instant, zones, window), (answer,) in zip(asked, answered, strict=True):
-        expected = quiet_until(instant, zones=[find_zone(zone) for zone in zones], church_id=church_id, window=window)
+        expected = quiet_until(instant, zones=[find_zone(zone) for zone in zones], church=church, window=window)
         assert (answer and answer.astimezone(UTC)) == expected, (instant, zones, window)
 
 

@@ -12,40 +12,40 @@ from store.database import Database, ask, church_scope, open_database, system_sc
 from tests.integration.store.ledger import Ledger
 
 ROWS = {
-    "churches": "INSERT INTO churches (church_id, name) VALUES (%(church)s, 'A church')",
+    "churches": "INSERT INTO churches (church_id, name) VALUES (%(church_id)s, 'A church')",
     "api_keys": (
         "INSERT INTO api_keys (church_id, label, secret_hash, scopes) "
-        "VALUES (%(church)s, 'key', sha256(%(unique)s::text::bytea), '{}')"
+        "VALUES (%(church_id)s, 'key', sha256(%(unique)s::text::bytea), '{}')"
     ),
-    "senders": "INSERT INTO senders (church_id, channel, address) VALUES (%(church)s, %(unique)s, '+15005550006')",
-    "contacts": "INSERT INTO contacts (church_id, name) VALUES (%(church)s, 'Ann')",
-    "opt_outs": "INSERT INTO opt_outs (church_id, address, source) VALUES (%(church)s, %(unique)s, 'test')",
+    "senders": "INSERT INTO senders (church_id, channel, address) VALUES (%(church_id)s, %(unique)s, '+15005550006')",
+    "contacts": "INSERT INTO contacts (church_id, name) VALUES (%(church_id)s, 'Ann')",
+    "opt_outs": "INSERT INTO opt_outs (church_id, address, source) VALUES (%(church_id)s, %(unique)s, 'test')",
     "messages": (
         "INSERT INTO messages (church_id, channel, content, segments, target_type, target, request_hash, request_id, "
-        "send_at) VALUES (%(church)s, 'sms', 'Amen', 1, 'all', '{}', '', 'r', now())"
+        "send_at) VALUES (%(church_id)s, 'sms', 'Amen', 1, 'all', '{}', '', 'r', now())"
     ),
     "deliveries": (
         "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
-        "VALUES (uuidv7(), %(church)s, now(), 'queued', 'sms', '+12025550123')"
+        "VALUES (uuidv7(), %(church_id)s, now(), 'queued', 'sms', '+12025550123')"
     ),
     "schedules": (
         "INSERT INTO schedules (church_id, channel, content, segments, target_type, target, rule_kind, rule, "
         "time_zone, starts_at, missed_policy, missed_within_seconds, request_hash) "
-        "VALUES (%(church)s, 'sms', 'Amen', 1, 'all', '{}', 'cron', '0 9 * * *', 'UTC', now(), 'skip', 60, '')"
+        "VALUES (%(church_id)s, 'sms', 'Amen', 1, 'all', '{}', 'cron', '0 9 * * *', 'UTC', now(), 'skip', 60, '')"
     ),
     "consent_events": (
         "INSERT INTO consent_events (church_id, address, event, source) "
-        "VALUES (%(church)s, %(unique)s, 'opt_out', 'test')"
+        "VALUES (%(church_id)s, %(unique)s, 'opt_out', 'test')"
     ),
     "schedule_runs": (
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
-        "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church)s, 'missed' FROM schedules"
+        "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"
     ),
     "daily_totals": (
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
-        "VALUES (%(church)s, now(), %(unique)s, 'sent', 1, 1)"
+        "VALUES (%(church_id)s, now(), %(unique)s, 'sent', 1, 1)"
     ),
-    "daily_segments": "INSERT INTO daily_segments (church_id, day, segments) VALUES (%(church)s, now(), 1)",
+    "daily_segments": "INSERT INTO daily_segments (church_id, day, segments) VALUES (%(church_id)s, now(), 1)",
 }
 """One row of a church in every table that belongs to churches."""
 APPEND_ONLY = {"consent_events"}
@@ -57,7 +57,7 @@ every_changing_table = pytest.mark.parametrize("table", sorted(ROWS.keys() - APP
 
 
 def write(connection: psycopg.Connection, statement: str, church_id: UUID | None = None) -> None:
-    connection.execute(statement.encode(), {"church": church_id, "unique": str(uuid4())})
+    connection.execute(statement.encode(), {"church_id": church_id, "unique": str(uuid4())})
 
 
 def owners(connection: psycopg.Connection, table: str) -> set[UUID]:
@@ -195,7 +195,7 @@ def _enter_scopes(database: Database, church_id: UUID, *, fails: bool) -> None:
 
 def test_looking_up_a_key_leaves_the_walls_as_they_were(ledger: Ledger, mine: UUID, theirs: UUID) -> None:
     lookup = "SELECT church_id FROM find_key(%(secret_hash)s)"
-    [(their_hash,)] = ledger.query("SELECT secret_hash FROM api_keys WHERE church_id = %(church)s", church_id=theirs)
+    [(their_hash,)] = ledger.query("SELECT secret_hash FROM api_keys WHERE church_id = %(church_id)s", church_id=theirs)
 
     with church_scope(ledger.database, mine) as connection:
         assert connection.execute(lookup, {"secret_hash": their_hash}).fetchone() == (theirs,)

@@ -21,7 +21,7 @@ def slow(ledger: Ledger, church_id: UUID, at_least_seconds: float = 0.0) -> floa
     with system_scope(ledger.database) as connection:
         churches.slow_sender(connection, church_id=church_id, channel="sms", at_least_seconds=at_least_seconds)
     [(seconds,)] = ledger.query(
-        "SELECT extract(epoch FROM slowed_until - now())::float FROM senders WHERE church_id = %(church)s",
+        "SELECT extract(epoch FROM slowed_until - now())::float FROM senders WHERE church_id = %(church_id)s",
         church_id=church_id,
     )
     return seconds
