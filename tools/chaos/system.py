@@ -136,7 +136,7 @@ class System:
         ablations = [word for ablation in sorted(self.parameters.ablations) for word in ("--ablate", ablation)]
         patience = ("--patience-seconds", str(self.parameters.trap_patience_seconds))
         options = ("--traps", str(self.traps.folder), *patience, *ablations)
-        return self._python(name, "chaos.crashing_workers", *options, *arguments, "--drain-seconds", "15")
+        return self._python(name, "tools.chaos.crashing_workers", *options, *arguments, "--drain-seconds", "15")
 
     def _python(self, name: str, module: str, *arguments: str) -> Program:
         return Program(
