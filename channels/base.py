@@ -57,22 +57,26 @@ class Carrier(Protocol):
         """Submissions that it takes at once at the most, under way or about to be."""
         ...
 
-    def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
+    def submit(
+        self,
+        batch: Sequence[Envelope],
+        *,
+        may_submit: Callable[[], bool],
+        on_result: Callable[[SubmissionResult], None],
     ) -> None:
         """Start submitting the whole batch, and return at once.
 
-        `take` gets exactly one outcome for each envelope as they come in, from any thread. `may_submit` is asked right
-        before each submission: what it forbids is handed back unsubmitted. Never raises for what the carrier says or
-        fails to say: that is in the outcomes.
+        `on_result` is called once for each envelope as its result comes in, from any thread. `may_submit` is called
+        right before each submission: where it returns False, the result is UNSUBMITTED. Never raises for what the
+        carrier answers or fails to answer: the results say that.
         """
         ...
 
-    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
-        """Read the carrier's list for each suspect: one sighting for each, in slices. Never raises for the carrier."""
+    def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
+        """Search the carrier's list for each delivery. Yields one result for each, in slices; never raises."""
         ...
 
-    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
+    def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
         """What became of these submissions, for those of which the carrier has something to say."""
         ...
 
@@ -137,7 +141,7 @@ class Channel(Protocol):
         ...
 
     @property
-    def reports_endings(self) -> bool:
+    def can_fetch_statuses(self) -> bool:
         """Whether the carrier can be asked what became of a submission. If not, nobody asks."""
         ...
 

@@ -23,7 +23,7 @@ def fetch_receipts(channel: str) -> None:
     settings = run.settings
     with system_scope(run.database) as connection:
         messages.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
-    if not CHANNELS[channel].reports_endings:
+    if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(run.database) as connection:
         silent = reconciliation.take_unreported(
@@ -31,7 +31,7 @@ def fetch_receipts(channel: str) -> None:
         )
     asked = {each.carrier_id: each for each in silent}
     new = 0
-    for answers in run.line(channel).carrier.ask(list(asked)):
+    for answers in run.line(channel).carrier.fetch_statuses(list(asked)):
         with system_scope(run.database) as connection:
             new += receipts.insert(connection, [_receipt(answer, asked[answer.carrier_id]) for answer in answers])
     if new:

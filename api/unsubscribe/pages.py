@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 import logs
 from api.authentication import PUBLIC, declaring
 from api.services import services
-from channels.mail.signatures import UnsubscribeLinks
+from channels.mail.signed_tokens import UnsubscribeLinks
 from messaging.addresses import mask_email
 from store import opt_outs
 from store.database import system_scope

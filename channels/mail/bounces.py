@@ -16,7 +16,7 @@ from channels.base import CarrierReceipt, ForgedCallback
 from channels.mail.composing import message_id, own_name
 from channels.mail.errors import GONE
 from channels.mail.mime_parts import UnreadableMail, find_parts, read_headers
-from channels.mail.signatures import BounceAddresses
+from channels.mail.signed_tokens import BounceAddresses
 from messaging.states import Status
 from settings import Settings
 

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import logs
 from channels.base import CarrierReceipt
+from channels.error_classification import ErrorClassification
 from channels.mail import errors
 from channels.mail.composing import Composer, message_id
-from channels.mail.conversation import Broken, Conversation, Mail, Refused, Stage
 from channels.mail.server import MailServer
+from channels.mail.smtp_session import Broken, Conversation, Mail, Refused, Stage
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
@@ -37,8 +38,8 @@ class _Batch:
     def may_submit(self) -> bool:
         return not self._halted.is_set() and self._may_submit()
 
-    def learn(self, outcome: SubmissionResult) -> None:
-        if outcome.kind in (ResultKind.SENDER, ResultKind.THROTTLED):
+    def learn(self, result: SubmissionResult) -> None:
+        if result.kind in (ResultKind.SENDER, ResultKind.THROTTLED):
             self._halted.set()
 
 
@@ -55,29 +56,33 @@ class MailCarrier:
         self._conversations: set[Conversation] = set()
         self._lock = threading.Lock()
 
-    def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
+    def submit(
+        self,
+        batch: Sequence[Envelope],
+        *,
+        may_submit: Callable[[], bool],
+        on_result: Callable[[SubmissionResult], None],
     ) -> None:
         """Submit the envelopes, as many at once as there are connections. See channels.base.Carrier."""
         shared = _Batch(may_submit)
         for envelope in batch:
-            self._threads.submit(self._serve, envelope, shared, take)
+            self._threads.submit(self._serve, envelope, shared, on_result)
 
-    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
+    def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
         """There is no list to read: a mail counts as missing, and is so repeated, twice; after that as unread.
 
         Why a mail in doubt is repeated, once or twice: docs/decisions/0012.
         """
         yield [
             LookupResult(
-                delivery_id=suspect.delivery_id,
-                attempt=suspect.attempt,
-                records=() if suspect.repeats < MOST_REPEATS else None,
+                delivery_id=delivery.delivery_id,
+                attempt=delivery.attempt,
+                records=() if delivery.repeats < MOST_REPEATS else None,
             )
-            for suspect in suspects
+            for delivery in in_doubt
         ]
 
-    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:  # noqa: ARG002 - nobody knows
+    def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:  # noqa: ARG002 - nobody knows
         """A mail server tells nothing of what it took; bounces come by themselves."""
         return iter(())
 
@@ -88,26 +93,26 @@ class MailCarrier:
             conversation.leave()
         self._conversations.clear()
 
-    def _serve(self, envelope: Envelope, batch: _Batch, take: Callable[[SubmissionResult], None]) -> None:
+    def _serve(self, envelope: Envelope, batch: _Batch, on_result: Callable[[SubmissionResult], None]) -> None:
         try:
-            outcome = self._submit(envelope, batch)
+            result = self._submit(envelope, batch)
         except Exception:  # the mail may have left: whatever went wrong, nobody knows
             log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
-            outcome = _outcome(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
-        batch.learn(outcome)
-        take(outcome)
+            result = _result(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
+        batch.learn(result)
+        on_result(result)
 
     def _submit(self, envelope: Envelope, batch: _Batch) -> SubmissionResult:
         if not batch.may_submit():
-            return _outcome(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
+            return _result(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
         if self._server is None:
-            return _outcome(envelope, ResultKind.SENDER, "mail is not set up (SMTP_URL)")
+            return _result(envelope, ResultKind.SENDER, "mail is not set up (SMTP_URL)")
         try:
             mail = self._composer.compose(envelope)
         except Exception as error:  # noqa: BLE001 - nothing has left; the same would happen again
             # Without the error's text, in which subject or addresses may stand.
             log.error("mail cannot be composed", delivery_id=str(envelope.delivery_id), error=type(error).__name__)  # noqa: TRY400
-            return _outcome(envelope, ResultKind.PERMANENT, "the mail cannot be composed")
+            return _result(envelope, ResultKind.PERMANENT, "the mail cannot be composed")
         try:
             submitted = self._hand_over(self._server, mail, batch)
         except Refused as refusal:
@@ -116,7 +121,7 @@ class MailCarrier:
             log.warning("mail server fails", stage=failure.stage.value, error=failure.cause_name)
             return _refused(envelope, errors.broken(failure), code=None)
         if not submitted:
-            return _outcome(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
+            return _result(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
         return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -171,17 +176,17 @@ class MailCarrier:
         return fresh
 
 
-def _refused(envelope: Envelope, meaning: errors.Meaning, *, code: str | None) -> SubmissionResult:
-    pause = FIRST_PAUSE_SECONDS * 2**envelope.tries if meaning.kind is ResultKind.TRANSIENT else None
+def _refused(envelope: Envelope, error: ErrorClassification, *, code: str | None) -> SubmissionResult:
+    pause = FIRST_PAUSE_SECONDS * 2**envelope.tries if error.kind is ResultKind.TRANSIENT else None
     return SubmissionResult(
         delivery_id=envelope.delivery_id,
         attempt=envelope.attempt,
-        kind=meaning.kind,
+        kind=error.kind,
         error_code=code,
-        reason=meaning.reason,
+        reason=error.reason,
         retry_after_seconds=pause,
     )
 
 
-def _outcome(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
+def _result(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
     return SubmissionResult(delivery_id=envelope.delivery_id, attempt=envelope.attempt, kind=kind, reason=reason)

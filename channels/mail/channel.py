@@ -29,7 +29,7 @@ class MailChannel:
         }
     }
     daily_limit_weight = 0  # costs nothing by the piece
-    reports_endings = False
+    can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
 
     def unavailable(self, settings: Settings) -> str | None:

@@ -8,10 +8,10 @@ from email.utils import localtime
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from channels.mail.conversation import Mail
 from channels.mail.headers import POLICY
-from channels.mail.parts import html_part, text_part
-from channels.mail.signatures import BounceAddresses, UnsubscribeLinks
+from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
+from channels.mail.smtp_session import Mail
+from channels.mail.text_and_html import html_part, text_part
 from messaging.submissions import Envelope
 from settings import Settings
 

@@ -8,19 +8,13 @@ the other two, as in `1.1`, say why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from channels.mail.conversation import Broken, Refused, Stage
+from channels.error_classification import ErrorClassification
+from channels.mail.smtp_session import Broken, Refused, Stage
 from messaging.submissions import ResultKind
 
 BUSY = 421
 """The server closes the connection, whatever it was asked."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Meaning:
-    kind: ResultKind
-    reason: str
 
 
 REASONS: Mapping[str, str] = {
@@ -100,26 +94,28 @@ _PLACES: Mapping[Stage, str] = {
 }
 
 
-def refused(refusal: Refused) -> Meaning:
+def refused(refusal: Refused) -> ErrorClassification:
     """What the server's no means. An answer that is neither yes nor no is doubt, once it may have the mail."""
     detail = (refusal.enhanced or "").partition(".")[2]
     reason = REASONS.get(detail, f"{_PLACES[refusal.stage]} ({refusal.enhanced or refusal.code})")
-    return Meaning(kind=_verdict(refusal, detail), reason=reason)
+    return ErrorClassification(kind=_kind(refusal, detail), reason=reason)
 
 
-def broken(failure: Broken) -> Meaning:
+def broken(failure: Broken) -> ErrorClassification:
     """What a lost connection means: all depends on whether the mail's last dot had left."""
     if failure.distrusted:
-        return Meaning(kind=ResultKind.SENDER, reason="the mail server's certificate cannot be verified")
+        return ErrorClassification(kind=ResultKind.SENDER, reason="the mail server's certificate cannot be verified")
     if failure.stage in (Stage.CONNECT, Stage.LOGIN):
         reason = f"the mail server cannot be reached ({failure.cause_name})"
-        return Meaning(kind=ResultKind.THROTTLED, reason=reason)
+        return ErrorClassification(kind=ResultKind.THROTTLED, reason=reason)
     if failure.stage is Stage.ACCEPTANCE:
-        return Meaning(kind=ResultKind.AMBIGUOUS, reason="the mail server did not say whether it took the mail")
-    return Meaning(kind=ResultKind.TRANSIENT, reason="the connection was lost before the mail was whole")
+        return ErrorClassification(
+            kind=ResultKind.AMBIGUOUS, reason="the mail server did not say whether it took the mail"
+        )
+    return ErrorClassification(kind=ResultKind.TRANSIENT, reason="the connection was lost before the mail was whole")
 
 
-def _verdict(refusal: Refused, detail: str) -> ResultKind:
+def _kind(refusal: Refused, detail: str) -> ResultKind:
     stage, digit = refusal.stage, refusal.code // 100
     if refusal.code == BUSY or detail in PACE:
         return ResultKind.THROTTLED

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from channels.mail.conversation import Broken, Conversation, Refused, Stage
+from channels.mail.smtp_session import Broken, Conversation, Refused, Stage
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 

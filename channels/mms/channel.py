@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Callback, Carrier, CarrierReceipt, Details
-from channels.mms import references
+from channels.mms import media_checks
+from channels.mms.media_probe import ANYWHERE, PUBLIC, Look
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
-from channels.mms.reachable import ANYWHERE, PUBLIC, Look
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import PASSING
+from channels.twilio.errors import RETRYABLE_CODES
 from channels.twilio.receipts import read_callback
 from messaging import segments
 from messaging.addresses import AddressKind
@@ -38,9 +38,9 @@ class MmsChannel:
         }
     }
     daily_limit_weight = 3  # about what a picture message costs in texts
-    reports_endings = True
+    can_fetch_statuses = True
     keeps_quiet_hours = True
-    retryable_codes = PASSING
+    retryable_codes = RETRYABLE_CODES
 
     def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
         return None
@@ -56,7 +56,7 @@ class MmsChannel:
 
     def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
         gate = ANYWHERE if settings.media_allow_private else PUBLIC
-        return references.check(details[FIELD], look=Look(gate=gate), church_id=church_id)
+        return media_checks.check(details[FIELD], look=Look(gate=gate), church_id=church_id)
 
     def count_segments(self, content: str) -> int:  # noqa: ARG002 - billed, and paced, as one message
         return 1

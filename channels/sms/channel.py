@@ -8,7 +8,7 @@ from uuid import UUID
 
 from channels.base import Callback, Carrier, CarrierReceipt, Details
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import PASSING
+from channels.twilio.errors import RETRYABLE_CODES
 from channels.twilio.receipts import read_callback
 from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
@@ -21,8 +21,8 @@ class SmsChannel:
     keeps_quiet_hours = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
     daily_limit_weight = 1
-    reports_endings = True
-    retryable_codes = PASSING
+    can_fetch_statuses = True
+    retryable_codes = RETRYABLE_CODES
 
     def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
         return None

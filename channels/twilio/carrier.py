@@ -14,9 +14,10 @@ from twilio.rest import Client
 import logs
 from channels.background_loop import BackgroundLoop
 from channels.base import CarrierReceipt
+from channels.error_classification import ErrorClassification
 from channels.twilio.connections import NoAnswer, Unreached
-from channels.twilio.errors import CODES, Meaning, meaning_of
-from channels.twilio.inquiries import ask, look_up
+from channels.twilio.errors import CODES, classify
+from channels.twilio.sent_messages import fetch_status, look_up
 from channels.twilio.transport import KeptTransport, TooManyRequests
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
@@ -25,7 +26,7 @@ log = logs.get_logger(__name__)
 
 T = TypeVar("T")
 
-INQUIRIES_AT_ONCE = 20
+MAX_CONCURRENT_READS = 20
 """Besides the submissions: whoever asks never takes a connection from whoever sends."""
 
 
@@ -38,42 +39,46 @@ class TwilioCarrier:
         self._transport = self._loop.run(_open_transport(settings))
         self.capacity = settings.carrier_connections
         self._submissions = asyncio.Semaphore(self.capacity)
-        self._inquiries = asyncio.Semaphore(INQUIRIES_AT_ONCE)
+        self._reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token.get_secret_value(),
             http_client=self._transport,
         )
 
-    def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
+    def submit(
+        self,
+        batch: Sequence[Envelope],
+        *,
+        may_submit: Callable[[], bool],
+        on_result: Callable[[SubmissionResult], None],
     ) -> None:
         """Start submitting the envelopes, all at once. See channels.base.Carrier."""
-        self._loop.start(self._submit(envelope, may_submit, take) for envelope in batch)
+        self._loop.start(self._submit(envelope, may_submit, on_result) for envelope in batch)
 
-    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
+    def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
         """Read the carrier's list for each suspect. See channels.base.Carrier."""
-        return self._loop.stream(self._inquire(look_up(self._client, suspect)) for suspect in suspects)
+        return self._loop.stream(self._read(look_up(self._client, delivery)) for delivery in in_doubt)
 
-    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
+    def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
         """What became of submissions. See channels.base.Carrier."""
-        for answers in self._loop.stream(self._inquire(ask(self._client, sid)) for sid in carrier_ids):
-            yield [answer for answer in answers if answer is not None]
+        for receipts in self._loop.stream(self._read(fetch_status(self._client, sid)) for sid in carrier_ids):
+            yield [receipt for receipt in receipts if receipt is not None]
 
     def close(self) -> None:
         self._loop.run(self._close())
         self._loop.close()
 
     async def _submit(
-        self, envelope: Envelope, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
+        self, envelope: Envelope, may_submit: Callable[[], bool], on_result: Callable[[SubmissionResult], None]
     ) -> None:
         # No more at once than there are connections, so that whoever may submit does so now, and not in a line.
         async with self._submissions:
             if may_submit():
-                outcome = await self._create(envelope)
+                result = await self._create(envelope)
             else:
-                outcome = _outcome(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
-        take(outcome)
+                result = _result(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
+        on_result(result)
 
     async def _create(self, envelope: Envelope) -> SubmissionResult:
         try:
@@ -85,18 +90,18 @@ class TwilioCarrier:
                 **_from(envelope),
             )
         except (TwilioRestException, TwilioServiceException) as error:
-            return _refused(envelope, meaning_of(code=error.code, http_status=error.status), code=error.code)
+            return _refused(envelope, classify(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
         except Unreached as error:
-            return _outcome(envelope, ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
+            return _result(envelope, ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
         except (NoAnswer, json.JSONDecodeError) as error:
-            return _outcome(envelope, ResultKind.AMBIGUOUS, f"no answer from the carrier ({error})")
+            return _result(envelope, ResultKind.AMBIGUOUS, f"no answer from the carrier ({error})")
         except Exception:  # the request may have left: whatever went wrong, it must not be sent again
             log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
-            return _outcome(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
+            return _result(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
         if not message.sid:
-            return _outcome(envelope, ResultKind.AMBIGUOUS, "the carrier's answer names no message")
+            return _result(envelope, ResultKind.AMBIGUOUS, "the carrier's answer names no message")
         return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -104,9 +109,9 @@ class TwilioCarrier:
             carrier_id=message.sid,
         )
 
-    async def _inquire(self, inquiry: Coroutine[Any, Any, T]) -> T:
-        async with self._inquiries:
-            return await inquiry
+    async def _read(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        async with self._reads:
+            return await coroutine
 
     async def _close(self) -> None:
         self._transport.close()
@@ -115,7 +120,7 @@ class TwilioCarrier:
 async def _open_transport(settings: Settings) -> KeptTransport:
     return KeptTransport(
         base_url=settings.twilio_api_base_url,
-        connections=settings.carrier_connections + INQUIRIES_AT_ONCE,
+        connections=settings.carrier_connections + MAX_CONCURRENT_READS,
         timeout_seconds=settings.carrier_timeout_seconds,
     )
 
@@ -128,18 +133,22 @@ def _from(envelope: Envelope) -> dict[str, Any]:
 
 
 def _refused(
-    envelope: Envelope, meaning: Meaning, *, code: int | None, retry_after_seconds: float | None = None
+    envelope: Envelope,
+    error: ErrorClassification,
+    *,
+    code: int | None,
+    retry_after_seconds: float | None = None,
 ) -> SubmissionResult:
     return SubmissionResult(
         delivery_id=envelope.delivery_id,
         attempt=envelope.attempt,
-        kind=meaning.kind,
+        kind=error.kind,
         error_code=None if code is None else str(code),
-        reason=meaning.reason,
+        reason=error.reason,
         retry_after_seconds=retry_after_seconds,
-        opted_out=meaning.opted_out,
+        opted_out=error.opted_out,
     )
 
 
-def _outcome(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
+def _result(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
     return SubmissionResult(delivery_id=envelope.delivery_id, attempt=envelope.attempt, kind=kind, reason=reason)

@@ -6,31 +6,24 @@ Source: https://www.twilio.com/docs/api/errors. Codes change; a code that is not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from channels.error_classification import ErrorClassification
 from messaging.submissions import ResultKind
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Meaning:
-    kind: ResultKind
-    reason: str
-    opted_out: bool = False
+def _permanent(reason: str, *, opted_out: bool = False) -> ErrorClassification:
+    return ErrorClassification(kind=ResultKind.PERMANENT, reason=reason, opted_out=opted_out)
 
 
-def _permanent(reason: str, *, opted_out: bool = False) -> Meaning:
-    return Meaning(kind=ResultKind.PERMANENT, reason=reason, opted_out=opted_out)
+def _sender(reason: str) -> ErrorClassification:
+    return ErrorClassification(kind=ResultKind.SENDER, reason=reason)
 
 
-def _sender(reason: str) -> Meaning:
-    return Meaning(kind=ResultKind.SENDER, reason=reason)
+def _throttled(reason: str) -> ErrorClassification:
+    return ErrorClassification(kind=ResultKind.THROTTLED, reason=reason)
 
 
-def _throttled(reason: str) -> Meaning:
-    return Meaning(kind=ResultKind.THROTTLED, reason=reason)
-
-
-CODES: Mapping[int, Meaning] = {
+CODES: Mapping[int, ErrorClassification] = {
     # of the recipient
     21211: _permanent("not a phone number the carrier knows"),
     21265: _permanent("a short code cannot receive texts"),
@@ -78,7 +71,7 @@ CODES: Mapping[int, Meaning] = {
 }
 """What a refusal at submission means."""
 
-PASSING: Mapping[str, float] = {
+RETRYABLE_CODES: Mapping[str, float] = {
     "30001": 60.0,  # queue overflow
     "30003": 300.0,  # the handset cannot be reached
     "30022": 60.0,  # over the carrier's rate
@@ -92,13 +85,13 @@ PASSING: Mapping[str, float] = {
 """
 
 
-def meaning_of(*, code: int | None, http_status: int) -> Meaning:
+def classify(*, code: int | None, http_status: int) -> ErrorClassification:
     """What a refusal means. Any answer under 500 means that the message was not taken.
 
     A 429 was not processed; a 5xx may or may not have been (https://www.twilio.com/docs/usage/rate-limits).
     """
     if http_status >= 500:
-        return Meaning(kind=ResultKind.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
+        return ErrorClassification(kind=ResultKind.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
     if code is not None and code in CODES:
         return CODES[code]
     if http_status in (408, 425, 429):

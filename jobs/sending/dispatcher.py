@@ -108,10 +108,10 @@ class Line:
         with self._changed:
             self._flying[turn.church_id] += len(turn.envelopes)
             self._unrecorded += len(turn.envelopes)
-        self.carrier.send(
+        self.carrier.submit(
             list(turn.envelopes.values()),
             may_submit=lambda: elapsed_seconds() < turn.deadline and not self._stopping.is_set(),
-            take=lambda outcome: self._landed.put((turn, outcome)),
+            on_result=lambda outcome: self._landed.put((turn, outcome)),
         )
 
     def record(self, landings: Sequence[tuple[Turn, SubmissionResult]]) -> None:

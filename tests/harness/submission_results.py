@@ -14,5 +14,5 @@ def all_outcomes(
 ) -> list[SubmissionResult]:
     """One for each envelope, in the order in which they came. Raises queue.Empty when one is missing."""
     arrived: queue.SimpleQueue[SubmissionResult] = queue.SimpleQueue()
-    carrier.send(batch, may_submit=may_submit, take=arrived.put)
+    carrier.submit(batch, may_submit=may_submit, on_result=arrived.put)
     return [arrived.get(timeout=30.0) for _ in batch]

@@ -19,22 +19,26 @@ BOX: dict[str, Envelope] = {}
 class BoxCarrier:
     capacity = 10
 
-    def send(
-        self, batch: Sequence[Envelope], *, may_submit: Callable[[], bool], take: Callable[[SubmissionResult], None]
+    def submit(
+        self,
+        batch: Sequence[Envelope],
+        *,
+        may_submit: Callable[[], bool],
+        on_result: Callable[[SubmissionResult], None],
     ) -> None:
         for envelope in batch:
             named = {"delivery_id": envelope.delivery_id, "attempt": envelope.attempt}
             if may_submit():
                 carrier_id = f"note-{uuid4().hex}"
                 BOX[carrier_id] = envelope
-                take(SubmissionResult(**named, kind=ResultKind.ACCEPTED, carrier_id=carrier_id))
+                on_result(SubmissionResult(**named, kind=ResultKind.ACCEPTED, carrier_id=carrier_id))
             else:
-                take(SubmissionResult(**named, kind=ResultKind.UNSUBMITTED))
+                on_result(SubmissionResult(**named, kind=ResultKind.UNSUBMITTED))
 
-    def look_up(self, suspects: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
-        yield [LookupResult(delivery_id=each.delivery_id, attempt=each.attempt, records=None) for each in suspects]
+    def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
+        yield [LookupResult(delivery_id=each.delivery_id, attempt=each.attempt, records=None) for each in in_doubt]
 
-    def ask(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
+    def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
         return iter(())
 
     def close(self) -> None:
@@ -49,7 +53,7 @@ class NoteChannel:
         "colour": {"type": "string", "enum": ["yellow", "pink"], "description": "Of the paper."}
     }
     daily_limit_weight = 1
-    reports_endings = False
+    can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
 
     def unavailable(self, settings: Settings) -> str | None:

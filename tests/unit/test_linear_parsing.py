@@ -29,13 +29,13 @@ from api.messages.composition import Composition
 from api.operator.notices import wants_json
 from api.operator.origin import is_cross_origin
 from channels.base import Callback
-from channels.mail import parts
+from channels.mail import text_and_html
 from channels.mail.bounces import BouncedAttempt, find_attempt, read_bounce
 from channels.mail.channel import MailChannel
 from channels.mail.composing import Composer
-from channels.mail.conversation import Refused, Stage
 from channels.mail.headers import header_complaint
-from channels.mail.signatures import BounceAddresses, UnsubscribeLinks
+from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
+from channels.mail.smtp_session import Refused, Stage
 from channels.mms.media_urls import check_urls, read_place
 from channels.sms.channel import SmsChannel
 from channels.twilio.receipts import read_callback
@@ -95,7 +95,7 @@ def encoded(text: str) -> bytes:
 
 def html_part(content: str) -> object:
     """Never the same text twice: its paragraphs are kept."""
-    return parts.html_part(f"{content} {next(_numbers)}", subject="x", sender="x", unsubscribe="x")
+    return text_and_html.html_part(f"{content} {next(_numbers)}", subject="x", sender="x", unsubscribe="x")
 
 
 def compose_name(name: str) -> object:
@@ -218,7 +218,7 @@ CASES = [
     ),
     *cases(
         "text of a mail",
-        lambda content: parts.text_part(content, sender="x", unsubscribe="x"),
+        lambda content: text_and_html.text_part(content, sender="x", unsubscribe="x"),
         *each("\n", "\r", "\r\n", "x"),
         size=50_000,
     ),

@@ -46,26 +46,26 @@ def _watch_claims(traps: Traps) -> None:
 
 def _watch_submissions(carrier: type[TwilioCarrier | MailCarrier], traps: Traps) -> None:
     """The carrier is asked once the claim is committed."""
-    send: Callable[..., None] = carrier.send
+    submit: Callable[..., None] = carrier.submit
 
-    @wraps(send)
-    def send_or_die(
+    @wraps(submit)
+    def submit_or_die(
         self: Any,
         batch: Sequence[Envelope],
         *,
         may_submit: Callable[[], bool],
-        take: Callable[[SubmissionResult], None],
+        on_result: Callable[[SubmissionResult], None],
     ) -> None:
         if batch:
             traps.strike(Point.AFTER_CLAIM)
             traps.stall()
         if len(batch) > 1 and (trap := traps.take(Point.HALF_RECORDED)):
-            take = _Answers(len(batch), take, trap=trap, traps=traps, recorded=len(batch) // 2)
+            on_result = _Answers(len(batch), on_result, trap=trap, traps=traps, recorded=len(batch) // 2)
         elif trap := traps.take(Point.AFTER_ACCEPTANCE):
-            take = _Answers(len(batch), take, trap=trap, traps=traps, recorded=0)
-        send(self, batch, may_submit=may_submit, take=take)
+            on_result = _Answers(len(batch), on_result, trap=trap, traps=traps, recorded=0)
+        submit(self, batch, may_submit=may_submit, on_result=on_result)
 
-    carrier.send = send_or_die
+    carrier.submit = submit_or_die
 
 
 def _watch_records() -> None:

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.services import services
 from channels.mail.bounces import HEAD_BYTES, MAX_BYTES
-from channels.mail.signatures import BounceAddresses
+from channels.mail.signed_tokens import BounceAddresses
 from settings import Settings
 from store.database import Database, system_scope
 from tests.harness.mails import SECRET, delivery_report

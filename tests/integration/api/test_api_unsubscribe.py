@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.services import services
-from channels.mail.signatures import UnsubscribeLinks
+from channels.mail.signed_tokens import UnsubscribeLinks
 from settings import Settings
 from store import opt_outs
 from store.database import Database, system_scope

@@ -67,9 +67,9 @@ def test_sending_returns_before_the_server_has_answered(open_carrier: OpenCarrie
     mail_sandbox.set_faults(MailFault(at=Step.CONNECT, do=HANG))
     arrived: list[SubmissionResult] = []
 
-    open_carrier(smtp_timeout_seconds=1).send([envelope()], may_submit=lambda: False, take=arrived.append)
+    open_carrier(smtp_timeout_seconds=1).submit([envelope()], may_submit=lambda: False, on_result=arrived.append)
     began = datetime.now(UTC)
-    open_carrier(smtp_timeout_seconds=1).send([envelope()] * 50, may_submit=lambda: True, take=arrived.append)
+    open_carrier(smtp_timeout_seconds=1).submit([envelope()] * 50, may_submit=lambda: True, on_result=arrived.append)
 
     assert (datetime.now(UTC) - began).total_seconds() < 0.5
     mail_sandbox.set_faults()
@@ -260,4 +260,4 @@ def test_a_mail_in_doubt_counts_as_missing_until_it_was_repeated_often_enough(
 
 
 def test_nobody_can_be_asked(open_carrier: OpenCarrier) -> None:
-    assert list(open_carrier().ask(["some-id@example.org"])) == []
+    assert list(open_carrier().fetch_statuses(["some-id@example.org"])) == []

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.inquiries import LIST_LIMIT
+from channels.twilio.sent_messages import LIST_LIMIT
 from messaging.states import Status
 from messaging.submissions import (
     CarrierRecord,
@@ -282,7 +282,7 @@ def test_the_carrier_can_be_asked_what_became_of_a_text(open_carrier: OpenCarrie
     sandbox.wait_until_quiet()
 
     sids = [delivered.carrier_id, unreachable.carrier_id, "SM" + "0" * 32]
-    receipts = [receipt for receipts in carrier.ask(sids) for receipt in receipts]
+    receipts = [receipt for receipts in carrier.fetch_statuses(sids) for receipt in receipts]
 
     assert sorted((receipt.status, receipt.error_code) for receipt in receipts) == [
         (Status.DELIVERED, None),

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import CODES, PASSING
+from channels.twilio.errors import CODES, RETRYABLE_CODES
 from messaging.submissions import Envelope, InDoubtDelivery, ResultKind, Sender, SubmissionResult
 from settings import load_settings
 from tests.harness.submission_results import all_outcomes
@@ -77,7 +77,7 @@ def test_a_refusal_of_media_is_the_contents_matter(carrier: TwilioCarrier) -> No
 @pytest.mark.parametrize("code", [11200, 11751, 12300, 21620, 21623, 30011, 30019, 63019])
 def test_media_that_fail_once_fail_for_good(code: int) -> None:
     assert CODES[code].kind is ResultKind.PERMANENT
-    assert str(code) not in PASSING
+    assert str(code) not in RETRYABLE_CODES
 
 
 def test_a_number_without_mms_is_the_senders_matter() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from channels.base import ForgedCallback
 from channels.mail.bounces import HEAD_BYTES, Bounce, find_attempt, read_bounce, takes_bounces
 from channels.mail.mime_parts import MAX_DEPTH, MAX_PARTS, UnreadableMail
-from channels.mail.signatures import BounceAddresses
+from channels.mail.signed_tokens import BounceAddresses
 from messaging.states import Status
 from tests.harness.mails import delivery_report, mail_settings
 

@@ -10,7 +10,7 @@ from email.policy import SMTP
 import pytest
 
 from channels.mail.composing import Composer
-from channels.mail.conversation import Mail
+from channels.mail.smtp_session import Mail
 from messaging.submissions import Envelope
 from tests.harness.mails import envelope, mail_settings
 

@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from channels.mail import errors
-from channels.mail.conversation import Broken, Refused, Stage
+from channels.mail.smtp_session import Broken, Refused, Stage
 from messaging.submissions import ResultKind
 
 

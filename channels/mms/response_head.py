@@ -31,7 +31,7 @@ class Head:
     headers: Mapping[str, str]
 
 
-async def ask(place: Place, method: Method, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Head:
+async def fetch_head(place: Place, method: Method, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Head:
     """What the server at the other end says of the place. Raises OSError, EOFError, NotHttp. Takes any time."""
     writer.write(_request(place, method))
     try:

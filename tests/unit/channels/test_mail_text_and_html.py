@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from channels.mail.parts import html_part, text_part
+from channels.mail.text_and_html import html_part, text_part
 
 UNSUBSCRIBE = "https://texts.example.org/unsubscribe/token"
 

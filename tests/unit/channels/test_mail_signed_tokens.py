@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from channels.mail.signatures import BounceAddresses, UnsubscribeLinks
+from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
 from tests.harness.mails import mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")

@@ -15,10 +15,10 @@ import pytest
 import trustme
 
 from channels.base import TooManyChecks
-from channels.mms import reachable, references
-from channels.mms.fair_places import ChurchPlaces
+from channels.mms import media_checks, media_probe
+from channels.mms.media_probe import ANYWHERE, PUBLIC, Gate, Look, resolve
+from channels.mms.per_church_limits import ChurchPlaces
 from channels.mms.public_addresses import Address
-from channels.mms.reachable import ANYWHERE, PUBLIC, Gate, Look, resolve
 from tests.harness.media_server import (
     Answer,
     MediaServer,
@@ -67,7 +67,7 @@ class World:
 
     def check(self, *urls: str, church_id: UUID = SOME_CHURCH) -> dict[str, str]:
         look = Look(gate=self.gate, resolve=self.resolve, tls=self.tls)
-        return dict(references.check(urls, look=look, church_id=church_id))
+        return dict(media_checks.check(urls, look=look, church_id=church_id))
 
     def answer(self, answer: Answer, path: str = "/a.jpg") -> dict[str, str]:
         """What is said of a URL that is answered so."""
@@ -76,7 +76,7 @@ class World:
 
 
 def look_at(urls: Sequence[str], *, look: Look) -> dict[str, str]:
-    return dict(references.check(urls, look=look, church_id=SOME_CHURCH))
+    return dict(media_checks.check(urls, look=look, church_id=SOME_CHURCH))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def world(authority: trustme.CA) -> Iterator[World]:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(references, "SECONDS", 1.0)
+    monkeypatch.setattr(media_checks, "SECONDS", 1.0)
 
 
 # --- what is well -----------------------------------------------------------------------------------------------------
@@ -425,7 +425,7 @@ def test_together_they_may_be_too_large(world: World) -> None:
 def test_only_so_many_messages_are_looked_at_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch, places: ChurchPlaces, asking: UUID, own: bool
 ) -> None:
-    monkeypatch.setattr(references, "_places", places)
+    monkeypatch.setattr(media_checks, "_places", places)
     at_work, may_end = threading.Event(), threading.Event()
 
     def wait(_request: str, _line: object) -> bytes:
@@ -469,7 +469,7 @@ def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World)
     threads = [threading.Thread(target=ask) for _ in range(20)]
     for thread in threads:
         thread.start()
-    for _ in range(references.MESSAGES_OF_A_CHURCH):
+    for _ in range(media_checks.MESSAGES_OF_A_CHURCH):
         assert dripping.acquire(timeout=5)
 
     assert world.check(world.url(), church_id=OTHER_CHURCH) == {}
@@ -477,12 +477,12 @@ def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World)
     may_end.set()
     for thread in threads:
         thread.join()
-    assert [error.own for error in refused] == [True] * (20 - references.MESSAGES_OF_A_CHURCH)
+    assert [error.own for error in refused] == [True] * (20 - media_checks.MESSAGES_OF_A_CHURCH)
 
 
 def test_a_church_with_slow_names_leaves_threads_for_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after its request was answered: a look-up in the name service cannot be stopped."""
-    monkeypatch.setattr(references, "SECONDS", 0.3)
+    monkeypatch.setattr(media_checks, "SECONDS", 0.3)
     may_end, usual = threading.Event(), world.resolve
 
     def resolve(host: str) -> Sequence[Address]:
@@ -512,7 +512,7 @@ def test_names_are_looked_up_on_few_threads(world: World) -> None:
         world.check(*(world.url(host=f"{n}.example.org") for n in range(10)))
 
     lookups = [thread for thread in threading.enumerate() if thread.name.startswith("media-names")]
-    assert 0 < len(lookups) <= reachable.LOOKUPS_AT_ONCE
+    assert 0 < len(lookups) <= media_probe.LOOKUPS_AT_ONCE
 
 
 def test_names_are_resolved_with_all_their_addresses() -> None:

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from channels.base import TooManyChecks
 from channels.mms import media
-from channels.mms.fair_places import ChurchPlaces, NoPlace
 from channels.mms.media import Media
+from channels.mms.media_probe import Look, Unseen
 from channels.mms.media_urls import FIELD, BadUrl, read_place
-from channels.mms.reachable import Look, Unseen
+from channels.mms.per_church_limits import ChurchPlaces, NoPlace
 
 SECONDS = 5.0
 """For everything: names, connections, redirects and answers of all."""

@@ -17,11 +17,11 @@ from functools import cache
 from ipaddress import ip_address
 from uuid import UUID
 
-from channels.mms.fair_places import ChurchThreads
-from channels.mms.heads import MAX_HEAD_BYTES, Head, Method, NotHttp, ask
 from channels.mms.media import Media
 from channels.mms.media_urls import BadUrl, Place
+from channels.mms.per_church_limits import ChurchThreads
 from channels.mms.public_addresses import Address, is_public
+from channels.mms.response_head import MAX_HEAD_BYTES, Head, Method, NotHttp, fetch_head
 
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4
@@ -127,7 +127,7 @@ class Look:
     async def _ask(self, place: Place, addresses: Sequence[Address], method: Method) -> Head:
         reader, writer = await self._connect(place, addresses)
         try:
-            return await ask(place, method, reader, writer)
+            return await fetch_head(place, method, reader, writer)
         except (OSError, EOFError, NotHttp) as error:
             raise Unseen("is not answered as web servers answer") from error
         finally:
