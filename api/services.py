@@ -13,12 +13,12 @@ from jobs.job_queue.opening import open_buffered_job_queue
 from settings import Settings
 from store import receipts
 from store.database import Database, open_database, system_scope
-from store.limits import WEB
 from store.receipts import Receipt
+from store.timeouts import WEB
 
 _NAME = "koinonia"
 _RECEIPT_SECONDS = 5.0
-"""How long a callback waits for others that are stored with it. Their own limits end before (store/limits.py)."""
+"""How long a callback waits for others that are stored with it. Their own limits end before (store/timeouts.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

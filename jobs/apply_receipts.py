@@ -8,7 +8,7 @@ import logs
 from channels.registry import CHANNELS
 from jobs.worker import runtime
 from jobs.worker.runtime import Runtime
-from store import messages, receipts
+from store import message_lifecycle, receipts
 from store.database import system_scope
 
 log = logs.get_logger(__name__)
@@ -38,11 +38,11 @@ def apply_receipts() -> None:
             break
     if applied:
         with system_scope(run.database) as connection:
-            messages.complete(connection)
+            message_lifecycle.complete(connection)
         log.info("receipts applied", receipts=applied)
 
 
 def _settle_contested(run: Runtime) -> None:
     with system_scope(run.database) as connection:
-        doubtful = receipts.settle_contested(connection)
+        doubtful = receipts.resolve_contested(connection)
     log.warning("receipts name other deliveries than those that hold their texts", back_in_doubt=doubtful)

@@ -6,7 +6,7 @@ from jobs.job_queue.queues import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
 from jobs.worker import runtime
 from jobs.worker.runtime import Runtime
-from store import deliveries, messages, receipts
+from store import deliveries, message_expansion, message_lifecycle, receipts
 from store.database import system_scope
 
 
@@ -27,9 +27,9 @@ def enqueue_due() -> None:
 
 def _ring_for_all(run: Runtime) -> None:
     with system_scope(run.database) as connection:
-        expansions = messages.channels_to_expand(connection)
-        turns = deliveries.due_turns(connection)
-        messages.complete(connection)
+        expansions = message_expansion.channels_to_expand(connection)
+        turns = deliveries.due_batches(connection)
+        message_lifecycle.complete(connection)
         receipts_wait = receipts.any_unapplied(connection)
     if receipts_wait:
         run.job_queue.enqueue_receipts()

@@ -12,9 +12,9 @@ from channels.registry import CHANNELS
 from jobs.sending.claim_batch import claim_batch
 from jobs.worker import runtime
 from jobs.worker.runtime import Runtime
-from store import messages
+from store import message_expansion
 from store.database import system_scope
-from store.messages import DueExpansion
+from store.message_expansion import DueExpansion
 
 log = logs.get_logger(__name__)
 
@@ -61,11 +61,11 @@ def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> D
     due = None
     try:
         with system_scope(run.database) as connection:
-            due = messages.next_expansion(connection, channel=channel, passing_over=list(broken))
+            due = message_expansion.next_expansion(connection, channel=channel, passing_over=list(broken))
             if due is None:
                 return None
             with logs.bound(request_id=due.request_id, church_id=str(due.church_id), message_id=str(due.message_id)):
-                expansion = messages.expand(
+                expansion = message_expansion.expand(
                     connection,
                     church_id=due.church_id,
                     message_id=due.message_id,

@@ -6,7 +6,7 @@ import logs
 from channels.base import CarrierReceipt
 from channels.registry import CHANNELS
 from jobs.worker import runtime
-from store import messages, receipts, reconciliation
+from store import message_lifecycle, receipts, reconciliation
 from store.database import system_scope
 from store.receipts import Receipt
 from store.reconciliation import Unreported
@@ -22,7 +22,7 @@ def fetch_receipts(channel: str) -> None:
     run = runtime.current()
     settings = run.settings
     with system_scope(run.database) as connection:
-        messages.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
+        message_lifecycle.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
     if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(run.database) as connection:

@@ -9,7 +9,7 @@ import logs
 from jobs.job_queue.queues import RECONCILE
 from jobs.worker import runtime
 from jobs.worker.runtime import Runtime
-from messaging.reconciliation import Claimant, Found, Missing, judge
+from messaging.reconciliation import CarrierIdOwner, Found, Missing, conclude
 from messaging.submissions import LookupResult
 from store import reconciliation
 from store.database import system_scope
@@ -28,40 +28,40 @@ def reconcile(channel: str) -> None:
     run = runtime.current()
     hold_seconds = 4 * run.settings.carrier_timeout_seconds
     with system_scope(run.database) as connection:
-        suspects = reconciliation.take_suspects(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
+        suspects = reconciliation.claim_in_doubt(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
     if suspects:
-        for sightings in run.line(channel).carrier.look_up(suspects):
-            _settle(run, sightings)
+        for lookups in run.line(channel).carrier.look_up(suspects):
+            _settle(run, lookups)
     if len(suspects) == BATCH:
         run.job_queue.enqueue_tick(RECONCILE)
 
 
-def _settle(run: Runtime, sightings: Sequence[LookupResult]) -> None:
+def _settle(run: Runtime, lookups: Sequence[LookupResult]) -> None:
     policy = run.reconciliation_policy
     found: list[tuple[UUID, int, str]] = []
     missing: list[tuple[UUID, int]] = []
-    delivery_ids = [sighting.delivery_id for sighting in sightings]
-    seen = [record.carrier_id for sighting in sightings for record in sighting.records or ()]
+    delivery_ids = [lookup.delivery_id for lookup in lookups]
+    seen = [record.carrier_id for lookup in lookups for record in lookup.records or ()]
     with system_scope(run.database) as connection:
-        claimants = reconciliation.claimants(connection, delivery_ids, seen=seen)
-        rivals = reconciliation.rivals(connection, delivery_ids)
-        for sighting in sightings:
-            match judge(sighting, claimants=claimants, rivals=rivals):
+        owners = reconciliation.find_carrier_id_owners(connection, delivery_ids, seen=seen)
+        identical_in_flight = reconciliation.find_identical_in_flight(connection, delivery_ids)
+        for lookup in lookups:
+            match conclude(lookup, owners=owners, identical_in_flight=identical_in_flight):
                 case Found(carrier_id=carrier_id):
-                    found.append((sighting.delivery_id, sighting.attempt, carrier_id))
-                    claimants.setdefault(carrier_id, []).append(
-                        Claimant(
+                    found.append((lookup.delivery_id, lookup.attempt, carrier_id))
+                    owners.setdefault(carrier_id, []).append(
+                        CarrierIdOwner(
                             carrier_id=carrier_id,
-                            delivery_id=sighting.delivery_id,
-                            attempt=sighting.attempt,
+                            delivery_id=lookup.delivery_id,
+                            attempt=lookup.attempt,
                             failed=False,
                         )
                     )
                 case Missing():
-                    missing.append((sighting.delivery_id, sighting.attempt))
+                    missing.append((lookup.delivery_id, lookup.attempt))
                 case _:
                     pass
-        reconciliation.settle_found(connection, found)
+        reconciliation.record_found(connection, found)
         pause_seconds = policy.period_seconds / policy.reads
-        queued = reconciliation.settle_missing(connection, missing, policy=policy, pause_seconds=pause_seconds)
-    log.info("doubts looked into", found=len(found), missed=len(missing), queued_again=queued, read=len(sightings))
+        queued = reconciliation.record_missing(connection, missing, policy=policy, pause_seconds=pause_seconds)
+    log.info("doubts looked into", found=len(found), missed=len(missing), queued_again=queued, read=len(lookups))

@@ -15,7 +15,7 @@ from rq.timeouts import BaseTimeoutException
 import logs
 from store import schedule_runs, schedules
 from store.database import Database, system_scope
-from store.schedule_runs import SettledSchedule
+from store.schedule_runs import EvaluatedSchedule
 from store.schedules import Schedule
 
 log = logs.get_logger(__name__)
@@ -62,9 +62,9 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> Progres
 
 def _evaluate(
     connection: Connection[Any], due: Sequence[Schedule], *, now: datetime, deadline: float
-) -> list[tuple[Schedule, SettledSchedule]]:
+) -> list[tuple[Schedule, EvaluatedSchedule]]:
     """As many of the schedules as there is time for, with what their runs come to. One that fails is delayed."""
-    evaluated: list[tuple[Schedule, SettledSchedule]] = []
+    evaluated: list[tuple[Schedule, EvaluatedSchedule]] = []
     runs = 0
     for schedule in due:
         try:
@@ -83,7 +83,7 @@ def _evaluate(
 
 
 def _settle(
-    connection: Connection[Any], evaluated: Sequence[tuple[Schedule, SettledSchedule]], *, now: datetime
+    connection: Connection[Any], evaluated: Sequence[tuple[Schedule, EvaluatedSchedule]], *, now: datetime
 ) -> int:
     """Record all of them together, or, when the database refuses that, one by one and delay those it refuses."""
     for schedule, settled in evaluated:
@@ -95,17 +95,17 @@ def _settle(
         return 0
     try:
         with connection.transaction():
-            return schedule_runs.settle(connection, [settled for _, settled in evaluated])
+            return schedule_runs.record(connection, [settled for _, settled in evaluated])
     except psycopg.Error:
         if connection.closed:
             raise
     return sum(_settle_one(connection, schedule, settled, now=now) for schedule, settled in evaluated)
 
 
-def _settle_one(connection: Connection[Any], schedule: Schedule, settled: SettledSchedule, *, now: datetime) -> int:
+def _settle_one(connection: Connection[Any], schedule: Schedule, settled: EvaluatedSchedule, *, now: datetime) -> int:
     try:
         with connection.transaction():
-            return schedule_runs.settle(connection, [settled])
+            return schedule_runs.record(connection, [settled])
     except psycopg.Error as error:
         if connection.closed:
             raise

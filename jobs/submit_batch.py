@@ -10,7 +10,7 @@ from jobs.sending.claim_batch import claim_batch
 from jobs.worker import runtime
 from jobs.worker.failures import PlainFailure
 from jobs.worker.runtime import Runtime
-from store import churches, messages
+from store import churches, message_lifecycle
 from store.database import system_scope
 
 
@@ -44,7 +44,7 @@ def submit_batch(church_id: str, channel: str) -> None:
         claim_batch(run, church, channel)
         return
     with system_scope(run.database) as connection:
-        messages.complete(connection, church_ids=[church])
+        message_lifecycle.complete(connection, church_ids=[church])
 
 
 def _is_mended(run: Runtime, church: UUID, channel: str) -> bool:

@@ -24,9 +24,9 @@ def sweep() -> None:
         log.warning("leases ran out: to be looked for at the carrier", deliveries=held)
     _withdraw_failed_jobs(run)
     with system_scope(run.database) as connection:
-        phones = dict(contacts.unplaced(connection, limit=NUMBERS_AT_ONCE))
+        phones = dict(contacts.not_located(connection, limit=NUMBERS_AT_ONCE))
         if phones:
-            contacts.place_numbers(connection, phones)
+            contacts.locate_numbers(connection, phones)
 
 
 def _withdraw_failed_jobs(run: Runtime) -> None:

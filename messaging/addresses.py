@@ -50,7 +50,7 @@ def locate_phone(phone: str) -> PhoneLocation:
     return PhoneLocation(region=phonenumbers.region_code_for_number(number) or NEVER, zones=zones_of(number))
 
 
-def judge_phone(phone: str) -> PhoneLocation:
+def locate_stored_phone(phone: str) -> PhoneLocation:
     """Where a stored number is from, of whatever kind it is: its region is NEVER if it is not to be texted."""
     try:
         number = phonenumbers.parse(phone)

@@ -38,11 +38,11 @@ class Unclear:
     """The list could not be read, or holds something that may be it: no ground for sending again."""
 
 
-Finding = Found | Missing | Unclear
+Conclusion = Found | Missing | Unclear
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Claimant:
+class CarrierIdOwner:
     """A delivery to which one of the carrier's ids belongs, by the ledger or by a receipt of this `attempt`."""
 
     carrier_id: str
@@ -52,27 +52,29 @@ class Claimant:
     """The carrier said that nothing came of it."""
 
 
-Claimants = Mapping[str, Sequence[Claimant]]
+CarrierIdOwners = Mapping[str, Sequence[CarrierIdOwner]]
 """By the carrier's id."""
 
 
-def judge(sighting: LookupResult, *, claimants: Claimants, rivals: Set[UUID] = frozenset()) -> Finding:
-    """What a sighting proves. `rivals`: suspects whose text in the list may be another delivery's.
+def conclude(
+    lookup: LookupResult, *, owners: CarrierIdOwners, identical_in_flight: Set[UUID] = frozenset()
+) -> Conclusion:
+    """What a lookup proves. `identical_in_flight`: suspects whose text in the list may be another delivery's.
 
     Such a delivery, to the same person with the same words, is being submitted just now.
     """
-    if sighting.records is None:
+    if lookup.records is None:
         return Unclear()
-    free = [record for record in sighting.records if not _is_taken(record, sighting, claimants)]
+    free = [record for record in lookup.records if not _is_taken(record, lookup, owners)]
     for record in free:
         if record.same_content:
-            return Unclear() if sighting.delivery_id in rivals else Found(carrier_id=record.carrier_id)
-    return Missing() if sighting.complete and not free else Unclear()
+            return Unclear() if lookup.delivery_id in identical_in_flight else Found(carrier_id=record.carrier_id)
+    return Missing() if lookup.complete and not free else Unclear()
 
 
-def _is_taken(record: CarrierRecord, sighting: LookupResult, claimants: Claimants) -> bool:
+def _is_taken(record: CarrierRecord, lookup: LookupResult, owners: CarrierIdOwners) -> bool:
     """Whether it is another delivery's, or what an earlier attempt of this one came to nothing as."""
     return any(
-        claimant.delivery_id != sighting.delivery_id or (claimant.attempt < sighting.attempt and claimant.failed)
-        for claimant in claimants.get(record.carrier_id, ())
+        owner.delivery_id != lookup.delivery_id or (owner.attempt < lookup.attempt and owner.failed)
+        for owner in owners.get(record.carrier_id, ())
     )

@@ -128,10 +128,10 @@ def forget_failed_job(connection: Connection[Any], job: FailedJob) -> None:
     connection.execute(_SQL["forget_failed_job"], names)
 
 
-def slow_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:
+def throttle_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:
     """Claim nothing for the sender for a while: longer each time in a row."""
     connection.execute(
-        _SQL["slow_sender"], {"church_id": church_id, "channel": channel, "at_least_seconds": at_least_seconds}
+        _SQL["throttle_sender"], {"church_id": church_id, "channel": channel, "at_least_seconds": at_least_seconds}
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from messaging.addresses import judge_phone
+from messaging.addresses import locate_stored_phone
 from messaging.number_regions import number_region
 from store import sql
 
@@ -55,7 +55,7 @@ class Added:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Whereabouts:
+class ContactZones:
     """`time_zone` as the church told it, `number_zones` as messaging.number_zones reads them off the phone, if any."""
 
     time_zone: str | None = None
@@ -101,7 +101,7 @@ def _region(person: Person) -> str | None:
     return number_region(person.phone)
 
 
-def place(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, Whereabouts]) -> None:
+def set_zones(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, ContactZones]) -> None:
     """Say where contacts are. What is not told stays."""
     connection.execute(
         _SQL["place_contacts"],
@@ -114,14 +114,14 @@ def place(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, 
     )
 
 
-def unplaced(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
+def not_located(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
     """Up to `limit` (contact id, phone) whose number was not judged yet. Held until the end of the transaction."""
     return connection.execute(_SQL["unplaced_contacts"], {"row_limit": limit}).fetchall()
 
 
-def place_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> None:
+def locate_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> None:
     """Store which zones and which region the phones of these contacts are of, whosever they are."""
-    judged = [judge_phone(phone) for phone in phones.values()]
+    judged = [locate_stored_phone(phone) for phone in phones.values()]
     connection.execute(
         _SQL["place_numbers"],
         {
@@ -132,12 +132,12 @@ def place_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> No
     )
 
 
-def judge_numbers(connection: Connection[Any], *, church_id: UUID) -> None:
+def locate_numbers_of(connection: Connection[Any], *, church_id: UUID) -> None:
     """The same for all of a church's contacts that were not judged yet: those of before, and written past the API."""
     connection.execute(_SQL["lock_church"], {"church_id": church_id})  # no import meanwhile, which locks contacts too
     names = {"church_id": church_id, "row_limit": _JUDGED_AT_ONCE}
     while phones := dict(connection.execute(_SQL["unjudged_contacts"], names).fetchall()):
-        place_numbers(connection, phones)
+        locate_numbers(connection, phones)
 
 
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Contact]:

@@ -30,7 +30,7 @@ class Need:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class ChurchLimits:
     """A church's limits as they are set (None: as the settings say), and what is counted on its day so far."""
 
     name: str
@@ -167,7 +167,7 @@ def keep_counted(connection: Connection[Any], *, church_id: UUID, message_id: UU
     connection.execute(_SQL["set_reservation"], {**names, "day": None, "segments": 0})
 
 
-def settle(
+def count_audience(
     connection: Connection[Any],
     *,
     church_id: UUID,
@@ -198,8 +198,8 @@ def _count(connection: Connection[Any], *, church_id: UUID, day: date, segments:
     connection.execute(_SQL["count_on_day"], {"church_id": church_id, "day": day, "segments": segments})
 
 
-def get(connection: Connection[Any], church_id: UUID) -> Limits | None:
-    with connection.cursor(row_factory=class_row(Limits)) as cursor:
+def get(connection: Connection[Any], church_id: UUID) -> ChurchLimits | None:
+    with connection.cursor(row_factory=class_row(ChurchLimits)) as cursor:
         return cursor.execute(_SQL["get_limits"], {"church_id": church_id}).fetchone()
 
 

@@ -13,28 +13,28 @@ from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import ConnectionPool
 
 from store import schema
-from store.errors import OutcomeUnknown, ServerStandsStill, StatementStuck
-from store.limits import SENDING, Limits
-from store.server_watch import ServerWatch
-from store.waiting import WaitingConnection, spending
+from store.errors import OutcomeUnknown, ServerUnresponsive, StatementUnresponsive
+from store.interruptible_connection import InterruptibleConnection, spending
+from store.server_probe import ServerProbe
+from store.timeouts import SENDING, Timeouts
 
 _FOR_CHURCH = b"BEGIN; SELECT set_config('koinonia.church', '%s', true)"
 _FOR_SYSTEM = b"BEGIN; SELECT set_config('koinonia.scope', 'system', true)"
 _LEAST_WAIT_SECONDS = 0.1
-_First = Callable[[WaitingConnection], Cursor[tuple[Any, ...]]]
+_First = Callable[[InterruptibleConnection], Cursor[tuple[Any, ...]]]
 
 
-class Database(ConnectionPool[WaitingConnection]):
+class Database(ConnectionPool[InterruptibleConnection]):
     """A pool of at most `size` connections. Opens in the background: a server that is away is found at first use."""
 
-    def __init__(self, url: str, *, size: int, name: str, limits: Limits) -> None:
+    def __init__(self, url: str, *, size: int, name: str, limits: Timeouts) -> None:
         self.limits = limits
         conninfo = limits.conninfo(url, name=name)
-        self._watch = ServerWatch(conninfo)
+        self._watch = ServerProbe(conninfo)
         self._schema_fits = False
         super().__init__(
             conninfo,
-            connection_class=WaitingConnection,
+            connection_class=InterruptibleConnection,
             min_size=1,
             max_size=size,
             name=name,
@@ -59,12 +59,12 @@ class Database(ConnectionPool[WaitingConnection]):
                 self.putconn(connection)
             self._schema_fits = True
 
-    def begin(self, first: _First) -> tuple[WaitingConnection, Cursor[tuple[Any, ...]]]:
+    def begin(self, first: _First) -> tuple[InterruptibleConnection, Cursor[tuple[Any, ...]]]:
         """A connection, and what came of the first thing that was executed on it. Raises psycopg.OperationalError."""
         self.check_schema()
         return self._begin(first)
 
-    def _begin(self, first: _First) -> tuple[WaitingConnection, Cursor[tuple[Any, ...]]]:
+    def _begin(self, first: _First) -> tuple[InterruptibleConnection, Cursor[tuple[Any, ...]]]:
         """Connections that died while they rested (PostgreSQL was restarted) are found by use and replaced.
 
         The pool's own check would wait after each of them, longer every time, and give up although the server is there.
@@ -76,12 +76,12 @@ class Database(ConnectionPool[WaitingConnection]):
             except BaseException as error:
                 found_dead = isinstance(error, OperationalError) and connection.broken
                 self.putconn(connection)
-                if found_dead and dead_ones_left and not isinstance(error, ServerStandsStill):
+                if found_dead and dead_ones_left and not isinstance(error, ServerUnresponsive):
                     continue
                 raise
         raise AssertionError("unreachable")
 
-    def _take(self) -> WaitingConnection:
+    def _take(self) -> InterruptibleConnection:
         with spending() as spent:
             left_seconds = max(_LEAST_WAIT_SECONDS, self.limits.connection - spent.seconds)
             self._watch.wait_until_it_answers(left_seconds if self.limits.waits_for_server else 0.0)
@@ -89,20 +89,20 @@ class Database(ConnectionPool[WaitingConnection]):
         connection.longest_wait_seconds = self.limits.longest_wait
         return connection
 
-    def _configure(self, connection: WaitingConnection) -> None:
+    def _configure(self, connection: InterruptibleConnection) -> None:
         connection.check_while_waiting = self._check_waiting
 
-    def _check_waiting(self, connection: WaitingConnection, waited_seconds: float, spent_seconds: float) -> None:
+    def _check_waiting(self, connection: InterruptibleConnection, waited_seconds: float, spent_seconds: float) -> None:
         if self._watch.stands_still:
-            raise ServerStandsStill("PostgreSQL does not answer")
+            raise ServerUnresponsive("PostgreSQL does not answer")
         if waited_seconds > connection.longest_wait_seconds:
-            raise StatementStuck("PostgreSQL did not answer, and did not say that it took too long")
-        if waited_seconds + spent_seconds > self.limits.patience:
+            raise StatementUnresponsive("PostgreSQL did not answer, and did not say that it took too long")
+        if waited_seconds + spent_seconds > self.limits.probe_after:
             self._watch.try_soon()
 
 
-def open_database(url: str, *, size: int, name: str, limits: Limits = SENDING) -> Database:
-    """The pool that one process uses for `name`, waiting as long as `limits` say (store/limits.py)."""
+def open_database(url: str, *, size: int, name: str, limits: Timeouts = SENDING) -> Database:
+    """The pool that one process uses for `name`, waiting as long as `limits` say (store/timeouts.py)."""
     return Database(url, size=size, name=name, limits=limits)
 
 
@@ -112,7 +112,7 @@ def ask(database: Database, question: LiteralString, parameters: Mapping[str, An
     It works for nobody, and so sees no rows but through a function made for those who do not know yet for whom to work.
     """
 
-    def first(connection: WaitingConnection) -> Cursor[tuple[Any, ...]]:
+    def first(connection: InterruptibleConnection) -> Cursor[tuple[Any, ...]]:
         # Without a transaction the server has no limit for it.
         connection.longest_wait_seconds = database.limits.lock
         return connection.execute(question, parameters)
@@ -133,7 +133,7 @@ def church_scope(database: Database, church_id: UUID) -> Generator[Connection[tu
 
 
 @contextmanager
-def system_scope(database: Database, *, limits: Limits | None = None) -> Generator[Connection[tuple[Any, ...]]]:
+def system_scope(database: Database, *, limits: Timeouts | None = None) -> Generator[Connection[tuple[Any, ...]]]:
     """One transaction that sees every church: for workers, the clock, callbacks and the operator's commands.
 
     `limits` other than the pool's own hold for its statements. Raises psycopg.OperationalError when the database cannot
@@ -144,7 +144,7 @@ def system_scope(database: Database, *, limits: Limits | None = None) -> Generat
 
 
 @contextmanager
-def _transaction(database: Database, scope: bytes, limits: Limits) -> Generator[Connection[tuple[Any, ...]]]:
+def _transaction(database: Database, scope: bytes, limits: Timeouts) -> Generator[Connection[tuple[Any, ...]]]:
     opening = scope + limits.settings
     connection, _ = database.begin(lambda connection: connection.execute(opening))
     connection.longest_wait_seconds = limits.longest_wait
@@ -160,7 +160,7 @@ def _transaction(database: Database, scope: bytes, limits: Limits) -> Generator[
         database.putconn(connection)
 
 
-def _commit(connection: WaitingConnection) -> None:
+def _commit(connection: InterruptibleConnection) -> None:
     """Raises OutcomeUnknown when the COMMIT was sent and its answer did not come."""
     if connection.closed:
         raise OperationalError("the connection was lost before the transaction was committed")

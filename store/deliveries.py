@@ -66,7 +66,7 @@ class _ClaimedRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recorded:
+class DeliveryUpdate:
     """How a submitted delivery is to stand. `delay_seconds` is given when it goes back to the queue for later."""
 
     delivery_id: UUID
@@ -137,7 +137,7 @@ def _pace(connection: Connection[Any], names: Mapping[str, Any]) -> float | None
     return max(PACE_SECONDS, row[0]) if row else None
 
 
-def record(connection: Connection[Any], results: Sequence[Recorded], *, ids_conflict: bool = False) -> int:
+def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, ids_conflict: bool = False) -> int:
     """Write what became of claimed deliveries; how many still stood in their attempt and were changed.
 
     Of the others, what the carrier accepted is kept as a receipt. Raises psycopg.errors.UniqueViolation when two
@@ -170,7 +170,7 @@ def record(connection: Connection[Any], results: Sequence[Recorded], *, ids_conf
     return changed
 
 
-def _settle_shared_ids(connection: Connection[Any], results: Sequence[Recorded]) -> list[Recorded]:
+def _settle_shared_ids(connection: Connection[Any], results: Sequence[DeliveryUpdate]) -> list[DeliveryUpdate]:
     """The results, after other deliveries gave up the ids that these were accepted under.
 
     An id that the carrier's callbacks gave to another delivery stays there, and of several results with one id the
@@ -184,7 +184,9 @@ def _settle_shared_ids(connection: Connection[Any], results: Sequence[Recorded])
             "carrier_ids": [result.carrier_id for result in accepted],
         },
     ).fetchall()
-    reconciliation.put_holders_in_doubt(connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven])
+    reconciliation.put_holders_back_in_doubt(
+        connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven]
+    )
     doubtful = {delivery_id for delivery_id, _, is_proven in found if is_proven}
     owners: dict[str, UUID] = {}
     for result in accepted:
@@ -208,9 +210,9 @@ def expire_leases(connection: Connection[Any]) -> int:
     return connection.execute(_SQL["expire_leases"]).rowcount
 
 
-def due_turns(connection: Connection[Any]) -> list[tuple[UUID, str]]:
+def due_batches(connection: Connection[Any]) -> list[tuple[UUID, str]]:
     """(church id, channel) of everyone with something to send that may be sent now."""
-    return connection.execute(_SQL["due_turns"]).fetchall()
+    return connection.execute(_SQL["due_batches"]).fetchall()
 
 
 def page(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from psycopg import OperationalError
 
 
-class ServerStandsStill(OperationalError):
+class ServerUnresponsive(OperationalError):
     """PostgreSQL takes connections, or did, and does not answer. What was under way was given up."""
 
 
-class StatementStuck(ServerStandsStill):
+class StatementUnresponsive(ServerUnresponsive):
     """PostgreSQL answers others, but this statement neither ended nor was ended by the server's own limit."""
 
 

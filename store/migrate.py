@@ -16,7 +16,7 @@ import logs
 from settings import SettingsError, load_settings
 from store import schema
 from store.errors import SchemaMismatch
-from store.limits import MIGRATION
+from store.timeouts import MIGRATION
 
 FOLDER = Path(__file__).parent / "migrations"
 CHECKSUMS = FOLDER / "SHA256SUMS"

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from messaging.retry import RetryPolicy
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
 from store import reconciliation, sql
-from store.conflicts import retry_conflicts
+from store.unique_violations import retry_unique_violations
 
 _SQL = sql.load("receipts")
 
@@ -54,7 +54,7 @@ class Applied:
     used: int
     """Receipts that were used up."""
     contested: int
-    """Texts that another delivery holds than the one that their receipts name: `settle_contested` is to decide."""
+    """Texts that another delivery holds than the one that their receipts name: `resolve_contested` is to decide."""
 
 
 def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> Applied:
@@ -72,7 +72,7 @@ def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passi
     }
     used, left, contested = 0, limit, 0
     while left and not contested:
-        step = retry_conflicts(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
+        step = retry_unique_violations(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
         used, left, contested = used + step.used, step.waiting, step.contested
     return Applied(used=used, contested=contested)
 
@@ -90,7 +90,7 @@ def _apply(connection: Connection[Any], parameters: Mapping[str, Any]) -> _Step:
     return step
 
 
-def settle_contested(connection: Connection[Any]) -> int:
+def resolve_contested(connection: Connection[Any]) -> int:
     """Decide whose the texts are that one delivery holds and the receipts of another name; how many were taken away.
 
     A delivery that loses its text goes back in doubt. In a transaction of its own: it waits for deliveries in another
@@ -98,7 +98,7 @@ def settle_contested(connection: Connection[Any]) -> int:
     """
     connection.execute(_SQL["give_to_holders"])
     contested = [row[0] for row in connection.execute(_SQL["contested_ids"])]
-    reconciliation.put_holders_in_doubt(connection, contested)
+    reconciliation.put_holders_back_in_doubt(connection, contested)
     return len(contested)
 
 

@@ -11,10 +11,10 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from messaging.reconciliation import Claimant, ReconciliationPolicy
+from messaging.reconciliation import CarrierIdOwner, ReconciliationPolicy
 from messaging.submissions import InDoubtDelivery, Sender
 from store import sql
-from store.conflicts import retry_conflicts
+from store.unique_violations import retry_unique_violations
 
 _SQL = sql.load("reconciliation")
 
@@ -57,7 +57,7 @@ class Unreported:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DoubtfulMessage:
+class MessageInDoubt:
     """How many deliveries of a message are in doubt, the oldest of them since when."""
 
     church_id: UUID
@@ -67,37 +67,39 @@ class DoubtfulMessage:
     since: datetime
 
 
-def take_suspects(
+def claim_in_doubt(
     connection: Connection[Any], *, channel: str, limit: int, hold_seconds: float
 ) -> list[InDoubtDelivery]:
     """Up to `limit` of the channel's deliveries in doubt whose time has come. Nobody else gets them for a while."""
     with connection.cursor(row_factory=class_row(_SuspectRow)) as cursor:
-        cursor.execute(_SQL["take_suspects"], {"channel": channel, "row_limit": limit, "hold_seconds": hold_seconds})
+        cursor.execute(_SQL["claim_in_doubt"], {"channel": channel, "row_limit": limit, "hold_seconds": hold_seconds})
         return [row.suspect() for row in cursor]
 
 
-def claimants(
+def find_carrier_id_owners(
     connection: Connection[Any], delivery_ids: Sequence[UUID], *, seen: Sequence[str]
-) -> dict[str, list[Claimant]]:
+) -> dict[str, list[CarrierIdOwner]]:
     """To whom the carrier's ids `seen` belong, and all those of other deliveries to the suspects' recipients.
 
     Holds off every other settler until the transaction ends, so that no id is given to two deliveries.
     """
     connection.execute(_SQL["lock_settling"])
-    by_id: dict[str, list[Claimant]] = {}
-    with connection.cursor(row_factory=class_row(Claimant)) as cursor:
-        cursor.execute(_SQL["claimants"], {"delivery_ids": list(delivery_ids), "seen": list(seen)})
+    by_id: dict[str, list[CarrierIdOwner]] = {}
+    with connection.cursor(row_factory=class_row(CarrierIdOwner)) as cursor:
+        cursor.execute(_SQL["find_carrier_id_owners"], {"delivery_ids": list(delivery_ids), "seen": list(seen)})
         for claimant in cursor:
             by_id.setdefault(claimant.carrier_id, []).append(claimant)
     return by_id
 
 
-def rivals(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> set[UUID]:
+def find_identical_in_flight(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> set[UUID]:
     """Those beside which another delivery with the same words to the same person is being submitted just now."""
-    return {row[0] for row in connection.execute(_SQL["rivals"], {"delivery_ids": list(delivery_ids)})}
+    return {
+        row[0] for row in connection.execute(_SQL["find_identical_in_flight"], {"delivery_ids": list(delivery_ids)})
+    }
 
 
-def settle_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, str]]) -> None:
+def record_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, str]]) -> None:
     """(delivery id, attempt, carrier id): the carrier had them all the while.
 
     One whose id another delivery holds by now stays in doubt.
@@ -108,10 +110,10 @@ def settle_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, s
         "attempts": [attempt for _, attempt, _ in found],
         "carrier_ids": [carrier_id for _, _, carrier_id in found],
     }
-    retry_conflicts(connection, lambda: connection.execute(_SQL["settle_found"], parameters))
+    retry_unique_violations(connection, lambda: connection.execute(_SQL["record_found"], parameters))
 
 
-def settle_missing(
+def record_missing(
     connection: Connection[Any],
     missing: Sequence[tuple[UUID, int]],
     *,
@@ -121,7 +123,7 @@ def settle_missing(
     """(delivery id, attempt): once more not found. How many went back to the queue; the others are asked for again."""
     connection.execute(_SQL["lock_messages"], {"delivery_ids": [delivery_id for delivery_id, _ in missing]})
     row = connection.execute(
-        _SQL["settle_missing"],
+        _SQL["record_missing"],
         {
             "delivery_ids": [delivery_id for delivery_id, _ in missing],
             "attempts": [attempt for _, attempt in missing],
@@ -134,7 +136,7 @@ def settle_missing(
     return row[0] if row else 0
 
 
-def put_holders_in_doubt(connection: Connection[Any], carrier_ids: Sequence[str]) -> None:
+def put_holders_back_in_doubt(connection: Connection[Any], carrier_ids: Sequence[str]) -> None:
     """Let whoever holds these ids of the carrier's be looked for again: the texts turned out to be others'."""
     if carrier_ids:
         names = {"carrier_ids": list(carrier_ids)}
@@ -177,18 +179,18 @@ def resolve_all(
     ).rowcount
 
 
-def list_doubtful(
+def list_in_doubt(
     connection: Connection[Any],
     *,
     church_id: UUID | None,
     message_id: UUID | None,
     channel: str | None,
     least_seconds: float,
-) -> list[DoubtfulMessage]:
+) -> list[MessageInDoubt]:
     """Messages with deliveries in doubt for so long, of one church, message or channel or of all; the oldest first."""
-    with connection.cursor(row_factory=class_row(DoubtfulMessage)) as cursor:
+    with connection.cursor(row_factory=class_row(MessageInDoubt)) as cursor:
         return cursor.execute(
-            _SQL["list_doubtful"],
+            _SQL["list_in_doubt"],
             {"church_id": church_id, "message_id": message_id, "channel": channel, "least_seconds": least_seconds},
         ).fetchall()
 

@@ -11,9 +11,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from messaging.missed_runs import JudgedRun, MissedPolicy, RunOutcome, judge_runs
+from messaging.missed_runs import DecidedRun, MissedPolicy, RunOutcome, decide_runs
 from messaging.recurrence.rule import InvalidRecurrence, TooManySteps
-from messaging.recurrence.runs import Recurrence, Run
+from messaging.recurrence.runs import Recurrence, ScheduledRun
 from messaging.wall_time import UnknownZone, to_instant
 from store import sql
 from store.schedules import Schedule
@@ -36,12 +36,12 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SettledSchedule:
+class EvaluatedSchedule:
     """The runs of a schedule that came due, each judged, and the one that comes next."""
 
     schedule_id: UUID
-    runs: Sequence[JudgedRun]
-    next_run: Run | None
+    runs: Sequence[DecidedRun]
+    next_run: ScheduledRun | None
     counted_end: datetime | None = None
     """The last wall time that the rule's COUNT allows."""
     stop_reason: str | None = None
@@ -61,7 +61,7 @@ def take_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[
         return cursor.execute(_SQL["take_due"], {"now": now, "row_limit": limit}).fetchall()
 
 
-def evaluate(schedule: Schedule, *, now: datetime) -> SettledSchedule:
+def evaluate(schedule: Schedule, *, now: datetime) -> EvaluatedSchedule:
     """What the runs of a schedule that is due come to. One that cannot be followed is to be stopped."""
     try:
         recurrence = schedule.recurrence()
@@ -70,9 +70,9 @@ def evaluate(schedule: Schedule, *, now: datetime) -> SettledSchedule:
         return _stopped(schedule, reason=f"the rule {error}")
     except UnknownZone as error:
         return _stopped(schedule, reason=f"the time zone {error}")
-    return SettledSchedule(
+    return EvaluatedSchedule(
         schedule_id=schedule.schedule_id,
-        runs=judge_runs(
+        runs=decide_runs(
             due,
             now=now,
             policy=MissedPolicy(schedule.missed_policy),
@@ -86,7 +86,9 @@ def evaluate(schedule: Schedule, *, now: datetime) -> SettledSchedule:
     )
 
 
-def _find_runs(schedule: Schedule, recurrence: Recurrence, now: datetime) -> tuple[list[Run], Run | None, str | None]:
+def _find_runs(
+    schedule: Schedule, recurrence: Recurrence, now: datetime
+) -> tuple[list[ScheduledRun], ScheduledRun | None, str | None]:
     """The runs that are due, the one after them, and why there is none if it takes too many steps to find.
 
     Raises TooManySteps when not even the first is found.
@@ -94,7 +96,7 @@ def _find_runs(schedule: Schedule, recurrence: Recurrence, now: datetime) -> tup
     assert schedule.next_wall_time is not None  # noqa: S101 - it is due
     # By the wall time: what instant it stands for may have changed with the zone's rules since it was written.
     expected = to_instant(schedule.next_wall_time, recurrence.zone)
-    due: list[Run] = []
+    due: list[ScheduledRun] = []
     try:
         for run in recurrence.runs_after(expected - timedelta(microseconds=1)):
             if run.at > now or len(due) == RUNS_AT_ONCE:
@@ -109,12 +111,12 @@ def _find_runs(schedule: Schedule, recurrence: Recurrence, now: datetime) -> tup
     return due, None, None
 
 
-def _stopped(schedule: Schedule, *, reason: str) -> SettledSchedule:
+def _stopped(schedule: Schedule, *, reason: str) -> EvaluatedSchedule:
     """The run that was due is recorded as missed: no run vanishes."""
     assert schedule.next_run_at is not None and schedule.next_wall_time is not None  # noqa: S101 - it is due
-    run = Run(at=schedule.next_run_at, wall=schedule.next_wall_time)
-    missed = JudgedRun(run=run, outcome=RunOutcome.MISSED, reason=reason)
-    return SettledSchedule(
+    run = ScheduledRun(at=schedule.next_run_at, wall=schedule.next_wall_time)
+    missed = DecidedRun(run=run, outcome=RunOutcome.MISSED, reason=reason)
+    return EvaluatedSchedule(
         schedule_id=schedule.schedule_id,
         runs=[missed],
         next_run=None,
@@ -127,7 +129,7 @@ def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) 
     """Settle what came due of a locked schedule: before a person's word is heeded, the old terms hold."""
     while schedule.next_run_at is not None and schedule.next_run_at <= now:
         settled = evaluate(schedule, now=now)
-        settle(connection, [settled])
+        record(connection, [settled])
         coming = settled.next_run
         schedule = replace(
             schedule,
@@ -140,7 +142,7 @@ def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) 
     return schedule
 
 
-def settle(connection: Connection[Any], settled: Sequence[SettledSchedule]) -> int:
+def record(connection: Connection[Any], settled: Sequence[EvaluatedSchedule]) -> int:
     """Record the runs, make the messages of those that are sent, and move on; how many messages were made."""
     runs = [(schedule.schedule_id, judged) for schedule in settled for judged in schedule.runs]
     made = connection.execute(

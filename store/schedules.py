@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from messaging.recurrence.runs import Recurrence, Run, recurrence_by_cron, recurrence_by_rrule
+from messaging.recurrence.runs import Recurrence, ScheduledRun, recurrence_by_cron, recurrence_by_rrule
 from messaging.wall_time import find_zone
 from store import sql
 
@@ -82,7 +82,7 @@ def insert(
     terms: ScheduleTerms,
     *,
     church_id: UUID,
-    next_run: Run,
+    next_run: ScheduledRun,
     idempotency_key: str | None,
     request_hash: bytes,
 ) -> tuple[Schedule, bool]:
@@ -118,7 +118,9 @@ def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, l
         return cursor.fetchall()
 
 
-def change(connection: Connection[Any], schedule: Schedule, terms: ScheduleTerms, *, next_run: Run | None) -> None:
+def change(
+    connection: Connection[Any], schedule: Schedule, terms: ScheduleTerms, *, next_run: ScheduledRun | None
+) -> None:
     """Give it other terms."""
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
     connection.execute(_SQL["change_schedule"], {**_terms(terms), **_next(next_run), **names})
@@ -148,7 +150,7 @@ def count(connection: Connection[Any], church_id: UUID) -> int:
     return row[0]
 
 
-def resume(connection: Connection[Any], schedule: Schedule, *, next_run: Run | None) -> None:
+def resume(connection: Connection[Any], schedule: Schedule, *, next_run: ScheduledRun | None) -> None:
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
     connection.execute(_SQL["resume_schedule"], {**names, **_next(next_run)})
 
@@ -167,5 +169,5 @@ def _terms(terms: ScheduleTerms) -> dict[str, Any]:
     return {**named, "details": Jsonb(terms.details), "target": Jsonb(terms.target)}
 
 
-def _next(run: Run | None) -> dict[str, datetime | None]:
+def _next(run: ScheduledRun | None) -> dict[str, datetime | None]:
     return {"next_run_at": run.at if run else None, "next_wall_time": run.wall if run else None}

@@ -14,7 +14,7 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 from api.services import services
 from store.database import system_scope
 from store.errors import OutcomeUnknown, SchemaMismatch
-from store.limits import COMMAND
+from store.timeouts import COMMAND
 
 
 @contextmanager

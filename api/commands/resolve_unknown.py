@@ -14,10 +14,10 @@ from api.commands.ledger import ledger
 from api.messages import limits
 from api.services import services
 from channels.registry import CHANNELS
-from store import messages, reconciliation
+from store import message_lifecycle, reconciliation
 from store.daily_limits import DailyLimitReached
 from store.messages import Message
-from store.reconciliation import DoubtfulMessage, Resolution
+from store.reconciliation import MessageInDoubt, Resolution
 
 _CHOICES: tuple[str, ...] = get_args(Resolution)
 
@@ -54,7 +54,7 @@ def resolve_unknown(
         raise BadInput("Say which with --church, --message or --channel, or --all for those of every church.")
     least_seconds = 60.0 * minutes
     with ledger() as connection:
-        found = reconciliation.list_doubtful(
+        found = reconciliation.list_in_doubt(
             connection, church_id=church, message_id=message, channel=channel, least_seconds=least_seconds
         )
     if not found:
@@ -72,10 +72,10 @@ def resolve_unknown(
     click.echo(f"{total} in doubt; decide them with --as." if decision is None else f"{resolved} are {decision} now.")
 
 
-def _resolve(doubtful: DoubtfulMessage, decision: Resolution, least_seconds: float) -> int:
+def _resolve(doubtful: MessageInDoubt, decision: Resolution, least_seconds: float) -> int:
     """Decide one message's, in a transaction of its own: a long list holds nobody up, and may be broken off."""
     with ledger() as connection:
-        message = messages.lock(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
+        message = message_lifecycle.lock(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
         assert message is not None  # noqa: S101 - messages are never deleted
         resolved = reconciliation.resolve_all(
             connection,
@@ -86,7 +86,7 @@ def _resolve(doubtful: DoubtfulMessage, decision: Resolution, least_seconds: flo
         )
         sends_again = resolved > 0 and decision == "queued"
         if sends_again:
-            messages.reopen(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
+            message_lifecycle.reopen(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
             _count(connection, message, church_id=doubtful.church_id, deliveries=resolved)
     if sends_again:
         services().job_queue.enqueue_batch(channel=doubtful.channel, church_id=doubtful.church_id)

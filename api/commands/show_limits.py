@@ -12,7 +12,7 @@ from api.commands.ledger import ledger
 from api.services import services
 from settings import Settings
 from store import daily_limits
-from store.daily_limits import Limits
+from store.daily_limits import ChurchLimits
 
 
 @click.command("show-limits")
@@ -27,7 +27,7 @@ def show_limits(church: UUID) -> None:
     click.echo(describe(limits, services().settings))
 
 
-def describe(limits: Limits, settings: Settings) -> str:
+def describe(limits: ChurchLimits, settings: Settings) -> str:
     """The limits that hold for a church, in lines."""
     own_limit, own_regions = limits.daily_segment_limit, limits.regions
     most = settings.daily_segment_limit if own_limit is None else own_limit

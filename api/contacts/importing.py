@@ -20,7 +20,7 @@ from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
 from store import contacts
 from store.churches import KeyHolder
-from store.contacts import Person, Whereabouts
+from store.contacts import ContactZones, Person
 from store.database import church_scope
 
 MAX_CONTACTS = 10_000
@@ -184,14 +184,14 @@ def _store(
     ]
     with church_scope(services().database, caller.church_id) as connection:
         added = contacts.add(connection, church_id=caller.church_id, people=people)
-        where: dict[UUID, Whereabouts] = {}
+        where: dict[UUID, ContactZones] = {}
         for one, (index, contact) in zip(added, good.items(), strict=True):
-            told = where.get(one.contact_id, Whereabouts())  # by another entry about the same person
-            where[one.contact_id] = Whereabouts(
+            told = where.get(one.contact_id, ContactZones())  # by another entry about the same person
+            where[one.contact_id] = ContactZones(
                 time_zone=contact.time_zone or told.time_zone,
                 number_zones=places[index].zones if index in places else told.number_zones,
             )
-        contacts.place(connection, church_id=caller.church_id, where=where)
+        contacts.set_zones(connection, church_id=caller.church_id, where=where)
     return [
         StoredContact(index=index, id=one.contact_id, phone=one.phone, email=one.email, created=one.created)
         for index, one in zip(good, added, strict=True)

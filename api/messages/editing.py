@@ -19,7 +19,7 @@ from api.problems import Refusal
 from api.services import services
 from api.shapes import Moment
 from channels.registry import CHANNELS
-from store import daily_limits, messages, unbegun
+from store import daily_limits, message_lifecycle, messages
 from store.churches import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -47,12 +47,12 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         body, church_id=caller.church_id
     )  # others are asked: while no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
-        message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+        message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
             raise Refusal(problems.NOT_FOUND, "There is no such message.")
         if message.expanded_at is not None or message.canceled_at is not None:
             raise Refusal(problems.WRONG_STATE, f"It can no longer be changed: the message is {message.status}.")
-        target = unbegun.target(connection, church_id=caller.church_id, message_id=message_id)
+        target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
         whole = revised(Composition, _as_given(caller, message, target), body)
         if "send_at" in body.model_fields_set:
             send_at = timing.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
@@ -70,7 +70,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             send_at=send_at,
         )
         daily_limits.reserve_changed(connection, church_id=caller.church_id, message_id=message_id, need=need)
-        unbegun.change(
+        message_lifecycle.change(
             connection,
             church_id=caller.church_id,
             message_id=message_id,

@@ -19,7 +19,7 @@ from api.problems import Refusal
 from api.services import services
 from api.shapes import STORABLE, RequestModel, ResponseModel
 from messaging.states import Status
-from store import messages
+from store import message_lifecycle, messages
 from store.churches import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -65,7 +65,7 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
         if message.canceled_at is None and not _has_something_left(connection, message):
             raise Refusal(problems.WRONG_STATE, "Everything of this message has been sent.")
         if message.canceled_at is None:
-            canceled = messages.cancel(connection, church_id=caller.church_id, message_id=message_id)
+            canceled = message_lifecycle.cancel(connection, church_id=caller.church_id, message_id=message_id)
             limits.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
         return _stands(connection, caller, message_id)
 
@@ -84,7 +84,7 @@ def pause_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
         if message.canceled_at is not None or not _has_something_left(connection, message):
             raise Refusal(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
         if message.paused_at is None:
-            messages.pause(connection, church_id=caller.church_id, message_id=message_id)
+            message_lifecycle.pause(connection, church_id=caller.church_id, message_id=message_id)
         return _stands(connection, caller, message_id)
 
 
@@ -102,7 +102,7 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
         if message.canceled_at is not None:
             raise Refusal(problems.WRONG_STATE, "The message is canceled.")
         if message.paused_at is not None:
-            messages.resume(connection, church_id=caller.church_id, message=message)
+            message_lifecycle.resume(connection, church_id=caller.church_id, message=message)
         answer = _stands(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return answer
@@ -123,7 +123,7 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
             raise Refusal(problems.WRONG_STATE, "The message is canceled.")
-        retried = messages.retry_failed(
+        retried = message_lifecycle.retry_failed(
             connection,
             church_id=caller.church_id,
             message_id=message_id,
@@ -140,7 +140,7 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
 def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
     """The church's message, while nobody else says anything of it. Raises Refusal (404)."""
     with church_scope(services().database, caller.church_id) as connection:
-        message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+        message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
             raise Refusal(problems.NOT_FOUND, "There is no such message.")
         yield connection, message

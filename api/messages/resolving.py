@@ -16,7 +16,7 @@ from api.messages.standing import standing
 from api.problems import Refusal
 from api.services import services
 from api.shapes import STORABLE, RequestModel, ResponseModel
-from store import messages, reconciliation
+from store import message_lifecycle, messages, reconciliation
 from store.churches import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -79,7 +79,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
         if not resolved:
             raise Refusal(problems.WRONG_STATE, "The delivery is in no doubt.")
         if body.status == "queued":
-            messages.reopen(connection, church_id=caller.church_id, message_id=message_id)
+            message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
             limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
     if body.status == "queued":
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
@@ -111,7 +111,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
         )
         sends_again = resolved > 0 and body.status == "queued"
         if sends_again:
-            messages.reopen(connection, church_id=caller.church_id, message_id=message_id)
+            message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
             limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
         resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert resolved_message is not None  # noqa: S101 - it is locked
@@ -128,7 +128,7 @@ def _refuse_sending_canceled(message: Message, body: Resolution) -> None:
 
 def _lock(connection: Connection[Any], caller: KeyHolder, message_id: UUID, *, missing: str) -> Message:
     """The message, before its deliveries: that is everybody's order. Raises Refusal (404)."""
-    message = messages.lock(connection, church_id=caller.church_id, message_id=message_id)
+    message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
     if message is None:
         raise Refusal(problems.NOT_FOUND, missing)
     return message

@@ -11,7 +11,7 @@ from api.messages import views
 from api.messages.sendable import unavailable
 from api.messages.waiting import wait_of
 from messaging.states import Status
-from store import messages, outlook
+from store import message_progress, messages
 from store.messages import Message
 
 
@@ -23,7 +23,7 @@ def standing(connection: Connection[Any], *, church_id: UUID, message: Message) 
     counts = dict.fromkeys(Status, 0)
     if message.expanded_at is not None:
         counts = messages.counts(connection, message.message_id)
-    ahead = outlook.get(connection, church_id=church_id, message_id=message.message_id)
+    ahead = message_progress.get(connection, church_id=church_id, message_id=message.message_id)
     assert ahead is not None  # noqa: S101 - messages are never deleted
     wait = wait_of(message, ahead, unavailable=unavailable(message.channel))
     return views.counted(message, counts, ahead, wait)

@@ -11,8 +11,8 @@ from pydantic import Field
 from api.messages.waiting import Notice, Wait
 from api.shapes import ResponseModel, Timestamp
 from messaging.states import Status
+from store.message_progress import MessageProgress
 from store.messages import Message, MessageStatus
-from store.outlook import Outlook
 
 
 class Links(ResponseModel):
@@ -114,7 +114,9 @@ def summary(message: Message) -> MessageSummary:
     return MessageSummary.model_validate(_fields(message))
 
 
-def counted(message: Message, by_status: dict[Status, int], ahead: Outlook, wait: Wait | None) -> CountedMessage:
+def counted(
+    message: Message, by_status: dict[Status, int], ahead: MessageProgress, wait: Wait | None
+) -> CountedMessage:
     return CountedMessage.model_validate(
         _fields(message)
         | {

@@ -12,9 +12,9 @@ from pydantic import Field
 from api.shapes import ResponseModel, Timestamp
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
-from store import outlook
+from store import message_progress
+from store.message_progress import MessageProgress
 from store.messages import Message
-from store.outlook import Outlook
 
 WaitReason = Literal[
     "message-paused",
@@ -47,7 +47,7 @@ class Notice(ResponseModel):
     message: str
 
 
-def wait_of(message: Message, ahead: Outlook, *, unavailable: str | None) -> Wait | None:
+def wait_of(message: Message, ahead: MessageProgress, *, unavailable: str | None) -> Wait | None:
     """What the message waits for first; None when nothing is left to send, or it is being sent.
 
     `unavailable`: why nothing can be sent on its channel here, if so.
@@ -63,7 +63,7 @@ def notices(
     connection: Connection[Any], *, church_id: UUID, channel: str, target_type: str, target: dict[str, list[str]]
 ) -> list[Notice]:
     """What is to be said of a message for this target, as things stand."""
-    found = outlook.foresee(
+    found = message_progress.preview(
         connection,
         church_id=church_id,
         channel=channel,
@@ -85,7 +85,7 @@ def notices(
     return told
 
 
-def _stop(message: Message, ahead: Outlook, unavailable: str | None) -> Wait | None:
+def _stop(message: Message, ahead: MessageProgress, unavailable: str | None) -> Wait | None:
     """What somebody must do something about."""
     if message.paused_at is not None:
         return _wait("message-paused", "The message is paused. Resume it to send the rest.", since=message.paused_at)
@@ -96,7 +96,7 @@ def _stop(message: Message, ahead: Outlook, unavailable: str | None) -> Wait | N
     return None
 
 
-def _delay(message: Message, ahead: Outlook) -> Wait | None:
+def _delay(message: Message, ahead: MessageProgress) -> Wait | None:
     """What passes by itself."""
     if message.expanded_at is None:
         if message.send_at <= datetime.now(UTC):

@@ -12,7 +12,7 @@ from psycopg import Connection
 from api import problems
 from api.problems import Refusal
 from api.services import services
-from messaging.recurrence.runs import Run
+from messaging.recurrence.runs import ScheduledRun
 from store import schedules
 from store.schedules import Schedule
 
@@ -36,7 +36,9 @@ def one_more(connection: Connection[Any], church_id: UUID) -> Generator[None]:
         )
 
 
-def changed(connection: Connection[Any], schedule: Schedule, *, next_run: Run | None) -> AbstractContextManager[None]:
+def changed(
+    connection: Connection[Any], schedule: Schedule, *, next_run: ScheduledRun | None
+) -> AbstractContextManager[None]:
     """Around what gives the schedule that next run: one that had ended, or was stopped, is one more."""
     is_one_more = schedule.next_run_at is None and next_run is not None
     return one_more(connection, schedule.church_id) if is_one_more else nullcontext()

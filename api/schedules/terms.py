@@ -16,13 +16,13 @@ from api.schedules.plan import START_OUT_OF_RANGE, Plan, is_start_in_range
 from channels.registry import CHANNELS
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
-from messaging.recurrence.runs import Run
+from messaging.recurrence.runs import ScheduledRun
 from messaging.wall_time import find_zone, to_wall
 from store import churches
 from store.schedules import ScheduleTerms
 
 
-def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple[ScheduleTerms, Run]:
+def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple[ScheduleTerms, ScheduledRun]:
     """The terms and the first run from now on. Raises Refusal (422) when there is none."""
     church = churches.get(connection, church_id)
     assert church is not None  # noqa: S101 - its key was just accepted

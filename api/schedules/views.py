@@ -14,7 +14,7 @@ from pydantic import Field
 from api.messages.waiting import Notice
 from api.shapes import ResponseModel, Timestamp
 from messaging.recurrence.rule import InvalidRecurrence
-from messaging.recurrence.runs import Run
+from messaging.recurrence.runs import ScheduledRun
 from messaging.wall_time import UnknownZone, find_zone
 from store.schedule_runs import RecordedRun
 from store.schedules import Schedule, ScheduleStatus
@@ -157,15 +157,15 @@ def run(recorded: RecordedRun) -> RunView:
     )
 
 
-def _next_runs(schedule: Schedule, now: datetime) -> list[Run]:
-    found: list[Run] = []
+def _next_runs(schedule: Schedule, now: datetime) -> list[ScheduledRun]:
+    found: list[ScheduledRun] = []
     # One that cannot be followed says so in its paused_reason; here is what was found until then.
     with suppress(InvalidRecurrence, UnknownZone):
         found.extend(islice(schedule.recurrence().runs_after(now), RUNS_SHOWN))
     return found
 
 
-def _coming(coming: Run, schedule: Schedule) -> ComingRun:
+def _coming(coming: ScheduledRun, schedule: Schedule) -> ComingRun:
     shown = coming.at.astimezone(find_zone(schedule.time_zone))
     return ComingRun(at=coming.at, local_time=shown.isoformat(), rule_time=coming.wall.isoformat())
 

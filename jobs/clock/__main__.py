@@ -20,7 +20,7 @@ from jobs.worker.database_check import open_migrated_database
 from jobs.worker.retries import bring_back
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
-from store.limits import COMMAND
+from store.timeouts import COMMAND
 
 log = logs.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from jobs.worker.failures import PlainFailure
 from jobs.worker.runtime import Runtime, working_with
 from settings import Settings
 from store.database import open_database
-from store.limits import INLINE
+from store.timeouts import INLINE
 
 log = logs.get_logger(__name__)
 

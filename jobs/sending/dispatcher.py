@@ -25,7 +25,7 @@ from jobs.sending.deferred_claims import DeferredClaims
 from jobs.sending.record_results import Answered, record_results
 from messaging.retry import RetryPolicy
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
-from store import messages
+from store import message_lifecycle
 from store.database import Database, system_scope
 
 log = logs.get_logger(__name__)
@@ -127,7 +127,7 @@ class Line:
         at_rest = {turn.church_id for turn in over if turn.church_id not in self._flying}
         if at_rest:
             with system_scope(self._database) as connection:
-                messages.complete(connection, church_ids=sorted(at_rest))
+                message_lifecycle.complete(connection, church_ids=sorted(at_rest))
         for church_id in refused:  # its next job fails, and is seen
             self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
 

@@ -15,7 +15,7 @@ from messaging.retry import RetryPolicy, next_step
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
 from store import churches, deliveries
 from store.database import Database, system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,9 @@ def _record(
         if church_id in refused:
             churches.pause_sender(connection, church_id=church_id, channel=channel, reason=refused[church_id])
         if church_id in slowed:
-            churches.slow_sender(connection, church_id=church_id, channel=channel, at_least_seconds=slowed[church_id])
+            churches.throttle_sender(
+                connection, church_id=church_id, channel=channel, at_least_seconds=slowed[church_id]
+            )
     accepted = {answer.church_id for answer in answers if answer.outcome.kind is ResultKind.ACCEPTED}
     churches.reset_throttle(connection, church_ids=sorted(accepted - slowed.keys()), channel=channel)
     deliveries.record(connection, [_recorded(answer, policy) for answer in answers], ids_conflict=ids_conflict)
@@ -79,10 +81,10 @@ def _pauses_asked(answers: Sequence[Answered], *, at_most_seconds: float) -> dic
     return pauses
 
 
-def _recorded(answer: Answered, policy: RetryPolicy) -> Recorded:
+def _recorded(answer: Answered, policy: RetryPolicy) -> DeliveryUpdate:
     outcome, envelope = answer.outcome, answer.envelope
     step = next_step(outcome, tries=envelope.tries, age_seconds=envelope.age_seconds, policy=policy)
-    return Recorded(
+    return DeliveryUpdate(
         delivery_id=outcome.delivery_id,
         attempt=outcome.attempt,
         status=step.status,

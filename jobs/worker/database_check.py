@@ -11,7 +11,7 @@ import logs
 from settings import Settings
 from store.database import Database, open_database
 from store.errors import SchemaMismatch
-from store.limits import COMMAND, Limits
+from store.timeouts import COMMAND, Timeouts
 
 _AGAIN_SECONDS = 1.0
 
@@ -32,7 +32,7 @@ def check_schema(settings: Settings) -> None:
 
 
 def open_migrated_database(
-    settings: Settings, *, size: int, name: str, limits: Limits, stopping: threading.Event | None = None
+    settings: Settings, *, size: int, name: str, limits: Timeouts, stopping: threading.Event | None = None
 ) -> Database:
     """The database, once PostgreSQL answers, or a stop was asked for. Raises SchemaMismatch."""
     stopping = stopping or threading.Event()

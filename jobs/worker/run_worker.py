@@ -28,7 +28,7 @@ from jobs.worker.database_check import open_migrated_database
 from jobs.worker.runtime import Runtime, working_with
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
-from store.limits import HOUSEKEEPING, SENDING
+from store.timeouts import HOUSEKEEPING, SENDING
 
 log = logs.get_logger(__name__)
 

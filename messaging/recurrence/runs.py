@@ -15,7 +15,7 @@ from messaging.wall_time import LONGEST_GAP, to_instant, to_wall
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Run:
+class ScheduledRun:
     """One time that a rule comes. Ordered by the instant."""
 
     at: datetime
@@ -39,7 +39,7 @@ class Recurrence:
     counted_end: datetime | None = None
     """The last wall time that the rule's COUNT allows; None without a COUNT."""
 
-    def runs_after(self, instant: datetime) -> Iterator[Run]:
+    def runs_after(self, instant: datetime) -> Iterator[ScheduledRun]:
         """Those strictly after the instant, in order. Ends with the rule, and 20 years after the instant.
 
         Raises TooManySteps once the search takes more steps than one evaluation may, also after it gave some runs.
@@ -55,17 +55,17 @@ class Recurrence:
                 before = run.at
                 yield run
 
-    def next_run(self, after: datetime) -> Run | None:
+    def next_run(self, after: datetime) -> ScheduledRun | None:
         """The first run strictly after the instant; None when there is none. Raises TooManySteps."""
         return next(self.runs_after(after), None)
 
-    def _in_order(self, walls: Iterator[datetime]) -> Iterator[Run]:
+    def _in_order(self, walls: Iterator[datetime]) -> Iterator[ScheduledRun]:
         """A wall time in a gap moves behind others that the clock shows after it: it waits for those."""
-        moved: list[Run] = []
+        moved: list[ScheduledRun] = []
         for wall in walls:
             if self.ends_at is not None and wall > self.ends_at:
                 break
-            run = Run(at=to_instant(wall, self.zone), wall=wall)
+            run = ScheduledRun(at=to_instant(wall, self.zone), wall=wall)
             while moved and (moved[0].at <= run.at or moved[0].wall + LONGEST_GAP < wall):
                 yield heapq.heappop(moved)
             if to_wall(run.at, self.zone) == wall:

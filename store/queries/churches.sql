@@ -85,7 +85,7 @@ UPDATE senders
 SET paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND paused_by = :job_id;
 
--- name: slow_sender!
+-- name: throttle_sender!
 -- Each row of "too many requests" doubles the pause, up to a minute; what the carrier asks for is the least, also when it
 -- asks during a pause.
 UPDATE senders

@@ -242,7 +242,7 @@ WHERE delivery_id IN (
     FOR UPDATE SKIP LOCKED
 ) AND status = 'sending';
 
--- name: due_turns
+-- name: due_batches
 -- Churches and channels with something due that their sender may send now, or whose refusal no job has told of yet. One
 -- small index probe a sender.
 SELECT senders.church_id, senders.channel

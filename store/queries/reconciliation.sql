@@ -1,4 +1,4 @@
--- name: take_suspects
+-- name: claim_in_doubt
 -- Deliveries in doubt whose time has come. They are put off while the carrier is asked, so that nobody else asks too, and
 -- longer the older the doubt; one whose asker dies is asked for again then.
 WITH suspects AS MATERIALIZED (
@@ -24,7 +24,7 @@ FROM taken
 JOIN messages ON messages.message_id = taken.message_id
 JOIN senders ON senders.church_id = taken.church_id AND senders.channel = taken.channel;
 
--- name: claimants
+-- name: find_carrier_id_owners
 -- To whom the carrier's ids belong: to deliveries of the same church to the same people, as far as those can have been
 -- submitted since the suspect's message was made; and of those seen, to whomever the carrier has said a word about.
 -- (Churches may share a sender. Of those about which no word came one is asked for, and comes.)
@@ -43,7 +43,7 @@ WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[])
   AND others.delivery_id <> suspects.delivery_id
   AND others.carrier_id IS NOT NULL;
 
--- name: rivals
+-- name: find_identical_in_flight
 -- Suspects beside which another delivery with the same words to the same person is being submitted just now.
 SELECT DISTINCT suspects.delivery_id
 FROM deliveries AS suspects
@@ -64,7 +64,7 @@ WHERE message_id IN (SELECT message_id FROM deliveries WHERE delivery_id = ANY (
 ORDER BY message_id
 FOR UPDATE;
 
--- name: settle_found!
+-- name: record_found!
 -- The carrier had it all the while. What follows comes by callback, or is asked for. An id that another delivery holds is left
 -- to it: the doubt is looked into again.
 WITH found AS (
@@ -91,7 +91,7 @@ UPDATE messages
 SET settled_at = NULL
 WHERE message_id IN (SELECT message_id FROM settled);
 
--- name: settle_missing
+-- name: record_missing
 -- Once more not in the list. After enough readings over a long enough time the carrier does not have it, and it goes back
 -- to the queue, or fails if its hour is over; until then it is looked for again. A receipt that waits to be applied is
 -- waited for. How many went back.
@@ -195,7 +195,7 @@ FROM (
 ) AS doubtful
 WHERE deliveries.delivery_id = doubtful.delivery_id AND deliveries.status = 'unknown';
 
--- name: list_doubtful
+-- name: list_in_doubt
 -- Messages with deliveries in doubt for so long, those that wait longest first.
 SELECT deliveries.church_id, deliveries.message_id, deliveries.channel, count(*) AS deliveries,
        min(deliveries.updated_at) AS since

@@ -16,7 +16,7 @@ WAYS_AROUND = {
     # Two statements in one round trip take no parameters; a UUID's hexadecimal digits need no quoting.
     ("store/database.py", "% church_id.hex.encode()"),
     # Names that stand in the code, and numbers.
-    ("store/limits.py", "% (name.encode(), round(1000 * seconds))"),
+    ("store/timeouts.py", "% (name.encode(), round(1000 * seconds))"),
 }
 NOT_FOR_A_CHURCH = ("tools/",)
 """They serve no church; tools/local/postgres.py makes roles and databases by their names."""

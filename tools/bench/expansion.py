@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from messaging.addresses import AddressKind
-from store import messages
+from store import message_expansion
 from store.database import open_database, system_scope
 from tools.bench.churches import Church
 
@@ -71,7 +71,7 @@ def read(ledger: Connection, *, database_url: str, church: Church, number: int) 
             connection.execute("SELECT 1")
         began = time.perf_counter()
         with system_scope(database) as connection:
-            recipients = messages.expand(
+            recipients = message_expansion.expand(
                 connection,
                 church_id=UUID(church.church_id),
                 message_id=message_id,

@@ -21,7 +21,7 @@ WHERE delivery_id IN (
 """
 
 
-def send_doubts_again() -> None:
+def resend_in_doubt() -> None:
     """What many a queue does: whose lease ran out is simply sent again."""
     if not hasattr(deliveries, "expire_leases"):
         raise RuntimeError("store.deliveries.expire_leases has another name now: the ablation would take nothing away")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from channels.mail import carrier as mail_carrier
 from jobs.worker import run_worker
-from tools.chaos.ablations import send_doubts_again
+from tools.chaos.ablations import resend_in_doubt
 from tools.chaos.parameters import Ablation
 from tools.chaos.traps import Traps
 from tools.chaos.watches import set_traps
@@ -36,7 +36,7 @@ def main() -> None:
     hurry()
     set_traps(Traps(folder=options.traps, queue=options.queue, patience_seconds=options.patience_seconds))
     if Ablation.RECONCILE in options.ablate:
-        send_doubts_again()
+        resend_in_doubt()
     sys.argv[1:] = [options.queue]
     run_worker.main()
 

@@ -18,7 +18,7 @@ _LAST_DEATH = 0.7
 """The share of the mischief after which nothing is to die any more: traps need work that passes by."""
 _STALL_SECONDS = ((6.0, 8.0), (1.0, 2.0), (14.0, 16.0))
 """How long a server stands still, in turn: longer than requests wait for it; not as long as anyone does; longer
-than workers do (store/limits.py)."""
+than workers do (store/timeouts.py)."""
 _BEFORE_RUN_SECONDS = 0.5
 """How long before a run, at the most, what is to hit it begins."""
 

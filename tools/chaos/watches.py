@@ -18,7 +18,7 @@ from jobs.sending.dispatcher import Line, Turn
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
 from store import deliveries, schedule_runs
 from store.database import Database
-from store.schedule_runs import SettledSchedule
+from store.schedule_runs import EvaluatedSchedule
 from tools.chaos.points import Point
 from tools.chaos.traps import Traps, die
 
@@ -139,14 +139,14 @@ def _watch_expansions(traps: Traps) -> None:
 
 def _watch_runs(traps: Traps) -> None:
     """A run, its message and what comes next are written in one transaction; then the message is rung for."""
-    settle, run_schedules = schedule_runs.settle, enqueue_due.run_schedules
+    record, run_schedules = schedule_runs.record, enqueue_due.run_schedules
 
-    @wraps(settle)
-    def settle_or_die(connection: Connection[Any], settled: Sequence[SettledSchedule]) -> int:
-        if settled:
+    @wraps(record)
+    def record_or_die(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) -> int:
+        if evaluated:
             traps.strike(Point.RUN_TAKEN)
-        made = settle(connection, settled)
-        if settled:
+        made = record(connection, evaluated)
+        if evaluated:
             traps.strike(Point.RUN_WRITTEN)
         return made
 
@@ -157,5 +157,5 @@ def _watch_runs(traps: Traps) -> None:
             traps.strike(Point.RUN_COMMITTED)
         return progress
 
-    schedule_runs.settle = settle_or_die
+    schedule_runs.record = record_or_die
     enqueue_due.run_schedules = run_or_die

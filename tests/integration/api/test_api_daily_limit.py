@@ -13,10 +13,11 @@ from werkzeug.test import TestResponse
 
 from messaging.addresses import AddressKind
 from messaging.states import Status
-from store import daily_limits, messages
+from store import daily_limits, message_expansion, messages
 from store.database import Database, system_scope
-from store.deliveries import Recorded
-from store.messages import Expansion, Message
+from store.deliveries import DeliveryUpdate
+from store.message_expansion import Expansion
+from store.messages import Message
 from tests.harness.churches import KnownChurch, add_contacts
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -197,7 +198,7 @@ def test_what_is_canceled_before_it_begins_is_given_back(
 def expand(ledger: Ledger, church: KnownChurch, answer: TestResponse) -> Expansion:
     message_id = answer.get_json()["id"]
     with system_scope(ledger.database) as connection:
-        return messages.expand(
+        return message_expansion.expand(
             connection,
             church_id=church.church_id,
             message_id=message_id,
@@ -233,7 +234,7 @@ def failed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> Iterator
     expand(ledger, church, made)
     ledger.record(
         [
-            Recorded(delivery_id=envelope.delivery_id, attempt=1, status=Status.FAILED, reason="away")
+            DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.FAILED, reason="away")
             for envelope in ledger.claim(church.church_id).envelopes
         ]
     )

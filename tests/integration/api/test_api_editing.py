@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from messaging.addresses import AddressKind
-from store import messages
+from store import message_expansion
 from store.database import Database, church_scope
 from tests.harness.churches import KnownChurch, add_contacts
 from tests.integration.jobs.scheduling import rows
@@ -126,7 +126,7 @@ def test_what_has_not_begun_can_be_changed(client: FlaskClient, church: KnownChu
     assert datetime.fromisoformat(told["sendAt"]) == later
     rows(database, "UPDATE messages SET send_at = now()")
     with church_scope(database, church.church_id) as connection:
-        expansion = messages.expand(
+        expansion = message_expansion.expand(
             connection,
             church_id=church.church_id,
             message_id=UUID(message["id"]),

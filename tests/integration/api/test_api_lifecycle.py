@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from messaging.states import Status
 from store.database import Database
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.harness.churches import KnownChurch
 from tests.integration.api.under_way import EVERYTHING, message_with, say, told
 from tests.integration.store.ledger import Ledger, numbers, sent
@@ -50,7 +50,7 @@ def test_pausing_moves_no_delivery_and_nothing_is_claimed(
     assert told(say(client, church, message, "pause")) == ("paused", MIXED)
 
     assert ledger.claim(church.church_id).taken == 0
-    assert ledger.due_turns() == []
+    assert ledger.due_batches() == []
 
 
 def test_resuming_brings_back_the_rest_before_later_messages_and_rings(
@@ -116,7 +116,7 @@ def test_what_comes_back_from_the_carrier_afterwards_is_not_sent(
     message = ledger.send(church.church_id, numbers(1))
     [envelope] = ledger.claim(church.church_id).envelopes
     say(client, church, message, word)
-    ledger.record([Recorded(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=0)])
+    ledger.record([DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=0)])
 
     assert ledger.claim(church.church_id).envelopes == []
 
@@ -130,7 +130,7 @@ def test_what_slipped_into_the_queue_while_paused_is_sent_soon_after_resuming(
     message = ledger.send(church.church_id, numbers(1))
     [envelope] = ledger.claim(church.church_id).envelopes
     say(client, church, message, "pause")
-    ledger.record([Recorded(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=0)])
+    ledger.record([DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=0)])
     ledger.claim(church.church_id)
     ledger.query("UPDATE messages SET paused_at = NULL")
 

@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 
 from messaging.addresses import AddressKind
 from messaging.states import Status
-from store import deliveries, messages
+from store import deliveries, message_expansion
 from store.database import Database, church_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.harness.churches import KnownChurch, add_contacts
 
 
@@ -22,7 +22,7 @@ def send(client: FlaskClient, church: KnownChurch, content: str = "Grace") -> st
 
 def expand(database: Database, church: KnownChurch, message_id: str) -> None:
     with church_scope(database, church.church_id) as connection:
-        messages.expand(
+        message_expansion.expand(
             connection,
             church_id=church.church_id,
             message_id=UUID(message_id),
@@ -43,7 +43,7 @@ def fail_one(database: Database, church: KnownChurch) -> None:
             age_limit_seconds=3600,
         )
         envelope = claim.envelopes[0]
-        failed = Recorded(
+        failed = DeliveryUpdate(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
             status=Status.FAILED,

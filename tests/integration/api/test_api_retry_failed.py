@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from messaging.states import Status
 from store.database import Database
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.harness.churches import KnownChurch
 from tests.integration.api.under_way import message_with, say, told
@@ -37,7 +37,7 @@ def failed(ledger: Ledger, church: KnownChurch) -> Message:
     message = ledger.send(church.church_id, numbers(len(FAILURES)))
     ledger.record(
         [
-            Recorded(
+            DeliveryUpdate(
                 delivery_id=envelope.delivery_id,
                 attempt=envelope.attempt,
                 status=Status.FAILED,

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from messaging.addresses import AddressKind
-from store import messages
+from store import message_expansion, messages
 from store.database import Database, church_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.waiting import wait_until
@@ -65,7 +65,7 @@ def test_contacts_and_numbers_are_kept_for_later(client: FlaskClient, church: Kn
         answer = client.post(SEND, json=body, headers=church.bearer)
         assert answer.status_code == 202, answer.text
         with church_scope(database, church.church_id) as connection:
-            expansion = messages.expand(
+            expansion = message_expansion.expand(
                 connection,
                 church_id=church.church_id,
                 message_id=answer.get_json()["id"],

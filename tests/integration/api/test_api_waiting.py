@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from messaging.addresses import AddressKind
 from messaging.quiet_hours import Window
 from messaging.states import Status
-from store import churches, contacts, messages
+from store import churches, contacts, message_expansion, message_lifecycle, messages
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
@@ -144,7 +144,7 @@ def test_quiet_hours_are_counted(client: FlaskClient, database: Database) -> Non
         connection.execute("UPDATE contacts SET time_zone = 'Etc/UTC'")
     message_id = send(client, church)["id"]
     with church_scope(database, church.church_id) as connection:
-        messages.expand(
+        message_expansion.expand(
             connection,
             church_id=church.church_id,
             message_id=message_id,
@@ -282,8 +282,8 @@ def test_one_message_shows_its_target_as_given_and_the_list_does_not(
 
 def settle(ledger: Ledger, *, give_up_seconds: float = 3 * 24 * 3600) -> None:
     with system_scope(ledger.database) as connection:
-        messages.complete(connection)
-        messages.settle(connection, give_up_seconds=give_up_seconds)
+        message_lifecycle.complete(connection)
+        message_lifecycle.settle(connection, give_up_seconds=give_up_seconds)
 
 
 def ends(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[str, bool, bool]:

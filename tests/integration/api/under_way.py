@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from messaging.states import Status
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.harness.churches import KnownChurch
 from tests.integration.store.ledger import Ledger, numbers
@@ -29,7 +29,7 @@ def message_with(ledger: Ledger, church_id: UUID, wanted: Mapping[Status, int], 
             continue
         told_later = fate in (Status.DELIVERED, Status.UNDELIVERED)
         carrier_id = f"SM{envelope.delivery_id.hex}"
-        answer = Recorded(
+        answer = DeliveryUpdate(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
             status=Status.SENT if told_later else fate,

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from store import daily_limits
-from store.daily_limits import Limits
+from store.daily_limits import ChurchLimits
 from store.database import Database, system_scope
 from tests.integration.commands.conftest import Run
 
@@ -18,7 +18,7 @@ def new_church(run: Run, *options: str) -> UUID:
     return UUID(json.loads(result.stdout)["churchId"])
 
 
-def limits(database: Database, church: UUID) -> Limits:
+def limits(database: Database, church: UUID) -> ChurchLimits:
     with system_scope(database) as connection:
         found = daily_limits.get(connection, church)
     assert found is not None

@@ -9,7 +9,7 @@ from redis import Redis
 
 from messaging.states import Status
 from store.database import Database
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.integration.commands.conftest import Run
 from tests.integration.store.ledger import Ledger, numbers
@@ -29,7 +29,9 @@ def doubtful(ledger: Ledger, church: UUID, count: int) -> Message:
     """A completed message with so many deliveries in doubt for two hours."""
     message = ledger.send(church, numbers(count))
     claim = ledger.claim(church)
-    ledger.record([Recorded(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes])
+    ledger.record(
+        [DeliveryUpdate(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes]
+    )
     ledger.complete(church)
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '2 hours' WHERE status = 'unknown'")
     return message

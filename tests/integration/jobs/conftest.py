@@ -16,7 +16,7 @@ from jobs.worker.run_worker import run_worker
 from messaging.addresses import AddressKind
 from messaging.states import Status
 from settings import Settings, load_settings
-from store import messages
+from store import message_expansion, messages
 from store.database import Database, church_scope, open_database
 from store.messages import NewMessage
 from tests.integration.store.ledger import numbers
@@ -113,7 +113,7 @@ def expanded(database: Database, church_id: UUID, *, channel: str = "sms") -> UU
     """A message to three numbers whose audience is written: only its turns are left to run."""
     message = compose(database, church_id, numbers=numbers(3), channel=channel)
     with church_scope(database, church_id) as connection:
-        messages.expand(
+        message_expansion.expand(
             connection, church_id=church_id, message_id=message, address_kind=AddressKind.PHONE, keeps_quiet_hours=True
         )
     return message

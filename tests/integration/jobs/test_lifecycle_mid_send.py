@@ -13,7 +13,7 @@ from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.addresses import AddressKind
 from messaging.states import Status
 from settings import Settings
-from store import messages
+from store import message_expansion, message_lifecycle
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
@@ -57,14 +57,14 @@ def start_sending(database: Database, job_queue: RedisJobQueue, church_id: UUID,
 
 def pause(database: Database, church_id: UUID, message: UUID) -> None:
     with church_scope(database, church_id) as connection:
-        messages.pause(connection, church_id=church_id, message_id=message)
+        message_lifecycle.pause(connection, church_id=church_id, message_id=message)
 
 
 def resume(database: Database, church_id: UUID, message: UUID) -> None:
     with church_scope(database, church_id) as connection:
-        found = messages.lock(connection, church_id=church_id, message_id=message)
+        found = message_lifecycle.lock(connection, church_id=church_id, message_id=message)
         assert found is not None
-        messages.resume(connection, church_id=church_id, message=found)
+        message_lifecycle.resume(connection, church_id=church_id, message=found)
 
 
 def submitted(database: Database) -> list[str | None]:
@@ -102,7 +102,7 @@ def test_what_was_canceled_and_what_was_sent_are_the_audience(
     message = start_sending(database, job_queue, church_id, sandbox)
 
     with church_scope(database, church_id) as connection:
-        spared = messages.cancel(connection, church_id=church_id, message_id=message)
+        spared = message_lifecycle.cancel(connection, church_id=church_id, message_id=message)
     time.sleep(HEARD_SECONDS)
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
     time.sleep(0.5)
@@ -118,7 +118,7 @@ def test_a_large_paused_message_does_not_hold_up_the_churchs_next(
 ) -> None:
     large = compose(database, church_id, numbers=numbers(5000))
     with church_scope(database, church_id) as connection:
-        messages.expand(
+        message_expansion.expand(
             connection, church_id=church_id, message_id=large, address_kind=AddressKind.PHONE, keeps_quiet_hours=True
         )
     pause(database, church_id, large)

@@ -15,7 +15,7 @@ import pytest
 from jobs import run_schedules as job
 from messaging.addresses import AddressKind
 from messaging.states import Status
-from store import messages, schedules
+from store import message_expansion, messages, schedules
 from store.database import Database, church_scope, open_database
 from tests.harness.churches import add_contacts, create_church
 from tests.harness.senders import set_mail_sender
@@ -303,7 +303,7 @@ def test_who_joined_since_the_schedule_was_made_is_in_the_audience(database: Dat
 
     [(message_id,)] = rows(database, "SELECT message_id FROM messages")
     with church_scope(database, church_id) as connection:
-        expansion = messages.expand(
+        expansion = message_expansion.expand(
             connection,
             church_id=church_id,
             message_id=message_id,

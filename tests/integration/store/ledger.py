@@ -17,9 +17,9 @@ from messaging.addresses import AddressKind
 from messaging.quiet_hours import ANY_HOUR, Window
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import churches, deliveries, messages, receipts
+from store import churches, deliveries, message_expansion, message_lifecycle, messages, receipts
 from store.database import Database, system_scope
-from store.deliveries import Claim, Recorded
+from store.deliveries import Claim, DeliveryUpdate
 from store.messages import Message, NewMessage
 from store.receipts import Receipt
 
@@ -130,7 +130,7 @@ class Ledger:
 
     def expand(self, church_id: UUID, message: Message, *, keeps_quiet_hours: bool = True) -> int:
         with system_scope(self.database) as connection:
-            return messages.expand(
+            return message_expansion.expand(
                 connection,
                 church_id=church_id,
                 message_id=message.message_id,
@@ -164,7 +164,7 @@ class Ledger:
                 age_limit_seconds=age_limit_seconds,
             )
 
-    def record(self, results: Sequence[Recorded]) -> int:
+    def record(self, results: Sequence[DeliveryUpdate]) -> int:
         """As the job does, again and with more care when carrier ids conflict."""
         for ids_conflict in (False, True, True):
             with suppress(UniqueViolation), system_scope(self.database) as connection:
@@ -201,19 +201,19 @@ class Ledger:
             if not applied.contested:
                 return used
             with system_scope(self.database) as connection:
-                receipts.settle_contested(connection)
+                receipts.resolve_contested(connection)
 
     def expire_leases(self) -> int:
         with system_scope(self.database) as connection:
             return deliveries.expire_leases(connection)
 
-    def due_turns(self) -> list[tuple[UUID, str]]:
+    def due_batches(self) -> list[tuple[UUID, str]]:
         with system_scope(self.database) as connection:
-            return deliveries.due_turns(connection)
+            return deliveries.due_batches(connection)
 
     def complete(self, church_id: UUID | None = None) -> int:
         with system_scope(self.database) as connection:
-            return messages.complete(connection, church_ids=None if church_id is None else [church_id])
+            return message_lifecycle.complete(connection, church_ids=None if church_id is None else [church_id])
 
     def counts(self, message: Message) -> dict[Status, int]:
         """By status, those with none left out."""
@@ -243,10 +243,10 @@ class Ledger:
         )
 
 
-def sent(claim: Claim) -> list[Recorded]:
+def sent(claim: Claim) -> list[DeliveryUpdate]:
     """The carrier accepted all that was claimed."""
     return [
-        Recorded(
+        DeliveryUpdate(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
             status=Status.SENT,

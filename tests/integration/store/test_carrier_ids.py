@@ -11,9 +11,9 @@ import pytest
 from messaging.reconciliation import ReconciliationPolicy
 from messaging.states import Status
 from messaging.submissions import Envelope
-from store import messages, receipts, reconciliation
+from store import message_lifecycle, receipts, reconciliation
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.receipts import Receipt
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -41,14 +41,16 @@ def in_doubt(ledger: Ledger, church_id: UUID) -> Envelope:
     return envelope
 
 
-def answer(envelope: Envelope, status: Status, carrier_id: str | None = None) -> Recorded:
-    return Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=status, carrier_id=carrier_id)
+def answer(envelope: Envelope, status: Status, carrier_id: str | None = None) -> DeliveryUpdate:
+    return DeliveryUpdate(
+        delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=status, carrier_id=carrier_id
+    )
 
 
 def found(ledger: Ledger, envelope: Envelope, carrier_id: str = TEXT) -> None:
     """The carrier's list shows a text that may be this delivery's."""
     with system_scope(ledger.database) as connection:
-        reconciliation.settle_found(connection, [(envelope.delivery_id, envelope.attempt, carrier_id)])
+        reconciliation.record_found(connection, [(envelope.delivery_id, envelope.attempt, carrier_id)])
 
 
 def hear(ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = TEXT, code: str | None = None) -> int:
@@ -117,10 +119,10 @@ def test_the_one_that_was_never_sent_is_sent_after_all(ledger: Ledger, church_id
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour', missed_reads = 9")
 
     with system_scope(ledger.database) as connection:
-        seen = reconciliation.claimants(connection, [never_sent.delivery_id], seen=[TEXT])
+        seen = reconciliation.find_carrier_id_owners(connection, [never_sent.delivery_id], seen=[TEXT])
         assert {claimant.delivery_id for claimant in seen[TEXT]} == {sent.delivery_id}
         missing = [(never_sent.delivery_id, never_sent.attempt)]
-        assert reconciliation.settle_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=1.0) == 1
+        assert reconciliation.record_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=1.0) == 1
 
     [again] = ledger.claim(church_id).envelopes
     assert again.delivery_id == never_sent.delivery_id
@@ -182,7 +184,7 @@ def send_again(ledger: Ledger, church_id: UUID, envelope: Envelope) -> None:
         reconciliation.resolve(
             connection, church_id=church_id, message_id=message_id, delivery_id=envelope.delivery_id, status="queued"
         )
-        messages.reopen(connection, church_id=church_id, message_id=message_id)
+        message_lifecycle.reopen(connection, church_id=church_id, message_id=message_id)
 
 
 def test_what_was_asked_for_in_the_name_of_the_wrong_delivery_is_given_to_the_right_one(
@@ -253,7 +255,7 @@ def test_of_a_batch_in_which_one_id_is_taken_nothing_is_lost(ledger: Ledger, chu
     hear(ledger, holder, Status.DELIVERED)
     message = ledger.send(church_id, numbers(10))
     batch = [answer(envelope, Status.SENT, f"SM{n}") for n, envelope in enumerate(ledger.claim(church_id).envelopes)]
-    batch[place] = Recorded(delivery_id=batch[place].delivery_id, attempt=1, status=Status.SENT, carrier_id=TEXT)
+    batch[place] = DeliveryUpdate(delivery_id=batch[place].delivery_id, attempt=1, status=Status.SENT, carrier_id=TEXT)
 
     assert ledger.record(batch) == 10
 
@@ -273,7 +275,7 @@ def test_a_list_gives_no_id_away_that_is_taken(ledger: Ledger, church_id: UUID) 
     holder, doubtful, other = claimed(ledger, church_id), in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     ledger.record([answer(holder, Status.SENT, TEXT)])
     with system_scope(ledger.database) as connection:
-        reconciliation.settle_found(connection, [(doubtful.delivery_id, 1, TEXT), (other.delivery_id, 1, OTHER_TEXT)])
+        reconciliation.record_found(connection, [(doubtful.delivery_id, 1, TEXT), (other.delivery_id, 1, OTHER_TEXT)])
 
     assert standing(ledger, doubtful) == ("unknown", None)
     assert standing(ledger, other) == ("sent", OTHER_TEXT)
@@ -345,7 +347,7 @@ def test_an_old_message_is_unsettled_when_its_delivery_is_doubted(ledger: Ledger
 
     ledger.query("UPDATE deliveries SET missed_reads = 9, updated_at = now() - interval '1 hour'")
     with system_scope(ledger.database) as connection:
-        reconciliation.settle_missing(
+        reconciliation.record_missing(
             connection, [(never_sent.delivery_id, 1)], policy=ReconciliationPolicy(), pause_seconds=1.0
         )
     assert standing(ledger, never_sent) == ("failed", None)

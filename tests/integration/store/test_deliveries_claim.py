@@ -12,7 +12,7 @@ import pytest
 from messaging.states import Status
 from store import churches
 from store.database import system_scope
-from store.deliveries import Claim, Recorded
+from store.deliveries import Claim, DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, together
 
 
@@ -73,7 +73,7 @@ def test_another_church_and_what_is_not_due_yet_stay(ledger: Ledger) -> None:
     ledger.send(other, numbers(1))
     ledger.send(church_id, numbers(2))
     [first, _] = ledger.claim(church_id).envelopes
-    back = Recorded(delivery_id=first.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=60)
+    back = DeliveryUpdate(delivery_id=first.delivery_id, attempt=1, status=Status.QUEUED, delay_seconds=60)
     ledger.record([back])
 
     assert ledger.claim(church_id).taken == 0
@@ -216,8 +216,8 @@ def test_due_turns_name_who_may_send_now(ledger: Ledger) -> None:
         ledger.set_sender(church_id, segments_per_second=1)
         ledger.query("UPDATE senders SET tokens = %(tokens)s WHERE church_id = %(id)s", tokens=tokens, id=church_id)
 
-    assert set(ledger.due_turns()) == {(ready, "sms"), (rested, "sms")}
+    assert set(ledger.due_batches()) == {(ready, "sms"), (rested, "sms")}
 
     ledger.claim(ready)
-    assert ledger.due_turns() == [(rested, "sms")]
-    assert idle not in {church_id for church_id, _ in ledger.due_turns()}
+    assert ledger.due_batches() == [(rested, "sms")]
+    assert idle not in {church_id for church_id, _ in ledger.due_batches()}

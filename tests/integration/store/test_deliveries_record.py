@@ -12,7 +12,7 @@ from messaging.states import Status
 from messaging.submissions import Envelope
 from store import deliveries
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, sent, together
 
 
@@ -28,8 +28,8 @@ def claimed(ledger: Ledger, church_id: UUID) -> Envelope:
     return envelope
 
 
-def recorded(claimed: Envelope, status: Status, **more: str | float) -> Recorded:
-    return replace(Recorded(delivery_id=claimed.delivery_id, attempt=claimed.attempt, status=status), **more)
+def recorded(claimed: Envelope, status: Status, **more: str | float) -> DeliveryUpdate:
+    return replace(DeliveryUpdate(delivery_id=claimed.delivery_id, attempt=claimed.attempt, status=status), **more)
 
 
 def test_an_acceptance_ends_the_lease_and_keeps_the_carriers_id(ledger: Ledger, claimed: Envelope) -> None:

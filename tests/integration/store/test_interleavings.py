@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from messaging.reconciliation import Claimant, Found, Missing, ReconciliationPolicy, judge
+from messaging.reconciliation import CarrierIdOwner, Found, Missing, ReconciliationPolicy, conclude
 from messaging.states import Status
 from messaging.submissions import CarrierRecord, Envelope, LookupResult
-from store import messages, reconciliation
+from store import message_lifecycle, reconciliation
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers
 
 MESSAGES = 3
@@ -45,7 +45,7 @@ class World:
     """What becomes of each text at the carrier, by its id."""
     callbacks: list[Callback] = field(default_factory=list[Callback])
     """Under way to us."""
-    answers: list[Recorded] = field(default_factory=list[Recorded])
+    answers: list[DeliveryUpdate] = field(default_factory=list[DeliveryUpdate])
     """Late ones, which a worker that stood still has yet to record."""
     resolved: int = 0
     """Doubts that a person ended by sending again."""
@@ -60,10 +60,10 @@ class World:
             "SELECT FROM receipts WHERE delivery_id = %(id)s AND (status = 'delivered' OR applied_at IS NULL)",
             id=envelope.delivery_id,
         ), "submitted although the ledger has proof, or may have it"
-        recorded = Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.UNKNOWN)
+        recorded = DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.UNKNOWN)
         match luck:
             case 0 | 1 | 2:
-                accepted = Recorded(
+                accepted = DeliveryUpdate(
                     delivery_id=envelope.delivery_id,
                     attempt=envelope.attempt,
                     status=Status.SENT,
@@ -76,7 +76,9 @@ class World:
             case 3:  # lost, and never accepted
                 pass
             case 4:  # handed back, or refused for now
-                recorded = Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.QUEUED)
+                recorded = DeliveryUpdate(
+                    delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.QUEUED
+                )
             case _:  # no answer is recorded at all
                 self.accept(envelope)
                 self.ledger.query("UPDATE deliveries SET lease_until = now() WHERE status = 'sending'")
@@ -121,18 +123,18 @@ class World:
         )
         records = tuple(CarrierRecord(carrier_id=text, same_content=True) for text in reversed(self.texts))
         with system_scope(self.ledger.database) as connection:
-            suspects = reconciliation.take_suspects(connection, channel="sms", limit=10, hold_seconds=60.0)
+            suspects = reconciliation.claim_in_doubt(connection, channel="sms", limit=10, hold_seconds=60.0)
             ids = [suspect.delivery_id for suspect in suspects]
-            claimants = reconciliation.claimants(connection, ids, seen=list(self.texts))
-            rivals = reconciliation.rivals(connection, ids)
+            owners = reconciliation.find_carrier_id_owners(connection, ids, seen=list(self.texts))
+            identical_in_flight = reconciliation.find_identical_in_flight(connection, ids)
             missing: list[tuple[UUID, int]] = []
             for suspect in suspects:
-                sighting = LookupResult(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records)
-                match judge(sighting, claimants=claimants, rivals=rivals):
+                lookup = LookupResult(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records)
+                match conclude(lookup, owners=owners, identical_in_flight=identical_in_flight):
                     case Found(carrier_id=text):
-                        reconciliation.settle_found(connection, [(suspect.delivery_id, suspect.attempt, text)])
-                        claimants.setdefault(text, []).append(
-                            Claimant(
+                        reconciliation.record_found(connection, [(suspect.delivery_id, suspect.attempt, text)])
+                        owners.setdefault(text, []).append(
+                            CarrierIdOwner(
                                 carrier_id=text,
                                 delivery_id=suspect.delivery_id,
                                 attempt=suspect.attempt,
@@ -143,12 +145,12 @@ class World:
                         missing.append((suspect.delivery_id, suspect.attempt))
                     case _:
                         pass
-            reconciliation.settle_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=0.0)
+            reconciliation.record_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=0.0)
 
     def retry_failed(self) -> None:
         for message_id in self.message_ids():
             with system_scope(self.ledger.database) as connection:
-                messages.retry_failed(
+                message_lifecycle.retry_failed(
                     connection, church_id=self.church_id, message_id=message_id, reasons=None, error_codes=None
                 )
 
@@ -158,7 +160,7 @@ class World:
                 self.resolved += reconciliation.resolve_all(
                     connection, church_id=self.church_id, message_id=message_id, status="queued"
                 )
-                messages.reopen(connection, church_id=self.church_id, message_id=message_id)
+                message_lifecycle.reopen(connection, church_id=self.church_id, message_id=message_id)
 
     def message_ids(self) -> list[UUID]:
         return [row[0] for row in self.ledger.query("SELECT message_id FROM messages ORDER BY message_id")]

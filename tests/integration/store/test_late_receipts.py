@@ -12,9 +12,9 @@ from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy
 from messaging.states import Status
 from messaging.submissions import Envelope
-from store import messages, reconciliation
+from store import message_lifecycle, reconciliation
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers
 
@@ -55,7 +55,7 @@ def record(
 ) -> int:
     return ledger.record(
         [
-            Recorded(
+            DeliveryUpdate(
                 delivery_id=envelope.delivery_id,
                 attempt=envelope.attempt,
                 status=status,
@@ -79,7 +79,7 @@ def claim_again(ledger: Ledger, church_id: UUID) -> list[Envelope]:
 
 def retry(ledger: Ledger, church_id: UUID, message: Message) -> None:
     with system_scope(ledger.database) as connection:
-        messages.retry_failed(
+        message_lifecycle.retry_failed(
             connection, church_id=church_id, message_id=message.message_id, reasons=None, error_codes=None
         )
 
@@ -115,14 +115,14 @@ def is_sent_again_by_a_person(ledger: Ledger, church_id: UUID, message: Message,
             delivery_id=first.delivery_id,
             status="queued",
         )
-        messages.reopen(connection, church_id=church_id, message_id=message.message_id)
+        message_lifecycle.reopen(connection, church_id=church_id, message_id=message.message_id)
 
 
 def is_missed_at_the_carrier(ledger: Ledger, church_id: UUID, message: Message, first: Envelope) -> None:
     record(ledger, first, Status.UNKNOWN)
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour', missed_reads = 9")
     with system_scope(ledger.database) as connection:
-        reconciliation.settle_missing(
+        reconciliation.record_missing(
             connection, [(first.delivery_id, first.attempt)], policy=ReconciliationPolicy(), pause_seconds=1.0
         )
 
@@ -142,13 +142,13 @@ def is_refused_for_now_after_a_doubt(ledger: Ledger, church_id: UUID, message: M
 def is_paused_after_a_failure(ledger: Ledger, church_id: UUID, message: Message, first: Envelope) -> None:
     fails_for_now(ledger, church_id, message, first)
     with system_scope(ledger.database) as connection:
-        messages.pause(connection, church_id=church_id, message_id=message.message_id)
+        message_lifecycle.pause(connection, church_id=church_id, message_id=message.message_id)
 
 
 def is_resumed_after_a_failure(ledger: Ledger, church_id: UUID, message: Message, first: Envelope) -> None:
     is_paused_after_a_failure(ledger, church_id, message, first)
     with system_scope(ledger.database) as connection:
-        messages.resume(connection, church_id=church_id, message=message)
+        message_lifecycle.resume(connection, church_id=church_id, message=message)
 
 
 KNOWN_TO_HAVE_FAILED: list[Way] = [
@@ -414,11 +414,11 @@ def test_what_turns_out_to_live_though_canceled_is_asked_after(
 ) -> None:
     is_sent_again_by_a_person(ledger, church_id, message, first)
     with system_scope(ledger.database) as connection:
-        messages.pause(connection, church_id=church_id, message_id=message.message_id)
-        messages.cancel(connection, church_id=church_id, message_id=message.message_id)
+        message_lifecycle.pause(connection, church_id=church_id, message_id=message.message_id)
+        message_lifecycle.cancel(connection, church_id=church_id, message_id=message.message_id)
     ledger.complete(church_id)
     with system_scope(ledger.database) as connection:
-        assert messages.settle(connection, give_up_seconds=1e6) == 1
+        assert message_lifecycle.settle(connection, give_up_seconds=1e6) == 1
 
     hear(ledger, first, Status.SENT)
 

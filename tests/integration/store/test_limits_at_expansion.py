@@ -8,11 +8,12 @@ from uuid import UUID
 import pytest
 
 from messaging.addresses import AddressKind
-from store import contacts, daily_limits, messages
+from store import contacts, daily_limits, message_expansion, messages
 from store.contacts import Person
 from store.daily_limits import Need
 from store.database import system_scope
-from store.messages import Expansion, NewMessage
+from store.message_expansion import Expansion
+from store.messages import NewMessage
 from tests.integration.store.ledger import Ledger, numbers, together
 
 US = "+12025550100"
@@ -66,7 +67,7 @@ def expand(
     ledger: Ledger, church_id: UUID, message: UUID, *, limit: int = 10, regions: Sequence[str] = ("US",)
 ) -> Expansion:
     with system_scope(ledger.database) as connection:
-        return messages.expand(
+        return message_expansion.expand(
             connection,
             church_id=church_id,
             message_id=message,
@@ -222,7 +223,7 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
     )
     if placed:
         with system_scope(ledger.database) as connection:
-            contacts.place_numbers(connection, dict(contacts.unplaced(connection, limit=10)))
+            contacts.locate_numbers(connection, dict(contacts.not_located(connection, limit=10)))
 
     expand(ledger, church_id, accept(ledger, church_id))
 
@@ -233,7 +234,7 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
         (SATELLITE, "suppressed", "number is never texted"),
     ]
     with system_scope(ledger.database) as connection:
-        assert contacts.unplaced(connection, limit=10) == []
+        assert contacts.not_located(connection, limit=10) == []
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["of before", "of now"])

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from messaging.states import Status
-from store import contacts, messages
+from store import contacts, message_expansion
 from store.contacts import Person
 from store.database import church_scope, system_scope
 from store.messages import Message
@@ -167,14 +167,14 @@ def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> Non
     ledger.expand(church_id, ledger.compose(church_id))
 
     with system_scope(ledger.database) as connection, system_scope(ledger.database) as other:
-        first = messages.next_expansion(connection, channel="sms")
-        second = messages.next_expansion(other, channel="sms")  # the first is in somebody's hands
+        first = message_expansion.next_expansion(connection, channel="sms")
+        second = message_expansion.next_expansion(other, channel="sms")  # the first is in somebody's hands
         assert first is not None
         assert second is not None
         assert [first.message_id, second.message_id] == [old.message_id, young.message_id]
-        assert messages.next_expansion(other, channel="sms", passing_over=[young.message_id]) is None
-        assert messages.next_expansion(other, channel="mail") is None
-        assert messages.channels_to_expand(other) == ["sms"]
+        assert message_expansion.next_expansion(other, channel="sms", passing_over=[young.message_id]) is None
+        assert message_expansion.next_expansion(other, channel="mail") is None
+        assert message_expansion.channels_to_expand(other) == ["sms"]
 
 
 def test_fifty_thousand_contacts_are_written_by_one_statement(ledger: Ledger) -> None:

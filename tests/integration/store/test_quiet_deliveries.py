@@ -10,7 +10,7 @@ import pytest
 
 from messaging.quiet_hours import ANY_HOUR
 from store import churches, contacts
-from store.contacts import Person, Whereabouts
+from store.contacts import ContactZones, Person
 from store.database import church_scope
 from tests.harness.texting_hours import ClosedNow, closed_now
 from tests.integration.store.ledger import Ledger, numbers
@@ -33,8 +33,8 @@ def add_people(ledger: Ledger, church_id: UUID, *, count: int, **whereabouts: An
     people = [Person(name=f"Person {phone}", phone=phone) for phone in numbers(count)]
     with church_scope(ledger.database, church_id) as connection:
         ids = [added.contact_id for added in contacts.add(connection, church_id=church_id, people=people)]
-        where = Whereabouts(**{"time_zone": None, "number_zones": ""} | whereabouts)
-        contacts.place(connection, church_id=church_id, where=dict.fromkeys(ids, where))
+        where = ContactZones(**{"time_zone": None, "number_zones": ""} | whereabouts)
+        contacts.set_zones(connection, church_id=church_id, where=dict.fromkeys(ids, where))
     return ids
 
 
@@ -45,7 +45,7 @@ def test_an_audience_outside_its_hours_is_due_when_they_begin(
 
     assert ledger.query(WAITING) == [(phone, closed.opens_at) for phone in numbers(2)]
     assert ledger.claim(church_id).taken == 0
-    assert ledger.due_turns() == []
+    assert ledger.due_batches() == []
 
 
 @pytest.mark.parametrize("told", ["time_zone", "number_zones"])
@@ -142,9 +142,9 @@ def test_numbers_of_before_are_asked_where_they_are_from(ledger: Ledger, church_
             Person(name="Cora", email="cora@example.org"),
         ]
         contacts.add(connection, church_id=church_id, people=people)
-        found = contacts.unplaced(connection, limit=10)
-        contacts.place_numbers(connection, dict(found))
+        found = contacts.not_located(connection, limit=10)
+        contacts.locate_numbers(connection, dict(found))
 
         assert len(found) == 2
-        assert contacts.unplaced(connection, limit=10) == []
+        assert contacts.not_located(connection, limit=10) == []
     assert ledger.query("SELECT number_zones FROM contacts WHERE name = 'Ann'") == [("Pacific/Honolulu",)]

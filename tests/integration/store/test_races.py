@@ -9,7 +9,7 @@ from uuid import UUID
 
 from messaging.states import Status
 from messaging.submissions import Envelope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, together
 
 AUDIENCE = 2000
@@ -23,7 +23,9 @@ def slices(items: list[Envelope], size: int) -> list[list[Envelope]]:
 def answer(ledger: Ledger, envelopes: list[Envelope], status: Status = Status.SENT) -> None:
     ledger.record(
         [
-            Recorded(delivery_id=one.delivery_id, attempt=one.attempt, status=status, carrier_id=f"SM{one.delivery_id}")
+            DeliveryUpdate(
+                delivery_id=one.delivery_id, attempt=one.attempt, status=status, carrier_id=f"SM{one.delivery_id}"
+            )
             for one in envelopes
         ]
     )

@@ -13,7 +13,7 @@ import pytest
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
 from store import receipts
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, sent, together
 
 
@@ -78,7 +78,7 @@ def test_of_several_the_furthest_wins_in_one_batch_or_in_two(
 
 
 def test_a_delivery_queued_again_by_mistake_is_not_sent_again(ledger: Ledger, church_id: UUID, delivery: UUID) -> None:
-    ledger.record([Recorded(delivery_id=delivery, attempt=1, status=Status.QUEUED)])
+    ledger.record([DeliveryUpdate(delivery_id=delivery, attempt=1, status=Status.QUEUED)])
     ledger.receive(delivery, Status.SENT)
 
     ledger.apply()

@@ -9,7 +9,7 @@ import pytest
 
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, sent
 
 PASSING = {"30003": 300.0}
@@ -157,7 +157,7 @@ def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger
     ledger.send(church_id, numbers(1))
     for _ in range(POLICY.limit):
         [envelope] = ledger.claim(church_id).envelopes
-        refused = Recorded(
+        refused = DeliveryUpdate(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
             status=Status.QUEUED,

@@ -13,7 +13,7 @@ from messaging.states import Status
 from messaging.submissions import Envelope
 from store import reconciliation
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -31,7 +31,7 @@ def doubtful(ledger: Ledger, church_id: UUID, addresses: list[str]) -> tuple[Mes
     envelopes = ledger.claim(church_id).envelopes
     ledger.record(
         [
-            Recorded(delivery_id=each.delivery_id, attempt=each.attempt, status=Status.UNKNOWN, delay_seconds=0.0)
+            DeliveryUpdate(delivery_id=each.delivery_id, attempt=each.attempt, status=Status.UNKNOWN, delay_seconds=0.0)
             for each in envelopes
         ]
     )
@@ -45,12 +45,12 @@ def age(ledger: Ledger, seconds: float) -> None:
 
 def miss(ledger: Ledger, *missing: tuple[UUID, int]) -> int:
     with system_scope(ledger.database) as connection:
-        return reconciliation.settle_missing(connection, missing, policy=POLICY, pause_seconds=100.0)
+        return reconciliation.record_missing(connection, missing, policy=POLICY, pause_seconds=100.0)
 
 
 def take(ledger: Ledger, *, limit: int = 100, hold_seconds: float = 60.0) -> list[UUID]:
     with system_scope(ledger.database) as connection:
-        taken = reconciliation.take_suspects(connection, channel="sms", limit=limit, hold_seconds=hold_seconds)
+        taken = reconciliation.claim_in_doubt(connection, channel="sms", limit=limit, hold_seconds=hold_seconds)
     return [suspect.delivery_id for suspect in taken]
 
 
@@ -91,7 +91,7 @@ def test_readings_of_an_earlier_attempt_do_not_count_for_this_one(ledger: Ledger
         age(ledger, 310)
         miss(ledger, (suspect.delivery_id, 1))
     [again] = ledger.claim(church_id).envelopes
-    ledger.record([Recorded(delivery_id=again.delivery_id, attempt=again.attempt, status=Status.UNKNOWN)])
+    ledger.record([DeliveryUpdate(delivery_id=again.delivery_id, attempt=again.attempt, status=Status.UNKNOWN)])
     age(ledger, 310)
 
     assert miss(ledger, (suspect.delivery_id, 1)) == 0
@@ -109,7 +109,7 @@ def test_a_delivery_that_is_in_no_doubt_is_not_settled(ledger: Ledger, church_id
     for _ in range(4):
         miss(ledger, (suspect.delivery_id, 1))
     with system_scope(ledger.database) as connection:
-        reconciliation.settle_found(connection, [(suspect.delivery_id, 1, "SM1")])
+        reconciliation.record_found(connection, [(suspect.delivery_id, 1, "SM1")])
 
     assert ledger.counts(message) == {stands: 1}
 
@@ -119,7 +119,7 @@ def test_what_was_found_is_sent_under_the_carriers_id(ledger: Ledger, church_id:
     old = found[2].delivery_id, 7, "SM-of-another-attempt"
 
     with system_scope(ledger.database) as connection:
-        reconciliation.settle_found(
+        reconciliation.record_found(
             connection, [(each.delivery_id, 1, f"SM{n}") for n, each in enumerate(found[:2])] + [old]
         )
 
@@ -166,7 +166,7 @@ def test_a_person_is_corrected_by_a_carrier_that_knows_better(
         assert reconciliation.resolve(connection, **{**names, "delivery_id": uuid4()}, status="queued") is None
 
     ledger.receive(suspect.delivery_id, Status.DELIVERED, carrier_id="SM1")
-    late = Recorded(delivery_id=suspect.delivery_id, attempt=1, status=Status.FAILED)
+    late = DeliveryUpdate(delivery_id=suspect.delivery_id, attempt=1, status=Status.FAILED)
     assert (ledger.apply(), ledger.record([late]), miss(ledger, (suspect.delivery_id, 1))) == (1, 0, 0)
 
     stands = ledger.stands(suspect.delivery_id)

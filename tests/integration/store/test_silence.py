@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from messaging.states import Status
-from store import messages, reconciliation
+from store import message_lifecycle, reconciliation
 from store.database import system_scope
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers, sent
@@ -47,7 +47,7 @@ def take(ledger: Ledger) -> list[reconciliation.Unreported]:
 
 def settle(ledger: Ledger) -> int:
     with system_scope(ledger.database) as connection:
-        return messages.settle(connection, give_up_seconds=GIVE_UP_SECONDS)
+        return message_lifecycle.settle(connection, give_up_seconds=GIVE_UP_SECONDS)
 
 
 def test_it_is_asked_after_once_it_was_silent_long_enough(ledger: Ledger, silent: Message) -> None:

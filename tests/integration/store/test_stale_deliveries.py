@@ -11,9 +11,9 @@ from messaging.quiet_hours import Window
 from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import churches, messages, reconciliation
+from store import churches, message_lifecycle, reconciliation
 from store.database import system_scope
-from store.deliveries import Recorded
+from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers, sent
 
@@ -57,7 +57,7 @@ def reasons(ledger: Ledger) -> set[tuple[str, str | None]]:
 
 def retry(ledger: Ledger, church_id: UUID, message: Message) -> int:
     with system_scope(ledger.database) as connection:
-        return messages.retry_failed(
+        return message_lifecycle.retry_failed(
             connection, church_id=church_id, message_id=message.message_id, reasons=None, error_codes=None
         )
 
@@ -132,7 +132,7 @@ def test_a_paused_message_does_not_grow_stale_and_counts_anew_when_it_is_resumed
     ledger: Ledger, church_id: UUID, message: Message
 ) -> None:
     with system_scope(ledger.database) as connection:
-        messages.pause(connection, church_id=church_id, message_id=message.message_id)
+        message_lifecycle.pause(connection, church_id=church_id, message_id=message.message_id)
     ledger.query(
         "UPDATE deliveries SET due_at = now() WHERE address = %(one)s", one=numbers(1)[0]
     )  # put back meanwhile
@@ -141,7 +141,7 @@ def test_a_paused_message_does_not_grow_stale_and_counts_anew_when_it_is_resumed
     assert ledger.counts(message) == {Status.QUEUED: 3}
 
     with system_scope(ledger.database) as connection:
-        messages.resume(connection, church_id=church_id, message=message)
+        message_lifecycle.resume(connection, church_id=church_id, message=message)
     ledger.query("UPDATE deliveries SET due_at = least(due_at, now())")
 
     assert claimed(ledger, church_id) == 3
@@ -149,8 +149,8 @@ def test_a_paused_message_does_not_grow_stale_and_counts_anew_when_it_is_resumed
 
 def test_once_resumed_it_grows_stale_again(ledger: Ledger, church_id: UUID, message: Message) -> None:
     with system_scope(ledger.database) as connection:
-        messages.pause(connection, church_id=church_id, message_id=message.message_id)
-        messages.resume(connection, church_id=church_id, message=message)
+        message_lifecycle.pause(connection, church_id=church_id, message_id=message.message_id)
+        message_lifecycle.resume(connection, church_id=church_id, message=message)
     pass_time(ledger)
 
     assert claimed(ledger, church_id) == 0
@@ -189,7 +189,9 @@ def test_who_decides_days_later_that_it_is_to_be_sent_means_it(
     ledger: Ledger, church_id: UUID, message: Message, decided: str
 ) -> None:
     claim = ledger.claim(church_id)
-    ledger.record([Recorded(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes])
+    ledger.record(
+        [DeliveryUpdate(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes]
+    )
     pass_time(ledger)
     names = {"church_id": church_id, "message_id": message.message_id}
     with system_scope(ledger.database) as connection:
@@ -209,13 +211,13 @@ def test_a_doubt_about_what_was_retried_late_is_sent_again_too(
     retry(ledger, church_id, message)
     claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
     [envelope, *_] = claim.envelopes
-    ledger.record([Recorded(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.UNKNOWN)])
+    ledger.record([DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=Status.UNKNOWN)])
     ledger.query("UPDATE deliveries SET missed_reads = 9, updated_at = now() - interval '10 minutes'")
 
     with system_scope(ledger.database) as connection:
         policy = ReconciliationPolicy(age_limit_seconds=LIMIT)
         missing = [(envelope.delivery_id, envelope.attempt)]
-        assert reconciliation.settle_missing(connection, missing, policy=policy, pause_seconds=1.0) == 1
+        assert reconciliation.record_missing(connection, missing, policy=policy, pause_seconds=1.0) == 1
 
 
 # --- quiet hours ------------------------------------------------------------------------------------------------------
@@ -233,7 +235,7 @@ def test_the_wait_for_the_hours_for_texting_is_no_age(ledger: Ledger, church_id:
     [envelope] = ledger.claim(church_id, age_limit_seconds=LIMIT).envelopes
 
     assert envelope.age_seconds < LIMIT
-    ledger.record([Recorded(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED)])
+    ledger.record([DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED)])
     assert claimed(ledger, church_id) == 1, "handed back, it is as fresh as before"
     assert ledger.counts(message) == {Status.SENDING: 1}
 

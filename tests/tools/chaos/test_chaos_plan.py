@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from messaging.addresses import parse_email, parse_phone
-from store import limits
+from store import timeouts
 from tools.chaos.audiences import church_sizes
 from tools.chaos.episodes import DOUBTFUL, EPISODES
 from tools.chaos.events import DEATHS, OF_RUNS, Kind
@@ -21,8 +21,8 @@ from tools.chaos.points import Point
 from tools.chaos.posts import SHARES, make_posts
 from tools.chaos.schedules import Way, make_schedules
 
-SHORTEST_FOR_REQUESTS = limits.WEB.connection + limits.PROBE_SECONDS
-SHORTEST_FOR_WORKERS = limits.SENDING.patience + limits.PROBE_SECONDS
+SHORTEST_FOR_REQUESTS = timeouts.WEB.connection + timeouts.PROBE_SECONDS
+SHORTEST_FOR_WORKERS = timeouts.SENDING.probe_after + timeouts.PROBE_SECONDS
 FULL = Parameters(
     seed=5,
     deliveries=100_000,

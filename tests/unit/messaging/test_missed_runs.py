@@ -6,23 +6,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messaging.missed_runs import JudgedRun, MissedPolicy, judge_runs
-from messaging.recurrence.runs import Run
+from messaging.missed_runs import DecidedRun, MissedPolicy, decide_runs
+from messaging.recurrence.runs import ScheduledRun
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def late(*minutes: float) -> list[Run]:
+def late(*minutes: float) -> list[ScheduledRun]:
     """Runs that came due so many minutes ago, the oldest first."""
     return [
-        Run(at=NOW - timedelta(minutes=each), wall=(NOW - timedelta(minutes=each)).replace(tzinfo=None))
+        ScheduledRun(at=NOW - timedelta(minutes=each), wall=(NOW - timedelta(minutes=each)).replace(tzinfo=None))
         for each in minutes
     ]
 
 
-def judge(runs: list[Run], policy: MissedPolicy, *, is_paused: bool = False, more_due: bool = False) -> list[JudgedRun]:
-    return judge_runs(runs, now=NOW, policy=policy, within=HOUR, is_paused=is_paused, more_due=more_due)
+def judge(
+    runs: list[ScheduledRun], policy: MissedPolicy, *, is_paused: bool = False, more_due: bool = False
+) -> list[DecidedRun]:
+    return decide_runs(runs, now=NOW, policy=policy, within=HOUR, is_paused=is_paused, more_due=more_due)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from messaging.reconciliation import Claimant, Finding, Found, Missing, Unclear, judge
+from messaging.reconciliation import CarrierIdOwner, Conclusion, Found, Missing, Unclear, conclude
 from messaging.submissions import CarrierRecord, LookupResult
 
 OURS, ANOTHER = UUID(int=1), UUID(int=2)
@@ -16,8 +16,8 @@ def record(carrier_id: str, *, same: bool = True) -> CarrierRecord:
     return CarrierRecord(carrier_id=carrier_id, same_content=same)
 
 
-def claim(carrier_id: str, delivery_id: UUID = ANOTHER, *, attempt: int = 1, failed: bool = False) -> Claimant:
-    return Claimant(carrier_id=carrier_id, delivery_id=delivery_id, attempt=attempt, failed=failed)
+def claim(carrier_id: str, delivery_id: UUID = ANOTHER, *, attempt: int = 1, failed: bool = False) -> CarrierIdOwner:
+    return CarrierIdOwner(carrier_id=carrier_id, delivery_id=delivery_id, attempt=attempt, failed=failed)
 
 
 @pytest.mark.parametrize(
@@ -50,24 +50,26 @@ def claim(carrier_id: str, delivery_id: UUID = ANOTHER, *, attempt: int = 1, fai
         "failed now",
     ],
 )
-def test_judgement(records: tuple[CarrierRecord, ...] | None, claims: list[Claimant], finding: Finding) -> None:
-    sighting = LookupResult(delivery_id=OURS, attempt=2, records=records)
+def test_judgement(
+    records: tuple[CarrierRecord, ...] | None, claims: list[CarrierIdOwner], finding: Conclusion
+) -> None:
+    lookup = LookupResult(delivery_id=OURS, attempt=2, records=records)
 
-    assert judge(sighting, claimants={each.carrier_id: [each] for each in claims}) == finding
+    assert conclude(lookup, owners={each.carrier_id: [each] for each in claims}) == finding
 
 
 @pytest.mark.parametrize(
     ("records", "finding"), [((), Unclear()), ((record("A"),), Found(carrier_id="A"))], ids=["empty", "there"]
 )
 def test_a_list_that_was_not_read_to_its_end_proves_nothing_missing(
-    records: tuple[CarrierRecord, ...], finding: Finding
+    records: tuple[CarrierRecord, ...], finding: Conclusion
 ) -> None:
-    sighting = LookupResult(delivery_id=OURS, attempt=1, records=records, complete=False)
+    lookup = LookupResult(delivery_id=OURS, attempt=1, records=records, complete=False)
 
-    assert judge(sighting, claimants={}) == finding
+    assert conclude(lookup, owners={}) == finding
 
 
 def test_a_text_that_may_be_the_one_being_submitted_beside_it_is_left_alone() -> None:
-    sighting = LookupResult(delivery_id=OURS, attempt=1, records=(record("A"),))
+    lookup = LookupResult(delivery_id=OURS, attempt=1, records=(record("A"),))
 
-    assert judge(sighting, claimants={}, rivals={OURS}) == Unclear()
+    assert conclude(lookup, owners={}, identical_in_flight={OURS}) == Unclear()

@@ -10,9 +10,9 @@ import pytest
 from psycopg import sql
 
 from store.database import Database, open_database, system_scope
-from store.limits import WEB
+from store.timeouts import WEB
 
-HASTY = replace(WEB, patience=0.2)
+HASTY = replace(WEB, probe_after=0.2)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Timeouts:
     statement: float
     """The server cancels a longer statement. 0: none is too long."""
     lock: float
@@ -27,7 +27,7 @@ class Limits:
     """The server ends a session that leaves a transaction open without using it: its locks would hold up others."""
     connection: float
     """How long to wait for a free connection of the pool."""
-    patience: float
+    probe_after: float
     """How long to wait for an answer before a new connection tries whether the server answers anyone."""
     unacknowledged: float
     """How long the network may leave what was sent unacknowledged (tcp_user_timeout)."""
@@ -68,25 +68,25 @@ class Limits:
         return {name: value for name, value in usual.items() if name not in given}
 
 
-WEB = Limits(
+WEB = Timeouts(
     statement=30,
     lock=10,
     idle_in_transaction=30,
     connection=2.5,
-    patience=2,
+    probe_after=2,
     unacknowledged=5,
     waits_for_server=False,
 )
 """When PostgreSQL falls silent, a request is answered within 5 seconds: `connection` and PROBE_SECONDS at the most.
 A statement may take longer than that while the server answers others."""
-SENDING = Limits(statement=110, lock=30, idle_in_transaction=120, connection=3, patience=10, unacknowledged=20)
+SENDING = Timeouts(statement=110, lock=30, idle_in_transaction=120, connection=3, probe_after=10, unacknowledged=20)
 """Workers of the channels: statements end before the jobs that run them (jobs/job_queue/queues.py). They wait longer
 for a server that stands still, for their work goes on when it does."""
 HOUSEKEEPING = replace(SENDING, statement=590)
 """The worker that rolls up totals."""
-INLINE = replace(SENDING, connection=WEB.connection, patience=WEB.patience, waits_for_server=False)
+INLINE = replace(SENDING, connection=WEB.connection, probe_after=WEB.probe_after, waits_for_server=False)
 """Jobs that run inside a request, without queues."""
-COMMAND = replace(SENDING, statement=600, patience=3)
+COMMAND = replace(SENDING, statement=600, probe_after=3)
 """An operator's command, and a look at the database when a process starts."""
-MIGRATION = Limits(statement=0, lock=30, idle_in_transaction=0, connection=3, patience=10, unacknowledged=20)
+MIGRATION = Timeouts(statement=0, lock=30, idle_in_transaction=0, connection=3, probe_after=10, unacknowledged=20)
 """A migration may take hours, but while it waits for a lock everybody else waits behind it."""

@@ -11,13 +11,13 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from store import limits, waiting
+from store import interruptible_connection, timeouts
 from store.database import Database, ask, church_scope, open_database, system_scope
-from store.errors import ServerStandsStill, StatementStuck
-from store.limits import COMMAND, HOUSEKEEPING, SENDING, WEB, Limits
+from store.errors import ServerUnresponsive, StatementUnresponsive
+from store.timeouts import COMMAND, HOUSEKEEPING, SENDING, WEB, Timeouts
 from tests.harness.waiting import wait_until
 
-Open = Callable[[Limits], Database]
+Open = Callable[[Timeouts], Database]
 SETTINGS = (
     "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), "
     "current_setting('idle_in_transaction_session_timeout')"
@@ -28,7 +28,7 @@ SETTINGS = (
 def opened(database_url: str) -> Iterator[Open]:
     databases: list[Database] = []
 
-    def open_one(limits: Limits) -> Database:
+    def open_one(limits: Timeouts) -> Database:
         databases.append(open_database(database_url, size=1, name="limits", limits=limits))
         return databases[-1]
 
@@ -38,8 +38,8 @@ def opened(database_url: str) -> Iterator[Open]:
 
 
 def test_a_request_ends_within_five_seconds_of_the_servers_last_word() -> None:
-    waiting_seconds = max(WEB.connection, WEB.patience)
-    assert waiting_seconds + limits.PROBE_SECONDS < 5
+    waiting_seconds = max(WEB.connection, WEB.probe_after)
+    assert waiting_seconds + timeouts.PROBE_SECONDS < 5
     assert not WEB.waits_for_server
 
 
@@ -55,9 +55,9 @@ def test_the_limits_hold_inside_a_transaction_and_end_with_it(opened: Open) -> N
 
 
 @pytest.mark.parametrize("role", [WEB, SENDING, HOUSEKEEPING, COMMAND])
-def test_every_role_has_an_end_for_everything(role: Limits) -> None:
+def test_every_role_has_an_end_for_everything(role: Timeouts) -> None:
     assert 0 < role.lock < role.statement < role.longest_wait < float("inf")
-    assert 0 < role.patience < role.statement
+    assert 0 < role.probe_after < role.statement
     assert role.idle_in_transaction > 0
 
 
@@ -81,7 +81,7 @@ def test_nobody_waits_long_for_a_lock(opened: Open, superuser_database_url: str)
 
 
 def test_a_long_statement_goes_on_while_the_server_answers_others(opened: Open) -> None:
-    database = opened(replace(WEB, patience=0.1))
+    database = opened(replace(WEB, probe_after=0.1))
 
     with system_scope(database) as connection:
         assert connection.execute("SELECT pg_sleep(3), 'slept'").fetchone() == ("", "slept")
@@ -90,10 +90,10 @@ def test_a_long_statement_goes_on_while_the_server_answers_others(opened: Open) 
 def test_a_statement_that_the_server_does_not_end_is_given_up_and_cancelled(
     opened: Open, superuser_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "GRACE_SECONDS", 0.5)
-    database = opened(replace(WEB, statement=0.2, patience=0.1))
+    monkeypatch.setattr(timeouts, "GRACE_SECONDS", 0.5)
+    database = opened(replace(WEB, statement=0.2, probe_after=0.1))
 
-    with pytest.raises(StatementStuck), system_scope(database) as connection:
+    with pytest.raises(StatementUnresponsive), system_scope(database) as connection:
         connection.execute("SELECT set_config('statement_timeout', '0', true)")
         connection.execute("SELECT pg_sleep(600), 'stuck'")
 
@@ -104,11 +104,11 @@ def test_a_statement_that_the_server_does_not_end_is_given_up_and_cancelled(
 
 def test_what_counts_together_has_one_patience(opened: Open) -> None:
     database = opened(replace(WEB, connection=0.3))
-    with waiting.counted_together(), system_scope(database) as first, pytest.raises(psycopg.OperationalError):
+    with interruptible_connection.shared_wait(), system_scope(database) as first, pytest.raises(psycopg.OperationalError):
         first.execute("SELECT pg_sleep(0.5)")
         with system_scope(database):
             pass
-    assert isinstance(ServerStandsStill(), psycopg.OperationalError)
+    assert isinstance(ServerUnresponsive(), psycopg.OperationalError)
 
 
 def test_what_the_url_says_counts_more() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 from psycopg import Connection, Error
 from psycopg.abc import RV, PQGen
 
-from store.errors import ServerStandsStill, StatementStuck
+from store.errors import ServerUnresponsive, StatementUnresponsive
 
 _CANCEL_SECONDS = 1.0
 
 
-class TimeSpent:
+class WaitTime:
     """Seconds spent waiting for PostgreSQL by everything that counts together."""
 
     __slots__ = ("seconds",)
@@ -25,13 +25,13 @@ class TimeSpent:
         self.seconds = 0.0
 
 
-_counted_together: ContextVar[TimeSpent | None] = ContextVar("time spent waiting for PostgreSQL", default=None)
+_counted_together: ContextVar[WaitTime | None] = ContextVar("time spent waiting for PostgreSQL", default=None)
 
 
 @contextmanager
-def counted_together() -> Generator[None]:
+def shared_wait() -> Generator[None]:
     """All waiting inside the block counts as one, for a caller who waits for all of it."""
-    token = _counted_together.set(TimeSpent())
+    token = _counted_together.set(WaitTime())
     try:
         yield
     finally:
@@ -39,24 +39,24 @@ def counted_together() -> Generator[None]:
 
 
 @contextmanager
-def spending() -> Generator[TimeSpent]:
+def spending() -> Generator[WaitTime]:
     """What was spent before by what counts together with the block; the block's own time is added at its end."""
-    spent, began = _counted_together.get() or TimeSpent(), time.monotonic()
+    spent, began = _counted_together.get() or WaitTime(), time.monotonic()
     try:
         yield spent
     finally:
         spent.seconds += time.monotonic() - began
 
 
-class WaitingConnection(Connection[tuple[Any, ...]]):
+class InterruptibleConnection(Connection[tuple[Any, ...]]):
     """Calls `check_while_waiting` several times a second while an answer is due.
 
     It gets the connection, the seconds waited for this answer, and those spent before by what counts together with it.
-    It raises ServerStandsStill to end the waiting. The connection is then closed: nobody knows what the server will yet
-    do with what it was sent.
+    It raises ServerUnresponsive to end the wait. The connection is then closed: nobody knows what the server will
+    still do with what it was sent.
     """
 
-    check_while_waiting: Callable[[WaitingConnection, float, float], None] | None = None
+    check_while_waiting: Callable[[InterruptibleConnection, float, float], None] | None = None
     longest_wait_seconds: float = float("inf")
     """For one answer."""
 
@@ -65,8 +65,8 @@ class WaitingConnection(Connection[tuple[Any, ...]]):
         spent, began = _counted_together.get(), time.monotonic()
         try:
             return super().wait(self._checked(gen, began, 0.0 if spent is None else spent.seconds), interval, timeout)
-        except ServerStandsStill as error:
-            if isinstance(error, StatementStuck):
+        except ServerUnresponsive as error:
+            if isinstance(error, StatementUnresponsive):
                 with suppress(Error):
                     self.cancel_safe(timeout=_CANCEL_SECONDS)  # else it would go on without anyone to hear of it
             self.pgconn.finish()

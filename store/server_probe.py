@@ -9,9 +9,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 import logs
-from store.errors import ServerStandsStill
-from store.limits import PROBE_SECONDS
-from store.waiting import WaitingConnection
+from store.errors import ServerUnresponsive
+from store.interruptible_connection import InterruptibleConnection
+from store.timeouts import PROBE_SECONDS
 
 _FRESH_SECONDS = 1.0
 """How long a good answer counts."""
@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 0.3
 log = logs.get_logger(__name__)
 
 
-class ServerWatch:
+class ServerProbe:
     """One for each pool. Tries in a thread of its own, only when asked, and goes on until the server answers again.
 
     A server that merely works long on one statement answers a new connection, if only by refusing it: those who have
@@ -44,9 +44,9 @@ class ServerWatch:
         return not self._answers.is_set()
 
     def wait_until_it_answers(self, timeout_seconds: float) -> None:
-        """Return at once unless it stands still. Raises ServerStandsStill."""
+        """Return at once unless it stands still. Raises ServerUnresponsive."""
         if not self._answers.wait(timeout_seconds):
-            raise ServerStandsStill("PostgreSQL does not answer")
+            raise ServerUnresponsive("PostgreSQL does not answer")
 
     def try_soon(self) -> None:
         """Find out, in the background, unless that is under way or was done a moment ago."""
@@ -78,12 +78,12 @@ class ServerWatch:
     def _answers_now(self) -> bool:
         give_up_at = time.monotonic() + PROBE_SECONDS
 
-        def check(_connection: WaitingConnection, _waited: float, _spent: float) -> None:
+        def check(_connection: InterruptibleConnection, _waited: float, _spent: float) -> None:
             if time.monotonic() > give_up_at:
-                raise ServerStandsStill("PostgreSQL does not answer a new connection")
+                raise ServerUnresponsive("PostgreSQL does not answer a new connection")
 
         try:
-            with WaitingConnection.connect(self._conninfo, autocommit=True) as connection:
+            with InterruptibleConnection.connect(self._conninfo, autocommit=True) as connection:
                 connection.check_while_waiting = check
                 connection.execute("SELECT 1")
         except psycopg.OperationalError as error:

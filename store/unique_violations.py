@@ -14,7 +14,7 @@ T = TypeVar("T")
 _TRIES = 5
 
 
-def retry_conflicts(connection: Connection[Any], write: Callable[[], T]) -> T:
+def retry_unique_violations(connection: Connection[Any], write: Callable[[], T]) -> T:
     """What `write` returns, run in a savepoint, and run again after a unique violation.
 
     The second run sees what the other transaction wrote in the meantime. Raises UniqueViolation after five runs.

@@ -1,4 +1,4 @@
--- name: get_outlook
+-- name: get_progress
 -- Whom the message is for, and what its sender and its queued deliveries say of how it goes on.
 SELECT messages.target,
        senders.paused_at AS sender_paused_at,
@@ -21,7 +21,7 @@ CROSS JOIN LATERAL (
 ) AS waiting
 WHERE messages.church_id = :church_id AND messages.message_id = :message_id;
 
--- name: get_prospects
+-- name: preview_send
 -- Whether the church's sender may send now, and whether anyone would get a message for this target as things stand: with an
 -- address of the channel's kind, and not opted out. The first one found is enough: each look is in the order of an index
 -- that begins with the church, for else the planner hopes to meet one early in the table of all churches.

@@ -19,7 +19,7 @@ def church_id(ledger: Ledger) -> UUID:
 def slow(ledger: Ledger, church_id: UUID, at_least_seconds: float = 0.0) -> float:
     """Slow the sender; how many seconds it rests from now on."""
     with system_scope(ledger.database) as connection:
-        churches.slow_sender(connection, church_id=church_id, channel="sms", at_least_seconds=at_least_seconds)
+        churches.throttle_sender(connection, church_id=church_id, channel="sms", at_least_seconds=at_least_seconds)
     [(seconds,)] = ledger.query(
         "SELECT extract(epoch FROM slowed_until - now())::float FROM senders WHERE church_id = %(church_id)s",
         church_id=church_id,
@@ -75,11 +75,11 @@ def test_a_resting_sender_claims_nothing_and_afterwards_everything(ledger: Ledge
         ledger.send(each, numbers(2))
     slow(ledger, church_id)
 
-    assert ledger.due_turns() == [(other, "sms")]
+    assert ledger.due_batches() == [(other, "sms")]
     assert (ledger.claim(church_id).taken, ledger.claim(other).taken) == (0, 2)
 
     rest(ledger)
-    assert ledger.due_turns() == [(church_id, "sms")]
+    assert ledger.due_batches() == [(church_id, "sms")]
     assert ledger.claim(church_id).taken == 2
 
 

@@ -14,11 +14,11 @@ from psycopg.rows import class_row
 from messaging.addresses import AddressKind
 from store import sql
 
-_SQL = sql.load("outlook")
+_SQL = sql.load("message_progress")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outlook:
+class MessageProgress:
     """Whom a message is for, and how it goes on from here."""
 
     target: dict[str, list[str]]
@@ -38,21 +38,21 @@ class Outlook:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Prospects:
+class SendPreview:
     """What would become of a message if it were to be sent now."""
 
     sender_paused_reason: str | None
     reaches_anyone: bool
 
 
-def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Outlook | None:
+def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> MessageProgress | None:
     """How the church's message goes on."""
     names = {"church_id": church_id, "message_id": message_id}
-    with connection.cursor(row_factory=class_row(Outlook)) as cursor:
-        return cursor.execute(_SQL["get_outlook"], names).fetchone()
+    with connection.cursor(row_factory=class_row(MessageProgress)) as cursor:
+        return cursor.execute(_SQL["get_progress"], names).fetchone()
 
 
-def foresee(
+def preview(
     connection: Connection[Any],
     *,
     church_id: UUID,
@@ -60,7 +60,7 @@ def foresee(
     address_kind: AddressKind,
     target_type: str,
     target: Mapping[str, list[str]],
-) -> Prospects:
+) -> SendPreview:
     """What would become of a message for this target. Of a church without a sender on the channel: nothing."""
     names = {
         "church_id": church_id,
@@ -70,6 +70,6 @@ def foresee(
         "contact_ids": target.get("contactIds", []),
         "addresses": target.get("phoneNumbers") or target.get("emailAddresses") or [],
     }
-    with connection.cursor(row_factory=class_row(Prospects)) as cursor:
-        found = cursor.execute(_SQL["get_prospects"], names).fetchone()
-    return found or Prospects(sender_paused_reason=None, reaches_anyone=False)
+    with connection.cursor(row_factory=class_row(SendPreview)) as cursor:
+        found = cursor.execute(_SQL["preview_send"], names).fetchone()
+    return found or SendPreview(sender_paused_reason=None, reaches_anyone=False)
