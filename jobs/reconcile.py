@@ -7,8 +7,7 @@ from uuid import UUID
 
 import logs
 from jobs.job_queue.queues import RECONCILE
-from jobs.worker import runtime
-from jobs.worker.runtime import Runtime
+from jobs.worker.runtime import Runtime, current_runtime
 from messaging.reconciliation import Claimant, Found, Missing, judge
 from messaging.submissions import LookupResult
 from store import reconciliation
@@ -25,24 +24,24 @@ def reconcile(channel: str) -> None:
 
     What cannot be read stays in doubt and is looked for again. Killed at any point, it starts over after a while.
     """
-    run = runtime.current()
-    hold_seconds = 4 * run.settings.carrier_timeout_seconds
-    with system_scope(run.database) as connection:
+    runtime = current_runtime()
+    hold_seconds = 4 * runtime.settings.carrier_timeout_seconds
+    with system_scope(runtime.database) as connection:
         suspects = reconciliation.take_suspects(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
     if suspects:
-        for sightings in run.line(channel).carrier.look_up(suspects):
-            _settle(run, sightings)
+        for sightings in runtime.carrier(channel).look_up(suspects):
+            _settle(runtime, sightings)
     if len(suspects) == BATCH:
-        run.job_queue.enqueue_tick(RECONCILE)
+        runtime.job_queue.enqueue_tick(RECONCILE)
 
 
-def _settle(run: Runtime, sightings: Sequence[LookupResult]) -> None:
-    policy = run.reconciliation_policy
+def _settle(runtime: Runtime, sightings: Sequence[LookupResult]) -> None:
+    policy = runtime.reconciliation_policy
     found: list[tuple[UUID, int, str]] = []
     missing: list[tuple[UUID, int]] = []
     delivery_ids = [sighting.delivery_id for sighting in sightings]
     seen = [record.carrier_id for sighting in sightings for record in sighting.records or ()]
-    with system_scope(run.database) as connection:
+    with system_scope(runtime.database) as connection:
         claimants = reconciliation.claimants(connection, delivery_ids, seen=seen)
         rivals = reconciliation.rivals(connection, delivery_ids)
         for sighting in sightings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Retry
@@ -65,7 +66,12 @@ class RedisJobQueue(JobQueue):
         except RedisError as error:
             if isinstance(error, RedisTimeoutError):
                 self._next_try_at = time.monotonic() + PAUSE_SECONDS
-            log.warning("job_queue not heard", job=kind.name, queue=queue, error=type(error).__name__)
+            event = (
+                "Redis cannot be reached, job not enqueued"
+                if isinstance(error, (RedisConnectionError, RedisTimeoutError))
+                else "Redis refuses the job, which is not enqueued"
+            )
+            log.warning(event, job=kind.name, queue=queue, arguments=arguments, error=type(error).__name__)
             return False
         return True
 

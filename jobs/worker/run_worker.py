@@ -25,7 +25,7 @@ from jobs.job_queue.queues import JOBS, enabled_queues, housekeeping_queue, open
 from jobs.worker.checked_job import refuse_pickle
 from jobs.worker.checked_worker import CheckedWorker
 from jobs.worker.database_check import open_migrated_database
-from jobs.worker.runtime import Runtime, working_with
+from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
 from store.limits import HOUSEKEEPING, SENDING
@@ -50,7 +50,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     runtime = Runtime(settings, database=database, job_queue=open_job_queue(settings))
     log.info(f"{name} connected to Redis")
     try:
-        with working_with(runtime), suppress(StopRequested):
+        with use_runtime(runtime), suppress(StopRequested):
             _work(redis, name, runtime, burst=burst)
     finally:
         runtime.close()
@@ -74,7 +74,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
                 raise
             log.warning("the worker lost Redis", error=type(error).__name__)
         if burst:
-            runtime.settle()  # what lands may ring again
+            runtime.wait_until_idle()  # what lands may ring again
             if queue(redis, name).is_empty():
                 return
             continue

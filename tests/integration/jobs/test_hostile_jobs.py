@@ -71,7 +71,7 @@ CALLS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "os.system": (lambda mark: call("os.system", f"mkdir {mark}"), "not one of our jobs: 'os.system'"),
     "a module to import": (lambda _: call(f"{MARKING}.run"), "not one of our jobs"),
     "a method of a class": (lambda _: call(f"{MARKING}.Any.run"), "not one of our jobs"),
-    "a private function of a job's module": (lambda _: call("jobs.submit_batch._is_mended"), "not one of our jobs"),
+    "a private function of a job's module": (lambda _: call("jobs.submit_batch._was_resumed"), "not one of our jobs"),
     "what a job's module imports": (lambda _: call("jobs.submit_batch.claim_batch"), "not one of our jobs"),
     "an attribute of a job": (lambda _: call(f"{SEND}.__globals__.get", "x"), "not one of our jobs"),
     "a method of an instance": (lambda _: call("format", instance="{}"), "not one of our jobs"),
