@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.job_queue.queues import ENQUEUE_DUE
+from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
 from jobs.worker.runtime import Runtime, current_runtime
 from store import deliveries, messages, receipts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import logs
-from jobs.job_queue.queues import RECONCILE
+from jobs.job_queue.job_kinds import RECONCILE
 from jobs.worker.runtime import Runtime, current_runtime
 from messaging.reconciliation import Claimant, Found, Missing, judge
 from messaging.submissions import LookupResult

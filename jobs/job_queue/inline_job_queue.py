@@ -6,8 +6,8 @@ import importlib
 from collections import deque
 
 import logs
+from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import JobKind
 from jobs.worker.failures import PlainFailure
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings

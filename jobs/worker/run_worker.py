@@ -20,8 +20,10 @@ from redis.exceptions import RedisError
 from rq.exceptions import StopRequested
 
 import logs
-from jobs.job_queue.opening import open_job_queue
-from jobs.job_queue.queues import JOBS, enabled_queues, housekeeping_queue, open_redis, queue
+from jobs.job_queue.job_kinds import JOBS
+from jobs.job_queue.open_job_queue import open_job_queue
+from jobs.job_queue.queues import enabled_queues, housekeeping_queue
+from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_job import refuse_pickle
 from jobs.worker.checked_worker import CheckedWorker
 from jobs.worker.database_check import open_migrated_database
@@ -75,7 +77,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
             log.warning("the worker lost Redis", error=type(error).__name__)
         if burst:
             runtime.wait_until_idle()  # what lands may ring again
-            if queue(redis, name).is_empty():
+            if rq_queue(redis, name).is_empty():
                 return
             continue
         runtime.stopping.wait(RECONNECT_SECONDS)

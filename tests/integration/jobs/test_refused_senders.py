@@ -11,7 +11,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 
 import logs
-from jobs.job_queue.queues import SWEEP
+from jobs.job_queue.job_kinds import SWEEP
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from messaging.states import Status

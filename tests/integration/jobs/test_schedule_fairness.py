@@ -12,7 +12,7 @@ from redis import Redis
 
 from jobs import run_schedules as job
 from jobs.enqueue_due import enqueue_due
-from jobs.job_queue.queues import ENQUEUE_DUE
+from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
