@@ -9,7 +9,7 @@ from flask import Flask, current_app
 
 from api.group_commit import GroupCommit
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.opening import open_buffered_job_queue
+from jobs.job_queue.open_job_queue import open_buffered_job_queue
 from settings import Settings
 from store import receipts
 from store.database import Database, open_database, system_scope

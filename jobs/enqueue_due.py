@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.job_queue.queues import ENQUEUE_DUE
+from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
-from jobs.worker import runtime
-from jobs.worker.runtime import Runtime
+from jobs.worker.runtime import Runtime, current_runtime
 from store import deliveries, message_expansion, message_lifecycle, receipts
 from store.database import system_scope
 
@@ -16,24 +15,24 @@ def enqueue_due() -> None:
     What was accepted and what the carrier reported is rung for first: it waits for no schedule. Schedules have a budget
     of time; when more are due, the job is enqueued again, behind what waits by then.
     """
-    run = runtime.current()
-    _ring_for_all(run)
-    progress = run_schedules(run.database)
+    runtime = current_runtime()
+    _enqueue_due_jobs(runtime)
+    progress = run_schedules(runtime.database)
     if progress.messages:
-        _ring_for_all(run)
+        _enqueue_due_jobs(runtime)
     if not progress.is_finished:
-        run.job_queue.enqueue_tick(ENQUEUE_DUE)
+        runtime.job_queue.enqueue_tick(ENQUEUE_DUE)
 
 
-def _ring_for_all(run: Runtime) -> None:
-    with system_scope(run.database) as connection:
+def _enqueue_due_jobs(runtime: Runtime) -> None:
+    with system_scope(runtime.database) as connection:
         expansions = message_expansion.channels_to_expand(connection)
         turns = deliveries.due_batches(connection)
         message_lifecycle.complete(connection)
         receipts_wait = receipts.any_unapplied(connection)
     if receipts_wait:
-        run.job_queue.enqueue_receipts()
+        runtime.job_queue.enqueue_receipts()
     for channel in expansions:
-        run.job_queue.enqueue_expansion(channel=channel)
+        runtime.job_queue.enqueue_expansion(channel=channel)
     for church_id, channel in turns:
-        run.job_queue.enqueue_batch(channel=channel, church_id=church_id)
+        runtime.job_queue.enqueue_batch(channel=channel, church_id=church_id)

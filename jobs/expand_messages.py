@@ -9,9 +9,7 @@ from psycopg import OperationalError
 
 import logs
 from channels.registry import CHANNELS
-from jobs.sending.claim_batch import claim_batch
-from jobs.worker import runtime
-from jobs.worker.runtime import Runtime
+from jobs.worker.runtime import Runtime, current_runtime
 from store import message_expansion
 from store.database import system_scope
 from store.message_expansion import DueExpansion
@@ -32,35 +30,33 @@ def expand_messages(channel: str) -> None:
     Any number of workers may be at it: a message is one worker's while its deliveries are being written. One that
     cannot be expanded holds up no other. Raises ExpansionFailed for it, so that the job is seen among the failed ones.
     """
-    run = runtime.current()
+    runtime = current_runtime()
     began = time.monotonic()
     broken: dict[UUID, Exception] = {}
     while time.monotonic() - began < TURN_SECONDS:
-        due = _expand_next(run, channel, broken)
+        due = _expand_next(runtime, channel, broken)
         if due is None:
             break
         if due.message_id not in broken:
-            begin_sending(run, due.church_id, channel)
+            begin_sending(runtime, due.church_id, channel)
     else:
-        run.job_queue.enqueue_expansion(channel=channel)
+        runtime.job_queue.enqueue_expansion(channel=channel)
     for message_id, error in broken.items():
         raise ExpansionFailed(f"message {message_id}") from error
 
 
-def begin_sending(run: Runtime, church: UUID, channel: str) -> None:
-    """A small church's message is on its way without another stand in the queue."""
-    claim = claim_batch(run, church, channel)
-    if claim is not None and not claim.envelopes:
-        run.job_queue.enqueue_batch(
-            channel=channel, church_id=church
-        )  # nothing to launch: the turn's own job looks why
+def begin_sending(runtime: Runtime, church_id: UUID, channel: str) -> None:
+    """Submit the first batch here: a small church's message does not wait for another job."""
+    claim = runtime.dispatcher(channel).submit_next_batch(church_id)
+    if claim is not None and not claim.envelopes:  # the job finds out why there is nothing to submit
+        runtime.job_queue.enqueue_batch(channel=channel, church_id=church_id)
 
 
-def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:
+def _expand_next(runtime: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:
     """The message that was expanded, or that was added to the broken ones; None when none is left."""
     due = None
     try:
-        with system_scope(run.database) as connection:
+        with system_scope(runtime.database) as connection:
             due = message_expansion.next_expansion(connection, channel=channel, passing_over=list(broken))
             if due is None:
                 return None
@@ -72,8 +68,8 @@ def _expand_next(run: Runtime, channel: str, broken: dict[UUID, Exception]) -> D
                     address_kind=CHANNELS[channel].address_kind,
                     keeps_quiet_hours=CHANNELS[channel].keeps_quiet_hours,
                     segment_weight=CHANNELS[channel].daily_limit_weight,
-                    default_limit=run.settings.daily_segment_limit,
-                    default_regions=run.settings.default_regions,
+                    default_limit=runtime.settings.daily_segment_limit,
+                    default_regions=runtime.settings.default_regions,
                 )
                 log.info("audience written", deliveries=expansion.written)
                 if expansion.beyond_limit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logs
 from channels.base import CarrierReceipt
 from channels.registry import CHANNELS
-from jobs.worker import runtime
+from jobs.worker.runtime import current_runtime
 from store import message_lifecycle, receipts, reconciliation
 from store.database import system_scope
 from store.receipts import Receipt
@@ -19,23 +19,23 @@ BATCH = 500
 
 def fetch_receipts(channel: str) -> None:
     """Store what the carrier says of deliveries it accepted long enough ago, as if it had called back; ring for it."""
-    run = runtime.current()
-    settings = run.settings
-    with system_scope(run.database) as connection:
+    runtime = current_runtime()
+    settings = runtime.settings
+    with system_scope(runtime.database) as connection:
         message_lifecycle.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
     if not CHANNELS[channel].can_fetch_statuses:
         return
-    with system_scope(run.database) as connection:
+    with system_scope(runtime.database) as connection:
         silent = reconciliation.take_unreported(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )
     asked = {each.carrier_id: each for each in silent}
     new = 0
-    for answers in run.line(channel).carrier.fetch_statuses(list(asked)):
-        with system_scope(run.database) as connection:
+    for answers in runtime.carrier(channel).fetch_statuses(list(asked)):
+        with system_scope(runtime.database) as connection:
             new += receipts.insert(connection, [_receipt(answer, asked[answer.carrier_id]) for answer in answers])
     if new:
-        run.job_queue.enqueue_receipts()
+        runtime.job_queue.enqueue_receipts()
     if silent:
         log.info("asked after silent deliveries", asked=len(silent), new_receipts=new)
 

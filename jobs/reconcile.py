@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import logs
-from jobs.job_queue.queues import RECONCILE
-from jobs.worker import runtime
-from jobs.worker.runtime import Runtime
+from jobs.job_queue.job_kinds import RECONCILE
+from jobs.worker.runtime import Runtime, current_runtime
 from messaging.reconciliation import CarrierIdOwner, Found, Missing, conclude
 from messaging.submissions import LookupResult
 from store import reconciliation
@@ -25,24 +24,24 @@ def reconcile(channel: str) -> None:
 
     What cannot be read stays in doubt and is looked for again. Killed at any point, it starts over after a while.
     """
-    run = runtime.current()
-    hold_seconds = 4 * run.settings.carrier_timeout_seconds
-    with system_scope(run.database) as connection:
+    runtime = current_runtime()
+    hold_seconds = 4 * runtime.settings.carrier_timeout_seconds
+    with system_scope(runtime.database) as connection:
         suspects = reconciliation.claim_in_doubt(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
     if suspects:
-        for lookups in run.line(channel).carrier.look_up(suspects):
-            _settle(run, lookups)
+        for lookups in runtime.carrier(channel).look_up(suspects):
+            _reconcile(runtime, lookups)
     if len(suspects) == BATCH:
-        run.job_queue.enqueue_tick(RECONCILE)
+        runtime.job_queue.enqueue_tick(RECONCILE)
 
 
-def _settle(run: Runtime, lookups: Sequence[LookupResult]) -> None:
-    policy = run.reconciliation_policy
+def _reconcile(runtime: Runtime, lookups: Sequence[LookupResult]) -> None:
+    policy = runtime.reconciliation_policy
     found: list[tuple[UUID, int, str]] = []
     missing: list[tuple[UUID, int]] = []
     delivery_ids = [lookup.delivery_id for lookup in lookups]
     seen = [record.carrier_id for lookup in lookups for record in lookup.records or ()]
-    with system_scope(run.database) as connection:
+    with system_scope(runtime.database) as connection:
         owners = reconciliation.find_carrier_id_owners(connection, delivery_ids, seen=seen)
         identical_in_flight = reconciliation.find_identical_in_flight(connection, delivery_ids)
         for lookup in lookups:
@@ -64,4 +63,6 @@ def _settle(run: Runtime, lookups: Sequence[LookupResult]) -> None:
         reconciliation.record_found(connection, found)
         pause_seconds = policy.period_seconds / policy.reads
         queued = reconciliation.record_missing(connection, missing, policy=policy, pause_seconds=pause_seconds)
-    log.info("doubts looked into", found=len(found), missed=len(missing), queued_again=queued, read=len(lookups))
+    log.info(
+        "deliveries in doubt reconciled", found=len(found), missed=len(missing), queued_again=queued, read=len(lookups)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.worker import runtime
+from jobs.worker.runtime import current_runtime
 from store import analytics
 from store.database import system_scope
 
@@ -12,5 +12,5 @@ DAYS_BACK = 3
 
 def roll_up() -> None:
     """Bring the totals of today and the last days up to date."""
-    with system_scope(runtime.current().database) as connection:
+    with system_scope(current_runtime().database) as connection:
         analytics.roll_up(connection, days_back=DAYS_BACK)

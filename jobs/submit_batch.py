@@ -1,4 +1,4 @@
-"""A church's turn, as a job."""
+"""The job that sends a church's next batch on one channel."""
 
 from __future__ import annotations
 
@@ -6,60 +6,62 @@ from uuid import UUID
 
 from rq import get_current_job
 
-from jobs.sending.claim_batch import claim_batch
-from jobs.worker import runtime
 from jobs.worker.failures import PlainFailure
-from jobs.worker.runtime import Runtime
+from jobs.worker.runtime import Runtime, current_runtime
 from store import churches, message_lifecycle
 from store.database import system_scope
 
 
 class SenderRefused(PlainFailure):
-    """The carrier refuses the church's sender. It is paused; once mended, run this job again or resume the sender."""
+    """The carrier refuses the church's sender, which is paused. Fix the cause, then requeue the job or resume it."""
 
-    def __init__(self, *, church: UUID, channel: str, reason: str) -> None:
-        command = f"flask resume-sender --church {church} --channel {channel}"
+    def __init__(self, *, church_id: UUID, channel: str, reason: str) -> None:
+        command = f"flask resume-sender --church {church_id} --channel {channel}"
         super().__init__(
             f"The carrier refuses the church's sender: {reason}. Nothing more is sent from it. Once the cause is "
-            f"mended, requeue this job or run: {command}",
+            f"fixed, requeue this job or run: {command}",
             event="the carrier refuses a sender, which is now paused",
-            church_id=str(church),
+            church_id=str(church_id),
             channel=channel,
             reason=reason,
         )
 
 
 def submit_batch(church_id: str, channel: str) -> None:
-    """Claim the church's next due deliveries and launch them on the line, which records what becomes of each.
+    """Claim the church's next due deliveries and start submitting them; the dispatcher records the results.
 
-    Killed at any point, what was claimed and not recorded stays claimed until its lease ends, and is then looked for at
-    the carrier. Raises SenderRefused, so that the job is seen among the failed ones.
+    If the process is killed at any point, deliveries that were claimed and not recorded stay claimed until their lease
+    ends, and are then reconciled. Raises SenderRefused, so that the job is seen among the failed ones.
     """
-    run = runtime.current()
-    church = UUID(church_id)
-    claim = claim_batch(run, church, channel)
+    _submit_batch(current_runtime(), UUID(church_id), channel)
+
+
+def _submit_batch(runtime: Runtime, church_id: UUID, channel: str) -> None:
+    dispatcher = runtime.dispatcher(channel)
+    claim = dispatcher.submit_next_batch(church_id)
     if claim is None or claim.envelopes:
         return
-    if not claim.taken and _is_mended(run, church, channel):
-        claim_batch(run, church, channel)
+    if not claim.taken and _was_resumed(runtime, church_id, channel):
+        dispatcher.submit_next_batch(church_id)
         return
-    with system_scope(run.database) as connection:
-        message_lifecycle.complete(connection, church_ids=[church])
+    with system_scope(runtime.database) as connection:
+        message_lifecycle.complete(connection, church_ids=[church_id])
 
 
-def _is_mended(run: Runtime, church: UUID, channel: str) -> bool:
-    """Whether this job had told of a refusal and runs once more: an operator has mended the sender, which goes on now.
+def _was_resumed(runtime: Runtime, church_id: UUID, channel: str) -> bool:
+    """Whether this job resumed the sender: it failed because of a refusal before, and an operator has requeued it.
 
-    Raises SenderRefused for a refusal that no job has told of yet.
+    Raises SenderRefused for a refusal that no job has reported yet.
     """
     job = get_current_job()
     job_id = "inline" if job is None else job.id
-    with system_scope(run.database) as connection:
-        refusal = churches.report_refusal(connection, church, channel, job_id=job_id)
+    with system_scope(runtime.database) as connection:
+        refusal = churches.report_refusal(connection, church_id, channel, job_id=job_id)
         if refusal is None and job is not None:
-            return churches.resume_sender(connection, church_id=church, channel=channel, paused_by=job_id) is not None
+            resumed = churches.resume_sender(connection, church_id=church_id, channel=channel, paused_by=job_id)
+            return resumed is not None
     if refusal is not None:
         if job is not None:
-            job.retries_left = 0  # trying again by itself mends nothing
-        raise SenderRefused(church=church, channel=channel, reason=refusal)
+            job.retries_left = 0  # an automatic retry cannot succeed
+        raise SenderRefused(church_id=church_id, channel=channel, reason=refusal)
     return False

@@ -35,7 +35,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     drain_seconds: float = 60.0
     """How long it may take to end after `stop_signal`, before it is killed."""
-    deaths_allowed: int | None = None
+    quick_exits_allowed: int | None = None
     """Ends in quick succession after which its supervisor gives up; None: it never does."""
 
 

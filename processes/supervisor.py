@@ -65,7 +65,7 @@ class Supervisor:
         self.on_tick = on_tick or (lambda: None)
         """Called at the end of every tick, and often while programs are being stopped."""
         self._children: dict[str, _Child] = {}
-        self._stops_asked = 0
+        self._stop_requests = 0
         self._handlers_before: dict[signal.Signals, Any] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -95,8 +95,8 @@ class Supervisor:
         os.close(self._wake_writer)
 
     @property
-    def stop_asked(self) -> bool:
-        return self._stops_asked > 0
+    def stop_requested(self) -> bool:
+        return self._stop_requests > 0
 
     def pids(self) -> dict[str, int]:
         """The process id of each child that is running now, by program name."""
@@ -112,7 +112,7 @@ class Supervisor:
         process = child_process.start(program)
         try:
             while process.poll() is None:
-                if self.stop_asked:
+                if self.stop_requested:
                     return None
                 self.tick(1.0)
             return process.returncode
@@ -136,7 +136,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Keep the children alive until a stop is asked for."""
-        while not self.stop_asked:
+        while not self.stop_requested:
             self.tick(60.0)
 
     def stop(self, *names: str) -> None:
@@ -144,8 +144,8 @@ class Supervisor:
         stopping = [child for name in names if (child := self._children.pop(name, None)) and child.process]
         asked, began = -1, time.monotonic()
         while stopping:
-            if asked != self._stops_asked:  # at first, and at each further signal to us
-                asked = self._stops_asked
+            if asked != self._stop_requests:  # at first, and at each further signal to us
+                asked = self._stop_requests
                 for child in stopping:
                     _signal(child)
             self._wait(0.2)
@@ -169,7 +169,7 @@ class Supervisor:
         now = time.monotonic()
         child.process = None
         child.deaths = 1 if now - child.started_at >= self._backoff.healthy_seconds else child.deaths + 1
-        allowed = child.program.deaths_allowed
+        allowed = child.program.quick_exits_allowed
         if allowed is not None and child.deaths > allowed:
             raise ProgramKeepsEnding(child.program, exit_status)
         pause = self._backoff.pause_seconds(child.deaths)
@@ -182,7 +182,7 @@ class Supervisor:
             os.read(self._wake_reader, 4096)
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stops_asked += 1
+        self._stop_requests += 1
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -80,7 +80,7 @@ WEB = Timeouts(
 """When PostgreSQL falls silent, a request is answered within 5 seconds: `connection` and PROBE_SECONDS at the most.
 A statement may take longer than that while the server answers others."""
 SENDING = Timeouts(statement=110, lock=30, idle_in_transaction=120, connection=3, probe_after=10, unacknowledged=20)
-"""Workers of the channels: statements end before the jobs that run them (jobs/job_queue/queues.py). They wait longer
+"""Workers of the channels: statements end before the jobs that run them (jobs/job_queue/job_kinds.py). They wait longer
 for a server that stands still, for their work goes on when it does."""
 HOUSEKEEPING = replace(SENDING, statement=590)
 """The worker that rolls up totals."""

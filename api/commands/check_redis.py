@@ -11,7 +11,8 @@ from redis import Redis
 from api.commands import queue_checks, redis_checks
 from api.commands.outcomes import Outcome, Verdict
 from api.services import services
-from jobs.job_queue.queues import enabled_queues, open_redis
+from jobs.job_queue.queues import enabled_queues
+from jobs.job_queue.redis_connection import open_redis
 from settings import mask_url
 
 _MARKS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.UNKNOWN: "⚠️ "}

@@ -13,11 +13,12 @@ from rq.job import Job
 from rq.results import Result
 
 from api.commands.outcomes import Outcome, failed, passed
-from jobs.job_queue import queues
+from jobs.job_queue.job_kinds import PING
+from jobs.job_queue.redis_connection import rq_queue
 
 WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.05
-_KEPT_SECONDS = queues.PING.failed_for_seconds
+_KEPT_SECONDS = PING.keep_failed_seconds
 
 
 def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
@@ -38,12 +39,12 @@ def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
 
 def _enqueue(redis: Redis, name: str, nonce: str) -> Job:
     """At the front: it asks whether anyone is there, not how long the queue is."""
-    return queues.queue(redis, name).enqueue_call(
-        queues.PING.path,
+    return rq_queue(redis, name).enqueue_call(
+        PING.path,
         args=(nonce,),
         job_id=f"ping-{nonce}",
         description="ping",
-        timeout=queues.PING.timeout_seconds,
+        timeout=PING.timeout_seconds,
         result_ttl=_KEPT_SECONDS,
         failure_ttl=_KEPT_SECONDS,
         ttl=_KEPT_SECONDS,
@@ -65,7 +66,7 @@ def _outcome(redis: Redis, name: str, result: Result | None, nonce: str) -> Outc
         return passed(step, "a worker did the job")
     if result is not None:
         return failed(step, "the worker could not do the job", remedy="let the workers run the same version as this")
-    if not Worker.all_keys(connection=redis, queue=queues.queue(redis, name)):
+    if not Worker.all_keys(connection=redis, queue=rq_queue(redis, name)):
         return failed(step, "no worker is listening", remedy=f"start one: python worker.py {name}")
     return failed(
         step,

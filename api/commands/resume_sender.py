@@ -11,7 +11,7 @@ from api.commands.arguments import BadInput, ChurchId
 from api.commands.ledger import ledger
 from api.services import services
 from channels.registry import CHANNELS
-from jobs.job_queue.queues import SWEEP
+from jobs.job_queue.job_kinds import SWEEP
 from store import churches
 
 

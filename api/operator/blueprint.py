@@ -16,7 +16,7 @@ from api.operator.login import Door, login_pages
 from api.operator.notices import notice
 from api.operator.session import Sessions
 from api.services import services
-from jobs.job_queue.queues import open_redis
+from jobs.job_queue.redis_connection import open_redis
 from settings import Settings
 from store.database import Database
 
@@ -29,7 +29,7 @@ def register(app: Flask, settings: Settings) -> None:
 
     Without OPERATOR_PASSWORD all of them answer 503. Without queues /rq says that there are none.
     """
-    redis = open_redis(settings, patience_seconds=_REDIS_SECONDS) if settings.enable_queues else None
+    redis = open_redis(settings, timeout_seconds=_REDIS_SECONDS) if settings.enable_queues else None
     door = _door(settings, database=services(app).database, attempts=Attempts(redis))
     policy.register(app)
     app.before_request(Guard(door.sessions if door else None).check_dashboard)

@@ -14,10 +14,11 @@ from redis.exceptions import RedisError
 import logs
 from jobs.clock.ticks import TICKS
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.opening import open_job_queue
-from jobs.job_queue.queues import enabled_queues, open_redis
+from jobs.job_queue.open_job_queue import open_job_queue
+from jobs.job_queue.queues import enabled_queues
+from jobs.job_queue.redis_connection import open_redis
 from jobs.worker.database_check import open_migrated_database
-from jobs.worker.retries import bring_back
+from jobs.worker.retries import enqueue_due_retries
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
 from store.timeouts import COMMAND
@@ -50,7 +51,7 @@ def _tick_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.E
     while not stop.is_set():
         try:
             schedule.poll()
-            bring_back(redis, enabled_queues(settings))
+            enqueue_due_retries(redis, enabled_queues(settings))
             stop.wait(POLL_SECONDS)
         except RedisError as error:
             log.warning("the clock waits for Redis", error=type(error).__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.job_queue.queues import ENQUEUE_DUE, FETCH_RECEIPTS, RECONCILE, ROLL_UP, SWEEP, JobKind
+from jobs.job_queue.job_kinds import ENQUEUE_DUE, FETCH_RECEIPTS, RECONCILE, ROLL_UP, SWEEP, JobKind
 
 
 @dataclass(frozen=True, kw_only=True)

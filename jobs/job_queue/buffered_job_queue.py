@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import JobKind
 from settings import Settings
 
 _Ring = tuple[JobKind, str, tuple[str, ...]]
@@ -74,5 +74,5 @@ class BufferedJobQueue(JobQueue):
             self._is_ringing = bool(ready)
             for ring in ready:
                 del self._asked[ring]
-                self._quiet_until[ring] = now + ring[0].quiet_seconds
+                self._quiet_until[ring] = now + ring[0].buffer_seconds
             return ready

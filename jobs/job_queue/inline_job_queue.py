@@ -6,10 +6,10 @@ import importlib
 from collections import deque
 
 import logs
+from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import JobKind
 from jobs.worker.failures import PlainFailure
-from jobs.worker.runtime import Runtime, working_with
+from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store.database import open_database
 from store.timeouts import INLINE
@@ -32,11 +32,11 @@ class InlineJobQueue(JobQueue):
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
         self._echo.enqueue(kind, queue, *arguments)
         heard = True
-        with working_with(self._runtime):
+        with use_runtime(self._runtime):
             while ring := self._echo.next():
                 heard = _run(ring) and heard
                 if self._echo.is_silent:
-                    self._runtime.settle()  # what lands may ring again
+                    self._runtime.wait_until_idle()  # what lands may ring again
         return heard
 
     def withdraw_failed(self, queue: str, job_id: str) -> bool:  # noqa: ARG002 - there are no queues

@@ -11,14 +11,8 @@ from abc import ABC, abstractmethod
 from uuid import UUID
 
 from channels.registry import CHANNELS
-from jobs.job_queue.queues import (
-    APPLY_RECEIPTS,
-    EXPAND_MESSAGES,
-    SUBMIT_BATCH,
-    JobKind,
-    enabled_queues,
-    housekeeping_queue,
-)
+from jobs.job_queue.job_kinds import APPLY_RECEIPTS, EXPAND_MESSAGES, SUBMIT_BATCH, JobKind
+from jobs.job_queue.queues import enabled_queues, housekeeping_queue
 from settings import Settings
 
 
@@ -59,7 +53,7 @@ class JobQueue(ABC):
 
     def enqueue_tick(self, kind: JobKind) -> bool:
         """Ask for a piece of housekeeping."""
-        if kind.asks_carriers:
+        if kind.per_channel:
             heard = [self.enqueue(kind, channel, channel) for channel in CHANNELS if channel in self._served]
             return all(heard)
         return self.enqueue(kind, self._housekeeping)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Retry
@@ -12,14 +13,15 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 
 import logs
+from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import JobKind, open_redis, queue
+from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_job import CheckedJob
 from settings import Settings
 
 log = logs.get_logger(__name__)
 
-PATIENCE_SECONDS = 1.0
+TIMEOUT_SECONDS = 1.0
 """How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
 
 PAUSE_SECONDS = 1.0
@@ -53,7 +55,7 @@ class RedisJobQueue(JobQueue):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._redis = open_redis(settings, patience_seconds=PATIENCE_SECONDS)
+        self._redis = open_redis(settings, timeout_seconds=TIMEOUT_SECONDS)
         self._next_try_at = 0.0
         self._take_place = self._redis.register_script(_TAKE_PLACE)
 
@@ -65,7 +67,12 @@ class RedisJobQueue(JobQueue):
         except RedisError as error:
             if isinstance(error, RedisTimeoutError):
                 self._next_try_at = time.monotonic() + PAUSE_SECONDS
-            log.warning("job_queue not heard", job=kind.name, queue=queue, error=type(error).__name__)
+            event = (
+                "Redis cannot be reached, job not enqueued"
+                if isinstance(error, (RedisConnectionError, RedisTimeoutError))
+                else "Redis refuses the job, which is not enqueued"
+            )
+            log.warning(event, job=kind.name, queue=queue, arguments=arguments, error=type(error).__name__)
             return False
         return True
 
@@ -94,33 +101,33 @@ class RedisJobQueue(JobQueue):
                 return False
             job.delete()
         except (NoSuchJobError, InvalidJobOperation):  # it is gone, or goes meanwhile
-            self._redis.zrem(queue(self._redis, name).failed_job_registry.key, job_id)
+            self._redis.zrem(rq_queue(self._redis, name).failed_job_registry.key, job_id)
         return True
 
     def _enqueue(self, kind: JobKind, name: str, arguments: tuple[str, ...]) -> None:
         job_id = f"{kind.name}-{uuid4().hex}"
         place = ":".join(("koinonia:pending", kind.name, *arguments))
         taken = self._take_place(
-            keys=[place, queue(self._redis, name).key],
+            keys=[place, rq_queue(self._redis, name).key],
             args=[
                 job_id,
                 Job.redis_job_namespace_prefix,
-                kind.failed_pause_seconds,
+                kind.pause_after_failure_seconds,
             ],
         )
         if taken:
-            queue(self._redis, name).enqueue_call(
+            rq_queue(self._redis, name).enqueue_call(
                 kind.path,
                 args=arguments,
                 job_id=job_id,
                 description=kind.name,
                 timeout=kind.timeout_seconds,
                 result_ttl=0,
-                failure_ttl=kind.failed_for_seconds,
+                failure_ttl=kind.keep_failed_seconds,
                 retry=_retry(kind),
             )
 
 
 def _retry(kind: JobKind) -> Retry | None:
-    pauses = list(kind.retry_after_seconds)
+    pauses = list(kind.retry_delays_seconds)
     return Retry(max=len(pauses), interval=pauses) if pauses else None

@@ -1,72 +1,56 @@
-"""A process's line to one carrier: what was claimed flies, what becomes of it is recorded, and the worker is free for
-its next job meanwhile.
+"""Submits claimed deliveries to one carrier concurrently, and records the results from a thread.
 
-So nobody waits for the slowest answer of a batch, connections stay busy between jobs, and a church with twenty members
-is not held up by a turn of one with fifty thousand.
+So a job ends as soon as it has submitted its batch, connections stay busy between jobs, and a church with twenty
+members does not wait for the answers to a batch of one with fifty thousand.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
-import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from uuid import UUID
-
-from psycopg import OperationalError
 
 import logs
 from channels.base import Carrier
 from channels.elapsed_time import elapsed_seconds
+from channels.registry import CHANNELS
 from jobs.job_queue.job_queue import JobQueue
+from jobs.sending.batch import Batch
 from jobs.sending.deferred_claims import DeferredClaims
 from jobs.sending.record_results import Answered, record_results
+from jobs.sending.recorder import Recorder
+from jobs.sending.slots import Slots
 from messaging.retry import RetryPolicy
-from messaging.submissions import Envelope, ResultKind, SubmissionResult
-from store import message_lifecycle
+from messaging.submissions import ResultKind, SubmissionResult
+from settings import Settings
+from store import deliveries, message_lifecycle
 from store.database import Database, system_scope
+from store.deliveries import Claim
 
 log = logs.get_logger(__name__)
 
-SLICE = 500
-"""Outcomes recorded together, at the most."""
-SLICE_WAIT_SECONDS = 0.02
-"""How long a slice waits for company: recording one by one costs twenty times as much."""
-RECORD_AGAIN_SECONDS = 0.5
-SHARE = 0.75
-"""How much of a line one church may fill: the rest is free for the others at once."""
-LEAST_SHARE = 0.25
-"""A church that flies already claims again only when it may claim this much of the line: claims of a few are dear."""
+BatchResult = tuple[Batch, SubmissionResult]
+
+_LOGGED_AS: Mapping[ResultKind, str] = {
+    ResultKind.ACCEPTED: "accepted",
+    ResultKind.PERMANENT: "permanently_failed",
+    ResultKind.TRANSIENT: "temporarily_failed",
+    ResultKind.THROTTLED: "throttled",
+    ResultKind.SENDER: "sender_refused",
+    ResultKind.AMBIGUOUS: "in_doubt",
+    ResultKind.UNSUBMITTED: "not_submitted",
+}
 
 
-@dataclass(kw_only=True, eq=False)
-class Turn:
-    """What one job claimed for one church. Nothing of it is submitted after `deadline` (channels.elapsed_time)."""
-
-    church_id: UUID
-    envelopes: dict[UUID, Envelope]
-    request_ids: frozenset[str]
-    deadline: float
-    counts_by_kind: Counter[ResultKind] = field(default_factory=Counter[ResultKind])
-
-    @property
-    def is_over(self) -> bool:
-        return self.counts_by_kind.total() == len(self.envelopes)
-
-
-_Landing = tuple[Turn, SubmissionResult]
-
-
-class Line:
-    """One for each carrier of a process. Threads may share it."""
+class Dispatcher:
+    """One for each carrier of a process. Thread-safe."""
 
     def __init__(
         self,
         channel: str,
         carrier: Carrier,
         *,
+        settings: Settings,
         database: Database,
         job_queue: JobQueue,
         retry_policy: RetryPolicy,
@@ -74,157 +58,127 @@ class Line:
     ) -> None:
         self.carrier = carrier
         self._channel = channel
+        self._settings = settings
         self._database = database
         self._job_queue = job_queue
         self._retry_policy = retry_policy
         self._stopping = stopping
-        self._landed: queue.SimpleQueue[_Landing | None] = queue.SimpleQueue()
-        self._changed = threading.Condition()  # of all below
-        self._flying: Counter[UUID] = Counter()
-        self._unrecorded = 0
-        self._turns = DeferredClaims()
-        self._closed = False
-        self._recorder = threading.Thread(target=self._record_landings, name=f"{channel} recorder", daemon=True)
-        self._recorder.start()
-
-    def room(self, church_id: UUID) -> int:
-        """How many deliveries the church may claim now; 0: none, and it is rung for when there is room."""
-        with self._changed:
-            room = self._room(church_id)
-            if not room:
-                self._turns.add(church_id)
-            return room
-
-    def flies(self, church_id: UUID) -> bool:
-        """Whether something of the church is in the air."""
-        with self._changed:
-            return church_id in self._flying
-
-    def launch(self, turn: Turn) -> None:
-        """Submit what was claimed, and return at once.
-
-        What the lease or the worker's end leaves no time for is handed back.
-        """
-        with self._changed:
-            self._flying[turn.church_id] += len(turn.envelopes)
-            self._unrecorded += len(turn.envelopes)
-        self.carrier.submit(
-            list(turn.envelopes.values()),
-            may_submit=lambda: elapsed_seconds() < turn.deadline and not self._stopping.is_set(),
-            on_result=lambda outcome: self._landed.put((turn, outcome)),
+        self._lock = threading.Lock()  # of the slots and the deferred claims
+        self._slots = Slots(carrier.capacity)
+        self._deferred = DeferredClaims()
+        self._recorder: Recorder[BatchResult] = Recorder(
+            channel,
+            write=self.record,
+            on_slice=self._release_slots,
+            seconds_to_wake=self._seconds_to_next_claim,
+            stopping=stopping,
         )
 
-    def record(self, landings: Sequence[tuple[Turn, SubmissionResult]]) -> None:
-        """Write what landed, in one transaction; then whatever follows from it. Raises psycopg.OperationalError."""
+    def submit_next_batch(self, church_id: UUID) -> Claim | None:
+        """Claim the church's next due deliveries, start submitting them, and return at once.
+
+        None when no slots are free for the church. Its job is then enqueued once there are, and also when more is due
+        than was claimed. The claim is committed before the first submission, and no transaction is open during any.
+        """
+        with self._lock:
+            limit = min(self._settings.turn_size, self._slots.claimable(church_id))
+            if not limit:
+                self._deferred.add(church_id)
+                return None
+            is_first = not self._slots.has_in_flight(church_id)
+        deadline = elapsed_seconds() + self._settings.lease_seconds - self._settings.carrier_timeout_seconds
+        claim = self._claim(church_id, limit=limit)
+        if claim.envelopes:
+            envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}
+            self._submit(
+                Batch(church_id=church_id, envelopes=envelopes, request_ids=claim.request_ids, deadline=deadline)
+            )
+        if is_first and claim.again_in_seconds == 0:  # another worker may take the next batch
+            self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
+        if claim.again_in_seconds is not None:
+            self._defer(church_id, after_seconds=claim.again_in_seconds)
+        return claim
+
+    def record(self, results: Sequence[BatchResult]) -> None:
+        """Write the results in one transaction, then do what follows from them. Raises psycopg.OperationalError."""
         answers = [
-            Answered(church_id=turn.church_id, envelope=turn.envelopes[outcome.delivery_id], outcome=outcome)
-            for turn, outcome in landings
+            Answered(church_id=batch.church_id, envelope=batch.envelopes[result.delivery_id], result=result)
+            for batch, result in results
         ]
         refused = record_results(self._database, answers, channel=self._channel, policy=self._retry_policy)
-        over = {turn for turn, _ in landings if turn.is_over}
-        for turn in over:
-            _report(turn, self._channel)
-        at_rest = {turn.church_id for turn in over if turn.church_id not in self._flying}
-        if at_rest:
+        finished = {batch for batch, _ in results if batch.is_finished}
+        for batch in finished:
+            _log_finished(batch, self._channel)
+        with self._lock:
+            idle = {batch.church_id for batch in finished if not self._slots.has_in_flight(batch.church_id)}
+        if idle:
             with system_scope(self._database) as connection:
-                message_lifecycle.complete(connection, church_ids=sorted(at_rest))
-        for church_id in refused:  # its next job fails, and is seen
+                message_lifecycle.complete(connection, church_ids=sorted(idle))
+        for church_id in refused:  # the church's next job fails, so that operators see the refusal
             self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
 
-    def ring_again(self, church_id: UUID, *, after_seconds: float = 0.0) -> None:
-        """The church may have more due: ring for its turn when there is room, and not before so many seconds."""
-        with self._changed:
-            self._turns.add(church_id, after_seconds=after_seconds)
-        if after_seconds:
-            self._landed.put(None)  # the recorder is to look at its watch
-        else:
-            self._ring_waiting()
-
-    def settle(self) -> None:
-        """Wait until what flies now has landed and is recorded, and those are rung for who then had room."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._unrecorded)
+    def wait_until_idle(self) -> None:
+        """Wait until what is in flight now has results, they are recorded, and waiting churches' jobs are enqueued."""
+        self._recorder.wait_until_idle()
 
     def close(self) -> None:
-        """Let land what flies, and record it."""
-        self.settle()
-        self._closed = True
-        self._landed.put(None)
-        self._recorder.join()
+        """Wait for the results of what is in flight, record them, and close the carrier."""
+        self._recorder.close()
         self.carrier.close()
 
-    def _room(self, church_id: UUID) -> int:
-        flies, capacity = self._flying[church_id], self.carrier.capacity
-        room = min(capacity - self._flying.total(), max(1, int(SHARE * capacity)) - flies)
-        least = int(LEAST_SHARE * capacity) if flies else 1
-        return room if room >= least else 0
+    def _claim(self, church_id: UUID, *, limit: int) -> Claim:
+        with system_scope(self._database) as connection:
+            return deliveries.claim(
+                connection,
+                church_id=church_id,
+                channel=self._channel,
+                limit=limit,
+                lease_seconds=self._settings.lease_seconds,
+                keeps_quiet_hours=CHANNELS[self._channel].keeps_quiet_hours,
+                age_limit_seconds=self._retry_policy.age_limit_seconds,
+            )
 
-    def _record_landings(self) -> None:
-        while not self._closed:
-            landings = self._next_slice()
-            try:
-                self._make_room(landings)
-                self._ring_waiting()
-                if landings:
-                    self._record_surely(landings)
-            except Exception:  # the thread must live: what it could not write is in doubt when its lease ends
-                log.exception("outcomes cannot be recorded", channel=self._channel, outcomes=len(landings))
-            finally:
-                with self._changed:
-                    self._unrecorded -= len(landings)
-                    self._changed.notify_all()
+    def _submit(self, batch: Batch) -> None:
+        """Start submitting. What the lease or the end of the process leaves no time for is handed back."""
+        with self._lock:
+            self._slots.occupy(batch.church_id, len(batch.envelopes))
+        self._recorder.expect(len(batch.envelopes))
+        self.carrier.submit(
+            list(batch.envelopes.values()),
+            may_submit=lambda: elapsed_seconds() < batch.deadline and not self._stopping.is_set(),
+            on_result=lambda result: self._recorder.add((batch, result)),
+        )
 
-    def _next_slice(self) -> list[_Landing]:
-        """What landed, in a slice as it comes in; empty when it is time to ring."""
-        landings: list[_Landing] = []
-        with self._changed:
-            wait = self._turns.seconds_to_next()
-        try:
-            landing = self._landed.get(timeout=wait)
-            until = time.monotonic() + SLICE_WAIT_SECONDS
-            while landing is not None:
-                landings.append(landing)
-                if len(landings) == SLICE:
-                    break
-                landing = self._landed.get(timeout=max(0.0, until - time.monotonic()))
-        except queue.Empty:
-            pass
-        return landings
+    def _defer(self, church_id: UUID, *, after_seconds: float) -> None:
+        """Enqueue the church's job when slots are free for it, and not before so many seconds."""
+        with self._lock:
+            self._deferred.add(church_id, after_seconds=after_seconds)
+        if after_seconds:
+            self._recorder.wake()
+        else:
+            self._enqueue_ready()
 
-    def _make_room(self, landings: Sequence[_Landing]) -> None:
-        with self._changed:
-            for turn, outcome in landings:
-                turn.counts_by_kind[outcome.kind] += 1
-                self._flying[turn.church_id] -= 1
-            for turn, _ in landings:
-                if not self._flying[turn.church_id]:
-                    del self._flying[turn.church_id]
+    def _release_slots(self, results: Sequence[BatchResult]) -> None:
+        with self._lock:
+            for batch, result in results:
+                batch.counts_by_kind[result.kind] += 1
+                self._slots.release(batch.church_id)
+        self._enqueue_ready()
 
-    def _ring_waiting(self) -> None:
-        with self._changed:
-            called = self._turns.take(lambda church_id: self._room(church_id) > 0)
-        for church_id in called:
+    def _enqueue_ready(self) -> None:
+        with self._lock:
+            ready = self._deferred.take_ready(lambda church_id: self._slots.claimable(church_id) > 0)
+        for church_id in ready:
             self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
 
-    def _record_surely(self, landings: Sequence[_Landing]) -> None:
-        """Record, through a restart of PostgreSQL too: what the carrier said is known to nobody else.
-
-        Raises psycopg.OperationalError only when the process is to end.
-        """
-        while True:
-            try:
-                return self.record(landings)
-            except OperationalError as error:
-                if self._stopping.is_set():
-                    raise
-                log.warning("outcomes cannot be recorded yet", error=type(error).__name__)
-                self._stopping.wait(RECORD_AGAIN_SECONDS)
+    def _seconds_to_next_claim(self) -> float | None:
+        with self._lock:
+            return self._deferred.seconds_to_next()
 
 
-def _report(turn: Turn, channel: str) -> None:
-    if turn.counts_by_kind.keys() <= {ResultKind.SENDER, ResultKind.UNSUBMITTED}:
-        return  # nothing was sent; if the sender is refused, the job that is rung for says so
-    with logs.bound(church_id=str(turn.church_id), channel=channel, request_ids=sorted(turn.request_ids)):
-        log.info(
-            "turn sent", claimed=len(turn.envelopes), **{v.value: count for v, count in turn.counts_by_kind.items()}
-        )
+def _log_finished(batch: Batch, channel: str) -> None:
+    if batch.counts_by_kind.keys() <= {ResultKind.SENDER, ResultKind.UNSUBMITTED}:
+        return  # nothing was sent; when the sender is refused, the job that is enqueued for that logs it
+    counts = {_LOGGED_AS[kind]: count for kind, count in batch.counts_by_kind.items()}
+    with logs.bound(church_id=str(batch.church_id), channel=channel, request_ids=sorted(batch.request_ids)):
+        log.info("batch finished", claimed=len(batch.envelopes), **counts)

@@ -24,7 +24,7 @@ class Answered:
 
     church_id: UUID
     envelope: Envelope
-    outcome: SubmissionResult
+    result: SubmissionResult
 
 
 def record_results(database: Database, answers: Sequence[Answered], *, channel: str, policy: RetryPolicy) -> set[UUID]:
@@ -53,10 +53,10 @@ def _record(
             churches.throttle_sender(
                 connection, church_id=church_id, channel=channel, at_least_seconds=slowed[church_id]
             )
-    accepted = {answer.church_id for answer in answers if answer.outcome.kind is ResultKind.ACCEPTED}
+    accepted = {answer.church_id for answer in answers if answer.result.kind is ResultKind.ACCEPTED}
     churches.reset_throttle(connection, church_ids=sorted(accepted - slowed.keys()), channel=channel)
     deliveries.record(connection, [_recorded(answer, policy) for answer in answers], ids_conflict=ids_conflict)
-    opted_out = [answer.outcome.delivery_id for answer in answers if answer.outcome.opted_out]
+    opted_out = [answer.result.delivery_id for answer in answers if answer.result.opted_out]
     if opted_out:
         deliveries.opt_out_recipients(connection, opted_out)
     return set(refused)
@@ -65,9 +65,9 @@ def _record(
 def _reasons(answers: Sequence[Answered]) -> dict[UUID, str]:
     """Why the carrier refuses a church's sender, by church."""
     return {
-        answer.church_id: answer.outcome.reason or "refused"
+        answer.church_id: answer.result.reason or "refused"
         for answer in answers
-        if answer.outcome.kind is ResultKind.SENDER
+        if answer.result.kind is ResultKind.SENDER
     }
 
 
@@ -75,22 +75,22 @@ def _pauses_asked(answers: Sequence[Answered], *, at_most_seconds: float) -> dic
     """Seconds for which the carrier wants to hear nothing of a church that was too fast; 0 where it names none."""
     pauses: dict[UUID, float] = {}
     for answer in answers:
-        if answer.outcome.kind is ResultKind.THROTTLED:
-            asked = min(answer.outcome.retry_after_seconds or 0.0, at_most_seconds)
+        if answer.result.kind is ResultKind.THROTTLED:
+            asked = min(answer.result.retry_after_seconds or 0.0, at_most_seconds)
             pauses[answer.church_id] = max(asked, pauses.get(answer.church_id, 0.0))
     return pauses
 
 
 def _recorded(answer: Answered, policy: RetryPolicy) -> DeliveryUpdate:
-    outcome, envelope = answer.outcome, answer.envelope
-    step = next_step(outcome, tries=envelope.tries, age_seconds=envelope.age_seconds, policy=policy)
+    result, envelope = answer.result, answer.envelope
+    step = next_step(result, tries=envelope.tries, age_seconds=envelope.age_seconds, policy=policy)
     return DeliveryUpdate(
-        delivery_id=outcome.delivery_id,
-        attempt=outcome.attempt,
+        delivery_id=result.delivery_id,
+        attempt=result.attempt,
         status=step.status,
-        carrier_id=outcome.carrier_id,
-        error_code=outcome.error_code,
-        reason=outcome.reason,
+        carrier_id=result.carrier_id,
+        error_code=result.error_code,
+        reason=result.reason,
         delay_seconds=step.delay_seconds,
         counts_as_try=step.counts_as_try,
     )

@@ -81,9 +81,9 @@ class CheckedJob(Job):
         except RefusedJob as error:
             self.refusal = self.refusal or str(error)
         else:
-            self.timeout, self.failure_ttl = kind.timeout_seconds, kind.failed_for_seconds
-            self.retry_intervals = list(kind.retry_after_seconds) or None
-            self.retries_left = min(self.retries_left or 0, len(kind.retry_after_seconds)) or None
+            self.timeout, self.failure_ttl = kind.timeout_seconds, kind.keep_failed_seconds
+            self.retry_intervals = list(kind.retry_delays_seconds) or None
+            self.retries_left = min(self.retries_left or 0, len(kind.retry_delays_seconds)) or None
         if self.refusal is not None:
             self.retries_left, self.failure_ttl = None, REFUSED_FOR_SECONDS
 

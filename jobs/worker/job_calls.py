@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from channels.registry import CHANNELS
-from jobs.job_queue.queues import JOBS, JobKind
+from jobs.job_queue.job_kinds import JOBS, JobKind
 
 KINDS: Mapping[str, JobKind] = {kind.path: kind for kind in JOBS}
 _SHOWN_CHARACTERS = 80

@@ -14,7 +14,7 @@ from jobs.worker.checked_job import CheckedJob, CheckedQueue, is_job_id
 AT_ONCE = 1000
 
 
-def bring_back(redis: Redis, names: tuple[str, ...]) -> int:
+def enqueue_due_retries(redis: Redis, names: tuple[str, ...]) -> int:
     """Put the parked jobs whose pause is over back on their queues; how many. Of two at once one gets each.
 
     Killed in between, it loses a job, which is harmless: what it was to do is rung for again.

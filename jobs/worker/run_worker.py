@@ -20,12 +20,14 @@ from redis.exceptions import RedisError
 from rq.exceptions import StopRequested
 
 import logs
-from jobs.job_queue.opening import open_job_queue
-from jobs.job_queue.queues import JOBS, enabled_queues, housekeeping_queue, open_redis, queue
+from jobs.job_queue.job_kinds import JOBS
+from jobs.job_queue.open_job_queue import open_job_queue
+from jobs.job_queue.queues import enabled_queues, housekeeping_queue
+from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_job import refuse_pickle
 from jobs.worker.checked_worker import CheckedWorker
 from jobs.worker.database_check import open_migrated_database
-from jobs.worker.runtime import Runtime, working_with
+from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
 from store.timeouts import HOUSEKEEPING, SENDING
@@ -50,7 +52,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     runtime = Runtime(settings, database=database, job_queue=open_job_queue(settings))
     log.info(f"{name} connected to Redis")
     try:
-        with working_with(runtime), suppress(StopRequested):
+        with use_runtime(runtime), suppress(StopRequested):
             _work(redis, name, runtime, burst=burst)
     finally:
         runtime.close()
@@ -74,8 +76,8 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
                 raise
             log.warning("the worker lost Redis", error=type(error).__name__)
         if burst:
-            runtime.settle()  # what lands may ring again
-            if queue(redis, name).is_empty():
+            runtime.wait_until_idle()  # what lands may ring again
+            if rq_queue(redis, name).is_empty():
                 return
             continue
         runtime.stopping.wait(RECONNECT_SECONDS)

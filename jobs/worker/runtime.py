@@ -1,4 +1,4 @@
-"""What every job of a process shares: the ledger, the bell, and open lines to the carriers."""
+"""What the jobs of a process share: settings, the database, the job queue, and a dispatcher for each carrier."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from channels.base import Carrier
 from channels.registry import CHANNELS
 from jobs.job_queue.job_queue import JobQueue
-from jobs.sending.dispatcher import Line
+from jobs.sending.dispatcher import Dispatcher
 from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy
 from settings import Settings
@@ -17,15 +18,15 @@ from store.database import Database
 
 
 class Runtime:
-    """Opened once a process, after any fork. A line to a carrier is opened when first needed, and stays."""
+    """Opened once per process, after any fork. Dispatchers are opened when first needed, and kept."""
 
     def __init__(self, settings: Settings, *, database: Database, job_queue: JobQueue) -> None:
         self.settings = settings
         self.database = database
         self.job_queue = job_queue
         self.stopping = threading.Event()
-        """The process was asked to end: submit nothing more."""
-        self._lines: dict[str, Line] = {}
+        """Set when the process is asked to end: nothing more is submitted."""
+        self._dispatchers: dict[str, Dispatcher] = {}
         self._opening = threading.Lock()
 
     @property
@@ -44,44 +45,50 @@ class Runtime:
             age_limit_seconds=self.settings.retry_age_seconds,
         )
 
-    def line(self, channel: str) -> Line:
-        """The process's line to the channel's carrier."""
+    def dispatcher(self, channel: str) -> Dispatcher:
+        """The process's dispatcher for the channel."""
         with self._opening:
-            if channel not in self._lines:
-                self._lines[channel] = Line(
+            if channel not in self._dispatchers:
+                self._dispatchers[channel] = Dispatcher(
                     channel,
                     CHANNELS[channel].open_carrier(self.settings),
+                    settings=self.settings,
                     database=self.database,
                     job_queue=self.job_queue,
                     retry_policy=self.retry_policy,
                     stopping=self.stopping,
                 )
-            return self._lines[channel]
+            return self._dispatchers[channel]
 
-    def settle(self) -> None:
-        """Wait until everything that was submitted is answered and recorded."""
-        for line in list(self._lines.values()):
-            line.settle()
+    def carrier(self, channel: str) -> Carrier:
+        """The open carrier of the channel."""
+        return self.dispatcher(channel).carrier
+
+    def wait_until_idle(self) -> None:
+        """Wait until everything that was submitted has a result and is recorded."""
+        for dispatcher in list(self._dispatchers.values()):
+            dispatcher.wait_until_idle()
 
     def close(self) -> None:
+        """Submit nothing more, wait for the results of what is in flight, and close everything."""
         self.stopping.set()
-        for line in self._lines.values():
-            line.close()
-        self._lines.clear()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.close()
+        self._dispatchers.clear()
         self.database.close()
 
 
 _current: ContextVar[Runtime] = ContextVar("runtime")
 
 
-def current() -> Runtime:
+def current_runtime() -> Runtime:
     """The runtime in which the calling job runs."""
     return _current.get()
 
 
 @contextmanager
-def working_with(runtime: Runtime) -> Generator[None]:
-    """Jobs called inside the block find this runtime."""
+def use_runtime(runtime: Runtime) -> Generator[None]:
+    """Jobs that are called inside the block find this runtime."""
     token = _current.set(runtime)
     try:
         yield

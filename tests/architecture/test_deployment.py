@@ -18,6 +18,7 @@ import yaml
 import worker
 from jobs.clock.ticks import TICKS
 from jobs.job_queue import queues
+from jobs.job_queue.job_kinds import JOBS
 from settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -86,9 +87,7 @@ def test_the_worker_of_the_procfile_serves_every_queue() -> None:
     assert served == set(enabled) == QUEUES
 
 
-@pytest.mark.parametrize(
-    "path", [kind.path for kind in (*queues.JOBS, *(tick.kind for tick in TICKS))] + ["jobs.ping.ping"]
-)
+@pytest.mark.parametrize("path", [kind.path for kind in (*JOBS, *(tick.kind for tick in TICKS))] + ["jobs.ping.ping"])
 def test_every_job_that_may_be_queued_exists(path: str) -> None:
     module, _, function = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))

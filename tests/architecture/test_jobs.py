@@ -14,8 +14,8 @@ import worker
 from channels.registry import CHANNELS
 from jobs.clock.ticks import TICKS
 from jobs.job_queue import queues
+from jobs.job_queue.job_kinds import JOBS, JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import JOBS, JobKind
 from settings import Settings
 from tests.architecture.source_files import FOLDERS, ROOT, product
 

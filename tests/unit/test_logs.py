@@ -149,12 +149,12 @@ def test_json_lines_say_what_where_when_and_for_which_request(write: Callable[[s
     written = write("json")
 
     with logs.bound(request_id="r-1"):
-        logs.get_logger("jobs.test").info("turn sent", claimed=3)
+        logs.get_logger("jobs.test").info("batch finished", claimed=3)
         logging.getLogger("library").warning("slow \n answer")
     logs.get_logger("jobs.test").info("after")
 
     ours, theirs, after = _lines(written)
-    assert ours.items() >= {"event": "turn sent", "claimed": 3, "level": "info", "logger": "jobs.test"}.items()
+    assert ours.items() >= {"event": "batch finished", "claimed": 3, "level": "info", "logger": "jobs.test"}.items()
     assert ours["timestamp"].endswith("Z")
     assert ours["request_id"] == theirs["request_id"] == "r-1"
     assert theirs.items() >= {"event": "slow \n answer", "level": "warning", "logger": "library"}.items()

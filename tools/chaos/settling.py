@@ -21,7 +21,7 @@ class Patience:
     longest_seconds: float = 180.0
     still_seconds: float = 35.0
     """Nothing has moved for so long, and nothing is due later: nothing more will come. A job that broke three times, as
-    when PostgreSQL was away, is run again after 30 seconds (jobs/job_queue/queues.py)."""
+    when PostgreSQL was away, is run again after 30 seconds (jobs/job_queue/job_kinds.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from channels.mail.carrier import MailCarrier
 from channels.twilio.carrier import TwilioCarrier
 from jobs import enqueue_due, expand_messages
 from jobs.run_schedules import Progress
-from jobs.sending.dispatcher import Line, Turn
+from jobs.sending.batch import Batch
+from jobs.sending.dispatcher import Dispatcher
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
 from store import deliveries, schedule_runs
 from store.database import Database
@@ -70,17 +71,17 @@ def _watch_submissions(carrier: type[TwilioCarrier | MailCarrier], traps: Traps)
 
 def _watch_records() -> None:
     """What the carrier answers is recorded in slices as it comes in."""
-    record = Line.record
+    record = Dispatcher.record
 
     @wraps(record)
-    def record_and_die(self: Line, landings: Sequence[tuple[Turn, SubmissionResult]]) -> None:
-        record(self, landings)
-        for _, outcome in landings:
-            _last_words.discard((outcome.delivery_id, outcome.attempt))
+    def record_and_die(self: Dispatcher, results: Sequence[tuple[Batch, SubmissionResult]]) -> None:
+        record(self, results)
+        for _, result in results:
+            _last_words.discard((result.delivery_id, result.attempt))
         if _last_words.armed and not _last_words:
             die()
 
-    Line.record = record_and_die
+    Dispatcher.record = record_and_die
 
 
 class _LastWords(set[tuple[UUID, int]]):

@@ -62,5 +62,5 @@ class Programs:
             output=self.var.logs / f"{name}.log",
             kept_fds=(self.var.lock_fd,),
             drain_seconds=drain_seconds,
-            deaths_allowed=DEATHS_ALLOWED,
+            quick_exits_allowed=DEATHS_ALLOWED,
         )

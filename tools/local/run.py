@@ -65,7 +65,7 @@ class Run:
 
     def go_on(self) -> None:
         """Keep everything alive until a stop is asked for. Raises ProgramKeepsEnding."""
-        while not self._supervisor.stop_asked:
+        while not self._supervisor.stop_requested:
             self._supervisor.tick(_TICK_SECONDS)
 
     def stop(self) -> None:
@@ -112,7 +112,7 @@ class Run:
 
     def _tick(self) -> None:
         self._supervisor.tick(_TICK_SECONDS)
-        if self._supervisor.stop_asked:
+        if self._supervisor.stop_requested:
             raise Stopped
 
     def _migrate(self, program: Program) -> None:

@@ -130,7 +130,7 @@ class Services:
             program,
             output=self.var.logs / f"{program.name}.log",
             kept_fds=(self.var.lock_fd,),
-            deaths_allowed=DEATHS_ALLOWED,
+            quick_exits_allowed=DEATHS_ALLOWED,
         )
         return Service(program=watched, is_ready=is_ready)
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.services import services
-from jobs.job_queue.queues import JobKind
+from jobs.job_queue.job_kinds import JobKind
 from settings import Settings, load_settings
 from store.database import Database
 from tests.harness.churches import KnownChurch, create_church

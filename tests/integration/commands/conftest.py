@@ -11,7 +11,7 @@ from redis import Redis
 from api import commands
 from api.app import create_app
 from api.services import services
-from jobs.job_queue import queues
+from jobs.job_queue.redis_connection import open_redis
 from settings import Settings, load_settings
 from store.database import Database, open_database
 
@@ -53,6 +53,6 @@ def database(settings: Settings) -> Generator[Database]:
 
 @pytest.fixture
 def redis(settings: Settings) -> Generator[Redis]:
-    redis = queues.open_redis(settings)
+    redis = open_redis(settings)
     yield redis
     redis.close()

@@ -10,7 +10,7 @@ from redis import Redis
 
 from api.services import services
 from jobs.job_queue.buffered_job_queue import BufferedJobQueue
-from jobs.job_queue.queues import open_redis
+from jobs.job_queue.redis_connection import open_redis
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.run_worker import run_worker
 from messaging.addresses import AddressKind

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs.job_queue.buffered_job_queue import BufferedJobQueue
+from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import JobKind
 from settings import Settings
 from tests.harness.waiting import wait_until
 

@@ -12,7 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from jobs.clock import __main__ as clock
 from jobs.clock.tick_schedule import TickSchedule
 from jobs.clock.ticks import Tick
-from jobs.job_queue.queues import JobKind, open_redis, queue
+from jobs.job_queue.job_kinds import JobKind
+from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from settings import Settings
 
@@ -22,7 +23,7 @@ SWEEP = Tick(kind=JobKind(path="jobs.sweep.sweep", timeout_seconds=60), every_se
 
 def waiting(redis: Redis) -> list[str]:
     """What stands on the queue of ticks, by job name."""
-    return sorted(job.func_name.rpartition(".")[2] for job in queue(redis, "analytics").jobs)
+    return sorted(job.func_name.rpartition(".")[2] for job in rq_queue(redis, "analytics").jobs)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_without_workers_no_pile_grows(schedule: TickSchedule, redis: Redis) -> 
 
 def test_a_tick_comes_again_and_not_before_its_time(schedule: TickSchedule, redis: Redis) -> None:
     schedule.poll()
-    queue(redis, "analytics").empty()
+    rq_queue(redis, "analytics").empty()
 
     schedule.poll()
     assert waiting(redis) == []

@@ -82,7 +82,7 @@ def test_outcomes_that_cannot_be_written_are_in_doubt_and_the_line_lives_on(
         connection.execute("ALTER TABLE deliveries ADD CONSTRAINT broken CHECK (status <> 'sent')")
         try:
             job_queue.enqueue_batch(channel="sms", church_id=church_id)
-            wait_until(lambda: "outcomes cannot be recorded" in output.read_text(), timeout_seconds=30)
+            wait_until(lambda: "results cannot be recorded" in output.read_text(), timeout_seconds=30)
         finally:
             connection.execute("ALTER TABLE deliveries DROP CONSTRAINT broken")
         assert counts(database, church_id, message) == {Status.SENDING: 3}

@@ -18,7 +18,7 @@ from rq.registry import StartedJobRegistry
 from jobs.clock.tick_schedule import TickSchedule
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
-from jobs.worker.retries import bring_back
+from jobs.worker.retries import enqueue_due_retries
 from messaging.states import Status
 from settings import Settings
 from store.database import Database
@@ -71,7 +71,7 @@ CALLS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "os.system": (lambda mark: call("os.system", f"mkdir {mark}"), "not one of our jobs: 'os.system'"),
     "a module to import": (lambda _: call(f"{MARKING}.run"), "not one of our jobs"),
     "a method of a class": (lambda _: call(f"{MARKING}.Any.run"), "not one of our jobs"),
-    "a private function of a job's module": (lambda _: call("jobs.submit_batch._is_mended"), "not one of our jobs"),
+    "a private function of a job's module": (lambda _: call("jobs.submit_batch._was_resumed"), "not one of our jobs"),
     "what a job's module imports": (lambda _: call("jobs.submit_batch.claim_batch"), "not one of our jobs"),
     "an attribute of a job": (lambda _: call(f"{SEND}.__globals__.get", "x"), "not one of our jobs"),
     "a method of an instance": (lambda _: call("format", instance="{}"), "not one of our jobs"),
@@ -241,7 +241,7 @@ def test_a_parked_job_is_refused_when_it_is_brought_back(redis: Redis, mark: Pat
     redis.delete("rq:queue:sms")
     redis.zadd("rq:scheduled:sms", {hostile: 1, webhook: 1, b"\xff\xfe": 1, "gone": 1, "a b": 1})
 
-    assert bring_back(redis, ("sms",)) == 0
+    assert enqueue_due_retries(redis, ("sms",)) == 0
 
     assert set(failed(redis)) == {hostile, webhook}
     assert not redis.exists("rq:scheduled:sms", "rq:queue:sms")

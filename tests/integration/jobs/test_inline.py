@@ -11,7 +11,7 @@ import pytest
 
 from jobs.clock import __main__ as clock
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.opening import open_job_queue
+from jobs.job_queue.open_job_queue import open_job_queue
 from messaging.states import Status
 from settings import Settings, load_settings
 from store.database import Database, open_database

@@ -17,7 +17,7 @@ from redis import Redis
 from api.app import create_app
 from api.services import services
 from jobs.clock.ticks import TICKS
-from jobs.job_queue.queues import queue
+from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
@@ -218,7 +218,7 @@ def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(
     assert not off.enqueue_batch(channel="mail", church_id=church.church_id)
     assert not off.enqueue_expansion(channel="mail")
     work("analytics", with_settings=settings.model_copy(update={"mail_enabled": False}))
-    assert len(queue(redis, "mail")) == 0
+    assert len(rq_queue(redis, "mail")) == 0
 
     RedisJobQueue(settings).enqueue_tick(TICK["enqueue_due"])
     work("analytics")

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 
 from api.app import create_app
 from api.services import services
-from jobs.job_queue.queues import RECONCILE
+from jobs.job_queue.job_kinds import RECONCILE
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings

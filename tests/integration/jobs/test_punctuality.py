@@ -13,7 +13,7 @@ from redis import Redis
 from jobs.clock import __main__ as clock
 from jobs.enqueue_due import enqueue_due
 from jobs.job_queue.redis_job_queue import RedisJobQueue
-from jobs.worker.runtime import Runtime, working_with
+from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store.database import Database
 from tests.harness.churches import create_church
@@ -78,7 +78,7 @@ def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
     runtime = Runtime(settings, database=database, job_queue=job_queue)
 
     for _ in range(2):
-        with working_with(runtime):
+        with use_runtime(runtime):
             enqueue_due()
         waiting = [job.decode() for job in redis.lrange("rq:queue:sms", 0, -1)]
         assert [job.partition("-")[0] for job in waiting] == ["expand_messages"]
@@ -96,7 +96,7 @@ def test_a_schedule_that_breaks_does_not_keep_what_was_accepted_from_being_rung_
         raise MemoryError
 
     monkeypatch.setattr("jobs.enqueue_due.run_schedules", breaks)
-    with working_with(Runtime(settings, database=database, job_queue=job_queue)), pytest.raises(MemoryError):
+    with use_runtime(Runtime(settings, database=database, job_queue=job_queue)), pytest.raises(MemoryError):
         enqueue_due()
 
     assert redis.llen("rq:queue:sms") == 1

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from jobs.job_queue.queues import FETCH_RECEIPTS, RECONCILE, SWEEP
+from jobs.job_queue.job_kinds import FETCH_RECEIPTS, RECONCILE, SWEEP
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings

@@ -11,7 +11,7 @@ from redis import Redis
 from rq.registry import FailedJobRegistry
 
 import logs
-from jobs.job_queue.queues import SWEEP
+from jobs.job_queue.job_kinds import SWEEP
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from messaging.states import Status
@@ -82,7 +82,7 @@ def test_it_is_said_in_one_line(
     assert len(lines) == 1, lines
     assert "the carrier refuses a sender" in lines[0]
     assert str(church_id) in lines[0]
-    assert "turn sent" not in said.err + said.out, "nothing was"
+    assert "batch finished" not in said.err + said.out, "nothing was"
 
     [job_id] = failed.get_job_ids()
     result = CheckedJob.fetch(job_id, connection=redis).latest_result()

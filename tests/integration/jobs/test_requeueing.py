@@ -12,7 +12,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobs.job_queue.queues import queue
+from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
@@ -28,7 +28,7 @@ REFUSED_SENDER, GOOD_SENDER = "+15005550007", "+15005550006"
 
 
 def failed(redis: Redis) -> FailedJobRegistry:
-    return FailedJobRegistry(queue=queue(redis, "sms"))
+    return FailedJobRegistry(queue=rq_queue(redis, "sms"))
 
 
 def refused_then_mended(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> tuple[UUID, UUID]:
@@ -51,7 +51,7 @@ def test_requeued_twice_it_sends_once(
     failed(redis).requeue(job_id)
     with pytest.raises(InvalidJobOperation):
         failed(redis).requeue(job_id)
-    queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
+    rq_queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
     work()
 
     assert counts(database, church_id, message) == {Status.SENT: 3}
@@ -74,9 +74,9 @@ def test_put_on_the_queue_while_it_runs_it_sends_once(
 
     with running_worker(slow, tmp_path / "one"), running_worker(slow, tmp_path / "two"):
         failed(redis).requeue(job_id)
-        wait_until(lambda: StartedJobRegistry(queue=queue(redis, "sms")).count == 1, timeout_seconds=30)
-        queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
+        wait_until(lambda: StartedJobRegistry(queue=rq_queue(redis, "sms")).count == 1, timeout_seconds=30)
+        rq_queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
         wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 3}, timeout_seconds=30)
-        wait_until(lambda: len(queue(redis, "sms")) == 0, timeout_seconds=30)
+        wait_until(lambda: len(rq_queue(redis, "sms")) == 0, timeout_seconds=30)
 
     assert sorted(row.to for row in sandbox.ledger()) == numbers(3)

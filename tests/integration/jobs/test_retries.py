@@ -11,9 +11,10 @@ import pytest
 from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
-from jobs.job_queue.queues import SUBMIT_BATCH, queue
+from jobs.job_queue.job_kinds import SUBMIT_BATCH
+from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
-from jobs.worker.retries import bring_back
+from jobs.worker.retries import enqueue_due_retries
 from messaging.states import Status
 from store import deliveries
 from store.database import Database
@@ -48,16 +49,16 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def parked(redis: Redis) -> dict[str, float]:
     """The ids of the parked jobs, with the seconds that are left of their pauses."""
-    rows: Any = redis.zrange(ScheduledJobRegistry(queue=queue(redis, "sms")).key, 0, -1, withscores=True)
+    rows: Any = redis.zrange(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, 0, -1, withscores=True)
     return {job_id.decode(): at - time.time() for job_id, at in rows}
 
 
 def end_pauses(redis: Redis) -> None:
-    redis.zadd(ScheduledJobRegistry(queue=queue(redis, "sms")).key, dict.fromkeys(parked(redis), 0))
+    redis.zadd(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, dict.fromkeys(parked(redis), 0))
 
 
 def failed(redis: Redis) -> FailedJobRegistry:
-    return FailedJobRegistry(queue=queue(redis, "sms"))
+    return FailedJobRegistry(queue=rq_queue(redis, "sms"))
 
 
 def test_it_is_run_again_once_its_pause_is_over(
@@ -75,11 +76,11 @@ def test_it_is_run_again_once_its_pause_is_over(
     broken.undo()
     assert len(parked(redis)) == 1
 
-    wait_until(lambda: bring_back(redis, ("mms", "sms")) == 1)
+    wait_until(lambda: enqueue_due_retries(redis, ("mms", "sms")) == 1)
 
     work()
     assert counts(database, church_id, message) == {Status.SENT: 3}
-    assert (parked(redis), failed(redis).count, len(queue(redis, "sms"))) == ({}, 0, 0)
+    assert (parked(redis), failed(redis).count, len(rq_queue(redis, "sms"))) == ({}, 0, 0)
 
 
 def test_the_pauses_grow_and_at_last_an_operator_sees_it(
@@ -93,14 +94,14 @@ def test_the_pauses_grow_and_at_last_an_operator_sees_it(
     sandbox: Sandbox,
 ) -> None:
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
-    (job_id,) = queue(redis, "sms").job_ids
-    for pause in SUBMIT_BATCH.retry_after_seconds:
+    (job_id,) = rq_queue(redis, "sms").job_ids
+    for pause in SUBMIT_BATCH.retry_delays_seconds:
         work()
         assert parked(redis).keys() == {job_id}
         assert pause - 2 < parked(redis)[job_id] <= pause
-        assert bring_back(redis, ("sms",)) == 0, "not before its time"
+        assert enqueue_due_retries(redis, ("sms",)) == 0, "not before its time"
         end_pauses(redis)
-        assert bring_back(redis, ("sms",)) == 1
+        assert enqueue_due_retries(redis, ("sms",)) == 1
     work()
 
     assert (parked(redis), failed(redis).get_job_ids()) == ({}, [job_id])
@@ -146,16 +147,16 @@ def test_two_who_bring_back_at_once_do_no_harm(
 
     broken.setattr(ScheduledJobRegistry, "get_jobs_to_schedule", look_together)
 
-    assert sum(together(4, lambda _: bring_back(redis, ("sms",)))) == 1
+    assert sum(together(4, lambda _: enqueue_due_retries(redis, ("sms",)))) == 1
     work()
 
     assert len(sandbox.ledger()) == 3
     assert counts(database, church_id, message) == {Status.SENT: 3}
-    assert (parked(redis), failed(redis).count, len(queue(redis, "sms"))) == ({}, 0, 0)
+    assert (parked(redis), failed(redis).count, len(rq_queue(redis, "sms"))) == ({}, 0, 0)
 
 
 def test_a_parked_job_that_vanished_is_forgotten(redis: Redis) -> None:
-    redis.zadd(ScheduledJobRegistry(queue=queue(redis, "sms")).key, {"gone": 0})
+    redis.zadd(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, {"gone": 0})
 
-    assert bring_back(redis, ("sms",)) == 0
+    assert enqueue_due_retries(redis, ("sms",)) == 0
     assert parked(redis) == {}

@@ -12,9 +12,9 @@ from redis import Redis
 
 from jobs import run_schedules as job
 from jobs.enqueue_due import enqueue_due
-from jobs.job_queue.queues import ENQUEUE_DUE
+from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.job_queue.redis_job_queue import RedisJobQueue
-from jobs.worker.runtime import Runtime, working_with
+from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store import schedule_runs
 from store.database import Database, system_scope
@@ -152,7 +152,7 @@ def test_what_waits_is_enqueued_before_schedules_are_evaluated(
     working = Runtime(settings, database=database, job_queue=job_queue)
 
     def run() -> None:
-        with working_with(working):
+        with use_runtime(working):
             enqueue_due()
 
     with ThreadPoolExecutor(1) as threads:
@@ -177,7 +177,7 @@ def test_what_there_was_no_time_for_is_left_to_another_job_behind_what_waits(
         )
     rows(database, RECEIPT)
 
-    with working_with(Runtime(settings, database=database, job_queue=job_queue)):
+    with use_runtime(Runtime(settings, database=database, job_queue=job_queue)):
         enqueue_due()
 
     waiting = [waits.decode().partition("-")[0] for waits in redis.lrange("rq:queue:analytics", 0, -1)]

@@ -7,7 +7,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 
 from jobs.clock.ticks import TICKS
-from jobs.job_queue.queues import queue
+from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
@@ -64,7 +64,7 @@ def test_one_job_waits_however_often_it_is_rung_for(
         job_queue.enqueue_batch(channel="sms", church_id=church_id)
         RedisJobQueue(settings).enqueue_batch(channel="sms", church_id=other)
 
-    assert len(queue(redis, "sms")) == 2
+    assert len(rq_queue(redis, "sms")) == 2
 
 
 def test_a_job_that_a_worker_took_and_died_with_is_rung_for_again(
@@ -77,7 +77,7 @@ def test_a_job_that_a_worker_took_and_died_with_is_rung_for_again(
 
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
 
-    assert len(queue(redis, "sms")) == 1
+    assert len(rq_queue(redis, "sms")) == 1
 
 
 def test_after_redis_was_emptied_the_bell_is_heard_again(
@@ -197,9 +197,9 @@ def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(
     job_queue.enqueue_expansion(channel="sms")
     work()
 
-    failed = FailedJobRegistry(queue=queue(redis, "sms"))
+    failed = FailedJobRegistry(queue=rq_queue(redis, "sms"))
     (job_id,) = failed.get_job_ids()
-    job = Job.fetch(job_id, connection=redis, serializer=queue(redis, "sms").serializer)
+    job = Job.fetch(job_id, connection=redis, serializer=rq_queue(redis, "sms").serializer)
     result = job.latest_result()
     assert result is not None
     assert "SenderRefused" in str(result.exc_string)

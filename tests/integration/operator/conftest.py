@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from api.app import create_app
 from api.services import services
-from jobs.job_queue import queues
+from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_worker import CheckedWorker
 from settings import Settings, load_settings
 from tests.integration.operator import mendable
@@ -74,7 +74,7 @@ def operator(stranger: OperatorBrowser) -> OperatorBrowser:
 
 @pytest.fixture
 def redis(settings: Settings) -> Generator[Redis]:
-    redis = queues.open_redis(settings)
+    redis = open_redis(settings)
     mendable.broken = True
     mendable.done.clear()
     yield redis
@@ -83,7 +83,7 @@ def redis(settings: Settings) -> Generator[Redis]:
 
 @pytest.fixture
 def sms(redis: Redis) -> Queue:
-    return queues.queue(redis, "sms")
+    return rq_queue(redis, "sms")
 
 
 def work(queue: Queue) -> None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from redis import Redis
 
 from api.operator import attempts
-from jobs.job_queue.queues import open_redis
+from jobs.job_queue.redis_connection import open_redis
 from settings import Settings
 from tests.integration.operator.conftest import Serve
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser

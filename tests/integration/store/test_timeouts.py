@@ -104,7 +104,11 @@ def test_a_statement_that_the_server_does_not_end_is_given_up_and_cancelled(
 
 def test_what_counts_together_has_one_patience(opened: Open) -> None:
     database = opened(replace(WEB, connection=0.3))
-    with interruptible_connection.shared_wait(), system_scope(database) as first, pytest.raises(psycopg.OperationalError):
+    with (
+        interruptible_connection.shared_wait(),
+        system_scope(database) as first,
+        pytest.raises(psycopg.OperationalError),
+    ):
         first.execute("SELECT pg_sleep(0.5)")
         with system_scope(database):
             pass

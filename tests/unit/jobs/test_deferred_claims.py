@@ -1,8 +1,7 @@
-"""Who waits for a turn is called in order, once, when there is room and its time has come."""
+"""Churches wait in order, each once, for free slots and for their time."""
 
 from __future__ import annotations
 
-import time
 from uuid import uuid4
 
 from jobs.sending.deferred_claims import DeferredClaims
@@ -10,40 +9,74 @@ from jobs.sending.deferred_claims import DeferredClaims
 A, B, C = uuid4(), uuid4(), uuid4()
 
 
-def test_first_come_first_served_and_nobody_twice() -> None:
-    turns = DeferredClaims()
-    for church in (B, A, B, C):
-        turns.add(church)
+class Clock:
+    """A clock that is set by hand."""
 
-    assert turns.take(lambda _: True) == [B, A, C]
-    assert turns.take(lambda _: True) == []
+    def __init__(self) -> None:
+        self.now = 1000.0
 
-
-def test_whoever_finds_no_room_goes_on_waiting_and_holds_up_nobody() -> None:
-    turns = DeferredClaims()
-    turns.add(A)
-    turns.add(B)
-
-    assert turns.take(lambda church: church == B) == [B]
-    assert turns.take(lambda _: True) == [A]
+    def __call__(self) -> float:
+        return self.now
 
 
-def test_a_time_that_has_not_come_is_waited_for() -> None:
-    turns = DeferredClaims()
-    turns.add(A, after_seconds=0.1)
-    turns.add(B, after_seconds=60)
+def test_churches_are_taken_in_order_and_each_once() -> None:
+    claims = DeferredClaims()
+    for church_id in (B, A, B, C):
+        claims.add(church_id)
 
-    assert turns.take(lambda _: True) == []
-    wait = turns.seconds_to_next()
-    assert wait is not None
-    assert 0 < wait <= 0.1
-    time.sleep(wait)
-    assert turns.take(lambda _: True) == [A]
-    assert turns.take(lambda _: True) == []
+    assert claims.take_ready(lambda _: True) == [B, A, C]
+    assert claims.take_ready(lambda _: True) == []
 
 
-def test_without_times_there_is_nothing_to_wait_for() -> None:
-    turns = DeferredClaims()
-    turns.add(A)
+def test_a_church_without_free_slots_keeps_waiting_and_holds_up_no_other() -> None:
+    claims = DeferredClaims()
+    claims.add(A)
+    claims.add(B)
 
-    assert turns.seconds_to_next() is None
+    assert claims.take_ready(lambda church_id: church_id == B) == [B]
+    assert claims.take_ready(lambda _: True) == [A]
+
+
+def test_a_church_is_not_ready_before_its_time() -> None:
+    clock = Clock()
+    claims = DeferredClaims(clock)
+    claims.add(B, after_seconds=60)
+    claims.add(A, after_seconds=0.5)
+
+    assert claims.take_ready(lambda _: True) == []
+    assert claims.seconds_to_next() == 0.5
+
+    clock.now += 0.5
+    assert claims.seconds_to_next() == 0
+    assert claims.take_ready(lambda _: True) == [A]
+    assert claims.seconds_to_next() == 59.5
+
+
+def test_a_church_whose_time_has_come_waits_for_free_slots_behind_the_others() -> None:
+    clock = Clock()
+    claims = DeferredClaims(clock)
+    claims.add(A, after_seconds=1)
+    claims.add(B)
+    clock.now += 1
+
+    assert claims.take_ready(lambda _: False) == []
+    assert claims.seconds_to_next() is None
+    assert claims.take_ready(lambda _: True) == [B, A]
+
+
+def test_a_church_that_waits_for_slots_and_for_a_time_is_taken_once() -> None:
+    clock = Clock()
+    claims = DeferredClaims(clock)
+    claims.add(A)
+    claims.add(A, after_seconds=1)
+    clock.now += 1
+
+    assert claims.take_ready(lambda _: True) == [A]
+    assert claims.take_ready(lambda _: True) == []
+
+
+def test_without_times_there_is_no_next_time() -> None:
+    claims = DeferredClaims()
+    claims.add(A)
+
+    assert claims.seconds_to_next() is None

@@ -79,7 +79,7 @@ def test_a_killed_child_is_started_again_at_once(tmp_path: Path) -> None:
 def test_a_child_that_keeps_ending_is_given_up(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with Supervisor(backoff=QUICK) as supervisor:
-        supervisor.start(program("print('up', flush=True); raise SystemExit(3)", output, deaths_allowed=2))
+        supervisor.start(program("print('up', flush=True); raise SystemExit(3)", output, quick_exits_allowed=2))
         with pytest.raises(ProgramKeepsEnding, match="child keeps ending \\(exit status 3\\)"):
             for _ in range(1000):
                 supervisor.tick(0.1)
@@ -90,7 +90,7 @@ def test_a_child_that_lived_long_enough_starts_counting_anew(tmp_path: Path) -> 
     output = tmp_path / "out"
     backoff = Backoff(first_seconds=0.01, longest_seconds=0.01, healthy_seconds=0.0)
     with Supervisor(backoff=backoff) as supervisor:
-        supervisor.start(program("print('up', flush=True)", output, deaths_allowed=1))
+        supervisor.start(program("print('up', flush=True)", output, quick_exits_allowed=1))
         while output.read_text().count("up") < 4:
             supervisor.tick(0.1)
 

@@ -1,0 +1,61 @@
+"""The jobs that workers may be asked to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind:
+    """A function that workers run, by the path that is written to Redis, and how RQ treats its jobs."""
+
+    path: str
+    timeout_seconds: int
+    parameters: tuple[str, ...] = ()
+    """The names of the function's parameters. Workers refuse other arguments (jobs/worker/job_calls.py)."""
+    retry_delays_seconds: tuple[int, ...] = (2, 10, 30, 60)
+    """The delay before each automatic retry of a job that failed."""
+    pause_after_failure_seconds: int = 60
+    """While a failed job is younger than this, no other with the same arguments is enqueued: the list of failed jobs
+    must not fill up."""
+    keep_failed_seconds: int = 7 * 24 * 3600
+    """How long a failed job stays on that list and can be requeued."""
+    buffer_seconds: float = 0.005
+    """After the API enqueued a job, how long it collects requests for the same one: one job serves them all."""
+    per_channel: bool = False
+    """Periodic jobs that wait for a carrier: one job for each channel, on the channel's queue, so that no other work
+    waits for it."""
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+
+def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005, per_channel: bool = False) -> JobKind:
+    """A periodic job, the function `jobs.<name>.<name>`. The clock enqueues it again: RQ need not retry it."""
+    return JobKind(
+        path=f"jobs.{name}.{name}",
+        timeout_seconds=timeout_seconds,
+        parameters=("channel",) if per_channel else (),
+        retry_delays_seconds=(),
+        pause_after_failure_seconds=1,
+        keep_failed_seconds=300,
+        buffer_seconds=buffer_seconds,
+        per_channel=per_channel,
+    )
+
+
+EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120, parameters=("channel",))
+SUBMIT_BATCH = JobKind(path="jobs.submit_batch.submit_batch", timeout_seconds=300, parameters=("church_id", "channel"))
+APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.25)
+ENQUEUE_DUE = tick_kind("enqueue_due", timeout_seconds=60)
+SWEEP = tick_kind("sweep", timeout_seconds=60)
+RECONCILE = tick_kind("reconcile", timeout_seconds=600, per_channel=True)
+FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600, per_channel=True)
+ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
+PING = JobKind(
+    path="jobs.ping.ping", timeout_seconds=10, parameters=("nonce",), retry_delays_seconds=(), keep_failed_seconds=60
+)
+
+JOBS = (EXPAND_MESSAGES, SUBMIT_BATCH, APPLY_RECEIPTS, ENQUEUE_DUE, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP, PING)
+"""All jobs. Workers refuse every other function."""
