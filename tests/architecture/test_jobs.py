@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import SecretStr
 
 import worker
 from channels.registry import CHANNELS
@@ -43,7 +44,7 @@ def settings() -> Settings:
         database_url="postgresql://127.0.0.1:1/none",
         redis_url="redis://127.0.0.1:1/0",
         twilio_account_sid="AC" + "0" * 32,
-        twilio_auth_token="token",
+        twilio_auth_token=SecretStr("token"),
         public_url="https://texts.example.org",
         mail_enabled=True,
         analytics_enabled=True,

@@ -20,6 +20,7 @@ def used(file: str) -> set[str]:
         and isinstance(node.value, ast.Name)
         and node.value.id == "_SQL"
         and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
     }
 
 

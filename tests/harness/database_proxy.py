@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from urllib.parse import urlsplit, urlunsplit
@@ -78,7 +78,7 @@ class DatabaseProxy:
 
 
 @contextmanager
-def database_proxy(url: str, port: int) -> Iterator[DatabaseProxy]:
+def database_proxy(url: str, port: int) -> Generator[DatabaseProxy]:
     """A proxy on `port` in front of the server in `url`; its own `url` leads through it."""
     proxy, started = DatabaseProxy(url, port), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()

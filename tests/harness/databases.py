@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,7 +29,7 @@ def make_database(superuser_url: str, template_url: str, name: str) -> tuple[str
 
 
 @contextmanager
-def empty_database_beside(database_url: str, superuser_url: str) -> Iterator[str]:
+def empty_database_beside(database_url: str, superuser_url: str) -> Generator[str]:
     """The URL of a database without a schema on the same server, owned by the product's role; gone with the block."""
     name = f"{urlsplit(database_url).path[1:]}_empty"
     with psycopg.connect(superuser_url, autocommit=True) as connection:

@@ -11,7 +11,7 @@ from settings import Settings, load_settings
 SECRET = "a secret that is long enough for anyone"
 
 
-def mail_settings(smtp_url: str = "smtp://127.0.0.1:9?starttls=never", **overrides: Any) -> Settings:
+def mail_settings(smtp_url: str | None = "smtp://127.0.0.1:9?starttls=never", **overrides: Any) -> Settings:
     """Settings with which mail can be sent, and nothing else."""
     return load_settings(
         **{

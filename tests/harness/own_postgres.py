@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres(folder: Path) -> Iterator[OwnPostgres]:
+def own_postgres(folder: Path) -> Generator[OwnPostgres]:
     settings = {"fsync": "off", "shared_buffers": "16MB", "unix_socket_directories": str(folder)}
     server = postgres.prepare(
         folder / "postgres", port=ports.choose_port(), superuser_password="tests", settings=settings

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 from tests.harness.processes import descendants
 
 
 @contextmanager
-def standing_still(pid: int) -> Iterator[None]:
+def standing_still(pid: int) -> Generator[None]:
     """Nothing of the process and its descendants runs inside the block; the kernel still takes connections for it."""
     stopped: set[int] = set()
     try:

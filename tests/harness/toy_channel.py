@@ -27,7 +27,7 @@ class BoxCarrier:
         on_result: Callable[[SubmissionResult], None],
     ) -> None:
         for envelope in batch:
-            named = {"delivery_id": envelope.delivery_id, "attempt": envelope.attempt}
+            named: dict[str, Any] = {"delivery_id": envelope.delivery_id, "attempt": envelope.attempt}
             if may_submit():
                 carrier_id = f"note-{uuid4().hex}"
                 BOX[carrier_id] = envelope

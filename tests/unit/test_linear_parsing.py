@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any
+from unittest.mock import create_autospec
 from uuid import uuid4
+from wsgiref.types import StartResponse
 
 import pytest
 from flask import Flask, Request
@@ -179,7 +181,7 @@ def query_string(text: str) -> object:
 
 
 def request_with(header: str, text: str) -> Request:
-    return Request(EnvironBuilder(method="POST", headers={header: text}).get_environ())
+    return Request(EnvironBuilder(method="POST", headers=[(header, text)]).get_environ())
 
 
 def cross_origin(origin: str) -> object:
@@ -187,8 +189,8 @@ def cross_origin(origin: str) -> object:
 
 
 def forwarded(text: str) -> object:
-    environ = EnvironBuilder(headers={"X-Forwarded-For": text, "X-Forwarded-Proto": text}).get_environ()
-    return list(ProxyFix(lambda _environ, _start: [], x_for=1, x_proto=1)(environ, lambda *_: lambda _: None))
+    environ = EnvironBuilder(headers=[("X-Forwarded-For", text), ("X-Forwarded-Proto", text)]).get_environ()
+    return list(ProxyFix(lambda _environ, _start: [], x_for=1, x_proto=1)(environ, create_autospec(StartResponse)))
 
 
 def body_nested(opening: str, closing: str) -> Callable[[int], str]:

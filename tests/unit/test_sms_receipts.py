@@ -57,7 +57,7 @@ FORM = {"MessageSid": "SM1", "MessageStatus": "delivered"}
 @pytest.mark.parametrize(
     "forged",
     [
-        Callback(url=URL, form=FORM, header={}.get),
+        Callback(url=URL, form=FORM, header=dict[str, str]().get),
         Callback(url=URL, form=FORM, header={"X-Twilio-Signature": "x"}.get),
         callback(FORM, token="b" * 32),
         callback(FORM, url=URL + "0"),

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pytest
 from flask import Flask
@@ -83,9 +83,9 @@ def enqueued(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...
 @pytest.fixture
 def log_lines(app: Flask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Whatever the app has logged since the test began, as fields."""
-    handler = logging.getLogger().handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
+    handler = cast("logging.StreamHandler[TextIO]", logging.getLogger().handlers[0])
     written = io.StringIO()
     before = handler.setStream(written)
+    assert before is not None
     yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
     handler.setStream(before)

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from api.authentication import Way, declared
 from api.keys import SCOPES, new_key
+from settings import Settings
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, another_key
 
@@ -39,7 +40,7 @@ def test_everything_of_a_church_is_behind_a_key(app: Flask) -> None:
     assert open_routes == set()
 
 
-def test_a_route_that_declares_nothing_is_shut(settings) -> None:
+def test_a_route_that_declares_nothing_is_shut(settings: Settings) -> None:
     from api.app import create_app
     from api.services import services
 

@@ -139,7 +139,11 @@ def test_the_lane_takes_what_is_well_signed_and_only_that(
 ) -> None:
     """With the endpoint out of order, a good callback is stored all the same, and nothing else is taken."""
     broken = client.application.view_functions
-    monkeypatch.setitem(broken, "take_callback", lambda **_: ("out of order", 500))
+
+    def out_of_order(**_: object) -> tuple[str, int]:
+        return "out of order", 500
+
+    monkeypatch.setitem(broken, "take_callback", out_of_order)
     delivery_id, form = uuid4(), a_form()
     address = address_of(delivery_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from tests.harness.waiting import wait_until
 
 
 @contextmanager
-def forwarded(port: int, to_port: int) -> Iterator[None]:
+def forwarded(port: int, to_port: int) -> Generator[None]:
     """Whoever connects to `port` speaks with `to_port`."""
     loop = asyncio.new_event_loop()
 

@@ -16,8 +16,8 @@ import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from openapi_python_client import Config, generate
-from openapi_python_client.config import ConfigFile, MetaType
+from openapi_python_client import generate
+from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from tests.harness.churches import KnownChurch
 

@@ -70,8 +70,22 @@ ZONES = ["Asia/Tokyo", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12"]
 STARTS = ["00010101T000000", "00010102T000000", "99991231T235900", "99991231", "00010101"]
 RULES = ["FREQ=WEEKLY;WKST=SU", "FREQ=YEARLY;BYWEEKNO=1", "FREQ=DAILY;COUNT=3", "FREQ=HOURLY;INTERVAL=1000"]
 NUMBERS = ["9" * 4_299, "9" * 4_301, "9" * 100_000, "0." + "9" * 10_000, "1e" + "9" * 10_000, "-1e-999", "NaN", "-0"]
-NAMES = ["", "[", "]", "[]", "[0]", "x[" + "9" * 5_000 + "]", "x[9999999999999999999999]", "x[\u0663]", "mediaUrls[-1]"]
-NAMES += ["{message}", "a" * 100_000, "x\r\ny", "\0", "x[1]" * 1_000]
+NAMES = [
+    "",
+    "[",
+    "]",
+    "[]",
+    "[0]",
+    "x[" + "9" * 5_000 + "]",
+    "x[9999999999999999999999]",
+    "x[\u0663]",
+    "mediaUrls[-1]",
+    "{message}",
+    "a" * 100_000,
+    "x\r\ny",
+    "\0",
+    "x[1]" * 1_000,
+]
 PLAIN = {"content": "x", "targetType": "all"}
 HEADERS = {
     "Accept": ["a/b;q=" + "9" * 5_000, "*/*;q=\xff", "*/*;q=nan", "a," * 5_000, ";", '"'],

@@ -60,7 +60,7 @@ def test_another_churchs_message_is_not_there(
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_message_that_never_was_is_not_there(client: FlaskClient, church: KnownChurch, word: str) -> None:
-    body = {} if word == "retry-failed" else None
+    body: dict[str, object] | None = {} if word == "retry-failed" else None
 
     answer = client.post(f"/api/messages/{uuid4()}/{word}", json=body, headers=church.bearer)
 

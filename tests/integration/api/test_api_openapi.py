@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -33,6 +33,9 @@ _CONFIG = SchemathesisConfig.from_dict(
         ],
     }
 )
+
+
+_ALL_HEALTH_CHECKS = cast("list[HealthCheck]", list(HealthCheck))
 
 
 @schemathesis.serializer(*MEDIA_TYPES)
@@ -65,17 +68,17 @@ _serving: list[Flask] = []
 schema.app = _served
 
 
-@schema.parametrize()
+@schema.parametrize()  # pyright: ignore[reportUntypedFunctionDecorator]
 @hypothesis.settings(
     max_examples=60,
     derandomize=True,
     database=None,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=_ALL_HEALTH_CHECKS,
 )
 def test_the_app_keeps_its_promises(
-    app: Flask, case: schemathesis.Case, known: tuple[KnownChurch, dict[str, str]]
+    app: Flask, case: schemathesis.Case[Any], known: tuple[KnownChurch, dict[str, str]]
 ) -> None:
     church, ids = known
     _serving[:] = [app]
@@ -158,20 +161,20 @@ _KEYWORDS = {
 }
 
 
-def _schemas(part: object) -> Iterable[dict[str, object]]:
+def _schemas(part: Any) -> Iterable[dict[str, Any]]:
     """Every schema in a part of the document, inner ones too."""
     if isinstance(part, list):
-        for each in part:
+        for each in cast("list[Any]", part):
             yield from _schemas(each)
     elif isinstance(part, dict):
-        for name, value in part.items():
+        for name, value in cast("dict[str, Any]", part).items():
             if name in ("schema", "items", "additionalProperties") and isinstance(value, dict):
-                yield value
+                yield cast("dict[str, Any]", value)
             if name in ("anyOf", "oneOf", "allOf"):
                 yield from value
             if name in ("properties", "schemas"):
                 yield from value.values()
-                yield from _schemas(list(value.values()))
+                yield from _schemas([*value.values()])
             elif name != "example":
                 yield from _schemas(value)
 

@@ -163,7 +163,7 @@ def test_of_another_church_there_is_no_schedule(
     client: FlaskClient, church: KnownChurch, other_church: KnownChurch, method: str, place: str
 ) -> None:
     address = make(client, other_church)["links"]["self"] + place
-    body = {} if method == "patch" or place == "/pause" else None
+    body: dict[str, object] | None = {} if method == "patch" or place == "/pause" else None
 
     answer = client.open(address, method=method.upper(), json=body, headers=church.bearer)
 

@@ -221,7 +221,7 @@ def test_a_send_to_nobody_is_accepted_with_a_warning(
     opt_out_everyone(database, church)
     assert codes(send(client, church)) == ["no-recipients"]
     assert codes(send(client, church, targetType="contacts", contactIds=[str(contact)])) == ["no-recipients"]
-    to_numbers = {"targetType": "numbers", "phoneNumbers": ["+12025550000"]}
+    to_numbers: dict[str, Any] = {"targetType": "numbers", "phoneNumbers": ["+12025550000"]}
     assert codes(send(client, church, **to_numbers)) == ["no-recipients"]
     to_numbers["phoneNumbers"].append("+12025550123")
     assert codes(send(client, church, **to_numbers)) == []

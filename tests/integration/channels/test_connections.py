@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -67,7 +67,7 @@ def saying(*pieces: bytes, times: int = 1, pause_seconds: float = 0.0, closes: b
 
 
 @asynccontextmanager
-async def carrier(talk: Conversation, *, limit: int = 4) -> AsyncIterator[tuple[Server, Connections]]:
+async def carrier(talk: Conversation, *, limit: int = 4) -> AsyncGenerator[tuple[Server, Connections]]:
     server = Server(talk)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def open_carrier(mail_sandbox: MailSandbox) -> Iterator[OpenCarrier]:
         carrier.close()
 
 
-def send_one(carrier: MailCarrier, **about: object) -> SubmissionResult:
+def send_one(carrier: MailCarrier, **about: Any) -> SubmissionResult:
     [outcome] = all_outcomes(carrier, [envelope(**about)])
     return outcome
 
@@ -212,7 +213,7 @@ def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier,
 
 @pytest.mark.parametrize("bad", [{"sender": "not an address"}, {"subject": "a\r\nBcc: b@example.org"}])
 def test_what_cannot_be_composed_fails_alone(
-    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, bad: dict[str, str]
+    open_carrier: OpenCarrier, mail_sandbox: MailSandbox, bad: dict[str, Any]
 ) -> None:
     outcomes = all_outcomes(open_carrier(), [envelope(**bad), envelope()])
 

@@ -60,7 +60,10 @@ class World:
 
     @property
     def gate(self) -> Gate:
-        return replace(PUBLIC, ports=self.ports, admits=lambda address: str(address) == OUTSIDE)
+        def is_outside(address: Address) -> bool:
+            return str(address) == OUTSIDE
+
+        return replace(PUBLIC, ports=self.ports, admits=is_outside)
 
     def url(self, path: str = "/a.jpg", *, host: str = NAME) -> str:
         return f"https://{host}:{self.outside.port}{path}"

@@ -281,7 +281,7 @@ def test_the_carrier_can_be_asked_what_became_of_a_text(open_carrier: OpenCarrie
     (unreachable,) = send(carrier, envelope("+15005530003"))
     sandbox.wait_until_quiet()
 
-    sids = [delivered.carrier_id, unreachable.carrier_id, "SM" + "0" * 32]
+    sids = [str(delivered.carrier_id), str(unreachable.carrier_id), "SM" + "0" * 32]
     receipts = [receipt for receipts in carrier.fetch_statuses(sids) for receipt in receipts]
 
     assert sorted((receipt.status, receipt.error_code) for receipt in receipts) == [

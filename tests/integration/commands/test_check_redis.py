@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -90,7 +90,10 @@ def test_queues_that_are_switched_off_are_not_asked(run: Run) -> None:
 
 @pytest.mark.usefixtures("briefly", "redis")
 def test_a_redis_that_may_evict_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.commands.redis_checks._eviction_policy", lambda _: "allkeys-lru")
+    def evicts(_: Redis) -> str:
+        return "allkeys-lru"
+
+    monkeypatch.setattr("api.commands.redis_checks._eviction_policy", evicts)
     result = run("check-redis")
     assert "❌ Eviction: maxmemory-policy is allkeys-lru" in result.stdout
     assert "set maxmemory-policy to noeviction" in result.stdout
@@ -132,7 +135,10 @@ def test_a_redis_that_is_away_ends_the_check(run: Run, url: str) -> None:
 
 
 def test_a_changed_value_is_noticed(run: Run, redis: Redis, monkeypatch: pytest.MonkeyPatch, briefly: None) -> None:
-    monkeypatch.setattr(Redis, "mget", lambda _, keys: [b"something else"] * len(keys))
+    def changed(_: Redis, keys: Sequence[str]) -> list[bytes]:
+        return [b"something else"] * len(keys)
+
+    monkeypatch.setattr(Redis, "mget", changed)
     assert "❌ Integrity: 1000 of 1000 values came back changed" in run("check-redis").stdout
 
 

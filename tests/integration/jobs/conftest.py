@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -82,7 +83,7 @@ def compose(
     contacts: list[UUID] | None = None,
     content: str = "See you on Sunday",
     segments: int = 1,
-    send_at: object = None,
+    send_at: datetime | None = None,
     channel: str = "sms",
 ) -> UUID:
     """A message as the API writes it, to everyone, to numbers, or to contacts."""

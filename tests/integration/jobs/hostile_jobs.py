@@ -42,10 +42,17 @@ def good_call() -> bytes:
 def push(redis: Redis, data: bytes | None, *, queue: str = "sms", **fields: Any) -> str:
     """Put a job on the queue as RQ's own would stand there, with these fields beside; its id."""
     job_id = f"hostile-{uuid4().hex}"
-    mapping = {"status": "queued", "origin": queue, "created_at": MOMENT, "enqueued_at": MOMENT, **fields}
+    mapping: dict[str, Any] = {
+        "status": "queued",
+        "origin": queue,
+        "created_at": MOMENT,
+        "enqueued_at": MOMENT,
+        **fields,
+    }
     if data is not None:
         mapping["data"] = data
-    redis.hset(f"rq:job:{job_id}", mapping=mapping)
+    for name, value in mapping.items():
+        redis.hset(f"rq:job:{job_id}", name, value)
     redis.sadd("rq:queues", f"rq:queue:{queue}")
     redis.rpush(f"rq:queue:{queue}", job_id)
     return job_id

@@ -25,8 +25,10 @@ class Tower(JobQueue):
         self.heard: list[tuple[str, tuple[str, ...]]] = []
         self.free = threading.Event()
         self.free.set()
+        self.entered = threading.Event()
 
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
+        self.entered.set()
         self.free.wait(timeout=20)
         self.heard.append((kind.name, arguments))
         return True
@@ -61,7 +63,7 @@ def test_nobody_waits_and_what_many_ask_for_meanwhile_is_rung_for_once(tower: To
     tower.free.clear()
     began = time.monotonic()
     bell.enqueue_batch(channel="sms", church_id=CHURCH)
-    wait_until(lambda: not bell._asked)
+    assert tower.entered.wait(timeout=20)
 
     for _ in range(100):
         assert bell.enqueue_batch(channel="sms", church_id=CHURCH)

@@ -23,7 +23,7 @@ SWEEP = Tick(kind=JobKind(path="jobs.sweep.sweep", timeout_seconds=60), every_se
 
 def waiting(redis: Redis) -> list[str]:
     """What stands on the queue of ticks, by job name."""
-    return sorted(job.func_name.rpartition(".")[2] for job in rq_queue(redis, "analytics").jobs)
+    return sorted(str(job.func_name).rpartition(".")[2] for job in rq_queue(redis, "analytics").jobs)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from redis import Redis
 from jobs.clock import __main__ as clock
 from jobs.enqueue_due import enqueue_due
 from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.checked_job import CheckedQueue
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store.database import Database
@@ -80,8 +81,8 @@ def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
     for _ in range(2):
         with use_runtime(runtime):
             enqueue_due()
-        waiting = [job.decode() for job in redis.lrange("rq:queue:sms", 0, -1)]
-        assert [job.partition("-")[0] for job in waiting] == ["expand_messages"]
+        waiting = CheckedQueue("sms", connection=redis).get_job_ids()
+        assert [job_id.partition("-")[0] for job_id in waiting] == ["expand_messages"]
         redis.flushdb()
 
     assert rows(database, "SELECT count(*) FROM messages") == [(1,)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 import pytest
 
-from jobs.job_queue.job_kinds import FETCH_RECEIPTS, RECONCILE, SWEEP
+from jobs.job_queue.job_kinds import FETCH_RECEIPTS, RECONCILE, SWEEP, JobKind
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
@@ -48,10 +49,10 @@ def send_into_doubt(
     return message
 
 
-def tick(job_queue: RedisJobQueue, work: RunWorker, database: Database, kind: object = RECONCILE) -> None:
+def tick(job_queue: RedisJobQueue, work: RunWorker, database: Database, kind: JobKind = RECONCILE) -> None:
     with system_scope(database) as connection:
         connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'unknown'")
-    job_queue.enqueue_tick(kind)  # pyright: ignore[reportArgumentType]
+    job_queue.enqueue_tick(kind)
     work("sms")
     work("analytics")
 
@@ -100,7 +101,7 @@ def test_many_readings_in_a_short_time_prove_nothing(
     patient = settings.model_copy(update={"reconcile_seconds": 60.0})
 
     for _ in range(4):
-        tick(job_queue, lambda queue: work(queue, with_settings=patient), database)
+        tick(job_queue, partial(work, with_settings=patient), database)
 
     assert counts(database, church_id, message) == {Status.UNKNOWN: 1}
 
@@ -145,8 +146,8 @@ def test_a_text_of_another_church_with_the_same_sender_does_not_hold_it_up(
     with system_scope(database) as connection:
         missed = "SELECT missed_reads FROM deliveries WHERE message_id = %s"
         assert connection.execute(missed, (lost,)).fetchone() == (0,), "nobody knows yet whose text that is"
-        row = connection.execute("SELECT delivery_id, carrier_id FROM deliveries WHERE message_id = %s", (theirs,))
-        delivery_id, carrier_id = row.fetchone() or (None, None)
+        found = connection.execute("SELECT delivery_id, carrier_id FROM deliveries WHERE message_id = %s", (theirs,))
+        [(delivery_id, carrier_id)] = found.fetchall()
         told = Receipt(
             delivery_id=delivery_id, attempt=1, carrier_id=carrier_id, status=Status.DELIVERED, error_code=None
         )
@@ -199,7 +200,7 @@ def test_receipts_that_never_came_are_fetched(
     assert counts(database, church_id, message) == {Status.SENT: 2}
 
     soon = settings.model_copy(update={"receipt_after_seconds": 0.01})
-    tick(job_queue, lambda queue: work(queue, with_settings=soon), database, FETCH_RECEIPTS)
+    tick(job_queue, partial(work, with_settings=soon), database, FETCH_RECEIPTS)
 
     assert counts(database, church_id, message) == {Status.DELIVERED: 1, Status.UNDELIVERED: 1}
 
@@ -214,7 +215,7 @@ def test_a_failure_that_may_pass_is_tried_again_as_a_new_attempt(
     soon = settings.model_copy(update={"receipt_after_seconds": 0.01, "retry_limit": 1})
 
     for _ in range(2):
-        tick(job_queue, lambda queue: work(queue, with_settings=soon), database, FETCH_RECEIPTS)
+        tick(job_queue, partial(work, with_settings=soon), database, FETCH_RECEIPTS)
         with system_scope(database) as connection:
             connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'queued'")
         job_queue.enqueue_batch(channel="sms", church_id=church_id)

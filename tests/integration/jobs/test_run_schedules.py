@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -168,7 +169,7 @@ def test_after_a_standstill_one_run_is_made_up_for_and_the_others_are_recorded(
 
 @pytest.mark.parametrize(("missed", "minutes", "sent"), [("runOnce", 61, 0), ("skip", 2, 0), ("skip", 1, 1)])
 def test_what_is_too_late_is_not_made_up_for(
-    missed: str, minutes: int, sent: int, database: Database, church_id: UUID
+    missed: Literal["skip", "runOnce"], minutes: int, sent: int, database: Database, church_id: UUID
 ) -> None:
     schedule = make_schedule(database, church_id, after=at("01-01 00:00"), missed=missed)
 

@@ -14,6 +14,7 @@ from jobs import run_schedules as job
 from jobs.enqueue_due import enqueue_due
 from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.job_queue.redis_job_queue import RedisJobQueue
+from jobs.worker.checked_job import CheckedQueue
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store import schedule_runs
@@ -180,6 +181,6 @@ def test_what_there_was_no_time_for_is_left_to_another_job_behind_what_waits(
     with use_runtime(Runtime(settings, database=database, job_queue=job_queue)):
         enqueue_due()
 
-    waiting = [waits.decode().partition("-")[0] for waits in redis.lrange("rq:queue:analytics", 0, -1)]
-    assert waiting == ["apply_receipts", "enqueue_due"]
+    waiting = CheckedQueue("analytics", connection=redis).get_job_ids()
+    assert [job_id.partition("-")[0] for job_id in waiting] == ["apply_receipts", "enqueue_due"]
     assert rows(database, "SELECT count(*) FROM messages") == [(1,)]

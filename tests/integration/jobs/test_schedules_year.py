@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,7 +50,7 @@ def expected(days: list[date], at: time, zone: str) -> list[datetime]:
     return [instant for instant in instants if START < instant <= END]
 
 
-KINDS = (
+KINDS: tuple[tuple[Literal["rrule", "cron"], str, list[date], list[time]], ...] = (
     ("cron", "0 18 28-31 * *", [day for day in DAYS if day.day >= 28], [time(18)]),
     ("rrule", "FREQ=MONTHLY;BYMONTHDAY=-1;BYHOUR=8,17;BYMINUTE=45", LAST_DAYS, [time(8, 45), time(17, 45)]),
     ("rrule", "FREQ=WEEKLY;BYDAY=SU;BYHOUR=9;BYMINUTE=0", SUNDAYS, [time(9)]),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
 from redis import Redis
 from rq.job import Job
 from rq.registry import FailedJobRegistry
@@ -110,7 +113,7 @@ def test_jobs_carry_ids_only(database: Database, job_queue: RedisJobQueue, redis
     job_queue.enqueue_expansion(channel="sms")
 
     everything = b""
-    for key in redis.scan_iter():
+    for key in cast("Iterator[bytes]", redis.scan_iter()):
         everything += key + (redis.dump(key) or b"")
     assert b"12025550123" not in everything
     assert b"secret" not in everything

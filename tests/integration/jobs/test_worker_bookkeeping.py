@@ -7,13 +7,14 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 from psycopg import Connection
 from redis import Redis
 from rq import Worker
+from rq.job import Job
 
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_worker import BEAT_SECONDS, GONE_AFTER_SECONDS, CheckedWorker
@@ -46,7 +47,7 @@ def await_held_up(connection: Connection[Any]) -> None:
     wait_until(lambda: connection.execute(waiting).fetchone() != (0,), timeout_seconds=30)
 
 
-def workers(redis: Redis) -> dict[str, bytes | None]:
+def workers(redis: Redis) -> dict[str, bytes | str | None]:
     """The state of each that is on the list."""
     return {key: redis.hget(key, "state") for key in Worker.all_keys(connection=redis) if redis.exists(key)}
 
@@ -119,9 +120,9 @@ def test_an_execution_that_vanished_is_no_failure(
     """Redis may also be emptied, and written to again, between two looks of RQ's: then it misses its own entry."""
     prepare = CheckedWorker.prepare_job_execution
 
-    def emptied(worker: CheckedWorker, job: object, *arguments: object) -> None:
+    def emptied(worker: CheckedWorker, job: Job, *arguments: Any) -> None:
         prepare(worker, job, *arguments)
-        entries = redis.zrange(f"rq:executions:{job.id}", 0, -1)
+        entries = cast("list[bytes]", redis.zrange(f"rq:executions:{job.id}", 0, -1))
         redis.flushdb()
         redis.zadd(f"rq:executions:{job.id}", dict.fromkeys(entries, 9_999_999_999))
 

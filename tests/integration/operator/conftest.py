@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -41,7 +42,11 @@ def settings(database_url: str, redis_url: str) -> Settings:
 def serve(settings: Settings) -> Generator[Serve]:
     """Serve the app, its settings changed as told; each time a new browser that has not logged in."""
     with ExitStack() as served:
-        yield lambda **changes: served.enter_context(_serving(settings.model_copy(update=changes)))
+
+        def serve_with(**changes: Any) -> OperatorBrowser:
+            return served.enter_context(_serving(settings.model_copy(update=changes)))
+
+        yield serve_with
 
 
 @contextmanager

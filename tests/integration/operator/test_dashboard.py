@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -137,7 +138,7 @@ def test_a_registry_is_emptied_though_a_job_has_vanished(operator: OperatorBrows
 def test_a_worker_at_work_is_shown_with_its_job(operator: OperatorBrowser, sms: Queue) -> None:
     sms.enqueue_call("time.sleep", args=(1.5,), description="a nap", result_ttl=0)
     seen = threading.Event()
-    shown: list[dict[str, object]] = []
+    shown: list[dict[str, Any]] = []
 
     def watch() -> None:
         while not seen.is_set() and not any(worker["current_job"] != "idle" for worker in shown):

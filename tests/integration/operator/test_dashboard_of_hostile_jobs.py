@@ -78,7 +78,7 @@ def test_a_refused_job_is_shown_with_the_reason_and_refused_again(
 def test_they_can_be_cleared_away(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
     jobs = hostile(redis, mark)
     work_checked(redis)
-    redis.zadd("rq:failed:sms", dict.fromkeys([b"\xff\xfe", "a b"], 9_999_999_999))
+    redis.zadd("rq:failed:sms", dict.fromkeys([b"\xff\xfe", b"a b"], 9_999_999_999))
 
     assert operator.post(f"/rq/job/{jobs[0]}/delete").status_code == 200
     assert operator.post("/rq/queue/sms/failed/empty").status_code == 200

@@ -54,9 +54,8 @@ def test_an_attacker_at_the_operators_own_address_does_not_shut_the_known_browse
     operator: OperatorBrowser,
 ) -> None:
     operator.submit(operator.open("/rq/"))
-    for _ in range(attempts.ATTEMPTS_A_MINUTE + 1):
-        answer = guess_from(operator, "ignored")
-    assert answer.status_code == 429
+    answers = [guess_from(operator, "ignored") for _ in range(attempts.ATTEMPTS_A_MINUTE + 1)]
+    assert answers[-1].status_code == 429
 
     assert operator.log_in().url.endswith("/rq/")
 

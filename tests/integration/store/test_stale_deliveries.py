@@ -193,12 +193,17 @@ def test_who_decides_days_later_that_it_is_to_be_sent_means_it(
         [DeliveryUpdate(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes]
     )
     pass_time(ledger)
-    names = {"church_id": church_id, "message_id": message.message_id}
     with system_scope(ledger.database) as connection:
         if decided == "one":
-            reconciliation.resolve(connection, **names, delivery_id=claim.envelopes[0].delivery_id, status="queued")
+            reconciliation.resolve(
+                connection,
+                church_id=church_id,
+                message_id=message.message_id,
+                delivery_id=claim.envelopes[0].delivery_id,
+                status="queued",
+            )
         else:
-            reconciliation.resolve_all(connection, **names, status="queued")
+            reconciliation.resolve_all(connection, church_id=church_id, message_id=message.message_id, status="queued")
 
     assert claimed(ledger, church_id) == (1 if decided == "one" else 3)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_nothing_is_found_where_both_ledgers_agree() -> None:
 
 REST = GOOD.ledger[1:]
 
-CASES = {
+CASES: dict[str, tuple[dict[str, Any], Wrong]] = {
     "accepted, and not in the database": ({"messages": [], "api_counts": {}}, Wrong.LOST),
     "accepted, and never expanded": ({"messages": [message(is_expanded=False)]}, Wrong.LOST),
     "a recipient without a delivery": (

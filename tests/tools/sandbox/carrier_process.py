@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def await_address(process: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def running_carrier(*arguments: str) -> Iterator[str]:
+def running_carrier(*arguments: str) -> Generator[str]:
     """The base URL of a sandbox on a free port, which ends with the block and must end well."""
     process = launch("--port", "0", *arguments)
     try:

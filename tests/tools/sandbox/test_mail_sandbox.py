@@ -109,9 +109,9 @@ def test_a_fault_that_cannot_be_is_refused(fault: dict[str, object]) -> None:
 
 def test_the_control_api_says_what_is_wrong(mail_sandbox: MailSandbox) -> None:
     with pytest.raises(MailSandboxError, match="no such field"):
-        mail_sandbox._ask("PUT", "faults", '[{"at": "mail", "do": "drop", "colour": 1}]')
+        mail_sandbox._ask("PUT", "faults", '[{"at": "mail", "do": "drop", "colour": 1}]')  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(MailSandboxError, match="404"):
-        mail_sandbox._ask("GET", "nothing")
+        mail_sandbox._ask("GET", "nothing")  # pyright: ignore[reportPrivateUsage]
 
 
 # --- the pages that show them -----------------------------------------------------------------------------------------

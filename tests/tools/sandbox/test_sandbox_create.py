@@ -1,6 +1,7 @@
 """Creating messages as the official library does."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
@@ -38,8 +39,7 @@ def test_a_message_is_accepted_with_every_field_of_twilios(client: Client, carri
 
 def test_the_asynchronous_client_works_too(carrier: Sandbox) -> None:
     async def send_many() -> list[str | None]:
-        client = async_client(carrier.base_url)
-        async with client.http_client:
+        async with async_client(carrier.base_url) as client:
             sent = await asyncio.gather(
                 *(client.messages.create_async(to=f"+1555123{n:04d}", from_=SENDER, body="Hello") for n in range(50))
             )
@@ -133,9 +133,9 @@ def test_a_messaging_service_accepts_first_and_chooses_the_sender_later(client: 
     ],
 )
 def test_bad_requests_get_twilios_code_and_create_nothing(
-    client: Client, carrier: Sandbox, code: int, change: dict[str, object]
+    client: Client, carrier: Sandbox, code: int, change: dict[str, Any]
 ) -> None:
-    request: dict[str, object] = {"to": MEMBER, "from_": SENDER, "body": "Hello"} | change
+    request: dict[str, Any] = {"to": MEMBER, "from_": SENDER, "body": "Hello"} | change
 
     with pytest.raises(TwilioRestException) as refusal:
         client.messages.create(**{name: value for name, value in request.items() if value is not None})

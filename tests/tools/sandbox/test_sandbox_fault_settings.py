@@ -59,4 +59,4 @@ def test_faults_come_back_as_they_were_set(carrier: Sandbox) -> None:
 
 def test_the_control_client_says_why_it_failed(carrier: Sandbox) -> None:
     with pytest.raises(SandboxError, match="405"):
-        carrier._ask("POST", "summary")
+        carrier._ask("POST", "summary")  # pyright: ignore[reportPrivateUsage]

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioException
@@ -36,8 +37,7 @@ def test_pages_follow_each_other_newest_first(client: Client, sids: list[str]) -
 
 def test_the_asynchronous_client_pages_too(carrier: Sandbox, sids: list[str]) -> None:
     async def read() -> tuple[list[str | None], list[str | None]]:
-        client = async_client(carrier.base_url)
-        async with client.http_client:
+        async with async_client(carrier.base_url) as client:
             listed = await client.messages.list_async(page_size=10)
             streamed = [message async for message in await client.messages.stream_async(page_size=4)]
             return [message.sid for message in listed], [message.sid for message in streamed]
@@ -72,7 +72,7 @@ def test_dates_filter_by_day_and_by_second(client: Client, carrier: Sandbox, sid
     now, hour = datetime.now(UTC), timedelta(hours=1)
     carrier.wait_until_quiet()
 
-    def count(**dates: object) -> int:
+    def count(**dates: Any) -> int:
         return len(client.messages.list(**dates))
 
     assert count(date_sent_after=now - hour, date_sent_before=now + hour) == 25

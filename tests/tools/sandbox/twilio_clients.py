@@ -1,5 +1,7 @@
 """The official library, unchanged, but for the host it speaks to."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout
@@ -42,5 +44,7 @@ def sync_client(base_url: str, *, token: str = AUTH_TOKEN, timeout_seconds: floa
     return Client(ACCOUNT_SID, token, http_client=SandboxHttpClient(base_url, timeout_seconds))
 
 
-def async_client(base_url: str) -> Client:
-    return Client(ACCOUNT_SID, AUTH_TOKEN, http_client=AsyncSandboxHttpClient(base_url))
+@asynccontextmanager
+async def async_client(base_url: str) -> AsyncGenerator[Client]:
+    async with AsyncSandboxHttpClient(base_url) as http_client:
+        yield Client(ACCOUNT_SID, AUTH_TOKEN, http_client=http_client)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from api.group_commit import GroupCommit, WriteTimeout
+from tests.harness.waiting import wait_until
 
 CALLERS = 12
 
@@ -34,11 +35,9 @@ def test_what_comes_during_a_write_is_written_together_by_the_next() -> None:
     commit = GroupCommit(ledger.write, patience_seconds=20)
     with ThreadPoolExecutor(CALLERS) as pool:
         puts = [pool.submit(commit.put, 0)]
-        while not ledger.groups:
-            pass
+        wait_until(lambda: bool(ledger.groups))
         puts += [pool.submit(commit.put, number) for number in range(1, CALLERS)]
-        while len(commit._waiting) < CALLERS - 1:
-            pass
+        wait_until(lambda: len(commit._waiting) == CALLERS - 1)  # pyright: ignore[reportPrivateUsage]
         ledger.go_on.set()
         for put in puts:
             put.result(timeout=20)
@@ -73,8 +72,7 @@ def test_nobody_waits_for_ever_behind_a_write_that_hangs_and_the_next_is_written
     commit = GroupCommit(ledger.write, patience_seconds=0.2)
     with ThreadPoolExecutor(CALLERS) as pool:
         hung = pool.submit(commit.put, 0)
-        while not ledger.groups:
-            pass
+        wait_until(lambda: bool(ledger.groups))
         for follower in [pool.submit(commit.put, number) for number in range(1, CALLERS)]:
             with pytest.raises(WriteTimeout):
                 follower.result(timeout=20)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,11 @@ from messaging.submissions import Envelope
 from tests.harness.mails import envelope, mail_settings
 
 
-def composed(of: Envelope, **settings: object) -> Mail:
+def composed(of: Envelope, **settings: Any) -> Mail:
     return Composer(mail_settings(**settings)).compose(of)
 
 
-def read(of: Envelope, **settings: object) -> EmailMessage:
+def read(of: Envelope, **settings: Any) -> EmailMessage:
     return message_from_bytes(composed(of, **settings).raw, policy=SMTP)
 
 
@@ -82,9 +83,9 @@ def test_every_attempt_has_the_same_message_id() -> None:
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\u2028", "\x85"])
 @pytest.mark.parametrize("where", ["subject", "name", "replyTo", "sender", "to"])
 def test_nothing_given_can_add_a_header(where: str, break_: str) -> None:
-    bad = f"office@example.org{break_}Bcc: all@example.org"
+    bad: dict[str, Any] = {where: f"office@example.org{break_}Bcc: all@example.org"}
     try:
-        raw = composed(envelope(**{where: bad})).raw
+        raw = composed(envelope(**bad)).raw
     except ValueError:
         return
     except Exception as error:  # noqa: BLE001 - the parser of addresses has errors of its own
