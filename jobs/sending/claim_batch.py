@@ -19,7 +19,7 @@ def claim_batch(run: Runtime, church: UUID, channel: str) -> Claim | None:
     The claim is committed before the carrier hears of anything, and no transaction is open while it works.
     """
     line = run.line(channel)
-    limit = min(run.settings.turn_size, line.room(church))
+    limit = min(run.settings.batch_size, line.room(church))
     if not limit:
         return None
     begins = not line.flies(church)
