@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
     """Signs unsubscribe links and bounce addresses. Needed with `smtp_url`."""
     mail_bounce_domain: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$")] | None = None
-    """The mail domain that receives bounces and passes them to this service. Unset: bounces go to each church's address."""
+    """The mail domain that passes bounces to this service. Unset: bounces go to each church's own address."""
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections a worker process keeps to the mail server."""
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
@@ -156,6 +156,10 @@ class Settings(BaseSettings):
         if self.secure_cookies is None:
             return self.public_url.startswith("https://")
         return self.secure_cookies
+
+
+VARIABLES = frozenset(name.upper() for name in Settings.model_fields) | {"TURN_SIZE"}
+"""Every environment variable that is read here."""
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -128,7 +128,7 @@ def test_redis_is_needed_only_with_queues(
 
 
 @pytest.mark.parametrize(
-    ("environment", "batch_size"),
+    ("variables", "batch_size"),
     [
         ({"BATCH_SIZE": "7"}, 7),
         ({"TURN_SIZE": "7"}, 7),
@@ -137,9 +137,9 @@ def test_redis_is_needed_only_with_queues(
     ],
 )
 def test_the_former_name_of_the_batch_size_is_still_read(
-    environment: dict[str, str], batch_size: int, monkeypatch: pytest.MonkeyPatch
+    variables: dict[str, str], batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in environment.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
     assert load_settings().batch_size == batch_size
