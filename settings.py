@@ -1,11 +1,11 @@
-"""The only reader of the environment: every setting, its default, and a clear error for each that is wrong."""
+"""The only module that reads the environment: every setting with its default, and a clear error for each wrong one."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")]
@@ -26,28 +26,28 @@ class SettingsError(Exception):
 
 
 def _strong_password(password: SecretStr) -> SecretStr:
-    """The password, unless it is quickly guessed. Raises ValueError."""
+    """Returns the password. Raises ValueError for one that is quickly guessed."""
     text = password.get_secret_value()
     if len(text) < _PASSWORD_CHARACTERS or len(set(text)) < _PASSWORD_DIFFERENT_CHARACTERS:
         raise ValueError(
             f"must have {_PASSWORD_CHARACTERS} characters or more, at least {_PASSWORD_DIFFERENT_CHARACTERS} of them "
-            "different, such as from `openssl rand -hex 16` (or unset it to keep the operator's pages shut)"
+            "different, such as from `openssl rand -hex 16` (or leave it unset to keep the operator's pages closed)"
         )
     return password
 
 
 class Settings(BaseSettings):
-    """What a process is told from outside. Field names in upper case are the variables' names."""
+    """The configuration of one process. The name of a field in upper case is the name of its environment variable."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
-    """PostgreSQL 18 or newer: the ledger."""
+    """PostgreSQL 18 or newer. It holds everything that must not be lost."""
     redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = Field(default=None, repr=False)
-    """Redis 6.2 or newer, or Valkey: the job_queue. Needed unless `enable_queues` is false."""
+    """Redis 6.2 or newer, or Valkey: it holds the job queues. Needed unless `enable_queues` is false."""
 
     enable_queues: bool = True
-    """False runs every job where it is rung for, without Redis."""
+    """False runs every job in the process that would have enqueued it, without Redis."""
     mail_enabled: bool = True
     analytics_enabled: bool = True
 
@@ -55,64 +55,64 @@ class Settings(BaseSettings):
     twilio_auth_token: Annotated[SecretStr, Field(min_length=1)]
     twilio_api_base_url: HttpUrl = "https://api.twilio.com"
     public_url: HttpUrl
-    """Where the carrier reaches this service; status callbacks are sent, and signed, for this address."""
+    """The address at which the carrier reaches this service. Status callbacks are sent to it and signed for it."""
 
     media_allow_private: bool = False
-    """For development alone: media may be at http URLs, on any port, and on this machine's own network."""
+    """For development only: allows media at http URLs, on any port, and in this machine's own network."""
 
     smtp_url: SmtpUrl | None = Field(default=None, repr=False)
     """The mail server all churches send through: smtp:// (STARTTLS, unless ?starttls=never) or smtps://."""
     secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
-    """Signs the links to unsubscribe and the addresses that bounces come back to. Needed with `smtp_url`."""
+    """Signs unsubscribe links and bounce addresses. Needed with `smtp_url`."""
     mail_bounce_domain: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+\.[A-Za-z0-9-]+$")] | None = None
-    """Where bounces are sent to, and handed to us. Without one they go to each church's own address."""
+    """The mail domain that passes bounces to this service. Unset: bounces go to each church's own address."""
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections a worker process keeps to the mail server."""
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
-    """How long the mail server may take for one answer. A slower one to a whole mail is ambiguous."""
+    """The wait limit for one reply of the mail server. A mail without a reply in this time is in doubt."""
 
     operator_password: Annotated[SecretStr, AfterValidator(_strong_password)] | None = None
-    """The password of /rq: 12 characters or more. Without one the dashboard stays shut."""
+    """The password of /rq: 12 characters or more. Unset: the dashboard stays closed."""
     secure_cookies: bool | None = None
     """Whether the operator's cookie is sent over HTTPS only. Unset: when `public_url` is https."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
-    """Proxies in front that add X-Forwarded-For and -Proto: whom to believe about a visitor's address."""
+    """The number of proxies in front that add X-Forwarded-For and -Proto. They supply the visitor's address."""
 
     daily_segment_limit: Annotated[int, Field(ge=1)] = 150_000
-    """Segments that a church without a limit of its own may send in a day: three for each of 50,000 people."""
+    """Segments a day for a church without a limit of its own. The default is three for each of 50,000 people."""
     texting_regions: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(,[A-Z]{2})*$")] = "US,AS,GU,MP,PR,VI"
     """ISO 3166 codes of the regions that a church without regions of its own may text: the US and its territories."""
 
-    turn_size: Annotated[int, Field(ge=1, le=5000)] = 500
-    """Deliveries one turn claims at the most."""
+    batch_size: Annotated[int, Field(ge=1, le=5000, validation_alias=AliasChoices("batch_size", "turn_size"))] = 500
+    """The most deliveries that one batch claims. TURN_SIZE, its former name, is deprecated and still read."""
     carrier_connections: Annotated[int, Field(ge=1, le=5000)] = 500
-    """Connections a worker process keeps to the carrier, and so the deliveries it has in flight at once."""
+    """Connections that a worker process keeps to the carrier: the most deliveries it has in flight at once."""
     carrier_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
-    """How long one submission to the carrier may take. A slower one is ambiguous: neither sent nor unsent."""
+    """The wait limit for one submission to the carrier. A submission without a reply in this time is in doubt."""
     lease_seconds: Annotated[float, Field(ge=1, le=240)] = 120.0
-    """How long a claimed delivery stays its claimer's. Longer than a whole turn can take."""
+    """How long a claim holds. It must be longer than a whole batch can take."""
     retry_limit: Annotated[int, Field(ge=0, le=20)] = 5
-    """How often a transient refusal is tried again before the delivery fails."""
+    """Retries after transient refusals before the delivery fails."""
     retry_age_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
-    """Older than this a delivery is not sent any more: its hour is over. What its age counts from: docs/time.md."""
+    """A delivery older than this fails as too late instead of being sent. docs/time.md defines the age."""
 
     reconcile_first_seconds: Annotated[float, Field(gt=0)] = 15.0
-    """After a lost answer, how long until the carrier's list is first read. The callback mostly comes before."""
+    """The delay between a lost reply and the first look-up in the carrier's list. The callback usually comes first."""
     reconcile_reads: Annotated[int, Field(ge=2)] = 3
-    """Readings that must have missed a delivery before it is sent again: one may be of a list that lags."""
+    """Look-ups that must miss a delivery before it is sent again. One is not enough: the carrier's list may lag."""
     reconcile_seconds: Annotated[float, Field(gt=0)] = 300.0
-    """The least time over which they must have missed it. Far longer than a request can be under way."""
+    """The least time between the first and the last of these look-ups: far longer than a request can be under way."""
     receipt_after_seconds: Annotated[float, Field(gt=0)] = 900.0
-    """A delivery of which the carrier says nothing for this long after accepting it is asked after."""
+    """Without a callback for this long after the carrier accepted a delivery, its status is fetched."""
     receipt_give_up_seconds: Annotated[float, Field(gt=0)] = 72 * 3600.0
-    """After this it is no longer asked after: carriers know no more."""
+    """After this, a delivery's status is no longer fetched: carriers do not keep it."""
 
     schedules_per_church: Annotated[int, Field(ge=1, le=100_000)] = 200
-    """Schedules with a run to come that a church may have, paused ones included."""
+    """The most schedules with a future run that a church may have, including paused ones."""
 
     database_pool_size: Annotated[int, Field(ge=1, le=100)] = 8
-    """Connections a web process keeps at the most."""
+    """The most PostgreSQL connections of one web process."""
 
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -124,19 +124,19 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _lease_outlives_a_submission(self) -> Settings:
+    def _lease_outlasts_a_submission(self) -> Settings:
         if self.lease_seconds < 2 * self.carrier_timeout_seconds:
             raise ValueError("LEASE_SECONDS: must be at least twice CARRIER_TIMEOUT_SECONDS")
         return self
 
     @model_validator(mode="after")
-    def _doubt_outlives_a_submission(self) -> Settings:
+    def _reconciliation_outlasts_a_submission(self) -> Settings:
         if self.reconcile_seconds <= self.carrier_timeout_seconds:
             raise ValueError("RECONCILE_SECONDS: must be longer than CARRIER_TIMEOUT_SECONDS")
         return self
 
     @model_validator(mode="after")
-    def _doubt_outlives_a_mail(self) -> Settings:
+    def _reconciliation_outlasts_a_mail(self) -> Settings:
         if self.smtp_url is not None and self.reconcile_seconds <= self.smtp_timeout_seconds:
             raise ValueError("RECONCILE_SECONDS: must be longer than SMTP_TIMEOUT_SECONDS")
         return self
@@ -158,18 +158,22 @@ class Settings(BaseSettings):
         return self.secure_cookies
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the environment once, `overrides` on top (field names, for tests).
+VARIABLES = frozenset(name.upper() for name in Settings.model_fields) | {"TURN_SIZE"}
+"""Every environment variable that is read here."""
 
-    Raises SettingsError naming each variable that is missing or malformed; never its value.
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads the environment. `overrides` (by field name, for tests) take precedence.
+
+    Raises SettingsError, which names each missing or malformed variable and never shows a value.
     """
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError("\n".join(_complaints(error))) from None
+        raise SettingsError("\n".join(_error_lines(error))) from None
 
 
-def _complaints(error: ValidationError) -> list[str]:
+def _error_lines(error: ValidationError) -> list[str]:
     lines: list[str] = []
     for item in error.errors(include_url=False, include_input=False):
         name = ".".join(str(part) for part in item["loc"]).upper()
@@ -181,6 +185,6 @@ def _complaints(error: ValidationError) -> list[str]:
 
 
 def mask_url(url: str) -> str:
-    """The URL with its password replaced by ***, fit for logs."""
+    """Returns the URL with its password replaced by ***, fit for logs."""
     masked = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may hold / and @
     return re.sub(r"(?<=[?&]password=)[^&]*", "***", masked)

@@ -43,9 +43,10 @@ ENDPOINTS = (
 )
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     """The API, warm: connected where it can be, and ready to serve its first request as fast as any other.
 
+    `warm=False` skips that for the command line, which serves no requests and may run without PostgreSQL.
     Raises settings.SettingsError. A PostgreSQL or Redis that is away is no reason to fail: it may come back.
     """
     settings = settings or load_settings()
@@ -68,5 +69,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     operator.register(app, settings)
     unsubscribe.register(app)
     commands.register(app)
-    warming.warm(app)
+    if warm:
+        warming.warm(app)
     return app

@@ -81,7 +81,7 @@ class Dispatcher:
         than was claimed. The claim is committed before the first submission, and no transaction is open during any.
         """
         with self._lock:
-            limit = min(self._settings.turn_size, self._slots.claimable(church_id))
+            limit = min(self._settings.batch_size, self._slots.claimable(church_id))
             if not limit:
                 self._deferred.add(church_id)
                 return None

@@ -21,7 +21,7 @@ _TOLD = (
     "carrier_timeout_seconds",
     "carrier_connections",
     "lease_seconds",
-    "turn_size",
+    "batch_size",
 )
 
 

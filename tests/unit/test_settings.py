@@ -1,4 +1,4 @@
-"""The environment: read once, complained of by name, never by value."""
+"""Settings are read once. An error names the variable and never shows its value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRONG = "hunter2-wrong"
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
+    for name in (*Settings.model_fields, "turn_size"):
         for variable in (name, name.upper()):
             monkeypatch.delenv(variable, raising=False)
     for name, value in GOOD.items():
@@ -85,8 +85,8 @@ def test_a_malformed_variable_is_named_and_its_value_is_not_shown(name: str, mon
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("TURN_SIZE", "0"),
-        ("TURN_SIZE", "5001"),
+        ("BATCH_SIZE", "0"),
+        ("BATCH_SIZE", "5001"),
         ("CARRIER_TIMEOUT_SECONDS", "0"),
         ("LEASE_SECONDS", "0.5"),
         ("RETRY_LIMIT", "-1"),
@@ -111,20 +111,38 @@ def test_a_value_out_of_bounds_is_named(name: str, value: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("switch", "address", "complaint"),
+    ("switch", "address", "error"),
     [("true", "", "REDIS_URL: is missing"), ("false", "", None), ("false", GOOD["REDIS_URL"], None)],
 )
 def test_redis_is_needed_only_with_queues(
-    switch: str, address: str, complaint: str | None, monkeypatch: pytest.MonkeyPatch
+    switch: str, address: str, error: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENABLE_QUEUES", switch)
     monkeypatch.setenv("REDIS_URL", address)
 
-    if complaint is None:
+    if error is None:
         assert load_settings().enable_queues is (switch == "true")
     else:
-        with pytest.raises(SettingsError, match=complaint):
+        with pytest.raises(SettingsError, match=error):
             load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variables", "batch_size"),
+    [
+        ({"BATCH_SIZE": "7"}, 7),
+        ({"TURN_SIZE": "7"}, 7),
+        ({"BATCH_SIZE": "7", "TURN_SIZE": "9"}, 7),
+        ({"BATCH_SIZE": "", "TURN_SIZE": "9"}, 9),
+    ],
+)
+def test_the_former_name_of_the_batch_size_is_still_read(
+    variables: dict[str, str], batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings().batch_size == batch_size
 
 
 def test_a_lease_must_outlive_what_the_carrier_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +162,7 @@ def test_a_lease_must_outlive_what_the_carrier_may_take(monkeypatch: pytest.Monk
         ("https://texts.example.org", "false", False),
     ],
 )
-def test_cookies_are_secure_where_the_address_is_unless_told_otherwise(
+def test_cookies_follow_the_public_url_unless_secure_cookies_is_set(
     public_url: str, secure_cookies: str, secure: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PUBLIC_URL", public_url)
@@ -166,7 +184,7 @@ def test_settings_cannot_be_changed_and_do_not_print_secrets() -> None:
     settings = load_settings(operator_password=WRONG)
 
     with pytest.raises(ValidationError):
-        settings.turn_size = 1  # pyright: ignore
+        settings.batch_size = 1  # pyright: ignore
     assert WRONG not in repr(settings)
     assert GOOD["TWILIO_AUTH_TOKEN"] not in repr(settings)
 
@@ -174,10 +192,10 @@ def test_settings_cannot_be_changed_and_do_not_print_secrets() -> None:
 def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings()
 
-    monkeypatch.setenv("TURN_SIZE", "7")
+    monkeypatch.setenv("BATCH_SIZE", "7")
 
-    assert os.environ["TURN_SIZE"] == "7"
-    assert settings.turn_size != 7
+    assert os.environ["BATCH_SIZE"] == "7"
+    assert settings.batch_size != 7
 
 
 @pytest.mark.parametrize(

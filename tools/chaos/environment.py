@@ -16,7 +16,7 @@ _SHORT_TIMES = {
     "RECONCILE_SECONDS": "5",
     "RECEIPT_AFTER_SECONDS": "5",
     # Small turns: many claims, each a chance to die.
-    "TURN_SIZE": "100",
+    "BATCH_SIZE": "100",
     "CARRIER_CONNECTIONS": "100",
     "RETRY_LIMIT": "20",
 }

@@ -29,6 +29,7 @@ def lines(*, local: Local, var_dir: Path, environment: Mapping[str, str], church
         if "PUBLIC_URL" not in local.given:
             yield "               PUBLIC_URL is not set, so Twilio cannot report what becomes of a text"
     yield ""
+    yield "In a second terminal, bin/flask --help lists the operator's commands; bin/flask list-keys runs one."
     yield "Ctrl-C stops everything in order."
 
 

@@ -66,7 +66,17 @@ def read_local() -> Local:
         raise LocalError(f"PORT must be a number from 1 to 65535, not {port!r}")
     return Local(
         given=given,
-        var_dir=ROOT / given.get("VAR_DIR", "var"),
+        var_dir=var_dir_of(given),
         host=given.get("HOST", "127.0.0.1"),
         port=int(port),
     )
+
+
+def var_dir_of(environment: Mapping[str, str]) -> Path:
+    """Returns the folder that VAR_DIR names, or `var`."""
+    return ROOT / (environment.get("VAR_DIR") or "var")
+
+
+def terminal_environment() -> dict[str, str]:
+    """Returns every variable of the terminal that this process was started from."""
+    return dict(os.environ)

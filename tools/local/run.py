@@ -17,6 +17,7 @@ from tools.local.api_client import ApiClient, Refused, Unreachable
 from tools.local.demo import Demo
 from tools.local.demo_church import DemoChurch
 from tools.local.environment import Local, LocalError, read_local
+from tools.local.flask_command import remove_configuration, write_configuration
 from tools.local.programs import SHOWN, STOP_ORDER, Programs
 from tools.local.services import Service, Services
 from tools.local.terminal import LogFile, Terminal, is_routine
@@ -59,6 +60,7 @@ class Run:
             self._start(programs.workers())
         self._start(programs.clock())
         self._wait_for("the API", ApiClient(base_url=self._local.base_url, timeout_seconds=5.0).is_ready)
+        write_configuration(self._var.path, environment)
         church = self._play_demo(environment) if self._local.needs_sandbox else None
         for line in banner.lines(local=self._local, var_dir=self._var.path, environment=environment, church=church):
             self._terminal.say(line)
@@ -70,6 +72,7 @@ class Run:
 
     def stop(self) -> None:
         """End everything that runs, one after the other."""
+        remove_configuration(self._var.path)
         running = self._supervisor.pids()
         for name in STOP_ORDER:
             if name in running:

@@ -67,6 +67,17 @@ def is_winding_down(path: Path) -> bool:
         os.close(work_fd)
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether a bin/run is running with this folder."""
+    if not (path / _OWNER).exists():
+        return False
+    owner_fd = _open(path / _OWNER)
+    try:
+        return not _try_lock(owner_fd)
+    finally:
+        os.close(owner_fd)
+
+
 def _open(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
 

@@ -38,7 +38,7 @@ def settings(database_url: str, redis_url: str, sandbox: Sandbox) -> Settings:
         public_url="http://127.0.0.1:9",
         carrier_timeout_seconds=0.5,
         lease_seconds=1,
-        turn_size=50,
+        batch_size=50,
     )
 
 

@@ -25,7 +25,7 @@ def slow(settings: Settings, sandbox: Sandbox) -> Settings:
     """A carrier that takes half a second, and lines of twenty."""
     sandbox.set_faults(Faults(latency_ms=500))
     return settings.model_copy(
-        update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "carrier_connections": 20, "turn_size": 500}
+        update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "carrier_connections": 20, "batch_size": 500}
     )
 
 

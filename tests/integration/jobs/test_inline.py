@@ -32,7 +32,7 @@ def settings(database_url: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
         twilio_account_sid=ACCOUNT_SID,
         twilio_auth_token=AUTH_TOKEN,
         public_url="http://127.0.0.1:9",
-        turn_size=20,
+        batch_size=20,
     )
 
 

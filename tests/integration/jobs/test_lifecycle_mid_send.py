@@ -30,7 +30,7 @@ HEARD_SECONDS = 2.0
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(
-        update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "turn_size": 20, "carrier_connections": 20}
+        update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "batch_size": 20, "carrier_connections": 20}
     )
 
 

@@ -31,13 +31,13 @@ def test_without_options_every_part_has_its_own_defaults() -> None:
 def test_lists_and_pairs_are_read() -> None:
     options = read(
         *("send", "--sizes", "1000,10_000", "--candidates", "rq,celery", "--concurrency", "celery=50"),
-        *("--setting", "TURN_SIZE=1000", "--setting", "LOG_LEVEL=WARNING"),
+        *("--setting", "BATCH_SIZE=1000", "--setting", "LOG_LEVEL=WARNING"),
     )
 
     assert options.sizes == (1_000, 10_000)
     assert options.candidates == ("rq", "celery")
     assert options.concurrency == {"celery": 50}
-    assert options.settings == {"TURN_SIZE": "1000", "LOG_LEVEL": "WARNING"}
+    assert options.settings == {"BATCH_SIZE": "1000", "LOG_LEVEL": "WARNING"}
 
 
 @pytest.mark.parametrize(("option", "value"), [("--with-workers", True), ("--without-workers", False)])
@@ -53,7 +53,7 @@ def test_the_api_is_measured_with_or_without_workers(option: str, value: bool) -
         ("send", "--concurrency", "cron=1"),
         ("send", "--sizes", "0"),
         ("send", "--rounds", "no"),
-        ("send", "--setting", "TURN_SIZE"),
+        ("send", "--setting", "BATCH_SIZE"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
