@@ -13,6 +13,7 @@ from psycopg import Connection
 from rq.timeouts import BaseTimeoutException
 
 import logs
+from messaging.backoff import backoff_seconds
 from store import schedule_runs, schedules
 from store.database import Database, system_scope
 from store.schedule_runs import EvaluatedSchedule
@@ -121,5 +122,9 @@ def _settle_one(connection: Connection[Any], schedule: Schedule, settled: Evalua
 
 
 def _delay(connection: Connection[Any], schedule: Schedule, *, now: datetime) -> None:
-    delay = min(FIRST_DELAY * 2 ** min(schedule.failed_evaluations, 10), LONGEST_DELAY)
-    schedules.delay(connection, schedule, until=now + delay, reason=_DELAY_REASON)
+    delay_seconds = backoff_seconds(
+        schedule.failed_evaluations + 1,
+        base_seconds=FIRST_DELAY.total_seconds(),
+        limit_seconds=LONGEST_DELAY.total_seconds(),
+    )
+    schedules.delay(connection, schedule, until=now + timedelta(seconds=delay_seconds), reason=_DELAY_REASON)

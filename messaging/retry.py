@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 
+from messaging.backoff import FULL_JITTER, backoff_seconds
 from messaging.states import Status
 from messaging.submissions import ResultKind, SubmissionResult
 
@@ -50,20 +50,9 @@ def next_step(outcome: SubmissionResult, *, tries: int, age_seconds: float, poli
         case ResultKind.THROTTLED if not too_old:
             return Step(status=Status.QUEUED, delay_seconds=max(asked_seconds, policy.base_seconds))
         case ResultKind.TRANSIENT if tries < policy.limit and not too_old:
-            delay = backoff_seconds(tries + 1, policy=policy, at_least_seconds=asked_seconds)
-            return Step(status=Status.QUEUED, delay_seconds=delay, counts_as_try=True)
+            wait_seconds = backoff_seconds(
+                tries + 1, base_seconds=policy.base_seconds, limit_seconds=policy.cap_seconds, jitter=FULL_JITTER
+            )
+            return Step(status=Status.QUEUED, delay_seconds=max(wait_seconds, asked_seconds), counts_as_try=True)
         case ResultKind.THROTTLED | ResultKind.TRANSIENT | ResultKind.PERMANENT:
             return Step(status=Status.FAILED)
-
-
-def backoff_seconds(
-    attempt: int, *, policy: RetryPolicy, at_least_seconds: float = 0.0, draw: float | None = None
-) -> float:
-    """Seconds to wait after the `attempt`-th try (from 1): exponential with full jitter, between the bounds.
-
-    `draw` in [0, 1) replaces the random number. Full jitter:
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-    ceiling = min(policy.cap_seconds, policy.base_seconds * 2 ** min(attempt - 1, 20))
-    jittered = ceiling * (random.random() if draw is None else draw)  # noqa: S311 - spread, not secrecy
-    return max(jittered, at_least_seconds)

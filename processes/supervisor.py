@@ -17,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 import logs
+from messaging.backoff import backoff_seconds
 from processes import child_process
 from processes.child_process import Program
 
@@ -36,7 +37,7 @@ class Backoff:
 
     def pause_seconds(self, deaths: int) -> float:
         """The pause after the `deaths`-th end in quick succession (1 is the first)."""
-        return min(self.first_seconds * 2 ** min(deaths - 1, 30), self.longest_seconds)
+        return backoff_seconds(deaths, base_seconds=self.first_seconds, limit_seconds=self.longest_seconds)
 
 
 class ProgramKeepsEnding(Exception):

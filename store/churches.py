@@ -12,11 +12,14 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from messaging.backoff import HALF_JITTER, backoff_steps
 from messaging.quiet_hours import USUAL, Window
 from store import sql
 from store.database import Database, ask
 
 _SQL = sql.load("churches")
+
+_THROTTLE_PAUSES_SECONDS = backoff_steps(7, base_seconds=1.0, limit_seconds=60.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,9 +132,16 @@ def forget_failed_job(connection: Connection[Any], job: FailedJob) -> None:
 
 
 def throttle_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:
-    """Claim nothing for the sender for a while: longer each time in a row."""
+    """Claim nothing for the sender for a while: up to a second at first, twice as long each time in a row."""
     connection.execute(
-        _SQL["throttle_sender"], {"church_id": church_id, "channel": channel, "at_least_seconds": at_least_seconds}
+        _SQL["throttle_sender"],
+        {
+            "church_id": church_id,
+            "channel": channel,
+            "at_least_seconds": at_least_seconds,
+            "pauses_seconds": _THROTTLE_PAUSES_SECONDS,
+            "jitter": HALF_JITTER,
+        },
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from messaging.backoff import HALF_JITTER, backoff_steps
 from messaging.retry import RetryPolicy
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
 from store import reconciliation, sql
@@ -69,6 +71,8 @@ def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passi
         "age_limit_seconds": policy.age_limit_seconds,
         "retryable_codes": list(passing),
         "pauses_seconds": list(passing.values()),
+        "growth": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
+        "jitter": HALF_JITTER,
     }
     used, left, contested = 0, limit, 0
     while left and not contested:

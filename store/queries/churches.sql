@@ -86,14 +86,16 @@ SET paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND paused_by = :job_id;
 
 -- name: throttle_sender!
--- Each row of "too many requests" doubles the pause, up to a minute; what the carrier asks for is the least, also when it
--- asks during a pause.
+-- Each throttling in a row waits longer: `pauses_seconds` lists the waits (messaging/backoff.py). A random part of
+-- up to `jitter` of it is left off, but it is never shorter than the carrier asks, also when it asks again during a wait.
 UPDATE senders
 SET slowed_until = greatest(
         slowed_until,
         now() + interval '1 second' * greatest(
             :at_least_seconds,
-            CASE WHEN slowed_until <= now() THEN least(60, 2 ^ least(slowdowns, 6)) * (0.5 + random() / 2) END
+            CASE WHEN slowed_until <= now()
+                 THEN (:pauses_seconds::double precision[])[least(slowdowns + 1, cardinality(:pauses_seconds::double precision[]))]
+                     * (1 - :jitter::double precision * random()) END
         )
     ),
     slowdowns = CASE WHEN slowed_until <= now() THEN least(slowdowns + 1, 100) ELSE slowdowns END

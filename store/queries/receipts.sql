@@ -83,7 +83,8 @@ WITH batch AS MATERIALIZED (
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
                      AND greatest(messages.send_at, messages.resumed_at, locked.age_from)
                          > now() - :age_limit_seconds * interval '1 second'
-                THEN passing.pause_seconds * 2 ^ locked.tries * (0.5 + random() / 2) END AS again_in_seconds
+                THEN passing.pause_seconds * (:growth::double precision[])[locked.tries + 1]
+                     * (1 - :jitter::double precision * random()) END AS again_in_seconds
     FROM locked
     JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
         ON move.from_status = locked.present_status AND move.to_status = locked.status::text
