@@ -168,7 +168,7 @@ from datetime import datetime
 from jobs import run_schedules as job
 from store.database import open_database
 
-settle, slices = job.schedule_runs.settle, []
+settle, slices = job.schedule_runs.record, []
 
 def stand_still(connection, settled):
     made = settle(connection, settled)
@@ -178,7 +178,7 @@ def stand_still(connection, settled):
         time.sleep(60)
     return made
 
-job.schedule_runs.settle, job.SCHEDULES_AT_ONCE, job.BUDGET_SECONDS = stand_still, 10, 60
+job.schedule_runs.record, job.SCHEDULES_AT_ONCE, job.BUDGET_SECONDS = stand_still, 10, 60
 job.run_schedules(open_database(sys.argv[1], size=1, name="killed"), now=datetime.fromisoformat(sys.argv[2]))
 """
 
