@@ -11,9 +11,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from store import interruptible_connection, timeouts
+from store import timeouts
 from store.database import Database, ask, church_scope, open_database, system_scope
 from store.errors import ServerUnresponsive, StatementUnresponsive
+from store.interruptible_connection import shared_wait
 from store.timeouts import COMMAND, HOUSEKEEPING, SENDING, WEB, Timeouts
 from tests.harness.waiting import wait_until
 
@@ -28,8 +29,8 @@ SETTINGS = (
 def opened(database_url: str) -> Iterator[Open]:
     databases: list[Database] = []
 
-    def open_one(limits: Timeouts) -> Database:
-        databases.append(open_database(database_url, size=1, name="limits", limits=limits))
+    def open_one(timeouts: Timeouts) -> Database:
+        databases.append(open_database(database_url, size=1, name="timeouts", limits=timeouts))
         return databases[-1]
 
     yield open_one
@@ -102,13 +103,9 @@ def test_a_statement_that_the_server_does_not_end_is_given_up_and_cancelled(
         wait_until(lambda: server.execute(f"{left} AND state = %s", ("active",)).fetchone() == (0,), timeout_seconds=30)
 
 
-def test_what_counts_together_has_one_patience(opened: Open) -> None:
+def test_waits_that_are_counted_together_share_one_timeout(opened: Open) -> None:
     database = opened(replace(WEB, connection=0.3))
-    with (
-        interruptible_connection.shared_wait(),
-        system_scope(database) as first,
-        pytest.raises(psycopg.OperationalError),
-    ):
+    with shared_wait(), system_scope(database) as first, pytest.raises(psycopg.OperationalError):
         first.execute("SELECT pg_sleep(0.5)")
         with system_scope(database):
             pass
