@@ -1,7 +1,8 @@
 """Serves the queues: `python worker.py` all of them, one process each; `python worker.py sms --processes 4` one.
 
-Any number of these may run, on any number of hosts. SIGTERM or Ctrl-C lets the jobs in hand end; a second one
-does not wait for them.
+Any number of these may run, on any number of hosts. SIGTERM or Ctrl-C lets running jobs finish; a second one does not
+wait for them. With ENABLE_QUEUES=false there are no queues: the process logs that and waits for SIGTERM, because a host
+that restarts a worker whenever it exits would restart it forever.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _log = logs.get_logger(__name__)
 
 
 def programs(queues: tuple[str, ...], *, processes: int, drain_seconds: float) -> list[Program]:
-    """One child process for each queue and number: a worker that serves several queues can lose jobs."""
+    """`processes` children for each queue. Each serves one queue: a worker that serves several can lose jobs."""
     return [
         Program(
             name=queue if processes == 1 else f"{queue}-{number}",
@@ -37,7 +38,12 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Serve the queues until stopped.")
     parser.add_argument("queues", nargs="*", metavar="queue", help="what to serve (default: all that are enabled)")
     parser.add_argument("--processes", type=int, default=1, help="processes for each queue (default: 1)")
-    parser.add_argument("--drain-seconds", type=float, default=60.0, help="patience at a stop (default: 60)")
+    parser.add_argument(
+        "--drain-seconds",
+        type=float,
+        default=60.0,
+        help="how long running jobs may take to finish at a stop (default: 60)",
+    )
     options = parser.parse_args(arguments)
     try:
         settings = load_settings()
@@ -50,6 +56,8 @@ def main(arguments: list[str]) -> int:
         parser.error(f"not an enabled queue: {', '.join(sorted(unknown))} (enabled: {', '.join(enabled)})")
     if options.processes < 1:
         parser.error("--processes must be at least 1")
+    if not settings.enable_queues:
+        return _idle()
     try:
         check_schema(settings)
     except SchemaMismatch as error:
@@ -62,6 +70,14 @@ def main(arguments: list[str]) -> int:
         _log.info(f"Total workers: {len(children)}")
         supervisor.run()
         supervisor.stop(*(child.name for child in children))
+    return 0
+
+
+def _idle() -> int:
+    """Wait until asked to stop."""
+    with Supervisor() as supervisor:
+        _log.info("ENABLE_QUEUES is false: jobs run in the web processes, and this worker only waits for SIGTERM")
+        supervisor.run()
     return 0
 
 

@@ -1,1 +1,1 @@
-"""Queue in: what is rung for, and the workers and the clock that answer."""
+"""Work that is done outside requests: how jobs are enqueued, the jobs, and the workers and the clock that run them."""

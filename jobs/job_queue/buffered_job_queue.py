@@ -1,4 +1,4 @@
-"""A bell whose rope is pulled by a thread of its own."""
+"""Buffers job requests and enqueues them from a background thread."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
 from settings import Settings
 
-_Ring = tuple[JobKind, str, tuple[str, ...]]
+_Request = tuple[JobKind, str, tuple[str, ...]]
 
 
 class BufferedJobQueue(JobQueue):
-    """Whoever rings never waits for Redis, and what many ask for at once is rung for once, soon after the last of them.
+    """Callers never wait for Redis. Requests for the same job within a short time become one job after the last.
 
-    What is asked for when the process is killed is not heard, as when Redis is away: the clock rings for it.
+    Requests that are buffered when the process is killed are lost, as when Redis is away: the clock enqueues those
+    jobs again.
     """
 
-    def __init__(self, settings: Settings, bell: JobQueue) -> None:
+    def __init__(self, settings: Settings, job_queue: JobQueue) -> None:
         super().__init__(settings)
-        self._job_queue = bell
+        self._job_queue = job_queue
         self._changed = threading.Condition()
-        self._asked: dict[_Ring, None] = {}
-        self._quiet_until: dict[_Ring, float] = {}
-        self._is_ringing = False
+        self._requests: dict[_Request, None] = {}
+        self._not_before: dict[_Request, float] = {}
+        """When a job that was enqueued a moment ago may be enqueued again (time.monotonic)."""
+        self._is_enqueueing = False
         self._closed = False
-        self._thread = threading.Thread(target=self._ring_for_all, name="ringer", daemon=True)
+        self._thread = threading.Thread(target=self._enqueue_all, name="job queue", daemon=True)
         self._thread.start()
 
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
         with self._changed:
-            self._asked[(kind, queue, arguments)] = None
+            self._requests[(kind, queue, arguments)] = None
             self._changed.notify_all()
         return True
 
-    def settle(self) -> None:
-        """Wait until everything that was asked for has been rung for."""
+    def wait_until_idle(self) -> None:
+        """Wait until every request was passed on."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._asked and not self._is_ringing)
+            self._changed.wait_for(lambda: not self._requests and not self._is_enqueueing)
 
     def withdraw_failed(self, queue: str, job_id: str) -> bool:
         return self._job_queue.withdraw_failed(queue, job_id)
@@ -53,26 +55,26 @@ class BufferedJobQueue(JobQueue):
         self._thread.join()
         self._job_queue.close()
 
-    def _ring_for_all(self) -> None:
-        while rings := self._next():
-            for kind, queue, arguments in rings:
+    def _enqueue_all(self) -> None:
+        while requests := self._next():
+            for kind, queue, arguments in requests:
                 self._job_queue.enqueue(kind, queue, *arguments)
             with self._changed:
-                self._is_ringing = False
+                self._is_enqueueing = False
                 self._changed.notify_all()
 
-    def _next(self) -> list[_Ring]:
-        """What is to be rung for now, once there is something; nothing when the bell is closed."""
+    def _next(self) -> list[_Request]:
+        """Wait for requests, and return those to enqueue now; none when the queue is closed and the buffer empty."""
         with self._changed:
             while True:
                 now = time.monotonic()
-                ready = [ring for ring in self._asked if self._closed or self._quiet_until.get(ring, 0.0) <= now]
+                ready = [each for each in self._requests if self._closed or self._not_before.get(each, 0.0) <= now]
                 if ready or self._closed:
                     break
-                self._changed.wait(min((self._quiet_until[ring] - now for ring in self._asked), default=None))
-            self._quiet_until = {ring: until for ring, until in self._quiet_until.items() if until > now}
-            self._is_ringing = bool(ready)
-            for ring in ready:
-                del self._asked[ring]
-                self._quiet_until[ring] = now + ring[0].buffer_seconds
+                self._changed.wait(min((self._not_before[each] - now for each in self._requests), default=None))
+            self._not_before = {each: until for each, until in self._not_before.items() if until > now}
+            self._is_enqueueing = bool(ready)
+            for each in ready:
+                del self._requests[each]
+                self._not_before[each] = now + each[0].buffer_seconds
             return ready

@@ -1,4 +1,4 @@
-"""Without queues: the same jobs, run where they are rung for."""
+"""Runs jobs in the process that enqueues them, without Redis."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from store.timeouts import INLINE
 
 log = logs.get_logger(__name__)
 
-_Ring = tuple[JobKind, tuple[str, ...]]
+_Request = tuple[JobKind, tuple[str, ...]]
 
 
 class InlineJobQueue(JobQueue):
-    """Runs each job in the ringing thread, and those that it rings for, before the ringing returns."""
+    """Runs each job, and the jobs that it enqueues, in the calling thread before `enqueue` returns."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         size = settings.database_pool_size
         database = open_database(settings.database_url, size=size, name="inline", limits=INLINE)
-        self._echo = _Echo(settings)
-        self._runtime = Runtime(settings, database=database, job_queue=self._echo)
+        self._requests = _RequestList(settings)
+        self._runtime = Runtime(settings, database=database, job_queue=self._requests)
 
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
-        self._echo.enqueue(kind, queue, *arguments)
-        heard = True
+        self._requests.enqueue(kind, queue, *arguments)
+        succeeded = True
         with use_runtime(self._runtime):
-            while ring := self._echo.next():
-                heard = _run(ring) and heard
-                if self._echo.is_silent:
-                    self._runtime.wait_until_idle()  # what lands may ring again
-        return heard
+            while request := self._requests.next():
+                succeeded = _run(request) and succeeded
+                if self._requests.is_empty:
+                    self._runtime.wait_until_idle()  # recording results may enqueue more
+        return succeeded
 
     def withdraw_failed(self, queue: str, job_id: str) -> bool:  # noqa: ARG002 - there are no queues
         return True
@@ -49,26 +49,26 @@ class InlineJobQueue(JobQueue):
         self._runtime.close()
 
 
-class _Echo(JobQueue):
-    """What jobs and lines ring for: remembered until the thread that is at work comes to it."""
+class _RequestList(JobQueue):
+    """The jobs that jobs and dispatchers enqueue, until a thread in `InlineJobQueue.enqueue` runs them."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._rings: deque[_Ring] = deque()
+        self._requests: deque[_Request] = deque()
 
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:  # noqa: ARG002 - there are no queues
-        ring: _Ring = (kind, arguments)
-        if ring not in list(self._rings):
-            self._rings.append(ring)
+        request: _Request = (kind, arguments)
+        if request not in list(self._requests):
+            self._requests.append(request)
         return True
 
     @property
-    def is_silent(self) -> bool:
-        return not self._rings
+    def is_empty(self) -> bool:
+        return not self._requests
 
-    def next(self) -> _Ring | None:
+    def next(self) -> _Request | None:
         try:
-            return self._rings.popleft()
+            return self._requests.popleft()
         except IndexError:
             return None
 
@@ -82,9 +82,9 @@ class _Echo(JobQueue):
         pass
 
 
-def _run(ring: _Ring) -> bool:
-    """Whether the job came to its end. A failure is no matter of the ringer, as on a worker; the clock rings again."""
-    kind, arguments = ring
+def _run(request: _Request) -> bool:
+    """Whether the job succeeded. A failure does not reach the caller, as on a worker; the clock enqueues it again."""
+    kind, arguments = request
     module, _, function = kind.path.rpartition(".")
     try:
         getattr(importlib.import_module(module), function)(*arguments)
@@ -92,6 +92,6 @@ def _run(ring: _Ring) -> bool:
         log.warning(failure.event, **failure.fields)
         return False
     except Exception:
-        log.exception("job failed")
+        log.exception("job failed", job=kind.name)
         return False
     return True

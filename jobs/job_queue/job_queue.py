@@ -1,8 +1,8 @@
-"""How anyone asks for work to be done: a bell, rung for a job.
+"""How work is requested: by enqueueing a job.
 
-A job carries ids only and means "there may be work here": running it twice, late, or for nothing is harmless. Of one
-job with the same ids at most one waits at a time, so ringing often is harmless too. Ringing never raises: what is not
-heard now, the clock rings again.
+A job carries ids only and means "there may be work here": running it twice, late, or for nothing is harmless. At most
+one job with the same function and ids waits on a queue, so enqueueing often is harmless too. Enqueueing never raises:
+the clock enqueues again whatever could not be enqueued.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ from settings import Settings
 
 
 class JobQueue(ABC):
-    """What the ringers see; the ways to be heard are below it."""
+    """A method for each thing that can be requested. The subclasses decide where the jobs run."""
 
     def __init__(self, settings: Settings) -> None:
         self._housekeeping = housekeeping_queue(settings)
-        self._served = frozenset(enabled_queues(settings))
+        self._enabled = frozenset(enabled_queues(settings))
 
     @abstractmethod
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
-        """Ask for a job, its arguments ids. Whether it was heard, now or before."""
+        """Enqueue a job; its arguments are ids. Returns whether it is on the queue, now or already."""
 
     @abstractmethod
     def withdraw_failed(self, queue: str, job_id: str) -> bool:
-        """Take the job off the list of failed ones, where nothing is left to be done about it. Whether it is off."""
+        """Remove a failed job whose cause is gone from the list of failed jobs. Returns whether it is removed."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
 
     @abstractmethod
     def check(self) -> str | None:
-        """None when the bell works, else why not."""
+        """None when jobs can be enqueued, else why not."""
 
     def enqueue_expansion(self, *, channel: str) -> bool:
-        """Ask for the audiences of the channel's due messages to be written."""
+        """Have the audiences of the channel's due messages written."""
         return self._enqueue_for_channel(EXPAND_MESSAGES, channel, channel)
 
     def enqueue_batch(self, *, channel: str, church_id: UUID) -> bool:
-        """Ask for one turn of sending for the church."""
+        """Have the church's next batch submitted."""
         return self._enqueue_for_channel(SUBMIT_BATCH, channel, str(church_id), channel)
 
     def enqueue_receipts(self) -> bool:
-        """Ask for stored receipts to be applied."""
+        """Have stored receipts applied."""
         return self.enqueue(APPLY_RECEIPTS, self._housekeeping)
 
     def enqueue_tick(self, kind: JobKind) -> bool:
-        """Ask for a piece of housekeeping."""
+        """Have a periodic job run: once, or once for each enabled channel."""
         if kind.per_channel:
-            heard = [self.enqueue(kind, channel, channel) for channel in CHANNELS if channel in self._served]
-            return all(heard)
+            enqueued = [self.enqueue(kind, channel, channel) for channel in CHANNELS if channel in self._enabled]
+            return all(enqueued)
         return self.enqueue(kind, self._housekeeping)
 
     def _enqueue_for_channel(self, kind: JobKind, channel: str, *arguments: str) -> bool:
-        """Unless its queue is switched off: then nobody would take the job, and what is due waits in the ledger."""
-        return channel in self._served and self.enqueue(kind, channel, *arguments)
+        """Not while the channel's queue is switched off: no worker would take the job, and the ledger keeps it."""
+        return channel in self._enabled and self.enqueue(kind, channel, *arguments)

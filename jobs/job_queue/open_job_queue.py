@@ -1,4 +1,4 @@
-"""The bell that the settings ask for."""
+"""Opens the job queue that the settings ask for."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from channels.registry import CHANNELS
 from jobs.job_queue.buffered_job_queue import BufferedJobQueue
 from jobs.job_queue.inline_job_queue import InlineJobQueue
 from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.queues import enabled_queues
+from jobs.job_queue.queues import enabled_queues, title
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from settings import Settings, mask_url
 
 log = logs.get_logger(__name__)
 
 
-def open_buffered_job_queue(settings: Settings) -> JobQueue:
-    """The same for the API, whose callers shall not wait for Redis."""
-    return BufferedJobQueue(settings, open_job_queue(settings)) if settings.enable_queues else open_job_queue(settings)
-
-
 def open_job_queue(settings: Settings) -> JobQueue:
-    """The bell that the settings ask for. Works without Redis being there yet."""
+    """For workers and the clock. Logs whether Redis is connected; it may come later."""
     for channel in CHANNELS.values():
         if reason := channel.unavailable(settings):
             log.warning(f"the channel {channel.name} {reason}")
     if not settings.enable_queues:
         return InlineJobQueue(settings)
     job_queue = RedisJobQueue(settings)
-    trouble = job_queue.check()
-    if trouble is None:
+    problem = job_queue.check()
+    if problem is None:
         log.info("✅ Redis connected", url=mask_url(settings.redis_url or ""))
     else:
         log.warning(
             "Redis not connected: messages are accepted and wait",
             url=mask_url(settings.redis_url or ""),
-            reason=trouble,
+            reason=problem,
         )
-    names = ", ".join(name.upper() if len(name) == 3 else name.capitalize() for name in enabled_queues(settings))
-    log.info(f"✅ Queues initialized: {names}")
+    log.info(f"✅ Queues initialized: {', '.join(map(title, enabled_queues(settings)))}")
     return job_queue
+
+
+def open_buffered_job_queue(settings: Settings) -> JobQueue:
+    """For the API: its requests do not wait for Redis."""
+    job_queue = open_job_queue(settings)
+    return BufferedJobQueue(settings, job_queue) if settings.enable_queues else job_queue

@@ -24,3 +24,8 @@ def enabled_queues(settings: Settings) -> tuple[str, ...]:
 def housekeeping_queue(settings: Settings) -> str:
     """Where ticks and receipts go: analytics, or sms when that is switched off."""
     return ANALYTICS if settings.analytics_enabled else sending_queues()[0]
+
+
+def title(queue: str) -> str:
+    """The queue's name as people read it: SMS, Mail."""
+    return queue.upper() if len(queue) == 3 else queue.capitalize()

@@ -1,4 +1,4 @@
-"""With queues: ringing puts a job on an RQ queue."""
+"""Enqueues jobs on RQ queues in Redis."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from settings import Settings
 log = logs.get_logger(__name__)
 
 TIMEOUT_SECONDS = 1.0
-"""How long a ringer waits for a Redis that hangs: a request of the API may be behind it."""
+"""How long enqueueing waits for a Redis that does not answer."""
 
 PAUSE_SECONDS = 1.0
-"""After Redis did not answer in time, nothing is enqueued for so long: of many jobs only the first waits in vain."""
+"""After Redis did not answer in time, nothing is enqueued for so long: of many jobs only the first waits."""
 
-# KEYS: the job that is pending for these ids, and since when; the queue. ARGV: the new job's id, RQ's prefix of jobs,
-# and how long a failed job holds the place, in seconds. Answers 1 when the caller is to enqueue under the new id. A job
-# that vanished (Redis emptied, ringer killed before it enqueued), that has begun, or that a worker took from the queue
-# and died with, holds no place.
-_TAKE_PLACE = """
+# Decides whether a job is to be enqueued, and remembers it as the pending one for its ids.
+# KEYS: the pending job's entry (its id, and since when); the queue. ARGV: the new job's id, RQ's prefix of job keys,
+# and the seconds for which a failed job stands in the way of a new one. Returns 0 when the pending job waits on the
+# queue, or when it has failed or is to be retried and is younger than that; else 1: the caller is to enqueue the new
+# job. The pending one then has begun, has vanished (Redis was emptied, or the caller was killed before it enqueued), or
+# was taken from the queue by a worker that was killed.
+_SET_PENDING = """
 local now = tonumber(redis.call('TIME')[1])
 local pending = redis.call('HGET', KEYS[1], 'job')
 if pending then
@@ -51,13 +53,13 @@ return 1
 
 
 class RedisJobQueue(JobQueue):
-    """Rings by putting a job on an RQ queue, unless the same is waiting already."""
+    """Enqueues a job on an RQ queue, unless the same job is waiting there already."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._redis = open_redis(settings, timeout_seconds=TIMEOUT_SECONDS)
         self._next_try_at = 0.0
-        self._take_place = self._redis.register_script(_TAKE_PLACE)
+        self._set_pending = self._redis.register_script(_SET_PENDING)
 
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
         if time.monotonic() < self._next_try_at:
@@ -94,28 +96,28 @@ class RedisJobQueue(JobQueue):
         self._redis.close()
 
     def _withdraw_failed(self, name: str, job_id: str) -> bool:
-        """Not while it is about to fail, or was requeued and is about to run: then it is asked for again."""
+        """Not while it is about to fail, or was requeued and is about to run: the caller tries again later."""
         try:
             job = CheckedJob.fetch(job_id, connection=self._redis)
             if job.get_status(refresh=False) != JobStatus.FAILED:
                 return False
             job.delete()
-        except (NoSuchJobError, InvalidJobOperation):  # it is gone, or goes meanwhile
+        except (NoSuchJobError, InvalidJobOperation):  # it is gone, or goes at this moment
             self._redis.zrem(rq_queue(self._redis, name).failed_job_registry.key, job_id)
         return True
 
     def _enqueue(self, kind: JobKind, name: str, arguments: tuple[str, ...]) -> None:
         job_id = f"{kind.name}-{uuid4().hex}"
-        place = ":".join(("koinonia:pending", kind.name, *arguments))
-        taken = self._take_place(
-            keys=[place, rq_queue(self._redis, name).key],
+        pending = ":".join(("koinonia:pending", kind.name, *arguments))
+        is_new = self._set_pending(
+            keys=[pending, rq_queue(self._redis, name).key],
             args=[
                 job_id,
                 Job.redis_job_namespace_prefix,
                 kind.pause_after_failure_seconds,
             ],
         )
-        if taken:
+        if is_new:
             rq_queue(self._redis, name).enqueue_call(
                 kind.path,
                 args=arguments,
@@ -129,5 +131,5 @@ class RedisJobQueue(JobQueue):
 
 
 def _retry(kind: JobKind) -> Retry | None:
-    pauses = list(kind.retry_delays_seconds)
-    return Retry(max=len(pauses), interval=pauses) if pauses else None
+    delays = list(kind.retry_delays_seconds)
+    return Retry(max=len(delays), interval=delays) if delays else None

@@ -22,7 +22,7 @@ from rq.exceptions import StopRequested
 import logs
 from jobs.job_queue.job_kinds import JOBS
 from jobs.job_queue.open_job_queue import open_job_queue
-from jobs.job_queue.queues import enabled_queues, housekeeping_queue
+from jobs.job_queue.queues import enabled_queues, housekeeping_queue, title
 from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_job import refuse_pickle
 from jobs.worker.checked_worker import CheckedWorker
@@ -50,7 +50,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     _wait_for(redis)
     database = open_migrated_database(settings, size=3, name=f"worker {name}", limits=limits)
     runtime = Runtime(settings, database=database, job_queue=open_job_queue(settings))
-    log.info(f"{name} connected to Redis")
+    log.info(f"{title(name)} queue connected to Redis")
     try:
         with use_runtime(runtime), suppress(StopRequested):
             _work(redis, name, runtime, burst=burst)
@@ -109,10 +109,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m jobs.worker.run_worker", description="Serve one queue.")
     parser.add_argument("queue", choices=enabled_queues(settings))
     logs.configure(fmt=settings.log_format, level=settings.log_level)
+    queue = parser.parse_args().queue
+    if not settings.enable_queues:
+        sys.exit("worker: ENABLE_QUEUES is false: there are no queues to serve")
     signal.signal(signal.SIGTERM, _stop)  # until RQ's worker takes over
     signal.signal(signal.SIGINT, _stop)
     try:
-        run_worker(settings, parser.parse_args().queue)
+        run_worker(settings, queue)
     except SchemaMismatch as error:
         sys.exit(f"worker: {error}")
     except StopRequested:

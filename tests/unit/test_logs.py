@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -177,3 +179,20 @@ def test_what_is_under_the_level_is_not_written(write: Callable[[str], Written])
     logging.getLogger("rq.worker").info("job with its arguments")
 
     assert written() == ""
+
+
+def test_json_lines_are_utf_8_with_escapes_for_lone_surrogates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    output = tmp_path / "output"
+    with output.open("w", encoding="ascii") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        logs.configure(fmt="json", level="INFO")
+        logs.get_logger("test").info("✅ Redis connected", odd="\ud800")
+        root.handlers[:] = before
+        root.setLevel(level)
+        structlog.reset_defaults()
+
+    line = output.read_bytes()
+    assert '"✅ Redis connected"'.encode() in line
+    assert json.loads(line)["odd"] == "\ud800"

@@ -1,4 +1,4 @@
-"""Jobs run by real workers, rung for over a real Redis, sending to a real HTTP carrier."""
+"""Jobs run by real workers, enqueued in a real Redis, sending to a real HTTP carrier."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def job_queue(settings: Settings) -> RedisJobQueue:
 
 @pytest.fixture
 def work(settings: Settings, request: pytest.FixtureRequest) -> RunWorker:
-    """Run a worker on the queue until it is empty, once the app, if there is one, has rung for what was posted."""
+    """Run a worker on the queue until it is empty, once the app, if there is one, has enqueued its jobs."""
 
     def run(queue: str = "sms", *, with_settings: Settings = settings) -> None:
         if "app" in request.fixturenames:
             job_queue = services(request.getfixturevalue("app")).job_queue
             assert isinstance(job_queue, BufferedJobQueue)
-            job_queue.settle()
+            job_queue.wait_until_idle()
         run_worker(with_settings, queue, burst=True)
 
     return run
@@ -111,7 +111,7 @@ def compose(
 
 
 def expanded(database: Database, church_id: UUID, *, channel: str = "sms") -> UUID:
-    """A message to three numbers whose audience is written: only its turns are left to run."""
+    """A message to three numbers whose audience is written: only its batches are left to submit."""
     message = compose(database, church_id, numbers=numbers(3), channel=channel)
     with church_scope(database, church_id) as connection:
         message_expansion.expand(

@@ -1,4 +1,4 @@
-"""The API's bell: nobody waits for it, and nothing that was asked for is forgotten."""
+"""The API's job queue: callers do not wait for Redis, and every request leads to a job."""
 
 from __future__ import annotations
 
@@ -17,82 +17,86 @@ from tests.harness.waiting import wait_until
 CHURCH = uuid4()
 
 
-class Tower(JobQueue):
-    """Notes the rings; while `hangs` is set the rope does not move, as with a Redis that does not answer."""
+class RecordingJobQueue(JobQueue):
+    """Records what it is asked for. While `answers` is cleared it blocks, like a Redis that does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.heard: list[tuple[str, tuple[str, ...]]] = []
-        self.free = threading.Event()
-        self.free.set()
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self.answers = threading.Event()
+        self.answers.set()
         self.entered = threading.Event()
 
     def enqueue(self, kind: JobKind, queue: str, *arguments: str) -> bool:
         self.entered.set()
-        self.free.wait(timeout=20)
-        self.heard.append((kind.name, arguments))
+        self.answers.wait(timeout=20)
+        self.calls.append((kind.name, arguments))
         return True
 
     def withdraw_failed(self, queue: str, job_id: str) -> bool:
-        self.heard.append(("withdrawn", (queue, job_id)))
+        self.calls.append(("withdrawn", (queue, job_id)))
         return True
 
     def check(self) -> str | None:
         return None
 
     def close(self) -> None:
-        self.heard.append(("closed", ()))
+        self.calls.append(("closed", ()))
 
 
 @pytest.fixture
-def tower(settings: Settings) -> Tower:
-    return Tower(settings)
+def recording(settings: Settings) -> RecordingJobQueue:
+    return RecordingJobQueue(settings)
 
 
 @pytest.fixture
-def bell(settings: Settings, tower: Tower) -> BufferedJobQueue:
-    return BufferedJobQueue(settings, tower)
+def buffered(settings: Settings, recording: RecordingJobQueue) -> BufferedJobQueue:
+    return BufferedJobQueue(settings, recording)
 
 
-def turn(church_id: UUID = CHURCH) -> tuple[str, tuple[str, ...]]:
+def batch_job(church_id: UUID = CHURCH) -> tuple[str, tuple[str, ...]]:
     return ("submit_batch", (str(church_id), "sms"))
 
 
-def test_nobody_waits_and_what_many_ask_for_meanwhile_is_rung_for_once(tower: Tower, bell: BufferedJobQueue) -> None:
+def test_callers_do_not_wait_and_their_requests_become_one_job(
+    recording: RecordingJobQueue, buffered: BufferedJobQueue
+) -> None:
     other = uuid4()
-    tower.free.clear()
+    recording.answers.clear()
     began = time.monotonic()
-    bell.enqueue_batch(channel="sms", church_id=CHURCH)
-    assert tower.entered.wait(timeout=20)
+    buffered.enqueue_batch(channel="sms", church_id=CHURCH)
+    assert recording.entered.wait(timeout=20)
 
     for _ in range(100):
-        assert bell.enqueue_batch(channel="sms", church_id=CHURCH)
-        assert bell.enqueue_batch(channel="sms", church_id=other)
+        assert buffered.enqueue_batch(channel="sms", church_id=CHURCH)
+        assert buffered.enqueue_batch(channel="sms", church_id=other)
     assert time.monotonic() - began < 10
-    tower.free.set()
+    recording.answers.set()
 
-    # What was asked for after the first ring began is rung for again: that ring may have been too early for it.
-    wait_until(lambda: sorted(tower.heard) == sorted([turn(), turn(), turn(other)]))
-    bell.close()
+    # The first job began to be enqueued before the later requests: it may run too early for them.
+    wait_until(lambda: sorted(recording.calls) == sorted([batch_job(), batch_job(), batch_job(other)]))
+    buffered.close()
 
 
-def test_receipts_gather_for_a_while_and_the_last_of_them_is_rung_for_too(tower: Tower, bell: BufferedJobQueue) -> None:
-    bell.enqueue_receipts()
-    wait_until(lambda: len(tower.heard) == 1)
+def test_requests_for_receipts_are_collected_and_the_last_one_leads_to_a_job(
+    recording: RecordingJobQueue, buffered: BufferedJobQueue
+) -> None:
+    buffered.enqueue_receipts()
+    wait_until(lambda: len(recording.calls) == 1)
     for _ in range(50):
-        bell.enqueue_receipts()
+        buffered.enqueue_receipts()
 
-    wait_until(lambda: len(tower.heard) == 2)
+    wait_until(lambda: len(recording.calls) == 2)
     time.sleep(0.3)
-    assert len(tower.heard) == 2
-    bell.close()
+    assert len(recording.calls) == 2
+    buffered.close()
 
 
-def test_closing_rings_for_what_is_left(tower: Tower, bell: BufferedJobQueue) -> None:
-    bell.enqueue_receipts()
-    wait_until(lambda: len(tower.heard) == 1)
-    bell.enqueue_receipts()
+def test_closing_enqueues_what_is_buffered(recording: RecordingJobQueue, buffered: BufferedJobQueue) -> None:
+    buffered.enqueue_receipts()
+    wait_until(lambda: len(recording.calls) == 1)
+    buffered.enqueue_receipts()
 
-    bell.close()
+    buffered.close()
 
-    assert tower.heard == [("apply_receipts", ()), ("apply_receipts", ()), ("closed", ())]
+    assert recording.calls == [("apply_receipts", ()), ("apply_receipts", ()), ("closed", ())]

@@ -60,12 +60,7 @@ def test_it_serves_every_queue_and_drains(environment: dict[str, str], redis_url
         told = (tmp_path / "output").read_text()
         assert "Queue system initialized" in told
         assert "Total workers: 4" in told
-        assert sorted(re.findall(r"(\w+) connected to Redis", told.replace("Redis connected", ""))) == [
-            "analytics",
-            "mail",
-            "mms",
-            "sms",
-        ]
+        assert sorted(re.findall(r"(\w+) queue connected to Redis", told)) == ["Analytics", "MMS", "Mail", "SMS"]
         children = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
