@@ -22,7 +22,7 @@ def open_buffered_job_queue(settings: Settings) -> JobQueue:
 def open_job_queue(settings: Settings) -> JobQueue:
     """The bell that the settings ask for. Works without Redis being there yet."""
     for channel in CHANNELS.values():
-        if reason := channel.unavailable(settings):
+        if reason := channel.unavailable_reason(settings):
             log.warning(f"the channel {channel.name} {reason}")
     if not settings.enable_queues:
         return InlineJobQueue(settings)
