@@ -11,8 +11,6 @@ import logs
 from api import (
     authentication,
     bodies,
-    bounces,
-    callbacks,
     commands,
     contacts,
     documentation,
@@ -25,22 +23,24 @@ from api import (
     traces,
     warming,
 )
-from api.callback_lane import CallbackLane
-from api.endpoints import mount
+from api.channel_routes import mounting as channel_routes
+from api.endpoints import Endpoint, mount
 from api.operator import blueprint as operator
 from api.request_time import RequestTime
-from api.unsubscribe import pages as unsubscribe
 from settings import Settings, load_settings
 
 ENDPOINTS = (
     *messages.ENDPOINTS,
     *schedules.ENDPOINTS,
     *contacts.ENDPOINTS,
-    callbacks.take_callback,
-    bounces.take_bounce,
     health.live,
     health.ready,
 )
+
+
+def described_endpoints() -> tuple[Endpoint, ...]:
+    """All endpoints in /openapi.json: those of the API, and those that the channels in the registry declare."""
+    return (*ENDPOINTS, *channel_routes.endpoints())
 
 
 def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
@@ -55,19 +55,19 @@ def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     shared = services.open_services(settings)
     atexit.register(shared.close)
     services.install(app, shared)
-    app.wsgi_app = RequestTime(CallbackLane(shared, app.wsgi_app))
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
     app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BYTES
     app.url_map.merge_slashes = False
     for layer in (traces, security_headers, authentication, errors):
         layer.install(app)
     authentication.declare(app, "static", authentication.PUBLIC)
     mount(app, ENDPOINTS)
-    documentation.install(app, ENDPOINTS, public_url=settings.public_url)
+    channel_routes.mount(app)
+    app.wsgi_app = RequestTime(app.wsgi_app)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
+    documentation.install(app, described_endpoints(), public_url=settings.public_url)
     operator.register(app, settings)
-    unsubscribe.register(app)
     commands.register(app)
     if warm:
         warming.warm(app)

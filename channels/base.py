@@ -1,60 +1,33 @@
-"""What a channel is: its rules for content, its carrier, and how it reads the carrier's callbacks."""
+"""The contract of a channel and of its carrier. The routes of a channel are described in channels/incoming.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from channels.incoming import CarrierReceipt, Inbox, Ledger, Route
 from messaging.addresses import AddressKind
-from messaging.states import Status
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, SubmissionResult
 from settings import Settings
 
 
-class ForgedCallback(Exception):
-    """The callback is not signed by the carrier."""
-
-
-class MalformedCallback(Exception):
-    """The callback is signed but says nothing we can use; the message names what is missing."""
-
-
 class TooManyChecks(Exception):
-    """References cannot be checked now: too many checks are under way, of this church (`own`) or of all."""
+    """References cannot be checked now: too many checks are running, for this church (`own`) or for all churches."""
 
     def __init__(self, *, own: bool, most: int) -> None:
-        super().__init__("too many checks are under way")
+        super().__init__("too many checks are running")
         self.own = own
         self.most = most
-        """How many a church may have under way."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Callback:
-    """A callback as it came in. `url` is the public one, query included; `header` finds one by name in any case."""
-
-    url: str
-    form: Mapping[str, str]
-    header: Callable[[str], str | None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CarrierReceipt:
-    """What the carrier says became of one submission."""
-
-    carrier_id: str
-    status: Status
-    error_code: str | None
+        """How many checks one church may have running."""
 
 
 class Carrier(Protocol):
-    """An open line to the carrier. Threads may share it."""
+    """The connections to the carrier. Threads may share it."""
 
     @property
     def capacity(self) -> int:
-        """Submissions that it takes at once at the most, under way or about to be."""
+        """The largest number of submissions that it accepts at once, in flight or waiting for a connection."""
         ...
 
     def submit(
@@ -77,34 +50,38 @@ class Carrier(Protocol):
         ...
 
     def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
-        """What became of these submissions, for those of which the carrier has something to say."""
+        """Fetch what became of these submissions. Yields only those for which the carrier reports something new."""
         ...
 
     def close(self) -> None: ...
 
 
 Details = Mapping[str, Any]
-"""What a message has beyond its content, by the names of the fields in JSON."""
+"""The fields of a message beyond its content, by their names in JSON."""
 
 
 class Channel(Protocol):
-    """Everything that differs between texts, pictures and mail."""
+    """Everything in which one channel differs from another."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def address_kind(self) -> AddressKind:
-        """Which of a contact's addresses it writes to."""
+        """Which of a contact's addresses it sends to."""
         ...
 
     @property
     def keeps_quiet_hours(self) -> bool:
-        """Whether it wakes people: then nothing is sent outside the church's hours, by the clocks where they are."""
+        """Whether its messages can wake people. If so, they are sent only within the church's texting hours."""
         ...
 
-    def unavailable(self, settings: Settings) -> str | None:
-        """Why nothing can be sent on it here, such as `is switched off`; None when something can."""
+    def is_enabled(self, settings: Settings) -> bool:
+        """Whether it is switched on. If not, its queue is not served."""
+        ...
+
+    def unavailable_reason(self, settings: Settings) -> str | None:
+        """Why nothing can be sent with these settings, such as `is switched off`; None when it can be sent."""
         ...
 
     def check_content(self, content: str) -> str | None:
@@ -113,48 +90,51 @@ class Channel(Protocol):
 
     @property
     def detail_schemas(self) -> Mapping[str, Mapping[str, Any]]:
-        """The fields that a message has beyond its content, by their names in JSON, each as JSON Schema."""
+        """The fields of a message beyond its content, by their names in JSON, each as JSON Schema."""
         ...
 
     def check_details(self, details: Details) -> Mapping[str, str]:
-        """What is wrong with these fields, and which are missing, by names such as `mediaUrls[2]`. Empty: all is well.
+        """Field errors, by names such as `mediaUrls[2]`; missing fields included. Empty when the details are valid.
 
-        Only fields of `detail_schemas` are given, with any values.
+        Only fields of `detail_schemas` are passed, with any values.
         """
         ...
 
     def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
-        """What is wrong with what the fields refer to elsewhere, by names such as `mediaUrls[2]`. Empty: all is well.
+        """Field errors for what the details refer to, such as a picture that is not there. Empty when all is well.
 
-        The one check that may ask others, for a few seconds at the most; no transaction is open. The details are sound.
-        Raises TooManyChecks.
+        The only check that may use the network, for a few seconds at the most; no transaction is open. The details
+        have passed `check_details`. Raises TooManyChecks.
         """
         ...
 
     def count_segments(self, content: str) -> int:
-        """What one delivery of the content costs of the sender's pace, at least 1."""
+        """How many segments one delivery of the content uses of the sender's rate, at least 1."""
         ...
 
     @property
     def daily_limit_weight(self) -> int:
-        """What each segment counts against a church's daily limit; 0: messages of the channel are not counted."""
+        """How much each segment counts against a church's daily limit; 0 when the channel is not limited."""
         ...
 
     @property
     def can_fetch_statuses(self) -> bool:
-        """Whether the carrier can be asked what became of a submission. If not, nobody asks."""
+        """Whether `Carrier.fetch_statuses` can report anything. If not, it is not called."""
         ...
 
     @property
     def retryable_codes(self) -> Mapping[str, float]:
-        """Codes of failures reported after acceptance that may pass, with the first pause in seconds."""
+        """Codes of failures reported after acceptance that are tried again, with the first backoff in seconds."""
         ...
 
     def open_carrier(self, settings: Settings) -> Carrier: ...
 
-    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
-        """The receipt in the callback; None when it tells nothing new.
+    @property
+    def routes(self) -> Sequence[Route[Ledger]]:
+        """Where the carrier and the recipients send requests to: receipts, bounces, pages."""
+        ...
 
-        Raises ForgedCallback or MalformedCallback.
-        """
+    @property
+    def inbound_routes(self) -> Sequence[Route[Inbox]]:
+        """Where the carrier delivers messages that recipients write. They are not mounted yet."""
         ...

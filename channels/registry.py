@@ -1,4 +1,4 @@
-"""The channels there are. A new one is a folder beside this file and a line here."""
+"""The channels. A new one is a folder beside this file and a line here."""
 
 from __future__ import annotations
 
@@ -8,3 +8,4 @@ from channels.mms.channel import MmsChannel
 from channels.sms.channel import SmsChannel
 
 CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (SmsChannel(), MmsChannel(), MailChannel())}
+"""In the order in which their queues are shown."""

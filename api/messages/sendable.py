@@ -26,7 +26,7 @@ Target = Mapping[str, Sequence[str]]
 
 def unavailable(channel: str) -> str | None:
     """Why nothing can be sent on the channel here; None when something can."""
-    return CHANNELS[channel].unavailable(services().settings)
+    return CHANNELS[channel].unavailable_reason(services().settings)
 
 
 def complaints_of_references(draft: Draft) -> list[FieldError]:

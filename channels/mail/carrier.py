@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import logs
-from channels.base import CarrierReceipt
 from channels.error_classification import ErrorClassification
+from channels.incoming import CarrierReceipt
 from channels.mail import errors
 from channels.mail.composing import Composer, message_id
 from channels.mail.server import MailServer

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from channels.base import Callback, Carrier, CarrierReceipt, Details, ForgedCallback
+from channels.base import Carrier, Details
+from channels.incoming import Inbox, Ledger, Route
+from channels.mail import unsubscribe
+from channels.mail.bounce_route import bounce_route
 from channels.mail.carrier import MailCarrier
 from channels.mail.headers import header_complaint
 from messaging.addresses import AddressKind
@@ -31,9 +34,14 @@ class MailChannel:
     daily_limit_weight = 0  # costs nothing by the piece
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
+    routes: Sequence[Route[Ledger]] = (bounce_route(), *unsubscribe.routes())
+    inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def unavailable(self, settings: Settings) -> str | None:
-        if not settings.mail_enabled:
+    def is_enabled(self, settings: Settings) -> bool:
+        return settings.mail_enabled
+
+    def unavailable_reason(self, settings: Settings) -> str | None:
+        if not self.is_enabled(settings):
             return "is switched off here (MAIL_ENABLED)"
         if settings.smtp_url is None:
             return "is not set up here: an operator sets SMTP_URL"
@@ -64,10 +72,6 @@ class MailChannel:
 
     def open_carrier(self, settings: Settings) -> Carrier:
         return MailCarrier(settings)
-
-    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:  # noqa: ARG002
-        """Mail servers do not call back: bounces are mails, and have an address of their own (api/bounces.py)."""
-        raise ForgedCallback
 
 
 def _check_subject(subject: object) -> str | None:

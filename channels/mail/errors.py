@@ -56,7 +56,7 @@ PACE = frozenset({"4.5"})
 """Too much at once, or for today: Gmail says 5.4.5 for the latter."""
 OF_ONE_MAIL = frozenset({"2.3", "3.4", "6.0"})
 """Never the sender's fault, although they may come before the recipient is named."""
-GONE = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
+DEAD_ADDRESS_CODES = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
 """The address is dead: whoever writes to it again is taken for a spammer."""
 
 CODES: Mapping[tuple[Stage, int], ResultKind] = {

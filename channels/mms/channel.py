@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from channels.base import Callback, Carrier, CarrierReceipt, Details
+from channels.base import Carrier, Details
+from channels.incoming import Inbox, Ledger, Route
 from channels.mms import media_checks
 from channels.mms.media_probe import ANYWHERE, PUBLIC, Look
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import RETRYABLE_CODES
-from channels.twilio.receipts import read_callback
+from channels.twilio.receipts import status_route
 from messaging import segments
 from messaging.addresses import AddressKind
 from settings import Settings
@@ -41,8 +42,13 @@ class MmsChannel:
     can_fetch_statuses = True
     keeps_quiet_hours = True
     retryable_codes = RETRYABLE_CODES
+    routes: Sequence[Route[Ledger]] = (status_route("mms"),)
+    inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
+    def is_enabled(self, settings: Settings) -> bool:  # noqa: ARG002 - it cannot be switched off
+        return True
+
+    def unavailable_reason(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
         return None
 
     def check_content(self, content: str) -> str | None:
@@ -63,6 +69,3 @@ class MmsChannel:
 
     def open_carrier(self, settings: Settings) -> Carrier:
         return TwilioCarrier(settings, channel=self.name)
-
-    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
-        return read_callback(callback, settings)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from channels.base import Callback, Carrier, CarrierReceipt, Details
+from channels.base import Carrier, Details
+from channels.incoming import Inbox, Ledger, Route
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import RETRYABLE_CODES
-from channels.twilio.receipts import read_callback
+from channels.twilio.receipts import status_route
 from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
 from settings import Settings
@@ -23,8 +24,13 @@ class SmsChannel:
     daily_limit_weight = 1
     can_fetch_statuses = True
     retryable_codes = RETRYABLE_CODES
+    routes: Sequence[Route[Ledger]] = (status_route("sms"),)
+    inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def unavailable(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
+    def is_enabled(self, settings: Settings) -> bool:  # noqa: ARG002 - it cannot be switched off
+        return True
+
+    def unavailable_reason(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed
         return None
 
     def check_content(self, content: str) -> str | None:
@@ -51,6 +57,3 @@ class SmsChannel:
 
     def open_carrier(self, settings: Settings) -> Carrier:
         return TwilioCarrier(settings, channel=self.name)
-
-    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
-        return read_callback(callback, settings)

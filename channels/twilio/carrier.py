@@ -13,8 +13,8 @@ from twilio.rest import Client
 
 import logs
 from channels.background_loop import BackgroundLoop
-from channels.base import CarrierReceipt
 from channels.error_classification import ErrorClassification
+from channels.incoming import CarrierReceipt
 from channels.twilio.connections import NoAnswer, Unreached
 from channels.twilio.errors import CODES, classify
 from channels.twilio.sent_messages import fetch_status, look_up

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
-from typing import cast
 
-from twilio.request_validator import RequestValidator
+from pydantic import BaseModel, ConfigDict, Field
 
-from channels.base import Callback, CarrierReceipt, ForgedCallback, MalformedCallback
+from channels.incoming import (
+    FORM,
+    NO_CONTENT,
+    CarrierReceipt,
+    IncomingRequest,
+    Ledger,
+    MalformedRequest,
+    Route,
+    RouteKind,
+    RouteResponse,
+    parse_form,
+)
+from channels.twilio.webhook_signature import HEADER, verify
 from messaging.states import Status
-from settings import Settings
 
 STATUSES: Mapping[str, Status | None] = {
     "accepted": None,
@@ -24,36 +33,59 @@ STATUSES: Mapping[str, Status | None] = {
     "failed": Status.FAILED,
     "canceled": Status.FAILED,
 }
-"""Twilio's word for ours; None tells nothing that its acceptance had not told."""
+"""Twilio's statuses and ours; None for those that add nothing to the acceptance of the submission."""
 
 
-def read_callback(callback: Callback, settings: Settings) -> CarrierReceipt | None:
-    """The receipt in a callback. Raises ForgedCallback, MalformedCallback.
+class TwilioForm(BaseModel):
+    """The fields of a status callback that are read. Twilio sends more, and may add to them."""
 
-    The signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security
-    """
-    signature = callback.header("X-Twilio-Signature")
-    validator = RequestValidator(settings.twilio_auth_token.get_secret_value())
-    if not signature or not _is_signed(validator, callback, signature):
-        raise ForgedCallback
+    model_config = ConfigDict(extra="allow")
+
+    message_sid: str = Field(alias="MessageSid", min_length=1)
+    message_status: str = Field(alias="MessageStatus", examples=["delivered"])
+    error_code: str | None = Field(default=None, alias="ErrorCode", examples=["30006"])
+
+
+def status_route(channel: str) -> Route[Ledger]:
+    """The route for the status callbacks of one channel. Every submission names its URL."""
+    return Route(
+        name=f"take_{channel}_receipt",
+        kind=RouteKind.STATUS_CALLBACK,
+        method="POST",
+        path=f"/callbacks/{channel}/{{delivery_id}}/{{attempt}}",
+        media_types=(FORM,),
+        too_large="A callback may have 64 kB.",
+        handle=_handle,
+        summary=f"Take Twilio's receipt for {channel}",
+        description=(
+            "For Twilio only: every submission names this address. Repeated, late and reordered receipts do no harm."
+        ),
+        form=TwilioForm,
+        signature_header=(HEADER, "Twilio's signature of the address and the form."),
+    )
+
+
+def _handle(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+    receipt = read_receipt(request)
+    if receipt is not None:
+        ledger.store_receipt(receipt, delivery_id=request.delivery_id, attempt=request.attempt)
+    return NO_CONTENT
+
+
+def read_receipt(request: IncomingRequest) -> CarrierReceipt | None:
+    """The receipt in a callback; None when it reports nothing new. Raises ForgedRequest, MalformedRequest."""
+    form = parse_form(request.read(-1))
+    verify(request, form)
     try:
-        carrier_id, word = callback.form["MessageSid"], callback.form["MessageStatus"]
+        carrier_id, word = form["MessageSid"], form["MessageStatus"]
     except KeyError as error:
-        raise MalformedCallback(f"{error.args[0]} is missing") from error
-    error_code = callback.form.get("ErrorCode") or None
+        raise MalformedRequest(f"{error.args[0]} is missing") from error
+    error_code = form.get("ErrorCode") or None
     if not carrier_id:
-        raise MalformedCallback("MessageSid is empty")
+        raise MalformedRequest("MessageSid is empty")
     if not (carrier_id + (error_code or "")).isprintable():
-        raise MalformedCallback("MessageSid or ErrorCode holds control characters")
+        raise MalformedRequest("MessageSid or ErrorCode holds control characters")
     status = STATUSES.get(word)
     if status is None:
         return None
     return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=error_code)
-
-
-def _is_signed(validator: RequestValidator, callback: Callback, signature: str) -> bool:
-    """Mostly for the address as we gave it. Twilio may sign it with or without its port as well: to try all is dear."""
-    expected: str = validator.compute_signature(callback.url, callback.form)
-    if hmac.compare_digest(expected.encode(), signature.encode()):
-        return True
-    return cast("bool", validator.validate(callback.url, dict(callback.form), signature))

@@ -8,7 +8,7 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance
 
 import logs
-from channels.base import CarrierReceipt
+from channels.incoming import CarrierReceipt
 from channels.twilio.receipts import STATUSES
 from messaging.submissions import CarrierRecord, InDoubtDelivery, LookupResult
 

@@ -17,7 +17,7 @@ log = logs.get_logger(__name__)
 def open_job_queue(settings: Settings) -> JobQueue:
     """For workers and the clock. Logs whether Redis is connected; it may come later."""
     for channel in CHANNELS.values():
-        if reason := channel.unavailable(settings):
+        if reason := channel.unavailable_reason(settings):
             log.warning(f"the channel {channel.name} {reason}")
     if not settings.enable_queues:
         return InlineJobQueue(settings)

@@ -6,23 +6,21 @@ from channels.registry import CHANNELS
 from settings import Settings
 
 ANALYTICS = "analytics"
-_FIRST = ("sms", "mms", "mail")
-"""The first queues in the order in which they are shown; the others follow."""
 
 
 def sending_queues() -> tuple[str, ...]:
-    """One for each channel."""
-    return (*(name for name in _FIRST if name in CHANNELS), *sorted(CHANNELS.keys() - set(_FIRST)))
+    """One for each channel, in the order of the registry."""
+    return tuple(CHANNELS)
 
 
 def enabled_queues(settings: Settings) -> tuple[str, ...]:
     """The names of the queues that are switched on, in the order in which they are shown."""
-    sending = (name for name in sending_queues() if settings.mail_enabled or name != "mail")
-    return (*sending, ANALYTICS) if settings.analytics_enabled else tuple(sending)
+    sending = tuple(name for name, channel in CHANNELS.items() if channel.is_enabled(settings))
+    return (*sending, ANALYTICS) if settings.analytics_enabled else sending
 
 
 def housekeeping_queue(settings: Settings) -> str:
-    """Where ticks and receipts go: analytics, or sms when that is switched off."""
+    """The queue of ticks and receipts: analytics, or the first channel's when analytics is switched off."""
     return ANALYTICS if settings.analytics_enabled else sending_queues()[0]
 
 

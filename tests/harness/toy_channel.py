@@ -1,4 +1,7 @@
-"""A channel made for one test, as docs/adding-a-channel.md tells to make one: notes that go into a box."""
+"""A channel made for tests, as docs/adding-a-channel.md describes it: notes that are put into a box.
+
+It declares a route for the receipts of its carrier, and one for notes that recipients write.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from channels.base import Callback, CarrierReceipt, Details, ForgedCallback
+from channels.base import Details
+from channels.incoming import (
+    FORM,
+    NO_CONTENT,
+    CarrierReceipt,
+    ForgedRequest,
+    InboundMessage,
+    Inbox,
+    IncomingRequest,
+    Ledger,
+    MalformedRequest,
+    Route,
+    RouteKind,
+    RouteResponse,
+    parse_form,
+)
 from messaging.addresses import AddressKind
 from messaging.states import Status
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
 BOX: dict[str, Envelope] = {}
-"""What the carrier has, by its id."""
+"""What the carrier has accepted, by its id."""
 
 
 class BoxCarrier:
@@ -45,6 +63,31 @@ class BoxCarrier:
         return None
 
 
+def verify(request: IncomingRequest) -> None:
+    """The box signs with a password, so that the body need not be read. Real carriers sign the URL and the body."""
+    if request.header("X-Box-Key") != "open sesame":
+        raise ForgedRequest("The key of the box is missing.")
+
+
+def take_receipt(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+    verify(request)
+    form = parse_form(request.read(-1))
+    if "note" not in form:
+        raise MalformedRequest("note is missing")
+    receipt = CarrierReceipt(carrier_id=form["note"], status=Status.DELIVERED, error_code=None)
+    ledger.store_receipt(receipt, delivery_id=request.delivery_id, attempt=request.attempt)
+    return NO_CONTENT
+
+
+def take_note(request: IncomingRequest, inbox: Inbox) -> RouteResponse:
+    verify(request)
+    form = parse_form(request.read(-1))
+    inbox.receive(
+        InboundMessage(sender=form["from"], to=form["to"], text=form["text"], carrier_id=form["note"], media_count=0)
+    )
+    return NO_CONTENT
+
+
 class NoteChannel:
     name = "note"
     address_kind = AddressKind.PHONE
@@ -55,8 +98,34 @@ class NoteChannel:
     daily_limit_weight = 1
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
+    routes: Sequence[Route[Ledger]] = (
+        Route(
+            name="take_note_receipt",
+            kind=RouteKind.STATUS_CALLBACK,
+            method="POST",
+            path="/callbacks/note/{delivery_id}/{attempt}",
+            media_types=(FORM,),
+            handle=take_receipt,
+            summary="Take the box's receipt",
+            signature_header=("X-Box-Key", "The password of the box."),
+        ),
+    )
+    inbound_routes: Sequence[Route[Inbox]] = (
+        Route(
+            name="take_note",
+            kind=RouteKind.INBOUND_MESSAGE,
+            method="POST",
+            path="/callbacks/note/inbound",
+            media_types=(FORM,),
+            handle=take_note,
+            summary="Take a note that a recipient wrote",
+        ),
+    )
 
-    def unavailable(self, settings: Settings) -> str | None:
+    def is_enabled(self, settings: Settings) -> bool:
+        return True
+
+    def unavailable_reason(self, settings: Settings) -> str | None:
         return None
 
     def check_content(self, content: str) -> str | None:
@@ -73,8 +142,3 @@ class NoteChannel:
 
     def open_carrier(self, settings: Settings) -> BoxCarrier:
         return BoxCarrier()
-
-    def read_callback(self, callback: Callback, settings: Settings) -> CarrierReceipt | None:
-        if callback.header("x-box-key") != "open sesame":
-            raise ForgedCallback
-        return CarrierReceipt(carrier_id=callback.form["note"], status=Status.DELIVERED, error_code=None)

@@ -23,14 +23,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
 import logs
-from api import callbacks, keys, queries, traces
+from api import keys, queries, traces
 from api.complaints import complaints
 from api.contacts.importing import NewContact
 from api.idempotency import idempotency_key
 from api.messages.composition import Composition
 from api.operator.notices import wants_json
 from api.operator.origin import is_cross_origin
-from channels.base import Callback
 from channels.mail import text_and_html
 from channels.mail.bounces import BouncedAttempt, find_attempt, read_bounce
 from channels.mail.channel import MailChannel
@@ -40,12 +39,13 @@ from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
 from channels.mail.smtp_session import Refused, Stage
 from channels.mms.media_urls import check_urls, read_place
 from channels.sms.channel import SmsChannel
-from channels.twilio.receipts import read_callback
+from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.wall_time import find_zone
 from tests.harness.growth import MOST_GROWTH, growth
+from tests.harness.incoming_requests import incoming_request
 from tests.harness.mails import envelope, mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
@@ -123,8 +123,8 @@ def with_refusal(parse: Callable[[str], object], text: str) -> None:
 
 
 def twilio_callback(body: bytes) -> object:
-    form = callbacks.read_form(body)
-    return read_callback(Callback(url="https://x.example.org/", form=form, header=lambda _: "x"), SETTINGS)
+    headers = {"X-Twilio-Signature": "x"}
+    return read_receipt(incoming_request(SETTINGS, url="https://x.example.org/", body=body, headers=headers))
 
 
 def texts_segments(content: str) -> object:

@@ -1,14 +1,18 @@
-"""Twilio's callbacks: signed, or refused."""
+"""Twilio's status callbacks: read when they are signed, refused otherwise."""
 
 from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from twilio.request_validator import RequestValidator
 
-from channels.base import Callback, CarrierReceipt, ForgedCallback, MalformedCallback
-from channels.twilio.receipts import read_callback
+from channels.incoming import CarrierReceipt, ForgedRequest, IncomingRequest, MalformedRequest
+from channels.twilio.receipts import read_receipt
 from messaging.states import Status
 from settings import Settings, load_settings
+from tests.harness.incoming_requests import incoming_request
 
 TOKEN = "a" * 32
 URL = "https://texts.example.org/callbacks/sms/x/1"
@@ -25,9 +29,17 @@ def settings() -> Settings:
     )
 
 
-def callback(form: dict[str, str], *, url: str = URL, token: str = TOKEN) -> Callback:
-    signature = RequestValidator(token).compute_signature(URL, form)
-    return Callback(url=url, form=form, header={"X-Twilio-Signature": signature}.get)
+def callback(
+    settings: Settings,
+    form: dict[str, str],
+    *,
+    url: str = URL,
+    token: str = TOKEN,
+    signed_form: dict[str, str] | None = None,
+) -> IncomingRequest:
+    """A callback with `form` at `url`; signed with `token` for URL and `signed_form`."""
+    signature = RequestValidator(token).compute_signature(URL, signed_form or form)
+    return incoming_request(settings, url=url, body=urlencode(form).encode(), headers={"X-Twilio-Signature": signature})
 
 
 @pytest.mark.parametrize(
@@ -42,10 +54,10 @@ def callback(form: dict[str, str], *, url: str = URL, token: str = TOKEN) -> Cal
         ("failed", Status.FAILED),
     ],
 )
-def test_twilios_words(settings: Settings, word: str, status: Status | None) -> None:
+def test_twilios_statuses_become_ours(settings: Settings, word: str, status: Status | None) -> None:
     form = {"MessageSid": "SM1", "MessageStatus": word, "ErrorCode": "30005", "AParameterOfTheFuture": "x"}
 
-    receipt = read_callback(callback(form), settings)
+    receipt = read_receipt(callback(settings, form))
 
     expected = None if status is None else CarrierReceipt(carrier_id="SM1", status=status, error_code="30005")
     assert receipt == expected
@@ -54,23 +66,33 @@ def test_twilios_words(settings: Settings, word: str, status: Status | None) -> 
 FORM = {"MessageSid": "SM1", "MessageStatus": "delivered"}
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Twilio-Signature": "x"}, {"X-Twilio-Signature": "\xff"}])
+def test_a_callback_without_a_true_signature_is_forged(settings: Settings, headers: dict[str, str]) -> None:
+    request = incoming_request(settings, url=URL, body=urlencode(FORM).encode(), headers=headers)
+
+    with pytest.raises(ForgedRequest):
+        read_receipt(request)
+
+
 @pytest.mark.parametrize(
-    "forged",
-    [
-        Callback(url=URL, form=FORM, header=dict[str, str]().get),
-        Callback(url=URL, form=FORM, header={"X-Twilio-Signature": "x"}.get),
-        callback(FORM, token="b" * 32),
-        callback(FORM, url=URL + "0"),
-        Callback(url=URL, form={**FORM, "MessageStatus": "failed"}, header=callback(FORM).header),
-    ],
-    ids=["unsigned", "nonsense", "other token", "other delivery", "other word"],
+    "changes",
+    [{"token": "b" * 32}, {"url": URL + "0"}, {"signed_form": {**FORM, "MessageStatus": "failed"}}],
+    ids=["other token", "other delivery", "other status"],
 )
-def test_forged_ones_are_refused(settings: Settings, forged: Callback) -> None:
-    with pytest.raises(ForgedCallback):
-        read_callback(forged, settings)
+def test_a_signature_of_something_else_is_forged(settings: Settings, changes: dict[str, Any]) -> None:
+    with pytest.raises(ForgedRequest):
+        read_receipt(callback(settings, FORM, **changes))
+
+
+def test_a_url_that_twilio_signs_with_its_port_is_signed(settings: Settings) -> None:
+    with_port = URL.replace("example.org", "example.org:443")
+    signature = RequestValidator(TOKEN).compute_signature(with_port, FORM)
+    headers = {"X-Twilio-Signature": signature}
+
+    assert read_receipt(incoming_request(settings, url=URL, body=urlencode(FORM).encode(), headers=headers))
 
 
 @pytest.mark.parametrize("form", [{"MessageSid": "SM1"}, {"MessageStatus": "sent"}, {**FORM, "MessageSid": ""}])
-def test_signed_but_of_no_use(settings: Settings, form: dict[str, str]) -> None:
-    with pytest.raises(MalformedCallback, match=r"Message(Sid|Status)"):
-        read_callback(callback(form), settings)
+def test_a_signed_callback_without_its_fields_is_malformed(settings: Settings, form: dict[str, str]) -> None:
+    with pytest.raises(MalformedRequest, match=r"Message(Sid|Status)"):
+        read_receipt(callback(settings, form))

@@ -106,7 +106,7 @@ def test_what_came_to_no_address_of_ours_is_refused_by_its_head_alone(
 
     assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
     assert body.read_bytes <= HEAD_BYTES
-    assert [line["event"] for line in log_lines()] == ["bounce refused: it came to no address of ours", "request"]
+    assert [line["event"] for line in log_lines()] == ["request refused: its sender is not verified", "request"]
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -152,4 +152,4 @@ def test_a_mail_to_our_address_that_cannot_be_read_is_named_in_one_line(
     assert answer.get_json()["errors"][0]["message"].startswith("cannot be read: ")
     assert receipts(database) == []
     refused, _ = log_lines()
-    assert (refused["event"], refused["delivery_id"]) == ("bounce refused: cannot be read", str(DELIVERY))
+    assert (refused["event"], refused["delivery_id"]) == ("request refused: it cannot be read", str(DELIVERY))

@@ -1,4 +1,4 @@
-"""POST /callbacks/…: only the carrier is believed, and whatever it says twice changes nothing."""
+"""POST /callbacks/sms/…: only what the carrier signed is stored, and a repeated receipt changes nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from psycopg import OperationalError
 from redis import Redis
 from twilio.request_validator import RequestValidator
 
+from api.services import services
 from store.database import Database, system_scope
+from store.receipts import Receipt
 from tests.harness.waiting import wait_until
 from tests.integration.api.conftest import PUBLIC_URL, TWILIO_TOKEN
 
@@ -33,7 +36,16 @@ def receipts_of(database: Database, delivery_id: UUID) -> list[tuple[str, str, s
         ).fetchall()
 
 
-def test_a_signed_callback_is_stored_and_rung_for(client: FlaskClient, database: Database, redis_url: str) -> None:
+def refused_so_far(database: Database) -> int:
+    with system_scope(database) as connection:
+        row = connection.execute("SELECT coalesce(sum(refused), 0) FROM refused_callbacks").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_signed_callback_is_stored_and_its_job_enqueued(
+    client: FlaskClient, database: Database, redis_url: str
+) -> None:
     delivery_id, form = uuid4(), a_form("failed", ErrorCode="30006", SomethingNew="yes")
     address = address_of(delivery_id)
     redis = Redis.from_url(redis_url)
@@ -54,7 +66,7 @@ def test_the_query_belongs_to_the_signed_address(client: FlaskClient, database: 
     assert len(receipts_of(database, delivery_id)) == 1
 
 
-def test_the_same_word_twice_is_stored_once(client: FlaskClient, database: Database) -> None:
+def test_the_same_receipt_twice_is_stored_once(client: FlaskClient, database: Database) -> None:
     delivery_id, form = uuid4(), a_form()
     address = address_of(delivery_id)
 
@@ -63,7 +75,7 @@ def test_the_same_word_twice_is_stored_once(client: FlaskClient, database: Datab
     assert len(receipts_of(database, delivery_id)) == 1
 
 
-def test_a_status_that_tells_nothing_is_taken_and_forgotten(client: FlaskClient, database: Database) -> None:
+def test_a_status_that_adds_nothing_is_accepted_and_not_stored(client: FlaskClient, database: Database) -> None:
     delivery_id, form = uuid4(), a_form("queued")
     address = address_of(delivery_id)
 
@@ -88,7 +100,7 @@ def test_a_forged_callback_is_refused(client: FlaskClient, database: Database, f
     assert receipts_of(database, delivery_id) == []
 
 
-def test_a_signed_callback_without_its_fields_is_named(client: FlaskClient) -> None:
+def test_a_signed_callback_without_its_fields_is_refused_with_the_field(client: FlaskClient) -> None:
     address, form = address_of(uuid4()), {"MessageStatus": "sent"}
 
     answer = client.post(address, data=form, headers=signed(address, form))
@@ -107,12 +119,14 @@ def test_a_signed_callback_without_its_fields_is_named(client: FlaskClient) -> N
         "/callbacks/sms/x/1",
     ],
 )
-def test_an_address_that_was_never_handed_out_is_not_found(client: FlaskClient, address: str) -> None:
+def test_an_address_that_no_carrier_was_given_is_not_found(client: FlaskClient, address: str) -> None:
     assert client.post(address.format(uuid4()), data=a_form()).status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"MessageSid=SM1&MessageStatus=sent", b"%ff%00&&=&=x", b"x" * 60_000])
-def test_what_the_lane_passes_on_is_read_by_the_endpoint(client: FlaskClient, database: Database, body: bytes) -> None:
+def test_a_callback_that_is_not_signed_is_refused_whatever_its_body(
+    client: FlaskClient, database: Database, body: bytes
+) -> None:
     delivery_id = uuid4()
     kind = "application/x-www-form-urlencoded; charset=utf-8"
 
@@ -122,7 +136,7 @@ def test_what_the_lane_passes_on_is_read_by_the_endpoint(client: FlaskClient, da
     assert receipts_of(database, delivery_id) == []
 
 
-def test_a_callback_is_answered_like_everything_else(client: FlaskClient) -> None:
+def test_a_callbacks_response_has_the_headers_of_every_other(client: FlaskClient) -> None:
     delivery_id, form = uuid4(), a_form()
     address = address_of(delivery_id)
 
@@ -134,22 +148,68 @@ def test_a_callback_is_answered_like_everything_else(client: FlaskClient) -> Non
     assert named.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_lane_takes_what_is_well_signed_and_only_that(
+def test_an_accepted_callback_is_answered_before_flask(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the endpoint out of order, a good callback is stored all the same, and nothing else is taken."""
-    broken = client.application.view_functions
+    """With the view out of order, a signed callback is stored all the same."""
 
     def out_of_order(**_: object) -> tuple[str, int]:
         return "out of order", 500
 
-    monkeypatch.setitem(broken, "take_callback", out_of_order)
+    monkeypatch.setitem(client.application.view_functions, "take_sms_receipt", out_of_order)
     delivery_id, form = uuid4(), a_form()
     address = address_of(delivery_id)
 
     assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
     assert client.post(address, data=form | {"MessageStatus": "sent"}, headers=signed(address, form)).status_code == 500
     assert len(receipts_of(database, delivery_id)) == 1
+
+
+def test_a_forged_callback_is_verified_once_and_counted_once(
+    client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate, calls = RequestValidator.validate, list[str]()
+
+    def count(self: RequestValidator, uri: str, params: object, signature: str) -> bool:
+        calls.append(signature)
+        return validate(self, uri, params, signature)
+
+    monkeypatch.setattr(RequestValidator, "validate", count)
+    before = refused_so_far(database)
+
+    answer = client.post(address_of(uuid4()), data=a_form(), headers={"X-Twilio-Signature": "forged"})
+
+    assert (answer.status_code, calls) == (403, ["forged"])
+    assert refused_so_far(database) == before + 1
+
+
+def test_the_database_is_tried_once_when_it_is_away(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = list[Receipt]()
+
+    def fail(receipt: Receipt) -> None:
+        tried.append(receipt)
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(services(client.application).receipts, "put", fail)
+    form, address = a_form(), address_of(uuid4())
+
+    answer = client.post(address, data=form, headers=signed(address, form))
+
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert answer.headers["Retry-After"]
+    assert len(tried) == 1
+
+
+def test_another_method_is_not_allowed(client: FlaskClient) -> None:
+    answer = client.get(address_of(uuid4()))
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_another_media_type_is_refused(client: FlaskClient) -> None:
+    answer = client.post(address_of(uuid4()), data=b"{}", content_type="application/json")
+
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -1,17 +1,20 @@
-"""A channel that nothing knew of sends through the whole system, by a folder and a line: docs/adding-a-channel.md."""
+"""A new channel works with its folder and its line in the registry alone: docs/adding-a-channel.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.app import ENDPOINTS, create_app
+from api.app import create_app, described_endpoints
 from api.documentation.openapi import describe
 from api.services import services
+from channels.incoming import FORM, NO_CONTENT, InboundMessage
 from channels.registry import CHANNELS
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_job_queue import RedisJobQueue
@@ -20,6 +23,7 @@ from settings import Settings
 from store import churches
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
+from tests.harness.incoming_requests import incoming_request
 from tests.harness.texting_hours import closed_now
 from tests.harness.toy_channel import BOX, NoteChannel
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
@@ -59,6 +63,13 @@ def church(database: Database) -> KnownChurch:
     return church
 
 
+class ListInbox:
+    """Keeps what it receives."""
+
+    def __init__(self, received: list[InboundMessage]) -> None:
+        self.receive = received.append
+
+
 def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
     body = {
         "churchId": str(church.church_id),
@@ -78,7 +89,7 @@ def close_hours(database: Database, church: KnownChurch) -> None:
         churches.set_window(connection, church_id=church.church_id, window=closed_now().window)
 
 
-def test_it_sends_and_its_receipts_count(
+def test_it_sends_and_its_receipts_are_applied(
     client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker
 ) -> None:
     add_contacts(database, church.church_id, count=3)
@@ -101,7 +112,7 @@ def test_it_sends_and_its_receipts_count(
 
 
 @pytest.mark.parametrize(("keeps_quiet_hours", "status"), [(False, Status.SENT), (True, Status.QUEUED)])
-def test_it_says_whether_it_waits_for_the_hours_at_which_people_are_awake(
+def test_it_decides_whether_its_messages_wait_for_texting_hours(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -121,7 +132,7 @@ def test_it_says_whether_it_waits_for_the_hours_at_which_people_are_awake(
 
 
 @pytest.mark.parametrize(("keeps_quiet_hours", "status"), [(False, Status.SENT), (True, Status.QUEUED)])
-def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
+def test_texting_hours_are_checked_again_when_a_batch_is_claimed(
     church: KnownChurch,
     database: Database,
     job_queue: RedisJobQueue,
@@ -141,7 +152,7 @@ def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "complaint"),
+    ("changes", "field", "message"),
     [
         ({"colour": "green"}, "colour", "must be yellow or pink"),
         ({"content": "x" * 101}, "content", "does not fit on a note"),
@@ -149,19 +160,52 @@ def test_that_holds_for_an_audience_whose_hours_are_over_before_its_turn(
         ({"channel": "sms"}, "colour", "is only allowed when channel is note"),
     ],
 )
-def test_its_rules_hold(
-    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str, complaint: str
+def test_its_field_errors_are_returned(
+    client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str, message: str
 ) -> None:
     answer = send(client, church, **changes)
 
     assert answer.status_code == 422
-    assert answer.get_json()["errors"] == [{"field": field, "message": complaint}]
+    assert answer.get_json()["errors"] == [{"field": field, "message": message}]
 
 
 def test_it_has_a_queue_and_its_fields_are_documented(settings: Settings) -> None:
-    schema = describe(ENDPOINTS, public_url="https://x.example.org")["components"]["schemas"]["Composition"]
+    document = describe(described_endpoints(), public_url="https://x.example.org")
+    schema = document["components"]["schemas"]["Composition"]
 
-    assert enabled_queues(settings)[-2:] == ("note", "analytics")
+    assert enabled_queues(settings) == ("sms", "mms", "mail", "note", "analytics")
     assert schema["properties"]["colour"]["description"] == "Of the paper. Only for note."
     assert "note" in schema["properties"]["channel"]["enum"]
     assert schema["additionalProperties"] is False
+    assert document["paths"]["/callbacks/note/{deliveryId}/{attempt}"]["post"]["operationId"] == "takeNoteReceipt"
+
+
+def test_its_queue_is_not_served_when_it_is_switched_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NoteChannel, "is_enabled", lambda *_: False)
+
+    assert "note" not in enabled_queues(settings)
+
+
+def test_its_callback_route_refuses_what_it_cannot_verify_or_read(client: FlaskClient) -> None:
+    address, key = f"/callbacks/note/{uuid4()}/1", {"X-Box-Key": "open sesame"}
+
+    forged = client.post(address, data={"note": "1"})
+    malformed = client.post(address, data={"other": "1"}, headers=key)
+
+    assert (forged.status_code, forged.get_json()["detail"]) == (403, "The key of the box is missing.")
+    assert malformed.status_code == 422
+    assert malformed.get_json()["errors"] == [{"field": "body", "message": "note is missing"}]
+    assert client.post(address, data=b"x" * 70_000, content_type=FORM, headers=key).status_code == 413
+    assert client.post(address, json={}, headers=key).status_code == 415
+    assert client.get(address).status_code == 405
+
+
+def test_its_inbound_route_reads_a_message_and_is_not_mounted_yet(client: FlaskClient, settings: Settings) -> None:
+    (route,) = NoteChannel().inbound_routes
+    note = {"from": "+12025550101", "to": "+12025550100", "text": "Amen", "note": "7"}
+    key, received = {"X-Box-Key": "open sesame"}, list[InboundMessage]()
+    request = incoming_request(settings, url=route.path, body=urlencode(note).encode(), headers=key)
+
+    assert route.handle(request, ListInbox(received)) == NO_CONTENT
+    assert received == [InboundMessage(sender="+12025550101", to="+12025550100", text="Amen", carrier_id="7")]
+    assert client.post(route.path, data=note, headers=key).status_code == 404

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.base import ForgedCallback
+from channels.incoming import ForgedRequest
 from channels.mail.bounces import HEAD_BYTES, Bounce, find_attempt, read_bounce, takes_bounces
 from channels.mail.mime_parts import MAX_DEPTH, MAX_PARTS, UnreadableMail
 from channels.mail.signed_tokens import BounceAddresses
@@ -75,7 +75,7 @@ def read(raw: bytes, *, delivered_to: str | None = None) -> Bounce:
 def test_a_failure_for_good_ends_the_attempt(status: str, gone: bool) -> None:
     bounce = read(delivery_report(ADDRESS, status=status))
 
-    assert (bounce.delivery_id, bounce.attempt, bounce.gone) == (DELIVERY, 2, gone)
+    assert (bounce.delivery_id, bounce.attempt, bounce.address_is_dead) == (DELIVERY, 2, gone)
     assert bounce.receipt is not None
     assert bounce.receipt.status is Status.UNDELIVERED
     assert bounce.receipt.carrier_id == f"{DELIVERY}@texts.example.org"
@@ -108,7 +108,7 @@ def test_the_address_may_come_from_the_mail_server_or_from_any_header_it_leaves(
     "raw", [b"", b"\xff\xfe", b"no headers", delivery_report("someone@example.org"), b"To: <<<@@>\r\n"]
 )
 def test_what_came_to_none_of_our_addresses_is_forged(raw: bytes) -> None:
-    with pytest.raises(ForgedCallback):
+    with pytest.raises(ForgedRequest):
         read(raw)
 
 
@@ -151,12 +151,12 @@ def test_the_address_is_found_whatever_stands_around_it(header: str) -> None:
     ],
 )
 def test_an_address_elsewhere_proves_nothing(raw: str) -> None:
-    with pytest.raises(ForgedCallback):
+    with pytest.raises(ForgedRequest):
         find_attempt(raw.encode(), delivered_to=None, settings=SETTINGS)
 
 
 def test_an_endless_recipient_is_none_of_ours() -> None:
-    with pytest.raises(ForgedCallback):
+    with pytest.raises(ForgedRequest):
         find_attempt(b"", delivered_to=" " * 400 + ADDRESS, settings=SETTINGS)
 
 

@@ -103,6 +103,6 @@ def test_content_is_neither_blank_nor_endless() -> None:
 
 
 def test_mail_is_available_once_it_is_set_up_and_unless_it_is_switched_off() -> None:
-    assert CHANNEL.unavailable(mail_settings()) is None
-    assert "SMTP_URL" in (CHANNEL.unavailable(mail_settings(smtp_url=None)) or "")
-    assert "MAIL_ENABLED" in (CHANNEL.unavailable(mail_settings(mail_enabled=False)) or "")
+    assert CHANNEL.unavailable_reason(mail_settings()) is None
+    assert "SMTP_URL" in (CHANNEL.unavailable_reason(mail_settings(smtp_url=None)) or "")
+    assert "MAIL_ENABLED" in (CHANNEL.unavailable_reason(mail_settings(mail_enabled=False)) or "")

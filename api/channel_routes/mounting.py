@@ -1,0 +1,156 @@
+"""Mounts the routes of the channels in Flask, each with its authentication, and describes them for /openapi.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask, Response, request
+from pydantic import Field, create_model
+from werkzeug.exceptions import NotFound
+
+import logs
+from api import authentication, problems, queries
+from api.authentication import PUBLIC, SIGNATURE, Authentication
+from api.channel_routes.ledger import StoreLedger
+from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
+from api.channel_routes.status_callbacks import FAILURE, MAX_ATTEMPT, StatusCallbacks
+from api.endpoints import Answer, Endpoint, Header, ResponseSpec
+from api.problems import FieldError, Refusal
+from api.services import services
+from api.shapes import RequestModel
+from channels.incoming import (
+    ForgedRequest,
+    Ledger,
+    MalformedRequest,
+    Route,
+    RouteDisabled,
+    RouteKind,
+    RouteResponse,
+)
+
+_AUTHENTICATION: Mapping[RouteKind, Authentication] = {
+    RouteKind.STATUS_CALLBACK: SIGNATURE,
+    RouteKind.BOUNCE: SIGNATURE,
+    RouteKind.PAGE: PUBLIC,
+}
+_CONVERTERS: Mapping[str, str] = {
+    "delivery_id": "<uuid:delivery_id>",
+    "attempt": f"<int(min=1,max={MAX_ATTEMPT}):attempt>",
+}
+
+_log = logs.get_logger(__name__)
+
+
+def mount(app: Flask) -> None:
+    """Serve the routes of all channels in the registry."""
+    shared = services(app)
+    ledger = StoreLedger(shared)
+    server = RouteServer(shared.settings, ledger)
+    for each in declared_routes():
+        route = each.route
+        authentication.declare(app, route.name, _AUTHENTICATION[route.kind])
+        app.add_url_rule(
+            _rule(route),
+            endpoint=route.name,
+            view_func=_view(each, server, ledger),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+    app.wsgi_app = StatusCallbacks(server, app.wsgi_app)
+
+
+def endpoints() -> tuple[Endpoint, ...]:
+    """The routes that programs use, for /openapi.json. Pages for people are not among them."""
+    return tuple(_endpoint(each.route) for each in declared_routes() if each.route.kind is not RouteKind.PAGE)
+
+
+def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> Callable[..., Response]:
+    route = declared.route
+    query_model = _query_model(route)
+
+    def view(**parameters: object) -> Response:
+        try:
+            if route.kind is RouteKind.STATUS_CALLBACK:
+                # StatusCallbacks has served it and left an exception. If not, this URL was never given to a carrier.
+                raise request.environ.get(FAILURE) or NotFound
+            texts = {name: str(value) for name, value in parameters.items()}
+            query = {} if query_model is None else queries.read(query_model).model_dump(by_alias=True)
+            query = {name: value for name, value in query.items() if value is not None}
+            return _respond(server.serve(route, request.environ, parameters=texts, query=query))
+        except RouteDisabled as error:
+            raise Refusal(problems.FORBIDDEN, str(error)) from None
+        except ForgedRequest as error:
+            ledger.count_refused(declared.channel)
+            _log.warning(
+                "request refused: its sender is not verified",
+                kind=route.kind.value,
+                channel=declared.channel,
+                reason=str(error),
+            )
+            raise Refusal(problems.FORBIDDEN, str(error)) from None
+        except MalformedRequest as error:
+            delivery_id = error.delivery_id or parameters.get("delivery_id")
+            _log.warning(
+                "request refused: it cannot be read",
+                kind=route.kind.value,
+                channel=declared.channel,
+                delivery_id=str(delivery_id),
+                reason=str(error),
+            )
+            errors = [FieldError(field="body", message=str(error))]
+            raise Refusal(problems.INVALID, "The body cannot be read.", errors=errors) from None
+
+    return view
+
+
+def _respond(response: RouteResponse) -> Response:
+    flask_response = Response(response.body, status=response.status, mimetype=response.media_type)
+    if response.media_type is None:
+        del flask_response.headers["Content-Type"]
+    flask_response.headers.update(response.headers)
+    return flask_response
+
+
+def _rule(route: Route[Ledger]) -> str:
+    """The path as Flask writes it."""
+    return re.sub(r"\{(\w+)\}", lambda part: _CONVERTERS.get(part[1], f"<{part[1]}>"), route.path)
+
+
+def _query_model(route: Route[Ledger]) -> type[RequestModel] | None:
+    """The declared query parameters as a model, which refuses all others; None when the route declares none."""
+    if not route.query:
+        return None
+    fields: dict[str, Any] = {
+        f"parameter_{number}": (str | None, Field(default=None, alias=name, description=description))
+        for number, (name, description) in enumerate(route.query.items())
+    }
+    return create_model(f"Query_{route.name}", __base__=RequestModel, **fields)
+
+
+def _endpoint(route: Route[Ledger]) -> Endpoint:
+    """The route as it is described in /openapi.json. Its view is never called."""
+
+    def view() -> Answer:
+        raise NotImplementedError
+
+    view.__name__ = route.name
+    name, description = route.signature_header or ("", "")
+    return Endpoint(
+        view=view,
+        method=route.method,
+        path=_rule(route),
+        tag="Callbacks",
+        summary=route.summary,
+        description=route.description,
+        authentication=_AUTHENTICATION[route.kind],
+        responses=(ResponseSpec(status=204, description="Stored, now or before; or there was nothing to store."),),
+        problems=(problems.FORBIDDEN, problems.NOT_FOUND, problems.INVALID),
+        body=None,
+        form=route.form,
+        raw=() if route.form else route.media_types,
+        query=_query_model(route),
+        headers=(Header(name=name, description=description),) if name else (),
+        example=None,
+    )

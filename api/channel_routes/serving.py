@@ -1,0 +1,106 @@
+"""Calls the handler of a channel's route, whichever way the request came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from werkzeug.wsgi import get_input_stream
+
+from api import problems
+from api.problems import Refusal
+from channels.incoming import IncomingRequest, Ledger, Route, RouteResponse
+from channels.registry import CHANNELS
+from settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_MAX_LENGTH_DIGITS = 12
+"""A Content-Length with more digits is not parsed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChannelRoute:
+    """A route, and the name of the channel that declares it."""
+
+    channel: str
+    route: Route[Ledger]
+
+
+def declared_routes() -> list[ChannelRoute]:
+    """The routes of all channels in the registry. Routes for inbound messages are not among them: nobody reads them."""
+    return [
+        ChannelRoute(channel=channel.name, route=route) for channel in CHANNELS.values() for route in channel.routes
+    ]
+
+
+class RouteServer:
+    """Serves requests to the routes of the channels."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._public_url = settings.public_url.rstrip("/")
+
+    def serve(
+        self,
+        route: Route[Ledger],
+        environ: WSGIEnvironment,
+        *,
+        parameters: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+    ) -> RouteResponse:
+        """The handler's response. Raises Refusal (413, 415), and whatever the handler raises."""
+        if route.media_types and _media_type(environ) not in route.media_types:
+            raise Refusal(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}.")
+        query_string = environ.get("QUERY_STRING", "")
+        path = self._public_url + environ["PATH_INFO"]
+        request = IncomingRequest(
+            url=f"{path}?{query_string}" if query_string else path,
+            parameters=parameters,
+            query=query or {},
+            header=partial(_header, environ),
+            read=_reader(environ, route),
+            settings=self._settings,
+        )
+        return route.handle(request, self._ledger)
+
+
+def _reader(environ: WSGIEnvironment, route: Route[Ledger]) -> Callable[[int], bytes]:
+    """Returns the next bytes of the body. Raises Refusal (413) when the body is, or turns out to be, too large."""
+    length = environ.get("CONTENT_LENGTH", "")
+    if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS:
+        stream, left = environ["wsgi.input"], int(length)
+    else:
+        stream, left = get_input_stream(environ), route.max_bytes + 1
+    if left > route.max_bytes and length:
+        raise _too_large(route)
+
+    def read(count: int) -> bytes:
+        nonlocal left
+        missing = left if count < 0 else min(count, left)
+        pieces: list[bytes] = []
+        while missing and (piece := stream.read(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+            left -= len(piece)
+        if not left and not length:
+            raise _too_large(route)
+        return b"".join(pieces)
+
+    return read
+
+
+def _too_large(route: Route[Ledger]) -> Refusal:
+    return Refusal(problems.TOO_LARGE, route.too_large)
+
+
+def _media_type(environ: WSGIEnvironment) -> str:
+    return environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+
+
+def _header(environ: WSGIEnvironment, name: str) -> str | None:
+    return environ.get("HTTP_" + name.upper().replace("-", "_"))

@@ -1,0 +1,218 @@
+"""What comes in from carriers and recipients: the routes that a channel declares, and what their handlers may use.
+
+No web framework is imported here, nor by any channel. The API mounts the routes (api/channel_routes/) and implements
+`Ledger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from messaging.states import Status
+from settings import Settings
+
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM_FIELDS = 200
+"""Carriers send about twenty. Checking a signature costs time for each field, before the sender is known."""
+
+
+class ForgedRequest(Exception):
+    """Nothing proves that the request comes from the carrier. The message is the `detail` of the 403 response."""
+
+
+class MalformedRequest(Exception):
+    """The sender is verified, but the request cannot be read. The message says what is wrong or missing."""
+
+    def __init__(self, reason: str, *, delivery_id: UUID | None = None) -> None:
+        super().__init__(reason)
+        self.delivery_id = delivery_id
+
+
+class RouteDisabled(Exception):
+    """The channel takes no such requests with these settings. The message is the `detail` of the 403 response."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CarrierReceipt:
+    """The carrier's report on one submission."""
+
+    carrier_id: str
+    status: Status
+    error_code: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InboundMessage:
+    """A message that a recipient wrote to a church."""
+
+    sender: str
+    """The recipient's address: the phone number in E.164, or the mail address."""
+    to: str
+    """The church's address that the message was sent to."""
+    text: str
+    carrier_id: str
+    """The carrier's id. A carrier may send the same message twice."""
+    media_count: int = 0
+
+
+class Recipient(Protocol):
+    """The recipient of one delivery, as a page may show it."""
+
+    @property
+    def church_name(self) -> str: ...
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def opted_out(self) -> bool:
+        """Whether the recipient opted out. An address that bounced has not."""
+        ...
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the opt-out came from a link and is recent enough to be undone."""
+        ...
+
+
+class Ledger(Protocol):
+    """What a route's handler may read and store. Every write is committed when the method returns.
+
+    All methods raise psycopg.Error when the database is away, which the API answers with 503.
+    """
+
+    def store_receipt(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
+        """Store the receipt and enqueue the job that applies it. A receipt that is already stored changes nothing."""
+        ...
+
+    def store_bounce(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int, suppress_address: bool) -> None:
+        """Store the receipt; with `suppress_address`, the church also sends nothing more to that address."""
+        ...
+
+    def find_recipient(self, delivery_id: UUID) -> Recipient | None: ...
+
+    def opt_out(self, delivery_id: UUID) -> None:
+        """Opt the recipient of the delivery out of all messages of the church, as of now."""
+        ...
+
+    def undo_opt_out(self, delivery_id: UUID, *, evidence: str) -> bool:
+        """Undo a recent opt-out that came from a link. False when there is none. `evidence` is kept in the history."""
+        ...
+
+
+class Inbox(Protocol):
+    """What the handler of an inbound route may use. Nothing implements it yet."""
+
+    def receive(self, message: InboundMessage) -> None:
+        """Store the message and act on its keywords."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IncomingRequest:
+    """A request to one of a channel's routes."""
+
+    url: str
+    """The public URL, with the query, as the carrier signs it."""
+    parameters: Mapping[str, str]
+    """The parameters of the path."""
+    query: Mapping[str, str]
+    """The query parameters that the route declares."""
+    header: Callable[[str], str | None]
+    """Returns a header by its name, in any case."""
+    read: Callable[[int], bytes]
+    """Returns the next bytes of the body, as many as asked for; with -1 all that are left.
+
+    The API refuses the request (413) when more is read than the route's `max_bytes`.
+    """
+    settings: Settings
+
+    @property
+    def delivery_id(self) -> UUID:
+        """The path's `{delivery_id}`."""
+        return UUID(self.parameters["delivery_id"])
+
+    @property
+    def attempt(self) -> int:
+        """The path's `{attempt}`."""
+        return int(self.parameters["attempt"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RouteResponse:
+    """The response to a request that was accepted. Whatever is refused is raised."""
+
+    status: int = 204
+    body: bytes = b""
+    media_type: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+NO_CONTENT = RouteResponse()
+"""The request was accepted, and there is nothing to return."""
+
+
+class RouteKind(StrEnum):
+    """What a route receives. The authentication and the documentation follow from it."""
+
+    STATUS_CALLBACK = "status callback"
+    """The carrier reports on one submission. Three come for every text, so they are served ahead of the framework."""
+    BOUNCE = "bounce"
+    """A mail that came back."""
+    INBOUND_MESSAGE = "inbound message"
+    """A recipient writes to the church. Not mounted yet."""
+    PAGE = "page"
+    """A page for a recipient, such as the one to unsubscribe. Anyone may open it; its URL carries a signed token."""
+
+
+HandlerUses = TypeVar("HandlerUses", contravariant=True)
+"""What the handler is passed besides the request: a Ledger, or an Inbox."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route(Generic[HandlerUses]):
+    """One address at which a channel receives requests.
+
+    The handler verifies who sent the request before it uses anything of it; for a page, it checks the token. It raises
+    ForgedRequest, MalformedRequest or RouteDisabled.
+    """
+
+    name: str
+    """Unique among all channels. The operation's id in /openapi.json, and the name of the route in Flask."""
+    kind: RouteKind
+    method: str
+    path: str
+    """Such as `/callbacks/sms/{delivery_id}/{attempt}`.
+
+    `{delivery_id}` matches a UUID, `{attempt}` a number from 1 to 32767, any other name one segment of the path.
+    """
+    handle: Callable[[IncomingRequest, HandlerUses], RouteResponse]
+    media_types: tuple[str, ...] = ()
+    """The media types that the body may have; none: the body is not looked at."""
+    max_bytes: int = 64 * 1024
+    too_large: str = "The body may have 64 kB."
+    """The `detail` of the 413 response."""
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The query parameters that are read, with a description of each. Others are refused where any is declared."""
+    summary: str = ""
+    description: str = ""
+    form: type[BaseModel] | None = None
+    """The fields of the form, for /openapi.json. The handler parses the form itself: carriers may add fields."""
+    signature_header: tuple[str, str] | None = None
+    """The header that carries the signature and its description, for /openapi.json."""
+
+
+def parse_form(body: bytes) -> dict[str, str]:
+    """The fields of an urlencoded form; the last value of a repeated one. Raises MalformedRequest."""
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+    except ValueError as error:
+        raise MalformedRequest(f"the form has more than {MAX_FORM_FIELDS} fields") from error
+    return dict(pairs)

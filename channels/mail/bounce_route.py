@@ -1,0 +1,59 @@
+"""POST /callbacks/mail: a mail that came back, posted by the server that receives mail for MAIL_BOUNCE_DOMAIN."""
+
+from __future__ import annotations
+
+from channels.incoming import (
+    NO_CONTENT,
+    IncomingRequest,
+    Ledger,
+    MalformedRequest,
+    Route,
+    RouteDisabled,
+    RouteKind,
+    RouteResponse,
+)
+from channels.mail.bounces import HEAD_BYTES, MAX_BYTES, find_attempt, read_bounce, takes_bounces
+from channels.mail.mime_parts import UnreadableMail
+
+MEDIA_TYPES = ("message/rfc822", "application/octet-stream")
+"""The second is for generated clients that know no other type for bytes."""
+
+
+def bounce_route() -> Route[Ledger]:
+    return Route(
+        name="take_bounce",
+        kind=RouteKind.BOUNCE,
+        method="POST",
+        path="/callbacks/mail",
+        media_types=MEDIA_TYPES,
+        max_bytes=MAX_BYTES,
+        too_large="A bounce may have 1 MB. Its beginning is enough: cut off the rest.",
+        query={"recipient": "The address that the mail was delivered to. Absent: read from its headers."},
+        handle=_handle,
+        summary="Take a mail that came back",
+        description=(
+            "For the mail server that receives bounces. The address that a bounce comes to carries our signature.\n\n"
+            "A permanent failure ends the delivery as `undelivered`; where the address itself is dead, nothing more is "
+            "sent to it. Delays and automatic answers change nothing. A mail may have 1 MB: its beginning is enough."
+        ),
+    )
+
+
+def _handle(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+    """Reads only the head of the mail before the address is verified, and parses nothing of it."""
+    if not takes_bounces(request.settings):
+        raise RouteDisabled("No bounces are taken here: MAIL_BOUNCE_DOMAIN or SMTP_URL is not set.")
+    head = request.read(HEAD_BYTES)
+    about = find_attempt(head, delivered_to=request.query.get("recipient"), settings=request.settings)
+    try:
+        bounce = read_bounce(head + request.read(-1), about=about, settings=request.settings)
+    except UnreadableMail as error:
+        raise MalformedRequest(f"cannot be read: {error}", delivery_id=about.delivery_id) from None
+    if bounce.receipt is not None:
+        ledger.store_bounce(
+            bounce.receipt,
+            delivery_id=about.delivery_id,
+            attempt=about.attempt,
+            suppress_address=bounce.address_is_dead,
+        )
+    return NO_CONTENT

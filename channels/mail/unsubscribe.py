@@ -1,0 +1,88 @@
+"""GET and POST /unsubscribe/{token}, and /unsubscribe/{token}/undo: the pages behind the link in every mail.
+
+A GET changes nothing: mail readers and virus scanners open every link. A POST opts the recipient out, from the page's
+button or from the mail reader itself (one-click, RFC 8058). It needs no cookie and no key: the signed token in the link
+is the right to do it. For some days the page offers to undo the opt-out, at a URL that stands in no mail, so that no
+mail reader posts there by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+from channels.incoming import IncomingRequest, Ledger, Recipient, Route, RouteKind, RouteResponse
+from channels.mail.signed_tokens import UnsubscribeLinks
+from channels.mail.unsubscribe_pages import STYLESHEET, render
+
+PATH = "/unsubscribe/{token}"
+UNDO_PATH = f"{PATH}/undo"
+
+
+def routes() -> Sequence[Route[Ledger]]:
+    """All routes of the unsubscribe pages."""
+    return (
+        _page("show_unsubscribe_page", "GET", PATH, _show),
+        _page("unsubscribe", "POST", PATH, _unsubscribe),
+        _page("undo_unsubscribe", "POST", UNDO_PATH, _undo),
+        # Reloading the page that a POST has answered shows the present state.
+        _page("show_after_undo", "GET", UNDO_PATH, _redirect_to_page),
+        _page("unsubscribe_stylesheet", "GET", STYLESHEET, _stylesheet),
+    )
+
+
+def _page(
+    name: str, method: str, path: str, handle: Callable[[IncomingRequest, Ledger], RouteResponse]
+) -> Route[Ledger]:
+    return Route(name=name, kind=RouteKind.PAGE, method=method, path=path, handle=handle)
+
+
+def _show(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+    _, recipient = _find(request, ledger)
+    return _present_state(request, recipient)
+
+
+def _unsubscribe(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+    delivery_id, recipient = _find(request, ledger)
+    if delivery_id is not None and recipient is not None and not recipient.opted_out:
+        ledger.opt_out(delivery_id)
+        recipient = ledger.find_recipient(delivery_id)
+    return render("unsubscribed", recipient, token=_token(request))
+
+
+def _undo(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+    delivery_id, recipient = _find(request, ledger)
+    if delivery_id is None or recipient is None or not recipient.can_undo:
+        return _present_state(request, recipient)
+    undone = ledger.undo_opt_out(delivery_id, evidence=f"undone on the page that delivery {delivery_id} links to")
+    return render("subscribed_again" if undone else "unsubscribed", recipient, token=_token(request))
+
+
+def _redirect_to_page(request: IncomingRequest, ledger: Ledger) -> RouteResponse:  # noqa: ARG001 - reads nothing
+    location = PATH.replace("{token}", quote(_token(request), safe=""))
+    return RouteResponse(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
+
+
+def _stylesheet(request: IncomingRequest, ledger: Ledger) -> RouteResponse:  # noqa: ARG001 - the same for everyone
+    content = (Path(__file__).parent / "templates" / "unsubscribe.css").read_bytes()
+    return RouteResponse(
+        status=HTTPStatus.OK, body=content, media_type="text/css", headers={"Cache-Control": "max-age=3600"}
+    )
+
+
+def _token(request: IncomingRequest) -> str:
+    return request.parameters["token"]
+
+
+def _find(request: IncomingRequest, ledger: Ledger) -> tuple[UUID | None, Recipient | None]:
+    """The delivery that the token names, and its recipient; None for a token that is not ours."""
+    delivery_id = UnsubscribeLinks(request.settings).delivery_of(_token(request))
+    return delivery_id, None if delivery_id is None else ledger.find_recipient(delivery_id)
+
+
+def _present_state(request: IncomingRequest, recipient: Recipient | None) -> RouteResponse:
+    opted_out = recipient is not None and recipient.opted_out
+    return render("unsubscribed" if opted_out else "unsubscribe", recipient, token=_token(request))
