@@ -1,4 +1,4 @@
-"""The operator's command line: `flask create-church`, `flask check-redis` and the rest, one file each."""
+"""The operator's command line, such as `flask create-church` and `flask check-redis`. Each command has its own file."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ COMMANDS = (
 
 
 def register(app: Flask) -> None:
-    """Make the commands known to `flask`, which finds the app in wsgi.py when it is run in the project's folder."""
+    """Adds the commands to the app's command line."""
     for command in COMMANDS:
         app.cli.add_command(command)

@@ -1,4 +1,4 @@
-"""What the commands take. Wrong input is answered with one line that says what is wrong, and exit status 2."""
+"""The option types of the commands. Wrong input ends a command with one line and exit status 2."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
 DEFAULT = "default"
-"""What is given to go back to what the settings say."""
-AS_SET = -1
-"""Stands for it where a number is asked for."""
+"""The value of an option that restores the default from the settings."""
+RESTORE_DEFAULT = -1
+"""Represents DEFAULT in options that hold a number."""
 MAX_NAME_CHARACTERS = 200
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
-_LONGEST_EVIDENCE = 2000
+_MAX_EVIDENCE_CHARACTERS = 2000
 _DAYS = re.compile(r"([0-9]{1,5})d")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
 class BadInput(click.ClickException):
-    """Shown as one line, without click's usage above it."""
+    """Reported as one line, without click's usage text above it."""
 
     exit_code = 2
 
@@ -47,7 +47,7 @@ class Text(click.ParamType[str]):
 
 
 class Name(Text):
-    """The name of a church, or of a sender: it stands before the address in mails."""
+    """The name of a church or of a sender. Mails show it before the address."""
 
     name = "name"
 
@@ -61,7 +61,7 @@ class Name(Text):
 
 
 class Phone(click.ParamType[str]):
-    """A phone number; kept as E.164."""
+    """A phone number, converted to E.164."""
 
     name = "phone number"
 
@@ -75,7 +75,7 @@ class Phone(click.ParamType[str]):
 
 
 class Address(click.ParamType[str]):
-    """A phone number or an e-mail address, as it is stored."""
+    """A phone number or an e-mail address, in the form in which it is stored."""
 
     name = "phone number or e-mail address"
 
@@ -84,12 +84,12 @@ class Address(click.ParamType[str]):
 
 
 class Evidence(Text):
-    """Why somebody may be sent to, or not: kept for whoever asks later."""
+    """The reason for an opt-out or opt-in. It is stored as evidence."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = super().convert(value, param, ctx)
-        if len(text) > _LONGEST_EVIDENCE:
-            raise BadInput(f"{_option(param)} must have {_LONGEST_EVIDENCE} characters or fewer.")
+        if len(text) > _MAX_EVIDENCE_CHARACTERS:
+            raise BadInput(f"{_option(param)} must have {_MAX_EVIDENCE_CHARACTERS} characters or fewer.")
         return text
 
 
@@ -128,7 +128,7 @@ class TimeZone(click.ParamType[str]):
 
 
 class TextingHours(click.ParamType[Window]):
-    """From when until when people may be texted, such as 08:00-21:00."""
+    """The hours in which people may be texted, such as 08:00-21:00."""
 
     name = "HH:MM-HH:MM"
 
@@ -141,12 +141,12 @@ class TextingHours(click.ParamType[Window]):
             return Window(opens=60 * opens_hour + opens_minute, closes=60 * closes_hour + closes_minute)
         except ValueError as error:
             raise BadInput(
-                f"{_option(param)} must be such as 08:00-21:00, on one day; 00:00-24:00 is always."
+                f"{_option(param)} must be two times of one day, such as 08:00-21:00; 00:00-24:00 allows every hour."
             ) from error
 
 
 class Pace(click.ParamType[float]):
-    """Segments a second, more than none."""
+    """Segments per second, above 0."""
 
     name = "number"
 
@@ -161,7 +161,7 @@ class Pace(click.ParamType[float]):
 
 
 class Expiry(click.ParamType[datetime]):
-    """When something ends: a date, whose first moment in UTC it is, or a number of days from now."""
+    """When something expires: at 00:00 UTC of a date, or after a number of days."""
 
     name = "date or days"
 
@@ -182,7 +182,7 @@ class Expiry(click.ParamType[datetime]):
 
 
 class Regions(click.ParamType[tuple[str, ...]]):
-    """Codes of regions, such as US,CA,PR; `default` (an empty tuple) for those of the settings."""
+    """Region codes such as US,CA,PR. `default` becomes an empty tuple: the regions of the settings."""
 
     name = "CODES"
 
@@ -196,13 +196,13 @@ class Regions(click.ParamType[tuple[str, ...]]):
 
 
 class DailySegments(click.ParamType[int]):
-    """A number of segments a day; `default` (-1) for that of the settings."""
+    """A number of segments per day. `default` becomes RESTORE_DEFAULT: the limit of the settings."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if value == DEFAULT:
-            return AS_SET
+            return RESTORE_DEFAULT
         if not re.fullmatch(r"\d{1,12}", str(value), re.ASCII):
             raise BadInput(f"{_option(param)} must be a whole number, or {DEFAULT}.")
         return int(value)

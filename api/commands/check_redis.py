@@ -1,4 +1,4 @@
-"""`flask check-redis`: whether Redis, and the workers behind it, do all that the queues need."""
+"""`flask check-redis`: checks Redis and the workers of every queue."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ from flask.cli import with_appcontext
 from redis import Redis
 
 from api.commands import queue_checks, redis_checks
-from api.commands.outcomes import Outcome, Verdict
+from api.commands.check_result import CheckResult, CheckStatus
 from api.services import services
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_connection import open_redis
 from settings import mask_url
 
-_MARKS = {Verdict.PASSED: "✅", Verdict.FAILED: "❌", Verdict.UNKNOWN: "⚠️ "}
+_MARKS = {CheckStatus.PASSED: "✅", CheckStatus.FAILED: "❌", CheckStatus.UNKNOWN: "⚠️ "}
 
 
 @click.command("check-redis")
 @click.pass_context
 @with_appcontext
 def check_redis(context: click.Context) -> None:
-    """Check Redis and the queues, a line for each step. Exit status 0: all is well; 1: something is not."""
+    """Check Redis and that a worker answers on every queue.
+
+    Each check prints one line. The exit status is 0 when every check passed, and 1 when one failed.
+    """
     settings = services().settings
     if not settings.enable_queues or settings.redis_url is None:
         click.echo("Queues are switched off (ENABLE_QUEUES=false): there is nothing to check.")
         return
     click.echo(f"Redis: {mask_url(settings.redis_url)}")
     redis = open_redis(settings)
-    failures: list[Outcome] = []
-    for outcome in _outcomes(redis, enabled_queues(settings)):
-        _show(outcome)
-        if outcome.verdict is Verdict.FAILED:
-            failures.append(outcome)
+    failures: list[CheckResult] = []
+    for result in _results(redis, enabled_queues(settings)):
+        _show(result)
+        if result.status is CheckStatus.FAILED:
+            failures.append(result)
     if not failures:
         click.echo("ALL TESTS PASSED")
         return
@@ -43,15 +46,15 @@ def check_redis(context: click.Context) -> None:
     context.exit(1)
 
 
-def _outcomes(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
+def _results(redis: Redis, names: tuple[str, ...]) -> Iterator[CheckResult]:
     first = None
-    for outcome in redis_checks.run(redis):
-        first = first or outcome
-        yield outcome
-    if first is not None and first.verdict is not Verdict.FAILED:  # Redis answers
+    for result in redis_checks.run(redis):
+        first = first or result
+        yield result
+    if first is not None and first.status is not CheckStatus.FAILED:  # Redis answers
         yield from queue_checks.run(redis, names)
 
 
-def _show(outcome: Outcome) -> None:
-    remedy = f" → {outcome.remedy}" if outcome.remedy else ""
-    click.echo(f"{_MARKS[outcome.verdict]} {outcome.name}: {outcome.finding}{remedy}")
+def _show(result: CheckResult) -> None:
+    remedy = f" → {result.remedy}" if result.remedy else ""
+    click.echo(f"{_MARKS[result.status]} {result.name}: {result.finding}{remedy}")

@@ -1,4 +1,4 @@
-"""`flask create-church`: a church, its senders, and its first key."""
+"""`flask create-church`: creates a church with its senders and its first API key."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ from store import churches, daily_limits
 
 @click.command("create-church")
 @click.option("--name", type=Name(), required=True, help="The church's name.")
-@click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True)
-@click.option("--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True)
-@click.option("--sms-from", type=Phone(), help="The number it sends texts and picture messages from.")
-@click.option("--messaging-service", type=MessagingService(), help="The Twilio Messaging Service it sends both with.")
-@click.option("--mail-from", type=Email(), help="The address it sends mail from. Its own name stands before it.")
-@click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
-@click.option("--regions", type=Regions(), help="Whose numbers it may text, such as US,CA (default: --sms-from's).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True, help="Where it is.")
+@click.option(
+    "--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True, help="It sends no texts outside."
+)
+@click.option("--sms-from", type=Phone(), help="Its number for texts and picture messages.")
+@click.option("--messaging-service", type=MessagingService(), help="A Twilio Messaging Service for both.")
+@click.option("--mail-from", type=Email(), help="Its address for mail. Recipients see its name with it.")
+@click.option("--segments-per-second", type=Pace(), help="Most segments per second (default: no limit).")
+@click.option(
+    "--regions",
+    type=Regions(),
+    help="Regions it may text, such as US,CA (default: TEXTING_REGIONS, or that of --sms-from).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @with_appcontext
 def create_church(
     name: str,
@@ -38,7 +44,7 @@ def create_church(
     regions: tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
-    """Create a church and print its id and its first key, which is shown this once."""
+    """Create a church and print its id and its first API key. The key cannot be shown again."""
     has_sender = sms_from is not None or messaging_service is not None
     if segments_per_second is not None and not has_sender:
         raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")
@@ -82,10 +88,10 @@ def create_church(
     click.echo(f"API key: {key}")
     click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")
     if not has_sender:
-        click.echo("It has no sender for texts yet: `flask set-sender --channel sms` gives it one.")
+        click.echo("The church cannot send texts yet: set a sender with `flask set-sender --channel sms`.")
 
 
 def _regions_of(sms_from: str | None) -> tuple[str, ...]:
-    """The region of a sender that is not among those of the settings; empty: the settings' suit it."""
+    """Returns the region of the number when TEXTING_REGIONS does not contain it, otherwise an empty tuple."""
     region = locate_phone(sms_from).region if sms_from else ""
     return () if not region or region in services().settings.default_regions else (region,)

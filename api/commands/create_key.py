@@ -1,4 +1,4 @@
-"""`flask create-key`: one more key for a church."""
+"""`flask create-key`: creates another API key for a church."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from store import churches
 
 
 @click.command("create-key")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--label", type=Text(), required=True, help="What the key is for, to tell it from others.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--label", type=Text(), required=True, help="What the key is for.")
 @click.option("--scope", "scopes", multiple=True, help=f"May be repeated: {', '.join(keys.SCOPES)} (default: all).")
 @click.option("--expires", type=Expiry(), help="A date such as 2027-01-01 (UTC), or days from now such as 90d.")
 @with_appcontext
-def create_key(church: UUID, label: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
-    """Create a key for a church and print it, this once."""
+def create_key(church_id: UUID, label: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
+    """Create an API key for a church and print it. The key cannot be shown again."""
     if unknown := set(scopes) - set(keys.SCOPES):
         raise BadInput(f"--scope {', '.join(sorted(unknown))} does not exist; there are {', '.join(keys.SCOPES)}.")
     granted = [scope for scope in keys.SCOPES if not scopes or scope in scopes]
     key, key_hash = keys.new_key()
     with ledger() as connection:
-        if churches.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
+        if churches.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
         key_id = churches.add_key(
             connection,
-            church_id=church,
+            church_id=church_id,
             label=label,
             secret_hash=key_hash,
             scopes=granted,

@@ -1,4 +1,4 @@
-"""`flask find-key`: whose key this is, for one that was found where it should not be."""
+"""`flask find-key`: finds the church of a leaked key."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from store import api_keys
 @click.argument("argument", required=False, metavar="")
 @with_appcontext
 def find_key(argument: str | None) -> None:
-    """Find a key by itself, or by its SHA-256 in hexadecimal, given when asked or on standard input."""
+    """Find which church an API key belongs to.
+
+    The command reads the key, or its SHA-256 in hexadecimal, from a prompt or from standard input.
+    """
     refuse_key_argument(argument)
     if argument is not None:
-        raise BadInput("This command takes no argument: give the key, or its SHA-256, on standard input.")
+        raise BadInput("This command takes no argument: pass the key, or its SHA-256, on standard input.")
     secret_hash = read_secret_hash()
     with ledger() as connection:
         found = api_keys.find(connection, secret_hash)
     if found is None:
-        raise BadInput("It is no key of this service.")
+        raise BadInput("No key of this service matches.")
     print_keys([found])

@@ -1,4 +1,4 @@
-"""The ledger as the commands use it: one transaction, and a plain line when it cannot be had."""
+"""One database transaction for a command, with one clear line when the database cannot be used."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from store.timeouts import COMMAND
 
 @contextmanager
 def ledger() -> Generator[Connection[Any]]:
-    """One transaction that sees every church; nothing of it stays when the block raises.
+    """Opens a transaction that sees every church. It is rolled back when the block raises.
 
-    Raises click.ClickException, which says what to do, when the database is away, busy or not migrated.
+    Raises click.ClickException with the remedy when the database is unreachable, busy or not migrated.
     """
     try:
         with system_scope(services().database, limits=COMMAND) as connection:
@@ -30,8 +30,8 @@ def ledger() -> Generator[Connection[Any]]:
         raise click.ClickException(str(error)) from error
     except OutcomeUnknown as error:
         raise click.ClickException(
-            "The connection to the database was lost while the change was being stored: it may have been stored or "
-            "not. Look before you repeat the command."
+            "The connection to the database was lost during the commit: the change may have been stored or not. "
+            "Check before you repeat the command."
         ) from error
     except (LockNotAvailable, QueryCanceled) as error:
         raise click.ClickException(

@@ -1,4 +1,4 @@
-"""`flask list-keys`: which keys there are, and what became of them."""
+"""`flask list-keys`: lists API keys."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _HEADINGS = ("KEY ID", "ENDS IN", "LABEL", "CHURCH", "CREATED", "EXPIRES", "REVO
 
 
 @click.command("list-keys")
-@click.option("--church", type=ChurchId(), help="Only this church's (default: all).")
+@click.option("--church", "church_id", type=ChurchId(), help="Only the keys of this church (default: all).")
 @with_appcontext
-def list_keys(church: UUID | None) -> None:
-    """List API keys, also revoked and expired ones. The keys themselves are not kept and cannot be shown."""
+def list_keys(church_id: UUID | None) -> None:
+    """List API keys, including revoked and expired ones.
+
+    Only their hashes are stored, so the keys themselves cannot be shown.
+    """
     with ledger() as connection:
-        if church is not None and churches.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
-        found = api_keys.listed(connection, church_id=church)
+        if church_id is not None and churches.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
+        found = api_keys.listed(connection, church_id=church_id)
     print_keys(found)
 
 

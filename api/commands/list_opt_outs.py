@@ -1,4 +1,4 @@
-"""`flask list-opt-outs`: to whom a church sends nothing, and how that came about."""
+"""`flask list-opt-outs`: lists the addresses to which a church sends nothing, and their history."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from store import churches, opt_outs
 
 
 @click.command("list-opt-outs")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--address", type=Address(), help="Only this number or e-mail address.")
-@click.option("--history", is_flag=True, help="Every opt-out and opt-in, with the evidence, also what no longer holds.")
+@click.option("--history", is_flag=True, help="List every opt-out and opt-in with its evidence, including past ones.")
 @with_appcontext
-def list_opt_outs(church: UUID, address: str | None, history: bool) -> None:
+def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
     """List the numbers and e-mail addresses to which a church sends nothing."""
     with ledger() as connection:
-        if churches.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
+        if churches.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
         if history:
             rows = [
                 (event.address, event.event, event.source, shown_time(event.happened_at), event.evidence or "-")
-                for event in opt_outs.history(connection, church_id=church, address=address)
+                for event in opt_outs.history(connection, church_id=church_id, address=address)
             ]
         else:
             rows = [
                 (found.address, found.source, shown_time(found.opted_out_at))
-                for found in opt_outs.listed(connection, church_id=church, address=address)
+                for found in opt_outs.listed(connection, church_id=church_id, address=address)
             ]
     if rows:
         print_table(
             ("ADDRESS", "EVENT", "SOURCE", "AT", "EVIDENCE") if history else ("ADDRESS", "SOURCE", "SINCE"), rows
         )
     else:
-        click.echo("Nothing has happened yet." if history else "Nobody is opted out.")
+        click.echo("There are no opt-outs or opt-ins yet." if history else "Nobody is opted out.")

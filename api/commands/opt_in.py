@@ -1,4 +1,4 @@
-"""`flask opt-in`: lift an opt-out or a bounce, with the reason kept."""
+"""`flask opt-in`: lifts an opt-out or a bounce and stores the reason."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from store import churches, opt_outs
 
 
 @click.command("opt-in")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--address", type=Address(), required=True, help="The number, such as +12025550123, or e-mail address.")
 @click.option(
     "--evidence",
     type=Evidence(),
     required=True,
-    help="How the person asked for it, or why the bounce is over. It is kept.",
+    help="How the person asked for it, or why the bounce is over. It is stored.",
 )
 @with_appcontext
-def opt_in(church: UUID, address: str, evidence: str) -> None:
-    """Lift an opt-out or a bounce: the church sends there again, from the next message on and to what is queued."""
+def opt_in(church_id: UUID, address: str, evidence: str) -> None:
+    """Lift an opt-out or a bounce, so that the church sends to the address again.
+
+    This also applies to deliveries that are already queued.
+    """
     with ledger() as connection:
-        if churches.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
-        lifted = opt_outs.opt_in(connection, church_id=church, address=address, source=SOURCE, evidence=evidence)
+        if churches.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
+        lifted = opt_outs.opt_in(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
     if lifted is None:
         click.echo(f"{address} is not opted out: nothing was changed.")
         return

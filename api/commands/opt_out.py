@@ -1,4 +1,4 @@
-"""`flask opt-out`: nothing more of a church for one number or e-mail address."""
+"""`flask opt-out`: stops everything that a church sends to one number or e-mail address."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ SOURCE = "command"
 
 
 @click.command("opt-out")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--address", type=Address(), required=True, help="The number, such as +12025550123, or e-mail address.")
-@click.option("--evidence", type=Evidence(), help="How the person asked for it, for the history.")
+@click.option("--evidence", type=Evidence(), help="How the person asked for it. It is stored.")
 @with_appcontext
-def opt_out(church: UUID, address: str, evidence: str | None) -> None:
-    """Send nothing more of the church to a number or an e-mail address, also not what is queued."""
+def opt_out(church_id: UUID, address: str, evidence: str | None) -> None:
+    """Stop everything that a church sends to a number or an e-mail address.
+
+    This also applies to deliveries that are already queued.
+    """
     with ledger() as connection:
-        if churches.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
-        is_news = opt_outs.opt_out(connection, church_id=church, address=address, source=SOURCE, evidence=evidence)
-        holds = opt_outs.get(connection, church_id=church, address=address)
+        if churches.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
+        is_news = opt_outs.opt_out(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+        holds = opt_outs.get(connection, church_id=church_id, address=address)
     if is_news:
         click.echo(f"{address} is opted out: the church sends nothing more there.")
     elif holds is not None:

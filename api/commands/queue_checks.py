@@ -1,4 +1,4 @@
-"""Whether a worker answers on every queue: one job through each, all at once."""
+"""Checks that a worker answers on every queue, with one job per queue, all at the same time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rq import Worker
 from rq.job import Job
 from rq.results import Result
 
-from api.commands.outcomes import Outcome, failed, passed
+from api.commands.check_result import CheckResult, failed, passed
 from jobs.job_queue.job_kinds import PING
 from jobs.job_queue.redis_connection import rq_queue
 
@@ -21,8 +21,8 @@ _POLL_SECONDS = 0.05
 _KEPT_SECONDS = PING.keep_failed_seconds
 
 
-def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
-    """One outcome for each queue, in the order of `names`, within WAIT_SECONDS for all of them."""
+def run(redis: Redis, names: tuple[str, ...]) -> Iterator[CheckResult]:
+    """One result for each queue, in the order of `names`, within WAIT_SECONDS for all of them."""
     deadline = time.monotonic() + WAIT_SECONDS
     nonces = {name: secrets.token_hex(8) for name in names}
     jobs: dict[str, Job] = {}
@@ -30,7 +30,7 @@ def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
         for name, nonce in nonces.items():
             jobs[name] = _enqueue(redis, name, nonce)
         for name, job in jobs.items():
-            yield _outcome(redis, name, _wait(job, deadline), nonces[name])
+            yield _result(redis, name, _wait(job, deadline), nonces[name])
     except RedisError as error:
         yield failed("Queues", f"{type(error).__name__}: {error}", remedy="check that Redis stays up")
     finally:
@@ -38,7 +38,7 @@ def run(redis: Redis, names: tuple[str, ...]) -> Iterator[Outcome]:
 
 
 def _enqueue(redis: Redis, name: str, nonce: str) -> Job:
-    """At the front: it asks whether anyone is there, not how long the queue is."""
+    """Enqueues the job at the front: the check must not wait for other jobs."""
     return rq_queue(redis, name).enqueue_call(
         PING.path,
         args=(nonce,),
@@ -60,12 +60,12 @@ def _wait(job: Job, deadline: float) -> Result | None:
         time.sleep(_POLL_SECONDS)
 
 
-def _outcome(redis: Redis, name: str, result: Result | None, nonce: str) -> Outcome:
+def _result(redis: Redis, name: str, result: Result | None, nonce: str) -> CheckResult:
     step = f"Queue {name}"
     if result is not None and result.type is Result.Type.SUCCESSFUL and result.return_value == nonce:
         return passed(step, "a worker did the job")
     if result is not None:
-        return failed(step, "the worker could not do the job", remedy="let the workers run the same version as this")
+        return failed(step, "the worker could not do the job", remedy="run the same release in the workers and here")
     if not Worker.all_keys(connection=redis, queue=rq_queue(redis, name)):
         return failed(step, "no worker is listening", remedy=f"start one: python worker.py {name}")
     return failed(
@@ -80,4 +80,4 @@ def _clear(jobs: dict[str, Job]) -> None:
         try:
             job.delete()
         except RedisError:
-            return  # they go by themselves
+            return  # they expire

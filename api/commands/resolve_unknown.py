@@ -1,4 +1,4 @@
-"""`flask resolve-unknown`: list deliveries in doubt, or decide them all at once."""
+"""`flask resolve-unknown`: lists deliveries in doubt, or resolves them together."""
 
 from __future__ import annotations
 
@@ -23,39 +23,51 @@ _CHOICES: tuple[str, ...] = get_args(Resolution)
 
 
 @click.command("resolve-unknown")
-@click.option("--as", "decision", type=click.Choice(_CHOICES), help="What they become. Absent: they are only listed.")
-@click.option("--church", type=ChurchId(), help="Only this church's.")
-@click.option("--message", type=click.UUID, help="Only this message's.")
-@click.option("--channel", type=click.Choice(list(CHANNELS)), help="Only this channel's.")
+@click.option(
+    "--as", "decision", type=click.Choice(_CHOICES), help="Their new status. Without it, they are only listed."
+)
+@click.option("--church", "church_id", type=ChurchId(), help="Only those of this church.")
+@click.option("--message", "message_id", type=click.UUID, help="Only those of this message.")
+@click.option("--channel", type=click.Choice(list(CHANNELS)), help="Only those of this channel.")
 @click.option(
     "--unknown-for-minutes",
     "minutes",
     type=click.IntRange(min=0),
     default=60,
     show_default=True,
-    help="Only those in doubt for so long: the carrier is still being asked about younger ones.",
+    help="Only those in doubt for at least this long. Younger ones are still being looked up at the carrier.",
 )
-@click.option("--all", "everything", is_flag=True, help="Needed to decide without --church, --message or --channel.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="With --as: those of every church, message and channel.",
+)
 @with_appcontext
 def resolve_unknown(
     *,
     decision: str | None,
-    church: UUID | None,
-    message: UUID | None,
+    church_id: UUID | None,
+    message_id: UUID | None,
     channel: str | None,
     minutes: int,
     everything: bool,
 ) -> None:
-    """List deliveries of which nobody knows whether they were sent, and decide them with --as.
+    """List deliveries in doubt, or resolve them with --as.
 
-    "sent": the recipients have them. "failed": give them up. "queued": send them, again if they had arrived.
+    A delivery is in doubt (status `unknown`) when it is not known whether the carrier accepted it.
+
+    \b
+    --as sent    records that the recipients have them
+    --as failed  gives them up
+    --as queued  sends them; recipients that have them already get them twice
     """
-    if decision is not None and not (church or message or channel or everything):
-        raise BadInput("Say which with --church, --message or --channel, or --all for those of every church.")
+    if decision is not None and not (church_id or message_id or channel or everything):
+        raise BadInput("Select them with --church, --message or --channel, or use --all for those of every church.")
     least_seconds = 60.0 * minutes
     with ledger() as connection:
         found = reconciliation.list_in_doubt(
-            connection, church_id=church, message_id=message, channel=channel, least_seconds=least_seconds
+            connection, church_id=church_id, message_id=message_id, channel=channel, least_seconds=least_seconds
         )
     if not found:
         click.echo("No delivery is in doubt.")
@@ -69,35 +81,35 @@ def resolve_unknown(
             f"{each.deliveries} since {each.since:%Y-%m-%d %H:%M} UTC"
         )
     total = sum(each.deliveries for each in found)
-    click.echo(f"{total} in doubt; decide them with --as." if decision is None else f"{resolved} are {decision} now.")
+    click.echo(f"{total} in doubt; resolve them with --as." if decision is None else f"{resolved} are {decision} now.")
 
 
-def _resolve(doubtful: MessageInDoubt, decision: Resolution, least_seconds: float) -> int:
-    """Decide one message's, in a transaction of its own: a long list holds nobody up, and may be broken off."""
+def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: float) -> int:
+    """Resolves the deliveries of one message in its own transaction, so a long list blocks nothing else."""
     with ledger() as connection:
-        message = message_lifecycle.lock(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
+        message = message_lifecycle.lock(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
         assert message is not None  # noqa: S101 - messages are never deleted
         resolved = reconciliation.resolve_all(
             connection,
-            church_id=doubtful.church_id,
-            message_id=doubtful.message_id,
+            church_id=in_doubt.church_id,
+            message_id=in_doubt.message_id,
             status=decision,
             least_seconds=least_seconds,
         )
         sends_again = resolved > 0 and decision == "queued"
         if sends_again:
-            message_lifecycle.reopen(connection, church_id=doubtful.church_id, message_id=doubtful.message_id)
-            _count(connection, message, church_id=doubtful.church_id, deliveries=resolved)
+            message_lifecycle.reopen(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
+            _count(connection, message, church_id=in_doubt.church_id, deliveries=resolved)
     if sends_again:
-        services().job_queue.enqueue_batch(channel=doubtful.channel, church_id=doubtful.church_id)
+        services().job_queue.enqueue_batch(channel=in_doubt.channel, church_id=in_doubt.church_id)
     return resolved
 
 
 def _count(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
-    """What is sent again counts against the church's daily limit."""
+    """Counts the deliveries that are sent again against the church's daily limit."""
     try:
         limits.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
     except DailyLimitReached as error:
         raise click.ClickException(
-            f"Message {message.message_id} is left as it was: {error}. `flask set-limits` raises the limit."
+            f"Message {message.message_id} is unchanged: {error}. `flask set-limits` raises the limit."
         ) from None

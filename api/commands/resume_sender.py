@@ -1,4 +1,4 @@
-"""`flask resume-sender`: let a paused sender send again."""
+"""`flask resume-sender`: resumes a paused sender."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from store import churches
 
 
 @click.command("resume-sender")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--channel", type=click.Choice(list(CHANNELS)), required=True)
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
 @with_appcontext
-def resume_sender(church: UUID, channel: str) -> None:
-    """Let a sender that was paused, for wrong credentials for instance, send what has been waiting."""
+def resume_sender(church_id: UUID, channel: str) -> None:
+    """Resume a paused sender, for example after its credentials were corrected. Waiting deliveries are sent."""
     with ledger() as connection:
-        if not churches.has_sender(connection, church_id=church, channel=channel):
-            raise BadInput(f"The church {church} has no sender for {channel}.")
-        reason = churches.resume_sender(connection, church_id=church, channel=channel)
+        if not churches.has_sender(connection, church_id=church_id, channel=channel):
+            raise BadInput(f"The church {church_id} has no sender for {channel}.")
+        reason = churches.resume_sender(connection, church_id=church_id, channel=channel)
     if reason is None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return
-    services().job_queue.enqueue_batch(channel=channel, church_id=church)
-    services().job_queue.enqueue_tick(SWEEP)  # which takes the failed job off the list
+    services().job_queue.enqueue_batch(channel=channel, church_id=church_id)
+    services().job_queue.enqueue_tick(SWEEP)  # it removes the failed job from the list
     click.echo(f"The church's sender for {channel} was paused ({reason}). It sends again now.")

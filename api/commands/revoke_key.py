@@ -1,4 +1,4 @@
-"""`flask revoke-key`: a key that opens nothing from now on."""
+"""`flask revoke-key`: revokes an API key."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from store.api_keys import ApiKey
 @click.argument("key_id", required=False)
 @with_appcontext
 def revoke_key(key_id: str | None) -> None:
-    """Revoke a key, by its id, or by the key itself, given when asked or on standard input.
+    """Revoke an API key.
 
-    It is refused from the next request on, by every process. What was accepted with it before is still sent: see
-    GET /api/messages and cancel what should not be. Revoking again changes nothing.
+    Pass its id (see list-keys). Without an id, the command reads the key itself, or its SHA-256, from a prompt or from
+    standard input.
+
+    Every process refuses the key from the next request on. Messages that were accepted with it are still sent: list
+    them with GET /api/messages and cancel them there. Revoking a key twice changes nothing.
     """
     refuse_key_argument(key_id)
     wanted = _id(key_id) if key_id is not None else read_secret_hash()

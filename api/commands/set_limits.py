@@ -1,4 +1,4 @@
-"""`flask set-limits`: how much a church may send in a day, and where to."""
+"""`flask set-limits`: sets how much a church may send in a day, and to which regions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import AS_SET, BadInput, ChurchId, DailySegments, Regions
+from api.commands.arguments import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
 from api.commands.ledger import ledger
 from api.commands.show_limits import describe
 from api.services import services
@@ -15,22 +15,22 @@ from store import daily_limits
 
 
 @click.command("set-limits")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--daily-segments", type=DailySegments(), help="Segments a day, or `default`. 0 stops it.")
-@click.option("--regions", type=Regions(), help="Whose numbers it may text, such as US,CA,PR, or `default`.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--daily-segments", type=DailySegments(), help="Segments per day, or `default`. 0 stops its texts.")
+@click.option("--regions", type=Regions(), help="Regions it may text, such as US,CA,PR, or `default`.")
 @with_appcontext
-def set_limits(church: UUID, daily_segments: int | None, regions: tuple[str, ...] | None) -> None:
-    """Set how many segments a church may send in a day and whose numbers it may text, and show its limits."""
+def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, ...] | None) -> None:
+    """Set how many segments a church may send in a day and which regions it may text."""
     if daily_segments is None and regions is None:
         raise BadInput("--daily-segments or --regions is missing; `flask show-limits` shows what is set.")
     with ledger() as connection:
-        if daily_limits.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
+        if daily_limits.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
         if daily_segments is not None:
-            limit = None if daily_segments == AS_SET else daily_segments
-            daily_limits.set_daily_limit(connection, church_id=church, daily_limit=limit)
+            limit = None if daily_segments == RESTORE_DEFAULT else daily_segments
+            daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=limit)
         if regions is not None:
-            daily_limits.set_regions(connection, church_id=church, regions=regions or None)
-        limits = daily_limits.get(connection, church)
+            daily_limits.set_regions(connection, church_id=church_id, regions=regions or None)
+        limits = daily_limits.get(connection, church_id)
         assert limits is not None  # noqa: S101 - it was there
     click.echo(describe(limits, services().settings))

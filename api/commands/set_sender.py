@@ -1,4 +1,4 @@
-"""`flask set-sender`: whom a church's messages come from, on one channel."""
+"""`flask set-sender`: sets from which number or address a church sends on one channel."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), A
 
 
 @click.command("set-sender")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--channel", type=click.Choice(list(CHANNELS)), required=True)
-@click.option("--from", "address", help="The number, or for mail the address, that it sends from.")
-@click.option("--messaging-service", type=MessagingService(), help="For texts: a Twilio Messaging Service instead.")
-@click.option("--name", type=Name(), help="For mail: what stands before the address (default: the church's name).")
-@click.option("--reply-to", type=Email(), help="For mail: where answers go (default: to the address itself).")
-@click.option("--segments-per-second", type=Pace(), help="Its pace (default: as fast as the carrier takes them).")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
+@click.option("--from", "address", help="The number, or for mail the address.")
+@click.option(
+    "--messaging-service", type=MessagingService(), help="For texts: a Twilio Messaging Service instead of a number."
+)
+@click.option("--name", type=Name(), help="For mail: the sender's name (default: the church's name).")
+@click.option("--reply-to", type=Email(), help="For mail: the address for replies (default: the sender's).")
+@click.option("--segments-per-second", type=Pace(), help="Most segments per second (default: no limit).")
 @with_appcontext
 def set_sender(
-    church: UUID,
+    church_id: UUID,
     channel: str,
     address: str | None,
     messaging_service: str | None,
@@ -37,7 +39,7 @@ def set_sender(
     reply_to: str | None,
     segments_per_second: float | None,
 ) -> None:
-    """Give a church its sender on a channel, or another one. It sends from it at once, also if it was paused."""
+    """Set or replace the sender of a church on a channel. A paused sender is resumed."""
     kind = CHANNELS[channel].address_kind
     if kind is AddressKind.EMAIL and messaging_service is not None:
         raise BadInput("--messaging-service is for texts.")
@@ -51,13 +53,13 @@ def set_sender(
         from_option = next(each for each in set_sender.params if each.name == "address")
         address = _KINDS[kind].convert(address, from_option, None)
     with ledger() as connection:
-        found = churches.get(connection, church)
+        found = churches.get(connection, church_id)
         if found is None:
-            raise BadInput(f"There is no church {church}.")
+            raise BadInput(f"There is no church {church_id}.")
         details: dict[str, Any] = {"name": name or _name_of(found)} if kind is AddressKind.EMAIL else {}
         churches.set_sender(
             connection,
-            church_id=church,
+            church_id=church_id,
             channel=channel,
             address=address,
             messaging_service_sid=messaging_service,
@@ -68,7 +70,7 @@ def set_sender(
 
 
 def _name_of(church: Church) -> str:
-    """The church's own name, if it can stand in a mail: it was given before that was checked."""
+    """Returns the church's name if a mail header can hold it. Names stored by early releases were not checked."""
     if complaint := header_complaint(church.name):
-        raise BadInput(f"The church's name cannot stand in mails (it {complaint}): give another one with --name.")
+        raise BadInput(f"The church's name cannot be used in mails (it {complaint}): set another one with --name.")
     return church.name

@@ -1,4 +1,4 @@
-"""`flask set-texting-hours`: when a church's people may be texted, by their own clocks."""
+"""`flask set-texting-hours`: sets the local hours in which a church may text people."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from store import churches
 
 
 @click.command("set-texting-hours")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--hours", type=TextingHours(), required=True, help="Such as 08:00-21:00; 00:00-24:00 is always.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--hours", type=TextingHours(), required=True, help="Such as 08:00-21:00. 00:00-24:00 allows every hour.")
 @with_appcontext
-def set_texting_hours(church: UUID, hours: Window) -> None:
-    """Set the hours outside which a church's texts wait. What waits now is judged anew."""
+def set_texting_hours(church_id: UUID, hours: Window) -> None:
+    """Set the hours in which a church may text people, by each person's local time.
+
+    Outside them texts wait. The new hours also apply to texts that are waiting now.
+    """
     with ledger() as connection:
-        if churches.get(connection, church) is None:
-            raise BadInput(f"There is no church {church}.")
-        churches.set_window(connection, church_id=church, window=hours)
-    click.echo("Set. Texts that wait for the old hours are looked at again within seconds.")
+        if churches.get(connection, church_id) is None:
+            raise BadInput(f"There is no church {church_id}.")
+        churches.set_window(connection, church_id=church_id, window=hours)
+    click.echo("Set. The new hours apply to waiting texts within seconds.")

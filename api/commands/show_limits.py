@@ -1,4 +1,4 @@
-"""`flask show-limits`: how much a church may send in a day, how much it has, and where to."""
+"""`flask show-limits`: shows a church's daily limit, today's use of it, and its regions."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from store.daily_limits import ChurchLimits
 
 
 @click.command("show-limits")
-@click.option("--church", type=ChurchId(), required=True, help="The church's id.")
+@click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @with_appcontext
-def show_limits(church: UUID) -> None:
-    """Show a church's limits, and what is counted today."""
+def show_limits(church_id: UUID) -> None:
+    """Show a church's daily limit, how much of it today has used, and the regions it may text."""
     with ledger() as connection:
-        limits = daily_limits.get(connection, church)
+        limits = daily_limits.get(connection, church_id)
     if limits is None:
-        raise BadInput(f"There is no church {church}.")
+        raise BadInput(f"There is no church {church_id}.")
     click.echo(describe(limits, services().settings))
 
 
 def describe(limits: ChurchLimits, settings: Settings) -> str:
-    """The limits that hold for a church, in lines."""
+    """Returns the limits that apply to a church, one per line."""
     own_limit, own_regions = limits.daily_segment_limit, limits.regions
     most = settings.daily_segment_limit if own_limit is None else own_limit
     regions = ",".join(own_regions or settings.default_regions)

@@ -1,4 +1,4 @@
-"""Lists for the terminal: columns under headings. What was stored cannot move the cursor or forge a line."""
+"""Prints tables in the terminal. Stored text cannot move the cursor or add lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def shown_time(time: datetime | None, *, missing: str = "") -> str:
-    """In UTC, to the minute; `missing` for None."""
+    """Formats the time in UTC, to the minute. Returns `missing` for None."""
     return missing if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

@@ -31,7 +31,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
 
 @pytest.fixture
 def run(settings: Settings) -> Run:
-    """Run one of the commands, its settings changed as told."""
+    """Runs a command, with `changes` to its settings."""
 
     def invoke(*arguments: str, input: str | None = None, **changes: object) -> Result:  # noqa: A002 - as click calls it
         app = create_app(settings.model_copy(update=changes))

@@ -1,4 +1,4 @@
-"""`flask check-redis`: it passes where all is well, and says what to do where it is not."""
+"""`flask check-redis`: every check, and the remedies of failed ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.commands.queue_checks.WAIT_SECONDS", 0.3)
 
 
-def test_all_is_well_and_nothing_is_left_behind(redis: Redis, workers: None, settings: Settings) -> None:
+def test_every_check_passes_and_leaves_no_keys_behind(redis: Redis, workers: None, settings: Settings) -> None:
     """As an operator types it: in the project's folder, with nothing said of where the app is."""
     done = subprocess.run(
         [sys.executable, "-m", "flask", "check-redis"],
@@ -73,7 +73,7 @@ def test_all_is_well_and_nothing_is_left_behind(redis: Redis, workers: None, set
 
 
 @pytest.mark.usefixtures("briefly", "redis")
-def test_a_queue_without_a_worker_is_named_with_what_to_do(run: Run) -> None:
+def test_a_queue_without_a_worker_is_reported_with_the_remedy(run: Run) -> None:
     result = run("check-redis")
     assert result.exit_code == 1
     for name in QUEUES:
@@ -82,7 +82,7 @@ def test_a_queue_without_a_worker_is_named_with_what_to_do(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("briefly", "redis")
-def test_queues_that_are_switched_off_are_not_asked(run: Run) -> None:
+def test_disabled_queues_are_not_checked(run: Run) -> None:
     result = run("check-redis", mail_enabled=False, analytics_enabled=False)
     assert "Queue mail" not in result.stdout
     assert "2 TESTS FAILED" in result.stdout
@@ -103,7 +103,7 @@ def test_a_redis_that_may_evict_fails(run: Run, monkeypatch: pytest.MonkeyPatch)
     ("forbidden", "line"),
     [
         (["-config"], "✅ Eviction: maxmemory-policy is noeviction"),
-        (["-config", "-info"], "⚠️  Eviction: this server does not tell its maxmemory-policy"),
+        (["-config", "-info"], "⚠️  Eviction: this server does not report its maxmemory-policy"),
         (["-set"], "❌ SET and GET: NoPermissionError"),
     ],
 )
@@ -134,7 +134,9 @@ def test_a_redis_that_is_away_ends_the_check(run: Run, url: str) -> None:
     assert "secret-word" not in result.output
 
 
-def test_a_changed_value_is_noticed(run: Run, redis: Redis, monkeypatch: pytest.MonkeyPatch, briefly: None) -> None:
+def test_a_changed_value_fails_the_check(
+    run: Run, redis: Redis, monkeypatch: pytest.MonkeyPatch, briefly: None
+) -> None:
     def changed(_: Redis, keys: Sequence[str]) -> list[bytes]:
         return [b"something else"] * len(keys)
 

@@ -1,4 +1,4 @@
-"""`flask create-church`, `create-key` and `resume-sender`, and what they leave in the ledger."""
+"""`flask create-church`, `create-key` and `resume-sender`, and what they store."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_church_is_created_with_its_sender_and_a_key_that_works(run: Run, data
     assert sorted(sender) == [("mms", "+12025550123", 3.0), ("sms", "+12025550123", 3.0)]
 
 
-def test_for_a_person_the_key_is_shown_in_words(run: Run, database: Database) -> None:
+def test_the_key_is_printed_as_text_by_default(run: Run, database: Database) -> None:
     result = run("create-church", "--name", "Hope", "--messaging-service", "MG" + "a" * 32)
     assert result.exit_code == 0
     [key] = KEY.findall(result.stdout)
@@ -87,7 +87,7 @@ def test_bad_input_gets_one_line_and_stores_nothing(
     assert count(database) == before
 
 
-def test_a_church_that_cannot_have_its_key_is_not_created(
+def test_a_church_is_not_created_when_its_key_cannot_be_stored(
     run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = count(database)
@@ -96,7 +96,7 @@ def test_a_church_that_cannot_have_its_key_is_not_created(
     assert count(database) == before
 
 
-def test_a_key_may_be_given_some_scopes_only(run: Run, database: Database) -> None:
+def test_a_key_can_have_some_scopes_only(run: Run, database: Database) -> None:
     church_id = new_church(run)
     result = run("create-key", "--church", str(church_id), "--label", "reports", "--scope", "messages:read")
     assert result.exit_code == 0
@@ -113,7 +113,7 @@ def test_a_key_may_be_given_some_scopes_only(run: Run, database: Database) -> No
         ["resume-sender", "--church", NOBODY, "--channel", "sms"],
     ],
 )
-def test_what_does_not_exist_is_said_in_one_line(run: Run, arguments: list[str]) -> None:
+def test_an_unknown_church_or_key_is_reported_in_one_line(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert len([line for line in result.stderr.splitlines() if line.startswith("Error:")]) == 1
@@ -125,8 +125,8 @@ def test_a_paused_sender_is_resumed(run: Run, database: Database) -> None:
     with system_scope(database) as connection:
         churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
     arguments = ("resume-sender", "--church", str(church_id), "--channel", "sms")
-    said = run(*arguments).stdout
-    assert "The church's sender for sms was paused (wrong token). It sends again now.\n" in said
+    result = run(*arguments).stdout
+    assert "The church's sender for sms was paused (wrong token). It sends again now.\n" in result
     assert "is not paused: there is nothing to resume" in run(*arguments).stdout
 
 
@@ -145,7 +145,7 @@ def test_a_sender_is_resumed_while_redis_is_away(run: Run, database: Database) -
     assert job.job_id == "submit_batch-1", "to be withdrawn when Redis is back"
 
 
-def test_a_database_that_is_away_is_said_in_one_line(run: Run) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(run: Run) -> None:
     result = run("create-church", "--name", "Grace", database_url="postgresql://nobody@127.0.0.1:1/none")
     assert result.exit_code == 1
     assert "Error: The database cannot be reached: check DATABASE_URL." in result.stderr
@@ -157,7 +157,7 @@ def texting_hours(database: Database) -> list[tuple[int, int]]:
         return connection.execute("SELECT window_opens, window_closes FROM churches").fetchall()
 
 
-def test_the_hours_for_texting_are_the_usual_ones_until_they_are_set(run: Run, database: Database) -> None:
+def test_texting_hours_have_a_default_until_they_are_set(run: Run, database: Database) -> None:
     church = new_church(run)
     assert texting_hours(database) == [(480, 1260)]
 
@@ -167,7 +167,7 @@ def test_the_hours_for_texting_are_the_usual_ones_until_they_are_set(run: Run, d
 
 
 @pytest.mark.parametrize("hours", ["21:00-08:00", "08:00", "08:00-08:00", "8-21", "00:00-24:01", "08:60-21:00"])
-def test_hours_that_cannot_be_are_refused(hours: str, run: Run, database: Database) -> None:
+def test_invalid_texting_hours_are_refused(hours: str, run: Run, database: Database) -> None:
     church = new_church(run)
 
     result = run("set-texting-hours", "--church", str(church), "--hours", hours)

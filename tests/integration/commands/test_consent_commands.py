@@ -1,4 +1,4 @@
-"""`flask opt-out`, `opt-in` and `list-opt-outs`: what was lifted is sent to again, and who lifted it is kept."""
+"""`flask opt-out`, `opt-in` and `list-opt-outs`: both events are stored, and an opt-in applies at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def bounce(database: Database, church: str, address: str = RUTHS_MAIL) -> None:
         opt_outs.opt_out(connection, church_id=UUID(church), address=address, source="bounce")
 
 
-def test_an_opt_out_and_its_lifting_are_both_kept(run: Run, church: str, database: Database) -> None:
+def test_an_opt_out_and_its_opt_in_are_both_stored(run: Run, church: str, database: Database) -> None:
     out = run("opt-out", "--church", church, "--address", "+1 202 555 0123", "--evidence", "called the office")
     assert (out.exit_code, opted_out(database)) == (0, [(RUTH, "command")])
 
@@ -63,7 +63,7 @@ def test_a_bounce_is_lifted_too(run: Run, church: str, database: Database) -> No
     assert events(database)[-1] == (RUTHS_MAIL, "opt_in", "command", "the mailbox is back", "bounce")
 
 
-def test_what_is_already_so_is_said_and_changes_nothing(run: Run, church: str, database: Database) -> None:
+def test_a_repeated_command_is_reported_and_changes_nothing(run: Run, church: str, database: Database) -> None:
     arguments = ("--church", church, "--address", RUTH, "--evidence", "x")
     assert "is not opted out" in run("opt-in", *arguments).stdout
     run("opt-out", *arguments)
@@ -85,7 +85,7 @@ def test_another_churchs_opt_out_stays(run: Run, church: str, database: Database
     assert opted_out(database) == [(RUTH, "command")]
 
 
-def test_after_a_stop_at_the_carrier_the_operator_is_told_that_the_carrier_has_a_list_of_its_own(
+def test_after_a_stop_at_the_carrier_the_command_mentions_the_list_of_the_carrier(
     run: Run, church: str, database: Database
 ) -> None:
     with system_scope(database) as connection:
@@ -149,7 +149,7 @@ def test_evidence_is_needed_to_lift_an_opt_out(run: Run, church: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["opt-out", "opt-in", "list-opt-outs"])
-def test_a_church_that_does_not_exist_is_said_in_one_line(run: Run, command: str) -> None:
+def test_an_unknown_church_is_reported_in_one_line(run: Run, command: str) -> None:
     options = () if command == "list-opt-outs" else ("--address", RUTH, "--evidence", "x")
     refused = run(command, "--church", NOBODY, *options)
 

@@ -1,4 +1,4 @@
-"""`flask create-key`, `list-keys`, `find-key` and `revoke-key`: a key's life, and that nothing of it outlives it."""
+"""`flask create-key`, `list-keys`, `find-key` and `revoke-key`: the life of a key from creation to revocation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def new_church(run: Run, name: str = "Grace") -> dict[str, str]:
 
 
 def make_key(run: Run, church: str, *options: str) -> tuple[str, str, Result]:
-    """A key's id, the key, and what the command said."""
+    """A key's id, the key, and what the command result."""
     result = run("create-key", "--church", church, "--label", "front end", *options)
     assert result.exit_code == 0, result.output
     [key] = KEY.findall(result.stdout)
@@ -133,7 +133,7 @@ def test_a_request_whose_body_comes_after_the_revocation_is_refused(
         assert ledger.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
 
 
-def test_a_key_is_revoked_by_itself_from_standard_input(run: Run, settings: Settings) -> None:
+def test_a_key_on_standard_input_is_revoked(run: Run, settings: Settings) -> None:
     church = new_church(run)["churchId"]
     key_id, key, _ = make_key(run, church)
 
@@ -177,7 +177,7 @@ def revoked_at(database: Database, key: str) -> object:
 
 
 @pytest.mark.parametrize("given", [NOBODY, "7", "ksms_short"])
-def test_a_key_that_does_not_exist_is_said_in_one_line_with_the_remedy(run: Run, given: str) -> None:
+def test_an_unknown_key_is_reported_in_one_line_with_the_remedy(run: Run, given: str) -> None:
     refused = run("revoke-key", given)
 
     assert refused.exit_code == 2
@@ -185,7 +185,7 @@ def test_a_key_that_does_not_exist_is_said_in_one_line_with_the_remedy(run: Run,
     assert "flask list-keys" in line or "standard input" in line
 
 
-def test_no_input_at_all_is_said_so(run: Run) -> None:
+def test_empty_input_is_reported(run: Run) -> None:
     refused = run("revoke-key", input="")
 
     assert refused.exit_code == 2
@@ -195,9 +195,9 @@ def test_no_input_at_all_is_said_so(run: Run) -> None:
 # --- expiry -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_expires_and_its_holder_is_told_so(run: Run, settings: Settings, database: Database) -> None:
-    _, key, said = make_key(run, new_church(run)["churchId"], "--expires", "90d")
-    assert re.search(r"Expires: +\d{4}-\d\d-\d\d", said.stdout)
+def test_an_expired_key_is_refused_with_the_reason(run: Run, settings: Settings, database: Database) -> None:
+    _, key, result = make_key(run, new_church(run)["churchId"], "--expires", "90d")
+    assert re.search(r"Expires: +\d{4}-\d\d-\d\d", result.stdout)
     with serving(settings) as client:
         assert status_with(client, key) == 200
 
@@ -218,9 +218,9 @@ def test_a_key_that_expired_and_was_revoked_is_only_revoked(run: Run, settings: 
 
 
 def test_a_date_is_the_first_moment_of_that_day_in_utc(run: Run, database: Database) -> None:
-    _, key, said = make_key(run, new_church(run)["churchId"], "--expires", "2099-01-01")
+    _, key, result = make_key(run, new_church(run)["churchId"], "--expires", "2099-01-01")
 
-    assert "2099-01-01 00:00 UTC" in said.stdout
+    assert "2099-01-01 00:00 UTC" in result.stdout
     with system_scope(database) as connection:
         found = connection.execute("SELECT expires_at FROM api_keys WHERE secret_hash = %s", (hash_key(key),))
         assert str(found.fetchall()[0][0].astimezone(tz=None).timestamp()) == "4070908800.0"
@@ -229,7 +229,7 @@ def test_a_date_is_the_first_moment_of_that_day_in_utc(run: Run, database: Datab
 @pytest.mark.parametrize(
     "expires", ["2001-01-01", "0d", "-1d", "90", "tomorrow", "2027-13-01", "99999999d", "9" * 400 + "d", "９0d", ""]
 )
-def test_an_expiry_that_cannot_be_is_refused_and_makes_no_key(run: Run, database: Database, expires: str) -> None:
+def test_an_invalid_expiry_is_refused_and_creates_no_key(run: Run, database: Database, expires: str) -> None:
     church = new_church(run)["churchId"]
 
     refused = run("create-key", "--church", church, "--label", "x", "--expires", expires)
@@ -244,7 +244,7 @@ def test_an_expiry_that_cannot_be_is_refused_and_makes_no_key(run: Run, database
 # --- listing and finding ----------------------------------------------------------------------------------------------
 
 
-def test_keys_are_listed_with_all_that_tells_them_apart(run: Run, settings: Settings) -> None:
+def test_keys_are_listed_with_everything_that_identifies_them(run: Run, settings: Settings) -> None:
     church, other = new_church(run), new_church(run, "Hope")
     key_id, key, _ = make_key(run, church["churchId"], "--expires", "2099-01-01", "--scope", "messages:read")
     gone_id, _, _ = make_key(run, church["churchId"])
@@ -319,7 +319,7 @@ def test_a_leaked_key_is_found_from_standard_input(run: Run, how: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["ksms_" + "a" * 43, "0" * 64, "nonsense", ""])
-def test_what_is_no_key_of_ours_is_said_so(run: Run, given: str) -> None:
+def test_an_unknown_key_is_reported(run: Run, given: str) -> None:
     refused = run("find-key", input=given)
 
     assert refused.exit_code == 2
@@ -328,7 +328,7 @@ def test_what_is_no_key_of_ours_is_said_so(run: Run, given: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["list-keys", "create-key"])
-def test_a_church_that_does_not_exist_is_said_in_one_line(run: Run, command: str) -> None:
+def test_an_unknown_church_is_reported_in_one_line(run: Run, command: str) -> None:
     options = ("--label", "x") if command == "create-key" else ()
     refused = run(command, "--church", NOBODY, *options)
 

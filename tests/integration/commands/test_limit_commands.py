@@ -25,7 +25,7 @@ def limits(database: Database, church: UUID) -> ChurchLimits:
     return found
 
 
-def test_limits_are_set_shown_and_taken_back(run: Run, database: Database) -> None:
+def test_limits_are_set_shown_and_restored_to_the_default(run: Run, database: Database) -> None:
     church = new_church(run)
 
     result = run("set-limits", "--church", str(church), "--daily-segments", "5000", "--regions", "us, ca,US")
@@ -72,7 +72,7 @@ def test_a_church_with_a_foreign_number_texts_its_own_region(
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         ([], "--daily-segments or --regions is missing"),
         (["--daily-segments", "-5"], "--daily-segments must be a whole number"),
@@ -81,13 +81,13 @@ def test_a_church_with_a_foreign_number_texts_its_own_region(
         (["--regions", ""], "--regions"),
     ],
 )
-def test_bad_input_gets_one_line(run: Run, database: Database, options: list[str], complaint: str) -> None:
+def test_bad_input_gets_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
     church = new_church(run)
 
     result = run("set-limits", "--church", str(church), *options)
 
     assert result.exit_code == 2
-    assert complaint in result.output
+    assert message in result.output
     assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (None, None)
 
 

@@ -1,4 +1,4 @@
-"""`flask resolve-unknown`: deliveries in doubt are listed, and decided all at once."""
+"""`flask resolve-unknown`: deliveries in doubt are listed, or resolved together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def church(ledger: Ledger) -> UUID:
     return ledger.church()
 
 
-def doubtful(ledger: Ledger, church: UUID, count: int) -> Message:
+def make_deliveries_in_doubt(ledger: Ledger, church: UUID, count: int) -> Message:
     """A completed message with so many deliveries in doubt for two hours."""
     message = ledger.send(church, numbers(count))
     claim = ledger.claim(church)
@@ -37,21 +37,23 @@ def doubtful(ledger: Ledger, church: UUID, count: int) -> Message:
     return message
 
 
-def test_without_a_decision_they_are_listed_and_stay(run: Run, ledger: Ledger, church: UUID) -> None:
-    first, second = doubtful(ledger, church, 2), doubtful(ledger, church, 3)
+def test_without_as_they_are_listed_and_unchanged(run: Run, ledger: Ledger, church: UUID) -> None:
+    first, second = make_deliveries_in_doubt(ledger, church, 2), make_deliveries_in_doubt(ledger, church, 3)
 
     result = run("resolve-unknown")
 
     assert result.exit_code == 0, result.output
     assert f"church {church}  message {first.message_id}  sms  2 since " in result.stdout
     assert f"message {second.message_id}  sms  3 since " in result.stdout
-    assert "5 in doubt; decide them with --as." in result.stdout
+    assert "5 in doubt; resolve them with --as." in result.stdout
     assert (ledger.counts(first), ledger.counts(second)) == ({Status.UNKNOWN: 2}, {Status.UNKNOWN: 3})
 
 
 @pytest.mark.parametrize("decision", ["sent", "failed", "queued"])
-def test_they_are_decided_all_at_once(run: Run, ledger: Ledger, redis: Redis, church: UUID, decision: str) -> None:
-    messages = [doubtful(ledger, church, count) for count in (2, 3)]
+def test_deliveries_in_doubt_are_resolved_together(
+    run: Run, ledger: Ledger, redis: Redis, church: UUID, decision: str
+) -> None:
+    messages = [make_deliveries_in_doubt(ledger, church, count) for count in (2, 3)]
 
     result = run("resolve-unknown", "--as", decision, "--all")
 
@@ -62,8 +64,8 @@ def test_they_are_decided_all_at_once(run: Run, ledger: Ledger, redis: Redis, ch
     assert run("resolve-unknown", "--as", decision, "--all").stdout == "No delivery is in doubt.\n"
 
 
-def test_only_those_that_were_chosen_are_decided(run: Run, ledger: Ledger, church: UUID) -> None:
-    mine, other = doubtful(ledger, church, 2), doubtful(ledger, ledger.church(), 2)
+def test_only_selected_deliveries_are_resolved(run: Run, ledger: Ledger, church: UUID) -> None:
+    mine, other = make_deliveries_in_doubt(ledger, church, 2), make_deliveries_in_doubt(ledger, ledger.church(), 2)
 
     run("resolve-unknown", "--as", "failed", "--church", str(church), "--channel", "sms")
     assert (ledger.counts(mine), ledger.counts(other)) == ({Status.FAILED: 2}, {Status.UNKNOWN: 2})
@@ -77,11 +79,11 @@ def test_only_those_that_were_chosen_are_decided(run: Run, ledger: Ledger, churc
     assert ledger.counts(other) == {Status.SENT: 2}
 
 
-def test_those_of_every_church_are_decided_only_when_that_is_said(run: Run, ledger: Ledger, church: UUID) -> None:
-    message = doubtful(ledger, church, 1)
+def test_resolving_those_of_every_church_needs_the_option_all(run: Run, ledger: Ledger, church: UUID) -> None:
+    message = make_deliveries_in_doubt(ledger, church, 1)
 
     result = run("resolve-unknown", "--as", "queued")
 
     assert result.exit_code == 2
-    assert "or --all for those of every church" in result.stderr
+    assert "or use --all for those of every church" in result.stderr
     assert ledger.counts(message) == {Status.UNKNOWN: 1}

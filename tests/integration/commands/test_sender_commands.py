@@ -28,7 +28,7 @@ def new_church(run: Run, *options: str) -> UUID:
     return UUID(json.loads(result.stdout)["churchId"])
 
 
-def test_a_church_may_begin_with_a_sender_for_mail(run: Run, database: Database) -> None:
+def test_a_church_can_be_created_with_a_mail_sender(run: Run, database: Database) -> None:
     church = new_church(run, "--mail-from", "Office@Grace.example.org")
 
     assert senders(database, church) == [("mail", "office@grace.example.org", None, {"name": "Grace"})]
@@ -41,8 +41,8 @@ def test_a_sender_is_set_and_changed(run: Run, database: Database) -> None:
     assert run(*mail, "office@grace.example.org").exit_code == 0
     assert senders(database, church) == [("mail", "office@grace.example.org", None, {"name": "Grace"})]
 
-    said = run(*mail, "news@platform.example.org", "--name", "Grace & Co", "--reply-to", "office@grace.example.org")
-    assert "sends from news@platform.example.org on mail now" in said.stdout
+    result = run(*mail, "news@platform.example.org", "--name", "Grace & Co", "--reply-to", "office@grace.example.org")
+    assert "sends from news@platform.example.org on mail now" in result.stdout
     details = {"name": "Grace & Co", "replyTo": "office@grace.example.org"}
     assert senders(database, church) == [("mail", "news@platform.example.org", None, details)]
 
@@ -59,7 +59,7 @@ def test_the_number_of_a_new_church_sends_texts_and_pictures(run: Run, database:
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         (["--channel", "mail"], "--from is missing"),
         (["--channel", "sms"], "--from or --messaging-service is missing"),
@@ -75,19 +75,19 @@ def test_the_number_of_a_new_church_sends_texts_and_pictures(run: Run, database:
         (["--channel", "mail", "--from", "a@example.org", "--church", NOBODY], f"There is no church {NOBODY}"),
     ],
 )
-def test_bad_input_is_said_in_one_line(run: Run, database: Database, options: list[str], complaint: str) -> None:
+def test_bad_input_is_reported_in_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
     church = new_church(run)
 
     result = run("set-sender", "--church", str(church), *options)
 
     assert result.exit_code == 2
     [line] = [line for line in result.stderr.splitlines() if line.startswith("Error:")]
-    assert complaint in line
+    assert message in line
     assert senders(database, church) == []
 
 
 @pytest.mark.parametrize("name", ["Grace\nBcc: all@example.org", "Grace\x00", "=?utf-8?q?a=0D=0Ab?=", "x" * 201])
-def test_a_church_is_not_named_what_cannot_stand_in_its_mails(run: Run, database: Database, name: str) -> None:
+def test_a_church_name_that_mails_cannot_contain_is_refused(run: Run, database: Database, name: str) -> None:
     result = run("create-church", "--name", name, "--mail-from", "office@grace.example.org")
 
     assert result.exit_code == 2
@@ -96,7 +96,7 @@ def test_a_church_is_not_named_what_cannot_stand_in_its_mails(run: Run, database
         assert connection.execute("SELECT count(*) FROM churches").fetchall() == [(0,)]
 
 
-def test_the_name_of_a_church_from_before_is_not_taken_for_mail_if_it_cannot_be(run: Run, database: Database) -> None:
+def test_an_old_church_name_that_mails_cannot_contain_is_not_used(run: Run, database: Database) -> None:
     church = new_church(run)
     with system_scope(database) as connection:
         connection.execute("UPDATE churches SET name = E'Grace\nChurch'")
@@ -108,5 +108,5 @@ def test_the_name_of_a_church_from_before_is_not_taken_for_mail_if_it_cannot_be(
     )
 
     assert refused.exit_code == 2
-    assert "give another one with --name" in refused.stderr
+    assert "set another one with --name" in refused.stderr
     assert named.exit_code == 0
