@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from api.shapes import wrong
+from api.models import field_error
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
 
 
@@ -14,14 +14,14 @@ def _phone(text: str) -> str:
     try:
         return parse_phone(text)
     except InvalidPhone as error:
-        raise wrong(str(error)) from None
+        raise field_error(str(error)) from None
 
 
 def _email(text: str) -> str:
     try:
         return parse_email(text)
     except InvalidEmail as error:
-        raise wrong(str(error)) from None
+        raise field_error(str(error)) from None
 
 
 Phone = Annotated[str, AfterValidator(_phone)]

@@ -17,10 +17,10 @@ from api import (
     errors,
     health,
     messages,
+    request_ids,
     schedules,
     security_headers,
     services,
-    traces,
     warming,
 )
 from api.channel_routes import mounting as channel_routes
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     services.install(app, shared)
     app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BYTES
     app.url_map.merge_slashes = False
-    for layer in (traces, security_headers, authentication, errors):
+    for layer in (request_ids, security_headers, authentication, errors):
         layer.install(app)
     authentication.declare(app, "static", authentication.PUBLIC)
     mount(app, ENDPOINTS)

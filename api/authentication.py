@@ -14,7 +14,7 @@ from flask import Flask, current_app, g, request
 
 from api import keys, problems
 from api.keys import Scope
-from api.problems import Refusal
+from api.problems import RequestRefused
 from api.services import services
 from store import churches
 from store.churches import KeyHolder
@@ -23,7 +23,7 @@ CONFIRMED_AFTER_SECONDS = 1.0
 _NAME = "koinonia.authentication"
 
 
-class Way(StrEnum):
+class AuthenticationScheme(StrEnum):
     """How a caller shows who it is."""
 
     KEY = "key"
@@ -38,17 +38,17 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Authentication:
-    way: Way
+    scheme: AuthenticationScheme
     scope: Scope | None = None
 
 
-SIGNATURE = Authentication(way=Way.SIGNATURE)
-OPERATOR = Authentication(way=Way.OPERATOR)
-PUBLIC = Authentication(way=Way.PUBLIC)
+SIGNATURE = Authentication(scheme=AuthenticationScheme.SIGNATURE)
+OPERATOR = Authentication(scheme=AuthenticationScheme.OPERATOR)
+PUBLIC = Authentication(scheme=AuthenticationScheme.PUBLIC)
 
 
 def with_key(scope: Scope) -> Authentication:
-    return Authentication(way=Way.KEY, scope=scope)
+    return Authentication(scheme=AuthenticationScheme.KEY, scope=scope)
 
 
 def install(app: Flask) -> None:
@@ -81,7 +81,7 @@ def caller() -> KeyHolder:
 
 
 def confirm_caller() -> None:
-    """Check the key again where the body was long in coming: it may have been revoked since. Raises Refusal (401)."""
+    """Check the key again when the body took long to arrive. Raises RequestRefused (401) if it was revoked."""
     if time.monotonic() - g.authenticated_at >= CONFIRMED_AFTER_SECONDS:
         _authenticate()
 
@@ -90,7 +90,7 @@ def _authenticate() -> None:
     if request.endpoint is None:
         return  # no such route: the 404 or 405 comes next
     authentication = declared(current_app)[request.endpoint]
-    if authentication.way is Way.KEY:
+    if authentication.scheme is AuthenticationScheme.KEY:
         g.authenticated_at = time.monotonic()
         g.caller = _key_holder(authentication.scope)
 
@@ -104,7 +104,7 @@ def _key_holder(scope: Any) -> KeyHolder:
     if holder is None:
         raise _unauthorized(_why_unknown(key), 'Bearer error="invalid_token"')
     if scope not in holder.scopes:
-        raise Refusal(
+        raise RequestRefused(
             problems.FORBIDDEN,
             f"The key lacks the scope {scope}.",
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
@@ -122,5 +122,5 @@ def _why_unknown(key: str) -> str:
     return "The key is unknown or revoked."
 
 
-def _unauthorized(detail: str, challenge: str) -> Refusal:
-    return Refusal(problems.NO_KEY, detail, headers={"WWW-Authenticate": challenge})
+def _unauthorized(detail: str, challenge: str) -> RequestRefused:
+    return RequestRefused(problems.NO_KEY, detail, headers={"WWW-Authenticate": challenge})

@@ -8,8 +8,8 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from api import problems
-from api.complaints import invalid
-from api.problems import Refusal
+from api.field_errors import invalid
+from api.problems import RequestRefused
 
 MAX_BYTES = 8_000_000
 """Room for 10,000 contacts, and for nothing that would keep a process busy for long."""
@@ -18,19 +18,19 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 def read(model: type[Body]) -> Body:
-    """The present request's body as the model. Raises Refusal (400, 415, 422), werkzeug's RequestEntityTooLarge.
+    """The present request's body as the model. Raises RequestRefused (400, 415, 422), werkzeug's RequestEntityTooLarge.
 
     Where every field is optional, no body at all is as good as an empty object.
     """
     if may_be_absent(model) and not request.get_data(cache=True):
         return model()
     if request.mimetype != "application/json":
-        raise Refusal(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/json.")
+        raise RequestRefused(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/json.")
     try:
         return model.model_validate_json(request.get_data(cache=False))
     except ValidationError as error:
         if _is_no_json(error):
-            raise Refusal(problems.MALFORMED, "The body is not JSON in UTF-8.") from None
+            raise RequestRefused(problems.MALFORMED, "The body is not JSON in UTF-8.") from None
         raise invalid(error, "Some fields of the body are wrong.") from None
 
 
@@ -46,9 +46,9 @@ def _is_no_json(error: ValidationError) -> bool:
 
 
 def refuse_larger(limit: int, detail: str) -> None:
-    """Raises Refusal (413) when the present request announces a larger body, before anything of it is read."""
+    """Raises RequestRefused (413) when the present request announces a larger body, before anything of it is read."""
     if (request.content_length or 0) > limit:
-        raise Refusal(problems.TOO_LARGE, detail)
+        raise RequestRefused(problems.TOO_LARGE, detail)
 
 
 def read_bytes(count: int) -> bytes:
@@ -61,9 +61,9 @@ def read_bytes(count: int) -> bytes:
 
 
 def read_at_most(limit: int, detail: str) -> bytes:
-    """The present request's whole body. Raises Refusal (413) when it is larger, also when it did not announce so."""
+    """Return the whole body. Raises RequestRefused (413) when it is larger, whatever Content-Length announced."""
     refuse_larger(limit, detail)
     body = read_bytes(limit + 1)
     if len(body) > limit:
-        raise Refusal(problems.TOO_LARGE, detail)
+        raise RequestRefused(problems.TOO_LARGE, detail)
     return body

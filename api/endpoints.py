@@ -13,12 +13,12 @@ from flask import Flask, Response
 from pydantic import BaseModel
 
 from api import authentication, bodies, queries
-from api.authentication import Authentication, Way
+from api.authentication import Authentication, AuthenticationScheme
 from api.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class ApiResponse:
     """What a view gives back."""
 
     status: int
@@ -53,7 +53,7 @@ class Endpoint:
     The view gets what was declared, by keyword: the parts of the path, `caller` behind a key, `body`, `query`.
     """
 
-    view: Callable[..., Answer]
+    view: Callable[..., ApiResponse]
     method: str
     path: str
     tag: str
@@ -88,7 +88,7 @@ def endpoint(
     query: type[BaseModel] | None = None,
     headers: tuple[Header, ...] = (),
     example: Mapping[str, Any] | None = None,
-) -> Callable[[Callable[..., Answer]], Endpoint]:
+) -> Callable[[Callable[..., ApiResponse]], Endpoint]:
     """Make the decorated view an endpoint. Its docstring becomes the description in the document.
 
     `body` is parsed from JSON and checked. `form` is for the document only: carriers add fields as they like, and the
@@ -97,7 +97,7 @@ def endpoint(
     """
     method, path = method_and_path.split(" ", 1)
 
-    def declare(view: Callable[..., Answer]) -> Endpoint:
+    def declare(view: Callable[..., ApiResponse]) -> Endpoint:
         return Endpoint(
             view=view,
             method=method,
@@ -133,7 +133,7 @@ def mount(app: Flask, endpoints: Iterable[Endpoint]) -> None:
 
 
 def _serve(declared: Endpoint) -> Callable[..., Response]:
-    has_caller = declared.authentication.way is Way.KEY
+    has_caller = declared.authentication.scheme is AuthenticationScheme.KEY
     body, query = declared.body, declared.query
 
     def serve(**given: Any) -> Response:
@@ -150,7 +150,7 @@ def _serve(declared: Endpoint) -> Callable[..., Response]:
     return serve
 
 
-def _respond(answer: Answer) -> Response:
+def _respond(answer: ApiResponse) -> Response:
     response = Response(status=answer.status, mimetype="application/json")
     if answer.content is None:
         del response.headers["Content-Type"]

@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response as BaseResponse
 import logs
 from api import problems
 from api.idempotency import IDEMPOTENCY_KEY, takes_idempotency_key
-from api.problems import FieldError, Problem, ProblemDetails, Refusal
-from api.traces import request_id
+from api.problems import FieldError, Problem, ProblemDetails, RequestRefused
+from api.request_ids import request_id
 from api.unknown_fields import MAX_FIELD_ERRORS
 from channels.base import TooManyChecks
 from store.daily_limits import DailyLimitReached
@@ -27,7 +27,7 @@ _BY_STATUS: Mapping[int, Problem] = {problem.status: problem for problem in prob
 
 
 def install(app: Flask) -> None:
-    """Answer everything that is raised while a request is served, also for addresses that do not exist."""
+    """ApiResponse everything that is raised while a request is served, also for addresses that do not exist."""
     for raised, to_answer in _TABLE.items():
         app.register_error_handler(raised, to_answer)
 
@@ -60,7 +60,7 @@ def answer(
     return response
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(refusal: RequestRefused) -> Response:
     return answer(
         refusal.problem,
         refusal.detail,
@@ -144,7 +144,7 @@ def _broken(error: Exception) -> Response:
 
 
 _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
-    Refusal: _refused,
+    RequestRefused: _refused,
     HTTPException: _framework_refused,
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,

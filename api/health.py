@@ -8,9 +8,9 @@ import psycopg
 
 import logs
 from api.authentication import PUBLIC
-from api.endpoints import Answer, ResponseSpec, endpoint
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.models import ResponseModel
 from api.services import services
-from api.shapes import ResponseModel
 from store.database import system_scope
 from store.errors import SchemaMismatch
 
@@ -51,9 +51,9 @@ class Readiness(ResponseModel):
     authentication=PUBLIC,
     responses=(ResponseSpec(status=200, description="It is.", content=Liveness),),
 )
-def live() -> Answer:
+def live() -> ApiResponse:
     """Asks nothing of anything else: restart the process when this fails."""
-    return Answer(status=200, content=Liveness())
+    return ApiResponse(status=200, content=Liveness())
 
 
 @endpoint(
@@ -66,16 +66,16 @@ def live() -> Answer:
         ResponseSpec(status=503, description="Not ready.", content=Readiness),
     ),
 )
-def ready() -> Answer:
+def ready() -> ApiResponse:
     """PostgreSQL must answer, and be migrated: where it is not, `reason` names the command that migrates it.
 
     Without Redis messages are still accepted, and are sent when it is back.
     """
     checks = Checks(postgresql=_postgresql(), redis=_redis())
     if not checks.postgresql.ok:
-        return Answer(status=503, content=Readiness(status="not ready", checks=checks))
+        return ApiResponse(status=503, content=Readiness(status="not ready", checks=checks))
     degraded = checks.redis is not None and not checks.redis.ok
-    return Answer(status=200, content=Readiness(status="degraded" if degraded else "ready", checks=checks))
+    return ApiResponse(status=200, content=Readiness(status="degraded" if degraded else "ready", checks=checks))
 
 
 def _postgresql() -> Check:

@@ -8,7 +8,7 @@ from flask import g, request
 
 from api import problems
 from api.endpoints import Header
-from api.problems import FieldError, Refusal
+from api.problems import FieldError, RequestRefused
 
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 
@@ -38,12 +38,12 @@ ANSWERED = (REPLAYED, KEY_MISSING)
 
 
 def idempotency_key() -> str | None:
-    """The present request's, if it has one. Raises Refusal (422)."""
+    """The present request's, if it has one. Raises RequestRefused (422)."""
     g.takes_idempotency_key = True
     given = request.headers.get(IDEMPOTENCY_KEY.name)
     if given is None or _VISIBLE_ASCII.fullmatch(given):
         return given
-    raise Refusal(
+    raise RequestRefused(
         problems.INVALID,
         "The Idempotency-Key cannot be used.",
         errors=[FieldError(field=IDEMPOTENCY_KEY.name, message="must be 1 to 255 visible ASCII characters")],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from api.shapes import ResponseModel
+from api.models import ResponseModel
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -48,8 +48,8 @@ class ProblemDetails(ResponseModel):
     more_errors: int = Field(description="How many more fields are wrong than are listed in `errors`.")
 
 
-class Refusal(Exception):
-    """Answer the request with this problem and go no further."""
+class RequestRefused(Exception):
+    """ApiResponse the request with this problem and go no further."""
 
     def __init__(
         self,

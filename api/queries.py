@@ -14,9 +14,9 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from api import problems
-from api.complaints import invalid
-from api.problems import FieldError, Refusal
-from api.shapes import RequestModel, wrong
+from api.field_errors import invalid
+from api.models import RequestModel, field_error
+from api.problems import FieldError, RequestRefused
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -26,7 +26,7 @@ Word = TypeVar("Word", bound=str)
 
 
 def read(model: type[Query]) -> Query:
-    """The present request's query string as the model. Raises Refusal (422).
+    """The present request's query string as the model. Raises RequestRefused (422).
 
     A list may be repeated (`status=sent&status=failed`), separated by commas (`status=sent,failed`), or both.
     """
@@ -35,7 +35,7 @@ def read(model: type[Query]) -> Query:
     repeated = [name for name, values in given.items() if len(values) > 1 and name not in lists]
     if repeated:
         errors = [FieldError(field=name, message="must be given once only") for name in repeated]
-        raise Refusal(problems.INVALID, "Some parameters are wrong.", errors=errors)
+        raise RequestRefused(problems.INVALID, "Some parameters are wrong.", errors=errors)
     try:
         return model.model_validate({name: ",".join(values) for name, values in given.items()})
     except ValidationError as error:
@@ -52,7 +52,7 @@ def words(text: Any, allowed: Sequence[Word]) -> list[Word]:
     """The words of a list parameter, each once, in the order of the allowed ones. For a validator."""
     given = str(text).split(",")
     if not set(given) <= set(allowed):
-        raise wrong(f"must be some of {', '.join(allowed)}; repeat the parameter, or separate them by commas")
+        raise field_error(f"must be some of {', '.join(allowed)}; repeat the parameter, or separate them by commas")
     return [word for word in allowed if word in given]
 
 
@@ -65,15 +65,15 @@ def _read_cursor(text: Any) -> UUID:
     try:
         last = UUID(bytes=base64.b64decode(f"{text}==", altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
-        raise wrong("is not a cursor that was handed out here") from None
+        raise field_error("is not a cursor that was handed out here") from None
     if write_cursor(last) != text:
-        raise wrong("is not a cursor that was handed out here")
+        raise field_error("is not a cursor that was handed out here")
     return last
 
 
 def _read_limit(text: Any) -> int:
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{1,9}", text):
-        raise wrong("must be a whole number")
+        raise field_error("must be a whole number")
     return int(text)
 
 

@@ -21,7 +21,7 @@ ScheduleStatus = Literal["active", "paused", "ended"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleTerms:
+class ScheduleDefinition:
     """What a church asked for. `starts_at` and `ends_at` are wall times; `target` is as of a message."""
 
     channel: str
@@ -53,7 +53,7 @@ class ScheduleTerms:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Schedule(ScheduleTerms):
+class Schedule(ScheduleDefinition):
     schedule_id: UUID
     church_id: UUID
     next_run_at: datetime | None
@@ -79,7 +79,7 @@ class Schedule(ScheduleTerms):
 
 def insert(
     connection: Connection[Any],
-    terms: ScheduleTerms,
+    terms: ScheduleDefinition,
     *,
     church_id: UUID,
     next_run: ScheduledRun,
@@ -119,7 +119,7 @@ def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, l
 
 
 def change(
-    connection: Connection[Any], schedule: Schedule, terms: ScheduleTerms, *, next_run: ScheduledRun | None
+    connection: Connection[Any], schedule: Schedule, terms: ScheduleDefinition, *, next_run: ScheduledRun | None
 ) -> None:
     """Give it other terms."""
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
@@ -164,8 +164,8 @@ def _one(connection: Connection[Any], query: LiteralString, parameters: dict[str
         return cursor.execute(query, parameters).fetchone()
 
 
-def _terms(terms: ScheduleTerms) -> dict[str, Any]:
-    named = {name: getattr(terms, name) for name in ScheduleTerms.__dataclass_fields__}
+def _terms(terms: ScheduleDefinition) -> dict[str, Any]:
+    named = {name: getattr(terms, name) for name in ScheduleDefinition.__dataclass_fields__}
     return {**named, "details": Jsonb(terms.details), "target": Jsonb(terms.target)}
 
 

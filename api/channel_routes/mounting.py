@@ -16,10 +16,10 @@ from api.authentication import PUBLIC, SIGNATURE, Authentication
 from api.channel_routes.ledger import StoreLedger
 from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
 from api.channel_routes.status_callbacks import FAILURE, MAX_ATTEMPT, StatusCallbacks
-from api.endpoints import Answer, Endpoint, Header, ResponseSpec
-from api.problems import FieldError, Refusal
+from api.endpoints import ApiResponse, Endpoint, Header, ResponseSpec
+from api.models import RequestModel
+from api.problems import FieldError, RequestRefused
 from api.services import services
-from api.shapes import RequestModel
 from channels.incoming import (
     ForgedRequest,
     Ledger,
@@ -80,7 +80,7 @@ def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> C
             query = {name: value for name, value in query.items() if value is not None}
             return _respond(server.serve(route, request.environ, parameters=texts, query=query))
         except RouteDisabled as error:
-            raise Refusal(problems.FORBIDDEN, str(error)) from None
+            raise RequestRefused(problems.FORBIDDEN, str(error)) from None
         except ForgedRequest as error:
             ledger.count_refused(declared.channel)
             _log.warning(
@@ -89,7 +89,7 @@ def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> C
                 channel=declared.channel,
                 reason=str(error),
             )
-            raise Refusal(problems.FORBIDDEN, str(error)) from None
+            raise RequestRefused(problems.FORBIDDEN, str(error)) from None
         except MalformedRequest as error:
             delivery_id = error.delivery_id or parameters.get("delivery_id")
             _log.warning(
@@ -100,7 +100,7 @@ def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> C
                 reason=str(error),
             )
             errors = [FieldError(field="body", message=str(error))]
-            raise Refusal(problems.INVALID, "The body cannot be read.", errors=errors) from None
+            raise RequestRefused(problems.INVALID, "The body cannot be read.", errors=errors) from None
 
     return view
 
@@ -132,7 +132,7 @@ def _query_model(route: Route[Ledger]) -> type[RequestModel] | None:
 def _endpoint(route: Route[Ledger]) -> Endpoint:
     """The route as it is described in /openapi.json. Its view is never called."""
 
-    def view() -> Answer:
+    def view() -> ApiResponse:
         raise NotImplementedError
 
     view.__name__ = route.name

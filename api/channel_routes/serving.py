@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wsgi import get_input_stream
 
 from api import problems
-from api.problems import Refusal
+from api.problems import RequestRefused
 from channels.incoming import IncomingRequest, Ledger, Route, RouteResponse
 from channels.registry import CHANNELS
 from settings import Settings
@@ -53,9 +53,11 @@ class RouteServer:
         parameters: Mapping[str, str],
         query: Mapping[str, str] | None = None,
     ) -> RouteResponse:
-        """The handler's response. Raises Refusal (413, 415), and whatever the handler raises."""
+        """The handler's response. Raises RequestRefused (413, 415), and whatever the handler raises."""
         if route.media_types and _media_type(environ) not in route.media_types:
-            raise Refusal(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}.")
+            raise RequestRefused(
+                problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}."
+            )
         query_string = environ.get("QUERY_STRING", "")
         path = self._public_url + environ["PATH_INFO"]
         request = IncomingRequest(
@@ -70,7 +72,7 @@ class RouteServer:
 
 
 def _reader(environ: WSGIEnvironment, route: Route[Ledger]) -> Callable[[int], bytes]:
-    """Returns the next bytes of the body. Raises Refusal (413) when the body is, or turns out to be, too large."""
+    """Returns the next bytes of the body. Raises RequestRefused (413) when the body is too large."""
     length = environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS:
         stream, left = environ["wsgi.input"], int(length)
@@ -94,8 +96,8 @@ def _reader(environ: WSGIEnvironment, route: Route[Ledger]) -> Callable[[int], b
     return read
 
 
-def _too_large(route: Route[Ledger]) -> Refusal:
-    return Refusal(problems.TOO_LARGE, route.too_large)
+def _too_large(route: Route[Ledger]) -> RequestRefused:
+    return RequestRefused(problems.TOO_LARGE, route.too_large)
 
 
 def _media_type(environ: WSGIEnvironment) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from api import security_headers, traces
+from api import request_ids, security_headers
 from api.channel_routes.serving import RouteServer, declared_routes
 from channels.incoming import Ledger, Route, RouteKind, RouteResponse
 
@@ -66,7 +66,7 @@ class StatusCallbacks:
     def _respond(
         self, response: RouteResponse, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        headers = [*self._headers, (traces.HEADER, traces.name_for(environ.get("HTTP_X_REQUEST_ID", "")))]
+        headers = [*self._headers, (request_ids.HEADER, request_ids.name_for(environ.get("HTTP_X_REQUEST_ID", "")))]
         if response.media_type is not None:
             headers.append(("Content-Type", response.media_type))
             headers.append(("Content-Length", str(len(response.body))))

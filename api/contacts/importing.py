@@ -10,12 +10,12 @@ from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, 
 
 from api.addresses import Email, Phone
 from api.authentication import with_key
-from api.complaints import complaints
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.messages.sendable import allowed_regions, wrong_region
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.field_errors import complaints
+from api.messages.sending_checks import allowed_regions, region_error
+from api.models import STORABLE, RequestModel, ResponseModel, ZoneName, field_error
 from api.problems import FieldError
 from api.services import services
-from api.shapes import STORABLE, RequestModel, ResponseModel, ZoneName, wrong
 from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
 from store import contacts
@@ -38,7 +38,7 @@ class NewContact(RequestModel):
     @classmethod
     def _reachable(cls, phone: str | None, about: ValidationInfo) -> str | None:
         if phone is None and about.data.get("email", "") is None:
-            raise wrong("is required where there is no email")
+            raise field_error("is required where there is no email")
         return phone
 
 
@@ -135,7 +135,7 @@ _EXAMPLE_ANSWER = {
         ),
     ),
 )
-def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
+def add_contacts(*, caller: KeyHolder, body: ContactImport) -> ApiResponse:
     """Stores up to 10,000 contacts. Repeating it changes nothing: a person is known by name and number, or, without a
     number, by name and mail address. Who was known by mail address alone gets the number they are then given with.
     """
@@ -153,7 +153,7 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
             refused.append(RefusedContact(index=index, errors=found.listed, more_errors=found.more))
     places = {index: locate_phone(contact.phone) for index, contact in good.items() if contact.phone is not None}
     for index, place in places.items():
-        if complaint := wrong_region(place.region, allowed):
+        if complaint := region_error(place.region, allowed):
             error = FieldError(field=f"contacts[{index}].phone", message=complaint)
             refused.append(RefusedContact(index=index, errors=[error], more_errors=0))
             del good[index]
@@ -165,7 +165,7 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> Answer:
         refused=len(refused),
         results=sorted([*stored, *refused], key=lambda result: result.index),
     )
-    return Answer(status=200, content=answer)
+    return ApiResponse(status=200, content=answer)
 
 
 def _store(

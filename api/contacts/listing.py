@@ -8,10 +8,10 @@ from pydantic import Field
 
 from api import queries
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.models import ResponseModel, Timestamp
 from api.queries import PageQuery
 from api.services import services
-from api.shapes import ResponseModel, Timestamp
 from store import contacts
 from store.churches import KeyHolder
 from store.database import church_scope
@@ -45,7 +45,7 @@ class ContactPage(ResponseModel):
     query=PageQuery,
     responses=(ResponseSpec(status=200, description="One page.", content=ContactPage),),
 )
-def list_contacts(*, caller: KeyHolder, query: PageQuery) -> Answer:
+def list_contacts(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
     """The church's contacts, oldest first. Pass `next` as `cursor` for the page after this one."""
     with church_scope(services().database, caller.church_id) as connection:
         found = contacts.page(connection, church_id=caller.church_id, after=query.cursor, limit=query.limit + 1)
@@ -66,4 +66,4 @@ def list_contacts(*, caller: KeyHolder, query: PageQuery) -> Answer:
         ],
         next=queries.write_cursor(shown[-1].contact_id) if len(found) > len(shown) else None,
     )
-    return Answer(status=200, content=page)
+    return ApiResponse(status=200, content=page)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from api import bodies, problems, traces
-from api.authentication import Way
+from api import bodies, problems, request_ids
+from api.authentication import AuthenticationScheme
 from api.documentation.schemas import Schemas
 from api.endpoints import Endpoint, Header, ResponseSpec
 from api.problems import Problem, ProblemDetails
@@ -37,9 +37,9 @@ _PATH_SCHEMAS: Mapping[str | None, Json] = {
 _RETRY_AFTER = Header(name="Retry-After", description="Seconds to wait.", schema={"type": "integer", "minimum": 0})
 _CHALLENGE = Header(name="WWW-Authenticate", description="`Bearer`, and why (RFC 6750).")
 _REQUEST_ID = Header(
-    name=traces.HEADER,
+    name=request_ids.HEADER,
     description="The request's name in our logs: your own when you sent one, else a new one.",
-    schema={"type": "string", "pattern": f"^{traces.SHAPE}$"},
+    schema={"type": "string", "pattern": f"^{request_ids.SHAPE}$"},
 )
 _PROBLEM_HEADERS: Mapping[int, tuple[Header, ...]] = {401: (_CHALLENGE,), 429: (_RETRY_AFTER,), 503: (_RETRY_AFTER,)}
 
@@ -83,7 +83,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         "responses": _responses(endpoint, schemas),
     }
     # Without a key: open, or guarded by a signature that each channel makes in its own way.
-    needs_key = endpoint.authentication.way is Way.KEY
+    needs_key = endpoint.authentication.scheme is AuthenticationScheme.KEY
     operation["security"] = [{"key": [endpoint.authentication.scope]}] if needs_key else []
     model, media_type = endpoint.body or endpoint.form, "application/json"
     if endpoint.form is not None:
@@ -128,7 +128,7 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
 
 def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
     """What the declaration itself brings, and what is declared beyond."""
-    if endpoint.authentication.way is Way.KEY:
+    if endpoint.authentication.scheme is AuthenticationScheme.KEY:
         yield from (problems.NO_KEY, problems.FORBIDDEN)
     if endpoint.body is not None:
         yield problems.MALFORMED
@@ -136,7 +136,7 @@ def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
         yield from (problems.TOO_LARGE, problems.WRONG_MEDIA_TYPE)
     if endpoint.body is not None or endpoint.query is not None:
         yield problems.INVALID
-    if endpoint.authentication.way is not Way.PUBLIC:
+    if endpoint.authentication.scheme is not AuthenticationScheme.PUBLIC:
         yield problems.UNAVAILABLE
         if endpoint.method != "GET":
             yield problems.OUTCOME_UNKNOWN

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from api.endpoints import Endpoint
+from api.models import ResponseModel
 from api.problems import ProblemDetails
-from api.shapes import ResponseModel
 
 Json = dict[str, Any]
 Mode = Literal["validation", "serialization"]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api import unknown_fields
-from api.shapes import wrong
+from api.models import field_error
 from channels.registry import CHANNELS
 
 _PARTS = re.compile(r"[^\[\]]+")
@@ -32,11 +32,11 @@ def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitE
     for name in _known_names().intersection(details) if channel is not None else ():
         owners = [owner.name for owner in CHANNELS.values() if name in owner.detail_schemas]
         if channel is not None and channel.name not in owners:
-            yield _finding(name, wrong(f"is only allowed when channel is {' or '.join(owners)}"))
+            yield _finding(name, field_error(f"is only allowed when channel is {' or '.join(owners)}"))
     if channel is not None:
         own = {name: value for name, value in details.items() if name in channel.detail_schemas}
         for name, complaint in channel.check_details(own).items():
-            yield _finding(name, wrong(complaint))
+            yield _finding(name, field_error(complaint))
 
 
 def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
@@ -46,7 +46,7 @@ def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
     yield from unknown_fields.findings(strangers)
 
 
-def told_again(error: ValidationError) -> Iterable[InitErrorDetails]:
+def as_line_errors(error: ValidationError) -> Iterable[InitErrorDetails]:
     """What pydantic found, to be told together with what is found here."""
     for found in error.errors(include_url=False, include_input=False):
         told = PydanticCustomError(found["type"], found["msg"], found.get("ctx"))  # pyright: ignore - told as it was

@@ -21,7 +21,7 @@ from pydantic import (
 
 from api.addresses import Email, Phone
 from api.messages import channel_fields
-from api.shapes import STORABLE, Moment, RequestModel, wrong
+from api.models import STORABLE, Moment, RequestModel, field_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind, locate_phone
 
@@ -36,7 +36,7 @@ _Listed = TypeVar("_Listed", list[UUID] | None, list[str] | None)
 
 def _known_channel(name: str) -> str:
     if name not in CHANNELS:
-        raise wrong(f"must be one of {', '.join(sorted(CHANNELS))}")
+        raise field_error(f"must be one of {', '.join(sorted(CHANNELS))}")
     return name
 
 
@@ -103,7 +103,7 @@ class Draft(RequestModel):
         channel = CHANNELS.get(about.data.get("channel", ""))
         complaint = channel.check_content(content) if channel else None
         if complaint is not None:
-            raise wrong(complaint)
+            raise field_error(complaint)
         return content
 
     @model_validator(mode="wrap")
@@ -114,7 +114,7 @@ class Draft(RequestModel):
         try:
             made = read(given)
         except ValidationError as error:
-            found += channel_fields.told_again(error)
+            found += channel_fields.as_line_errors(error)
         if isinstance(given, dict):
             body = cast("dict[str, Any]", given)
             everyones = {field.alias for field in cls.model_fields.values()}
@@ -131,7 +131,7 @@ class Draft(RequestModel):
         kind = LISTED.get(target_type)
         if channel is not None and kind not in (channel.address_kind, None):
             listed = next(name for name, listed_kind in LISTED.items() if listed_kind is channel.address_kind)
-            raise wrong(f'does not suit {channel.name}: use "all", "contacts" or "{listed}"')
+            raise field_error(f'does not suit {channel.name}: use "all", "contacts" or "{listed}"')
         return target_type
 
     @field_validator("contact_ids")
@@ -201,14 +201,14 @@ class Composition(Draft):
         # No zone is a day away from UTC. To the minute it is seen once the church's zone is known.
         margin = timedelta(0) if send_at.tzinfo else timedelta(days=1)
         if send_at.replace(tzinfo=send_at.tzinfo or UTC) - datetime.now(UTC) > MAX_AHEAD + margin:
-            raise wrong(TOO_FAR)
+            raise field_error(TOO_FAR)
         return send_at.astimezone(UTC) if send_at.tzinfo else send_at
 
 
 def _fits_target(listed: _Listed, data: dict[str, Any], *, target_type: str) -> _Listed:
     wanted = data.get("target_type")
     if wanted == target_type and listed is None:
-        raise wrong(f'is required when targetType is "{target_type}"')
+        raise field_error(f'is required when targetType is "{target_type}"')
     if wanted not in (target_type, None) and listed is not None:
-        raise wrong(f'is only allowed when targetType is "{target_type}"')
+        raise field_error(f'is only allowed when targetType is "{target_type}"')
     return listed

@@ -9,11 +9,11 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api import problems, queries
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.problems import Refusal
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.models import ResponseModel, Timestamp
+from api.problems import RequestRefused
 from api.queries import PageQuery
 from api.services import services
-from api.shapes import ResponseModel, Timestamp
 from messaging.states import Status
 from store import deliveries, messages
 from store.churches import KeyHolder
@@ -70,11 +70,11 @@ class DeliveryPage(ResponseModel):
     responses=(ResponseSpec(status=200, description="One page.", content=DeliveryPage),),
     problems=(problems.NOT_FOUND,),
 )
-def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> Answer:
+def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> ApiResponse:
     """What became of the message for each recipient, those it was not sent to included."""
     with church_scope(services().database, caller.church_id) as connection:
         if messages.get(connection, church_id=caller.church_id, message_id=message_id) is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         found = deliveries.page(
             connection,
             church_id=caller.church_id,
@@ -88,7 +88,7 @@ def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery
         items=[_view(delivery) for delivery in shown],
         next=queries.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
     )
-    return Answer(status=200, content=page)
+    return ApiResponse(status=200, content=page)
 
 
 def _view(delivery: deliveries.Delivery) -> DeliveryView:

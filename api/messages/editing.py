@@ -8,16 +8,16 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.messages import timing, views
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.messages import responses, send_times
 from api.messages.composition import Composition
+from api.messages.counted_message import standing
 from api.messages.limits import need_of
 from api.messages.revision import Revision, revised
-from api.messages.sendable import complaints_of_new_references, refuse_unsendable
-from api.messages.standing import standing
-from api.problems import Refusal
+from api.messages.sending_checks import check_sendable, new_reference_errors
+from api.models import Moment
+from api.problems import RequestRefused
 from api.services import services
-from api.shapes import Moment
 from channels.registry import CHANNELS
 from store import daily_limits, message_lifecycle, messages
 from store.churches import KeyHolder
@@ -38,28 +38,30 @@ class MessageEdit(Revision):
     authentication=with_key("messages:write"),
     body=MessageEdit,
     example={"sendAt": "2026-12-24T17:00:00"},
-    responses=(ResponseSpec(status=200, description="The message as it now stands.", content=views.CountedMessage),),
+    responses=(
+        ResponseSpec(status=200, description="The message as it now stands.", content=responses.CountedMessage),
+    ),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
-def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> Answer:
+def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> ApiResponse:
     """Changes words, hour or audience of a message that is scheduled, or paused before it began."""
-    complaints = complaints_of_new_references(
+    complaints = new_reference_errors(
         body, church_id=caller.church_id
     )  # others are asked: while no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         if message.expanded_at is not None or message.canceled_at is not None:
-            raise Refusal(problems.WRONG_STATE, f"It can no longer be changed: the message is {message.status}.")
+            raise RequestRefused(problems.WRONG_STATE, f"It can no longer be changed: the message is {message.status}.")
         target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
-        whole = revised(Composition, _as_given(caller, message, target), body)
+        whole = revised(Composition, _as_request_body(caller, message, target), body)
         if "send_at" in body.model_fields_set:
-            send_at = timing.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
+            send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
         else:
             send_at = message.send_at
         new_target, segments = whole.target, CHANNELS[whole.channel].count_segments(whole.content)
-        refuse_unsendable(connection, church_id=caller.church_id, draft=whole, target=new_target, complaints=complaints)
+        check_sendable(connection, church_id=caller.church_id, draft=whole, target=new_target, complaints=complaints)
         need = need_of(
             connection,
             church_id=caller.church_id,
@@ -85,10 +87,10 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         changed = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert changed is not None  # noqa: S101 - it is locked
         shown = standing(connection, church_id=caller.church_id, message=changed)
-    return Answer(status=200, content=shown)
+    return ApiResponse(status=200, content=shown)
 
 
-def _as_given(caller: KeyHolder, message: Message, target: dict[str, list[str]]) -> dict[str, object]:
+def _as_request_body(caller: KeyHolder, message: Message, target: dict[str, list[str]]) -> dict[str, object]:
     """The message as the church might have posted it."""
     return {
         "churchId": str(caller.church_id),

@@ -12,12 +12,12 @@ from pydantic import Field, StringConstraints
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.messages import limits, views
-from api.messages.standing import standing
-from api.problems import Refusal
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.messages import limits, responses
+from api.messages.counted_message import standing
+from api.models import STORABLE, RequestModel, ResponseModel
+from api.problems import RequestRefused
 from api.services import services
-from api.shapes import STORABLE, RequestModel, ResponseModel
 from messaging.states import Status
 from store import message_lifecycle, messages
 from store.churches import KeyHolder
@@ -26,7 +26,7 @@ from store.messages import Message
 
 _PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
 _LEFT = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
-_STANDS = (ResponseSpec(status=200, description="The message as it now stands.", content=views.CountedMessage),)
+_CURRENT = (ResponseSpec(status=200, description="The message as it now stands.", content=responses.CountedMessage),)
 
 
 class Retry(RequestModel):
@@ -44,11 +44,11 @@ class Retry(RequestModel):
     ) = Field(default=None, description="The carrier's own codes, as told in `errorCode` of the deliveries.")
 
 
-class Retried(ResponseModel):
+class RetryResult(ResponseModel):
     """What comes of it."""
 
     retried: int = Field(description="Deliveries that are queued once more.")
-    message: views.CountedMessage
+    message: responses.CountedMessage
 
 
 @endpoint(
@@ -56,14 +56,14 @@ class Retried(ResponseModel):
     tag="Messages",
     summary="Cancel a message",
     authentication=with_key("messages:write"),
-    responses=_STANDS,
+    responses=_CURRENT,
     problems=_PROBLEMS,
 )
-def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     """Sends nothing more of it, for good. What the carrier has cannot be called back. Repeating changes nothing."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is None and not _has_something_left(connection, message):
-            raise Refusal(problems.WRONG_STATE, "Everything of this message has been sent.")
+            raise RequestRefused(problems.WRONG_STATE, "Everything of this message has been sent.")
         if message.canceled_at is None:
             canceled = message_lifecycle.cancel(connection, church_id=caller.church_id, message_id=message_id)
             limits.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
@@ -75,14 +75,14 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     tag="Messages",
     summary="Pause a message",
     authentication=with_key("messages:write"),
-    responses=_STANDS,
+    responses=_CURRENT,
     problems=_PROBLEMS,
 )
-def pause_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+def pause_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     """Sends nothing more of it until it is resumed. Repeating changes nothing."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None or not _has_something_left(connection, message):
-            raise Refusal(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
+            raise RequestRefused(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
         if message.paused_at is None:
             message_lifecycle.pause(connection, church_id=caller.church_id, message_id=message_id)
         return _stands(connection, caller, message_id)
@@ -93,14 +93,14 @@ def pause_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     tag="Messages",
     summary="Resume a paused message",
     authentication=with_key("messages:write"),
-    responses=_STANDS,
+    responses=_CURRENT,
     problems=_PROBLEMS,
 )
-def resume_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     """Sends the rest of it, and only the rest. Repeating changes nothing."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
-            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+            raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
         if message.paused_at is not None:
             message_lifecycle.resume(connection, church_id=caller.church_id, message=message)
         answer = _stands(connection, caller, message_id)
@@ -115,14 +115,14 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     authentication=with_key("messages:write"),
     body=Retry,
     example={"errorCodes": ["30003"]},
-    responses=(ResponseSpec(status=200, description="They are queued.", content=Retried),),
+    responses=(ResponseSpec(status=200, description="They are queued.", content=RetryResult),),
     problems=(*_PROBLEMS, problems.DAILY_LIMIT),
 )
-def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
+def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResponse:
     """Sends those that ended as `failed` or `undelivered` once more. Whoever opted out is left out."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
-            raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+            raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
         retried = message_lifecycle.retry_failed(
             connection,
             church_id=caller.church_id,
@@ -133,16 +133,16 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> Answer:
         limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
         shown = _counted(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
-    return Answer(status=200, content=Retried(retried=retried, message=shown))
+    return ApiResponse(status=200, content=RetryResult(retried=retried, message=shown))
 
 
 @contextmanager
 def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
-    """The church's message, while nobody else says anything of it. Raises Refusal (404)."""
+    """The church's message, while nobody else says anything of it. Raises RequestRefused (404)."""
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         yield connection, message
 
 
@@ -152,11 +152,11 @@ def _has_something_left(connection: Connection[Any], message: Message) -> bool:
     return message.expanded_at is None or any(counts[status] for status in _LEFT)
 
 
-def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> Answer:
-    return Answer(status=200, content=_counted(connection, caller, message_id))
+def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> ApiResponse:
+    return ApiResponse(status=200, content=_counted(connection, caller, message_id))
 
 
-def _counted(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> views.CountedMessage:
+def _counted(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> responses.CountedMessage:
     message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
     assert message is not None  # noqa: S101 - it is locked
     return standing(connection, church_id=caller.church_id, message=message)

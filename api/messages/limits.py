@@ -13,7 +13,7 @@ from channels.registry import CHANNELS
 from store import daily_limits
 from store.daily_limits import Need
 from store.messages import Message
-from store.schedules import ScheduleTerms
+from store.schedules import ScheduleDefinition
 
 
 def need_of(
@@ -38,7 +38,7 @@ def need_of(
     )
 
 
-def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, terms: ScheduleTerms) -> None:
+def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, terms: ScheduleDefinition) -> None:
     """Raises DailyLimitReached when one run of a schedule would take more than a whole day's limit."""
     need = need_of(
         connection,

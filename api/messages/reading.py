@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api import problems, queries
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.messages import views
-from api.messages.standing import standing
-from api.problems import Refusal
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.messages import responses
+from api.messages.counted_message import standing
+from api.problems import RequestRefused
 from api.queries import PageQuery
 from api.services import services
 from store import messages
@@ -44,9 +44,9 @@ class MessageQuery(PageQuery):
     summary="List messages",
     authentication=with_key("messages:read"),
     query=MessageQuery,
-    responses=(ResponseSpec(status=200, description="One page.", content=views.MessagePage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=responses.MessagePage),),
 )
-def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
+def list_messages(*, caller: KeyHolder, query: MessageQuery) -> ApiResponse:
     """The church's messages, newest first. Pass `next` as `cursor` for the page after this one."""
     with church_scope(services().database, caller.church_id) as connection:
         found = messages.page(
@@ -57,11 +57,11 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
             statuses=query.status,
         )
     shown = found[: query.limit]
-    page = views.MessagePage(
-        items=[views.summary(message) for message in shown],
+    page = responses.MessagePage(
+        items=[responses.summary(message) for message in shown],
         next=queries.write_cursor(shown[-1].message_id) if len(found) > len(shown) else None,
     )
-    return Answer(status=200, content=page)
+    return ApiResponse(status=200, content=page)
 
 
 @endpoint(
@@ -69,10 +69,10 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> Answer:
     tag="Messages",
     summary="See how far a message came",
     authentication=with_key("messages:read"),
-    responses=(ResponseSpec(status=200, description="The message and its counts.", content=views.CountedMessage),),
+    responses=(ResponseSpec(status=200, description="The message and its counts.", content=responses.CountedMessage),),
     problems=(problems.NOT_FOUND,),
 )
-def get_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
+def get_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     """The message with its deliveries counted by status, whom it is for, and what it waits for if it does.
 
     `completed` means that everything was submitted; `settledAt` says when every receipt has come.
@@ -80,6 +80,6 @@ def get_message(*, caller: KeyHolder, message_id: UUID) -> Answer:
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such message.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         shown = standing(connection, church_id=caller.church_id, message=message)
-    return Answer(status=200, content=shown)
+    return ApiResponse(status=200, content=shown)

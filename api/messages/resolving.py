@@ -10,12 +10,12 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.messages import limits, views
-from api.messages.standing import standing
-from api.problems import Refusal
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.messages import limits, responses
+from api.messages.counted_message import standing
+from api.models import STORABLE, RequestModel, ResponseModel
+from api.problems import RequestRefused
 from api.services import services
-from api.shapes import STORABLE, RequestModel, ResponseModel
 from store import message_lifecycle, messages, reconciliation
 from store.churches import KeyHolder
 from store.database import church_scope
@@ -45,11 +45,11 @@ class BulkResolution(Resolution):
     )
 
 
-class Resolved(ResponseModel):
+class ResolveResult(ResponseModel):
     """What comes of it."""
 
     resolved: int = Field(description="Deliveries that were in doubt and are no longer.")
-    message: views.CountedMessage
+    message: responses.CountedMessage
 
 
 @endpoint(
@@ -62,7 +62,7 @@ class Resolved(ResponseModel):
     responses=(ResponseSpec(status=204, description="So it stands now."),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
-def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> Answer:
+def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> ApiResponse:
     """For a delivery that is `unknown`: the carrier gave no answer, and its list could not settle it."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such delivery.")
@@ -75,15 +75,15 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             status=body.status,
         )
         if resolved is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such delivery.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such delivery.")
         if not resolved:
-            raise Refusal(problems.WRONG_STATE, "The delivery is in no doubt.")
+            raise RequestRefused(problems.WRONG_STATE, "The delivery is in no doubt.")
         if body.status == "queued":
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
             limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
     if body.status == "queued":
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
 @endpoint(
@@ -93,10 +93,10 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     authentication=with_key("messages:write"),
     body=BulkResolution,
     example={"status": "failed", "unknownForMinutes": 60},
-    responses=(ResponseSpec(status=200, description="So they stand now.", content=Resolved),),
+    responses=(ResponseSpec(status=200, description="So they stand now.", content=ResolveResult),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
-def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> Answer:
+def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> ApiResponse:
     """Ends every doubt of the message the same way. Repeating it changes nothing: none is left then."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such message.")
@@ -118,17 +118,17 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
         shown = standing(connection, church_id=caller.church_id, message=resolved_message)
     if sends_again:
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
-    return Answer(status=200, content=Resolved(resolved=resolved, message=shown))
+    return ApiResponse(status=200, content=ResolveResult(resolved=resolved, message=shown))
 
 
 def _refuse_sending_canceled(message: Message, body: Resolution) -> None:
     if message.canceled_at is not None and body.status == "queued":
-        raise Refusal(problems.WRONG_STATE, "The message is canceled.")
+        raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
 
 
 def _lock(connection: Connection[Any], caller: KeyHolder, message_id: UUID, *, missing: str) -> Message:
-    """The message, before its deliveries: that is everybody's order. Raises Refusal (404)."""
+    """The message, before its deliveries: that is everybody's order. Raises RequestRefused (404)."""
     message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
     if message is None:
-        raise Refusal(problems.NOT_FOUND, missing)
+        raise RequestRefused(problems.NOT_FOUND, missing)
     return message

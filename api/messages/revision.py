@@ -11,10 +11,10 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails
 
-from api.complaints import invalid
+from api.field_errors import invalid
 from api.messages import channel_fields
 from api.messages.composition import MAX_RECIPIENTS, Draft, Urgency
-from api.shapes import RequestModel, wrong
+from api.models import RequestModel, field_error
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
 
@@ -63,7 +63,7 @@ class Revision(RequestModel):
         listed = [to_camel(name) for name in _LISTS if getattr(self, name) is not None]
         if listed and "target_type" not in self.model_fields_set:
             message = f"is required with {listed[0]}: the target changes as a whole"
-            errors.append(InitErrorDetails(type=wrong(message), loc=("targetType",), input=None))
+            errors.append(InitErrorDetails(type=field_error(message), loc=("targetType",), input=None))
         if errors:
             raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
@@ -78,7 +78,7 @@ class Revision(RequestModel):
 
 
 def revised(model: type[AnyDraft], stands: Mapping[str, Any], changes: Revision) -> AnyDraft:
-    """What stands, with the fields that were given put in. Raises Refusal (422).
+    """What stands, with the fields that were given put in. Raises RequestRefused (422).
 
     `stands` is a request body that would have made it.
     """

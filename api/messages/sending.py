@@ -6,16 +6,16 @@ from typing import Any
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Header, ResponseSpec, endpoint
+from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
-from api.messages import timing, views
+from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.limits import need_of
-from api.messages.sendable import complaints_of_references, insert_sendable
-from api.messages.waiting import notices
-from api.problems import Refusal
+from api.messages.sending_checks import insert_checked, reference_errors
+from api.messages.wait_reasons import notices
+from api.problems import RequestRefused
+from api.request_ids import request_id
 from api.services import services
-from api.traces import request_id
 from channels.registry import CHANNELS
 from store.churches import KeyHolder
 from store.database import church_scope
@@ -54,14 +54,14 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
         ResponseSpec(
             status=202,
             description="Accepted: the message is stored and will be sent.",
-            content=views.AcceptedMessage,
+            content=responses.AcceptedMessage,
             headers=(_LOCATION, *ANSWERED),
             example=_EXAMPLE_ANSWER,
         ),
     ),
     problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
-def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
+def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.
 
     The answer comes before anything is sent: follow `links.self` to see how far it came. Send an `Idempotency-Key`,
@@ -70,11 +70,11 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:
-        raise Refusal(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
+        raise RequestRefused(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
     target, request_hash = body.target, body.digest()  # up to 10,000 recipients, while no transaction is open
-    complaints = complaints_of_references(body)  # others are asked: nor while they take their time
+    complaints = reference_errors(body)  # others are asked: nor while they take their time
     with church_scope(services().database, caller.church_id) as connection:
-        due_at = timing.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
+        due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
         segments = CHANNELS[body.channel].count_segments(body.content)
         need = need_of(
             connection,
@@ -100,14 +100,14 @@ def send_message(*, caller: KeyHolder, body: Composition) -> Answer:
             urgent_reason=body.urgent_reason,
             need=need,
         )
-        message, is_new = insert_sendable(connection, new, draft=body, complaints=complaints)
+        message, is_new = insert_checked(connection, new, draft=body, complaints=complaints)
         warnings = notices(
             connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=target
         )
     if message.request_hash != request_hash:
-        raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+        raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
     if is_new and due_at is None:
         services().job_queue.enqueue_expansion(channel=message.channel)
-    view = views.accepted(message, warnings)
+    view = responses.accepted(message, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
-    return Answer(status=202, content=view, headers=headers)
+    return ApiResponse(status=202, content=view, headers=headers)

@@ -10,15 +10,15 @@ from pydantic import ConfigDict, Field
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages.limits import refuse_runs_beyond
 from api.messages.revision import Revision, describe_without_defaults, revised
-from api.messages.sendable import complaints_of_new_references, refuse_unsendable
-from api.schedules import limit, views
+from api.messages.sending_checks import check_sendable, new_reference_errors
+from api.models import RequestModel, WallTime
+from api.schedules import limit, responses
+from api.schedules.definition import define_schedule
 from api.schedules.lifecycle import held, stands
-from api.schedules.plan import MissedPolicy, Plan, Recurrence, WithinMinutes
-from api.schedules.terms import agreed
-from api.shapes import RequestModel, WallTime
+from api.schedules.new_schedule import MissedPolicy, NewSchedule, Recurrence, WithinMinutes
 from store import schedules
 from store.churches import KeyHolder
 from store.schedules import Schedule
@@ -55,20 +55,20 @@ class ScheduleEdit(Revision):
     authentication=with_key("messages:write"),
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
-    responses=(ResponseSpec(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),),
+    responses=(
+        ResponseSpec(status=200, description="The schedule as it now stands.", content=responses.DetailedSchedule),
+    ),
     problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
-def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> Answer:
+def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
     """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
-    complaints = complaints_of_new_references(
+    complaints = new_reference_errors(
         body, church_id=caller.church_id
     )  # others are asked: while no transaction is open
     with held(caller, schedule_id) as (connection, schedule):
-        plan = revised(Plan, _as_given(caller, schedule), body)
-        terms, next_run = agreed(connection, church_id=caller.church_id, plan=plan)
-        refuse_unsendable(
-            connection, church_id=caller.church_id, draft=plan, target=terms.target, complaints=complaints
-        )
+        plan = revised(NewSchedule, _as_request_body(caller, schedule), body)
+        terms, next_run = define_schedule(connection, church_id=caller.church_id, plan=plan)
+        check_sendable(connection, church_id=caller.church_id, draft=plan, target=terms.target, complaints=complaints)
         refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
         with limit.changed(connection, schedule, next_run=next_run):
             schedules.change(connection, schedule, terms, next_run=next_run)
@@ -83,14 +83,14 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
     responses=(ResponseSpec(status=204, description="It does not run any more."),),
     problems=(problems.NOT_FOUND,),
 )
-def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Ends it for good. Messages of earlier runs stay what they are; one that has not begun can be canceled."""
     with held(caller, schedule_id) as (connection, _):
         schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
-def _as_given(caller: KeyHolder, schedule: Schedule) -> dict[str, object]:
+def _as_request_body(caller: KeyHolder, schedule: Schedule) -> dict[str, object]:
     """The schedule as the church might have posted it."""
     return {
         "churchId": str(caller.church_id),

@@ -13,17 +13,17 @@ from pydantic import Field, StringConstraints
 import logs
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages.limits import need_of
-from api.messages.sendable import unavailable
-from api.messages.views import AcceptedMessage, accepted
-from api.messages.waiting import notices
-from api.problems import FieldError, Refusal
-from api.schedules import limit, views
+from api.messages.responses import AcceptedMessage, accepted
+from api.messages.sending_checks import unavailable
+from api.messages.wait_reasons import notices
+from api.models import STORABLE, RequestModel
+from api.problems import FieldError, RequestRefused
+from api.request_ids import request_id
+from api.schedules import limit, responses
 from api.services import services
-from api.shapes import STORABLE, RequestModel
-from api.traces import request_id
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
 from store import messages, schedule_runs, schedules
@@ -35,7 +35,7 @@ from store.schedules import Schedule
 
 log = logs.get_logger(__name__)
 
-_STANDS = (ResponseSpec(status=200, description="The schedule as it now stands.", content=views.DetailedSchedule),)
+_CURRENT = (ResponseSpec(status=200, description="The schedule as it now stands.", content=responses.DetailedSchedule),)
 
 
 class SchedulePause(RequestModel):
@@ -48,14 +48,14 @@ class SchedulePause(RequestModel):
 
 @contextmanager
 def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any], Schedule]]:
-    """The church's schedule, while nobody else says or makes anything of it. Raises Refusal (404).
+    """The church's schedule, while nobody else says or makes anything of it. Raises RequestRefused (404).
 
     What came due before is recorded first, by the terms of before.
     """
     with church_scope(services().database, caller.church_id) as connection:
         schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
         if schedule is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such schedule.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
         yield connection, _caught_up(connection, schedule)
 
 
@@ -78,11 +78,11 @@ def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
         return schedule
 
 
-def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> Answer:
+def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """The schedule, told after it was changed."""
     schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
     assert schedule is not None  # noqa: S101 - it is locked
-    return Answer(status=200, content=views.detailed(schedule))
+    return ApiResponse(status=200, content=responses.detailed(schedule))
 
 
 @endpoint(
@@ -92,14 +92,14 @@ def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) ->
     authentication=with_key("messages:write"),
     body=SchedulePause,
     example={"reason": "summer break"},
-    responses=_STANDS,
+    responses=_CURRENT,
     problems=(problems.NOT_FOUND, problems.WRONG_STATE),
 )
-def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> Answer:
+def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> ApiResponse:
     """Makes no messages of it until it is resumed: its runs are skipped, and listed so. Repeating changes nothing."""
     with held(caller, schedule_id) as (connection, schedule):
         if schedule.status == "ended":
-            raise Refusal(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
+            raise RequestRefused(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
         schedules.pause(connection, church_id=caller.church_id, schedule_id=schedule_id, reason=body.reason)
         return stands(connection, caller, schedule_id)
 
@@ -109,10 +109,10 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     tag="Schedules",
     summary="Resume a paused schedule",
     authentication=with_key("messages:write"),
-    responses=_STANDS,
+    responses=_CURRENT,
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
 )
-def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Goes on with the next run; what was skipped is not made up for. Repeating changes nothing."""
     with held(caller, schedule_id) as (connection, schedule):
         if schedule.paused_at is not None:
@@ -138,7 +138,7 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     ),
     problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
 )
-def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Sends it once more, beside its own runs, which stay as they are. Also while it is paused or has ended."""
     key = idempotency_key()
     with held(caller, schedule_id) as (connection, schedule):
@@ -153,13 +153,13 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
         )
         new = _message_of(schedule, key, need)
         if reason := unavailable(schedule.channel):
-            raise _unsendable(reason)
+            raise _refused(reason)
         try:
             message, is_new = messages.insert(connection, new)
         except NoSender:
-            raise _unsendable("has no sender in this church any more") from None
+            raise _refused("has no sender in this church any more") from None
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
-            raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+            raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
         warnings = notices(
             connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
         )
@@ -171,16 +171,18 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
         services().job_queue.enqueue_expansion(channel=message.channel)
     view = accepted(message, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
-    return Answer(status=202, content=view, headers=headers)
+    return ApiResponse(status=202, content=view, headers=headers)
 
 
-def _unfollowable(reason: str) -> Refusal:
-    return Refusal(problems.WRONG_STATE, f"It cannot be followed: {reason}. Change the schedule, then resume it.")
+def _unfollowable(reason: str) -> RequestRefused:
+    return RequestRefused(
+        problems.WRONG_STATE, f"It cannot be followed: {reason}. Change the schedule, then resume it."
+    )
 
 
-def _unsendable(reason: str) -> Refusal:
+def _refused(reason: str) -> RequestRefused:
     error = FieldError(field="channel", message=reason)
-    return Refusal(problems.WRONG_STATE, "The message cannot be sent as it is.", errors=[error])
+    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent as it is.", errors=[error])
 
 
 def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:

@@ -1,4 +1,4 @@
-"""How many schedules with a run to come a church may have."""
+"""The limit on how many active schedules a church may have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from api import problems
-from api.problems import Refusal
+from api.problems import RequestRefused
 from api.services import services
 from messaging.recurrence.runs import ScheduledRun
 from store import schedules
@@ -19,17 +19,17 @@ from store.schedules import Schedule
 
 @contextmanager
 def one_more(connection: Connection[Any], church_id: UUID) -> Generator[None]:
-    """Around what gives a church another schedule with a run to come. Raises Refusal (409) when that is one too many.
+    """Wrap a change that gives a church another active schedule. Raises RequestRefused (409) above the limit.
 
-    Requests at the same time take turns: they cannot both take the last place. The refusal ends the transaction, and so
-    undoes what was written in it. A church that is above a limit that was lowered keeps what it has.
+    Concurrent requests of one church run one after the other, so two cannot both take the last place. The exception
+    rolls back what was written. When the limit was lowered, a church keeps the schedules it already has.
     """
     schedules.lock_church(connection, church_id)
     before = schedules.count(connection, church_id)
     yield
     limit = services().settings.schedules_per_church
     if schedules.count(connection, church_id) > max(limit, before):
-        raise Refusal(
+        raise RequestRefused(
             problems.TOO_MANY_SCHEDULES,
             f"A church may have {limit:,} schedules that still run, paused ones included. Delete one that is no longer "
             "needed, or ask the operator for more.",
@@ -39,6 +39,6 @@ def one_more(connection: Connection[Any], church_id: UUID) -> Generator[None]:
 def changed(
     connection: Connection[Any], schedule: Schedule, *, next_run: ScheduledRun | None
 ) -> AbstractContextManager[None]:
-    """Around what gives the schedule that next run: one that had ended, or was stopped, is one more."""
+    """Wrap a change of a schedule's next run. A schedule that had ended or was stopped counts as another one."""
     is_one_more = schedule.next_run_at is None and next_run is not None
     return one_more(connection, schedule.church_id) if is_one_more else nullcontext()

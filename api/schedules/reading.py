@@ -6,10 +6,10 @@ from uuid import UUID
 
 from api import problems, queries
 from api.authentication import with_key
-from api.endpoints import Answer, ResponseSpec, endpoint
-from api.problems import Refusal
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.problems import RequestRefused
 from api.queries import PageQuery
-from api.schedules import views
+from api.schedules import responses
 from api.services import services
 from store import schedule_runs, schedules
 from store.churches import KeyHolder
@@ -22,18 +22,18 @@ from store.database import church_scope
     summary="List schedules",
     authentication=with_key("messages:read"),
     query=PageQuery,
-    responses=(ResponseSpec(status=200, description="One page.", content=views.SchedulePage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=responses.SchedulePage),),
 )
-def list_schedules(*, caller: KeyHolder, query: PageQuery) -> Answer:
+def list_schedules(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
     """The church's schedules, newest first. Pass `next` as `cursor` for the page after this one."""
     with church_scope(services().database, caller.church_id) as connection:
         found = schedules.page(connection, church_id=caller.church_id, before=query.cursor, limit=query.limit + 1)
     shown = found[: query.limit]
-    page = views.SchedulePage(
-        items=[views.brief(schedule) for schedule in shown],
+    page = responses.SchedulePage(
+        items=[responses.brief(schedule) for schedule in shown],
         next=queries.write_cursor(shown[-1].schedule_id) if len(found) > len(shown) else None,
     )
-    return Answer(status=200, content=page)
+    return ApiResponse(status=200, content=page)
 
 
 @endpoint(
@@ -41,16 +41,16 @@ def list_schedules(*, caller: KeyHolder, query: PageQuery) -> Answer:
     tag="Schedules",
     summary="See a schedule and its next runs",
     authentication=with_key("messages:read"),
-    responses=(ResponseSpec(status=200, description="The schedule.", content=views.DetailedSchedule),),
+    responses=(ResponseSpec(status=200, description="The schedule.", content=responses.DetailedSchedule),),
     problems=(problems.NOT_FOUND,),
 )
-def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
+def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """The schedule, whom it is for, and its next five runs, in UTC and by its own clocks."""
     with church_scope(services().database, caller.church_id) as connection:
         schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
     if schedule is None:
-        raise Refusal(problems.NOT_FOUND, "There is no such schedule.")
-    return Answer(status=200, content=views.detailed(schedule))
+        raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
+    return ApiResponse(status=200, content=responses.detailed(schedule))
 
 
 @endpoint(
@@ -59,16 +59,16 @@ def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> Answer:
     summary="List what became of a schedule's runs",
     authentication=with_key("messages:read"),
     query=PageQuery,
-    responses=(ResponseSpec(status=200, description="One page.", content=views.RunPage),),
+    responses=(ResponseSpec(status=200, description="One page.", content=responses.RunPage),),
     problems=(problems.NOT_FOUND,),
 )
-def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery) -> Answer:
+def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery) -> ApiResponse:
     """Every run up to now, newest first: sent, with its message; missed; or skipped while the schedule was paused or
     the church had no sender for it.
     """
     with church_scope(services().database, caller.church_id) as connection:
         if schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id) is None:
-            raise Refusal(problems.NOT_FOUND, "There is no such schedule.")
+            raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
         found = schedule_runs.page(
             connection,
             church_id=caller.church_id,
@@ -77,8 +77,8 @@ def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery
             limit=query.limit + 1,
         )
     shown = found[: query.limit]
-    page = views.RunPage(
-        items=[views.run(recorded) for recorded in shown],
+    page = responses.RunPage(
+        items=[responses.run(recorded) for recorded in shown],
         next=queries.write_cursor(shown[-1].run_id) if len(found) > len(shown) else None,
     )
-    return Answer(status=200, content=page)
+    return ApiResponse(status=200, content=page)

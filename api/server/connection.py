@@ -16,12 +16,12 @@ from gunicorn.http.message import Request
 import logs
 from api import problems
 from api.problems import Problem
-from api.server import answers
-from api.server.answers import ReadRequest, WireAnswer
+from api.server import responses
 from api.server.connections import Connections
 from api.server.limits import Limits
 from api.server.request_bodies import BodyTooLarge, IncomingBody, incoming_body
 from api.server.request_heads import END_OF_HEAD, expects_continue, read_head, status_of
+from api.server.responses import ReadRequest, SerializedResponse
 
 _READ_AHEAD_BYTES = 65_536
 """Of requests that a client sends before the present one is answered. Then nothing more is read from it."""
@@ -33,13 +33,13 @@ _log = logs.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class ConnectionContext:
     """What all connections of a process share."""
 
     config: Config
     limits: Limits
     connections: Connections
-    submit: Callable[[ReadRequest, Callable[[WireAnswer], None]], Callable[[], None]]
+    submit: Callable[[ReadRequest, Callable[[SerializedResponse], None]], Callable[[], None]]
     """Run the application in a thread, then call back on the event loop. What it returns withdraws the request, and
     frees its memory, if no thread has taken it yet."""
 
@@ -57,7 +57,7 @@ class _Phase(Enum):
 class Connection(asyncio.Protocol):
     """Reads a request whole, has it answered, sends the answer, and then turns to the next one."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ConnectionContext) -> None:
         self._around = around
         self._transport = cast("asyncio.Transport", None)
         self._client: Any = None
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
     def make_room(self) -> None:
         if self._phase in (_Phase.HEAD, _Phase.BODY):
             self._transport.write(
-                answers.refusal(problems.UNAVAILABLE, "There are too many requests at the same time.")
+                responses.refusal(problems.UNAVAILABLE, "There are too many requests at the same time.")
             )
         was, self._phase = self._phase, _Phase.ENDED
         self._forget()
@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
 
     # Its answer leaves.
 
-    def _answer(self, answer: WireAnswer) -> None:
+    def _answer(self, answer: SerializedResponse) -> None:
         if self._phase is not _Phase.SERVED:
             return  # the client is gone
         self._request = self._body = self._withdraw = None
@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol):
         self._refuse(problems.TOO_SLOW, detail)
 
     def _refuse(self, problem: Problem, detail: str, *, status: int | None = None) -> None:
-        self._transport.write(answers.refusal(problem, detail, status=status))
+        self._transport.write(responses.refusal(problem, detail, status=status))
         self._end()
 
     def _end(self) -> None:

@@ -16,10 +16,10 @@ from gunicorn.errors import ConfigError
 from gunicorn.glogging import Logger
 from gunicorn.workers import base
 
-from api.server.answers import ReadRequest, WireAnswer, run_application
-from api.server.connection import Connection, Surroundings
+from api.server.connection import Connection, ConnectionContext
 from api.server.connections import Connections
 from api.server.limits import Limits
+from api.server.responses import ReadRequest, SerializedResponse, run_application
 
 _SWEEP_SECONDS = 0.25
 _STOPPING_SECONDS = 2.0
@@ -56,7 +56,7 @@ class BufferingWorker(base.Worker):
         self._loop = asyncio.get_running_loop()
         limits = self.limits
         connections = Connections(most=_allowed_connections(limits.connections), buffer_bytes=limits.buffer_bytes)
-        around = Surroundings(config=self.cfg, limits=limits, connections=connections, submit=self._submit)
+        around = ConnectionContext(config=self.cfg, limits=limits, connections=connections, submit=self._submit)
         servers = [
             await self._loop.create_server(
                 lambda: Connection(around), sock=cast("Any", listener).sock, backlog=self.cfg.backlog
@@ -78,7 +78,7 @@ class BufferingWorker(base.Worker):
         connections.sweep(self._loop.time())
         await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _submit(self, read: ReadRequest, answer: Callable[[WireAnswer], None]) -> Callable[[], None]:
+    def _submit(self, read: ReadRequest, answer: Callable[[SerializedResponse], None]) -> Callable[[], None]:
         """Returns what withdraws it. The pool's queue has no bound: what waits there for nobody must hold nothing."""
         waiting = [(read, answer)]
 
@@ -92,7 +92,7 @@ class BufferingWorker(base.Worker):
         self._pool.submit(run)
         return waiting.clear
 
-    def _run_application(self, read: ReadRequest, answer: Callable[[WireAnswer], None]) -> None:
+    def _run_application(self, read: ReadRequest, answer: Callable[[SerializedResponse], None]) -> None:
         keep_alive = self.alive and self.cfg.keepalive > 0
         wire_answer = run_application(cast("Any", self.wsgi), read, config=self.cfg, keep_alive=keep_alive)
         with suppress(RuntimeError):  # the loop has ended: the time to stop gracefully is over

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api.authentication import Way, declared
+from api.authentication import AuthenticationScheme, declared
 from api.keys import SCOPES, new_key
 from settings import Settings
 from store.database import Database, system_scope
@@ -34,7 +34,7 @@ def test_everything_of_a_church_is_behind_a_key(app: Flask) -> None:
     open_routes = {
         rule.rule
         for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/") and declared(app)[rule.endpoint].way is not Way.KEY
+        if rule.rule.startswith("/api/") and declared(app)[rule.endpoint].scheme is not AuthenticationScheme.KEY
     }
 
     assert open_routes == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
@@ -168,7 +169,8 @@ def test_an_accepted_callback_is_answered_before_flask(
 def test_a_forged_callback_is_verified_once_and_counted_once(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    validate, calls = RequestValidator.validate, list[str]()
+    validate: Callable[..., bool] = RequestValidator.validate  # pyright: ignore[reportUnknownVariableType]
+    calls = list[str]()
 
     def count(self: RequestValidator, uri: str, params: object, signature: str) -> bool:
         calls.append(signature)

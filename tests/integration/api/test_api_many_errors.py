@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from pydantic import BaseModel, ValidationError
 
-from api.complaints import complaints
 from api.contacts.importing import ContactImport
+from api.field_errors import complaints
 from api.messages.editing import MessageEdit
 from api.messages.lifecycle import Retry
 from api.schedules.changing import ScheduleEdit

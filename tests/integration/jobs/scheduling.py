@@ -9,7 +9,7 @@ from uuid import UUID
 from jobs import run_schedules as job
 from store import schedules
 from store.database import Database, church_scope, system_scope
-from store.schedules import Schedule, ScheduleTerms
+from store.schedules import Schedule, ScheduleDefinition
 
 
 def make_schedule(
@@ -29,7 +29,7 @@ def make_schedule(
     details: dict[str, Any] | None = None,
 ) -> Schedule:
     """A schedule that was made at the instant `after`: its next run is the first behind it."""
-    terms = ScheduleTerms(
+    terms = ScheduleDefinition(
         channel=channel,
         content="See you on Sunday",
         details=details or {},

@@ -66,8 +66,11 @@ def church(database: Database) -> KnownChurch:
 class ListInbox:
     """Keeps what it receives."""
 
-    def __init__(self, received: list[InboundMessage]) -> None:
-        self.receive = received.append
+    def __init__(self) -> None:
+        self.received: list[InboundMessage] = []
+
+    def receive(self, message: InboundMessage) -> None:
+        self.received.append(message)
 
 
 def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
@@ -181,7 +184,11 @@ def test_it_has_a_queue_and_its_fields_are_documented(settings: Settings) -> Non
 
 
 def test_its_queue_is_not_served_when_it_is_switched_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NoteChannel, "is_enabled", lambda *_: False)
+
+    def is_never_enabled(_channel: NoteChannel, _settings: Settings) -> bool:
+        return False
+
+    monkeypatch.setattr(NoteChannel, "is_enabled", is_never_enabled)
 
     assert "note" not in enabled_queues(settings)
 
@@ -203,9 +210,9 @@ def test_its_callback_route_refuses_what_it_cannot_verify_or_read(client: FlaskC
 def test_its_inbound_route_reads_a_message_and_is_not_mounted_yet(client: FlaskClient, settings: Settings) -> None:
     (route,) = NoteChannel().inbound_routes
     note = {"from": "+12025550101", "to": "+12025550100", "text": "Amen", "note": "7"}
-    key, received = {"X-Box-Key": "open sesame"}, list[InboundMessage]()
+    key, inbox = {"X-Box-Key": "open sesame"}, ListInbox()
     request = incoming_request(settings, url=route.path, body=urlencode(note).encode(), headers=key)
 
-    assert route.handle(request, ListInbox(received)) == NO_CONTENT
-    assert received == [InboundMessage(sender="+12025550101", to="+12025550100", text="Amen", carrier_id="7")]
+    assert route.handle(request, inbox) == NO_CONTENT
+    assert inbox.received == [InboundMessage(sender="+12025550101", to="+12025550100", text="Amen", carrier_id="7")]
     assert client.post(route.path, data=note, headers=key).status_code == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from api.documentation import statuses
-from api.messages.waiting import Notice, WaitReason
+from api.messages.wait_reasons import Notice, WaitReason
 from messaging.states import Status
 from store.messages import MessageStatus
 from tests.architecture.source_files import ROOT

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from api import problems
 from api.authentication import with_key
-from api.endpoints import Answer, Header, ResponseSpec, endpoint
+from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages.limits import refuse_runs_beyond
-from api.messages.sendable import complaints_of_references, refuse_unsendable
-from api.messages.waiting import notices
-from api.problems import Refusal
-from api.schedules import limit, views
-from api.schedules.plan import Plan
-from api.schedules.terms import agreed
+from api.messages.sending_checks import check_sendable, reference_errors
+from api.messages.wait_reasons import notices
+from api.problems import RequestRefused
+from api.schedules import limit, responses
+from api.schedules.definition import define_schedule
+from api.schedules.new_schedule import NewSchedule
 from api.services import services
 from store import schedules
 from store.churches import KeyHolder
@@ -34,20 +34,20 @@ _EXAMPLE = {
     tag="Schedules",
     summary="Make a schedule",
     authentication=with_key("messages:write"),
-    body=Plan,
+    body=NewSchedule,
     headers=(IDEMPOTENCY_KEY,),
     example=_EXAMPLE,
     responses=(
         ResponseSpec(
             status=201,
             description="It is made, and will run.",
-            content=views.MadeSchedule,
+            content=responses.CreatedSchedule,
             headers=(_LOCATION, *ANSWERED),
         ),
     ),
     problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
-def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
+def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     """Sends the same words again and again, each time to whoever belongs to the target then.
 
     The rule is read on the wall clock of its time zone: nine o'clock stays nine o'clock when clocks change. A time that
@@ -55,10 +55,10 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:
-        raise Refusal(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
-    complaints = complaints_of_references(body)
+        raise RequestRefused(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
+    complaints = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
-        terms, first = agreed(connection, church_id=caller.church_id, plan=body)
+        terms, first = define_schedule(connection, church_id=caller.church_id, plan=body)
         with limit.one_more(connection, caller.church_id):
             schedule, is_new = schedules.insert(
                 connection,
@@ -69,7 +69,7 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
                 request_hash=body.digest(),
             )
         if is_new:
-            refuse_unsendable(
+            check_sendable(
                 connection, church_id=caller.church_id, draft=body, target=terms.target, complaints=complaints
             )
             refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
@@ -81,7 +81,7 @@ def create_schedule(*, caller: KeyHolder, body: Plan) -> Answer:
             target=terms.target,
         )
     if schedule.request_hash != body.digest():
-        raise Refusal(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
-    view = views.made(schedule, warnings)
+        raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
+    view = responses.made(schedule, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
-    return Answer(status=201, content=view, headers=headers)
+    return ApiResponse(status=201, content=view, headers=headers)

@@ -7,15 +7,15 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from api.messages import views
-from api.messages.sendable import unavailable
-from api.messages.waiting import wait_of
+from api.messages import responses
+from api.messages.sending_checks import unavailable
+from api.messages.wait_reasons import wait_of
 from messaging.states import Status
 from store import message_progress, messages
 from store.messages import Message
 
 
-def standing(connection: Connection[Any], *, church_id: UUID, message: Message) -> views.CountedMessage:
+def standing(connection: Connection[Any], *, church_id: UUID, message: Message) -> responses.CountedMessage:
     """The church's message, read just now, with the rest that is told of one message.
 
     The counts can only have moved on since it was read: a message read before its audience was written had none.
@@ -26,4 +26,4 @@ def standing(connection: Connection[Any], *, church_id: UUID, message: Message) 
     ahead = message_progress.get(connection, church_id=church_id, message_id=message.message_id)
     assert ahead is not None  # noqa: S101 - messages are never deleted
     wait = wait_of(message, ahead, unavailable=unavailable(message.channel))
-    return views.counted(message, counts, ahead, wait)
+    return responses.counted(message, counts, ahead, wait)

@@ -55,35 +55,35 @@ class ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
-def wrong(message: str) -> PydanticCustomError:
+def field_error(message: str) -> PydanticCustomError:
     """What a validator raises; `message` follows the field's name in a sentence."""
     return PydanticCustomError("wrong", "{message}", {"message": message})
 
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise wrong("must not contain the character U+0000")
+        raise field_error("must not contain the character U+0000")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise wrong("must not contain half of a surrogate pair")
+        raise field_error("must not contain half of a surrogate pair")
     return text
 
 
 def _rfc_3339(value: Any) -> Any:
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise wrong("must be a time with its offset as in RFC 3339, such as 2026-12-24T17:00:00-05:00")
+        raise field_error("must be a time with its offset as in RFC 3339, such as 2026-12-24T17:00:00-05:00")
     return value.upper()
 
 
 def _not_long_past(time: datetime) -> datetime:
     """Refuse what is surely a mistake. The first hours of the year 1 exist in some zones only: they are among it."""
     if time.year < EARLIEST_YEAR:
-        raise wrong(f"must not be before the year {EARLIEST_YEAR}")
+        raise field_error(f"must not be before the year {EARLIEST_YEAR}")
     return time
 
 
 def _moment(value: Any) -> Any:
     if not isinstance(value, str) or not (re.fullmatch(_LOCAL, value, re.ASCII) or _RFC_3339.fullmatch(value)):
-        raise wrong(
+        raise field_error(
             "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; "
             "without the offset it is local time in the church's time zone"
         )
@@ -92,7 +92,7 @@ def _moment(value: Any) -> Any:
 
 def _whole_minute(value: Any) -> Any:
     if not isinstance(value, str) or not re.fullmatch(_LOCAL_MINUTE, value, re.ASCII):
-        raise wrong("must be a local time to the minute, without an offset, such as 2026-12-24T17:00:00")
+        raise field_error("must be a local time to the minute, without an offset, such as 2026-12-24T17:00:00")
     return value
 
 
@@ -100,7 +100,7 @@ def _zone(name: str) -> str:
     try:
         find_zone(name)
     except UnknownZone as error:
-        raise wrong(str(error)) from None
+        raise field_error(str(error)) from None
     return name
 
 

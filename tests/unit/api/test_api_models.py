@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError
 
-from api.complaints import complaints
+from api.field_errors import complaints
+from api.models import Instant, Moment, RequestModel
 from api.queries import PageQuery, write_cursor
-from api.shapes import Instant, Moment, RequestModel
 
 
 class Meeting(RequestModel):

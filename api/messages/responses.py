@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.messages.waiting import Notice, Wait
-from api.shapes import ResponseModel, Timestamp
+from api.messages.wait_reasons import Notice, Wait
+from api.models import ResponseModel, Timestamp
 from messaging.states import Status
 from store.message_progress import MessageProgress
 from store.messages import Message, MessageStatus

@@ -14,7 +14,7 @@ from psycopg import Connection
 from api import problems
 from api.messages.composition import Draft
 from api.messages.revision import Revision
-from api.problems import FieldError, Refusal
+from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
 from store import churches, contacts, daily_limits, messages
@@ -29,13 +29,13 @@ def unavailable(channel: str) -> str | None:
     return CHANNELS[channel].unavailable_reason(services().settings)
 
 
-def complaints_of_references(draft: Draft) -> list[FieldError]:
+def reference_errors(draft: Draft) -> list[FieldError]:
     """What is wrong with what the draft refers to, such as pictures. Others are asked: not inside a transaction."""
     complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings, church_id=draft.church_id)
     return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
 
 
-def complaints_of_new_references(changes: Revision, *, church_id: UUID) -> list[FieldError]:
+def new_reference_errors(changes: Revision, *, church_id: UUID) -> list[FieldError]:
     """The same of what is to be changed, as far as it is sound: what is not is refused together with what stands."""
     found: list[FieldError] = []
     for channel in CHANNELS.values():
@@ -46,7 +46,7 @@ def complaints_of_new_references(changes: Revision, *, church_id: UUID) -> list[
     return found
 
 
-def refuse_unsendable(
+def check_sendable(
     connection: Connection[Any],
     *,
     church_id: UUID,
@@ -54,35 +54,35 @@ def refuse_unsendable(
     target: Target,
     complaints: Sequence[FieldError] = (),
 ) -> None:
-    """Raises Refusal (422), with the complaints that are there already. `target` is the draft's."""
-    errors = [*complaints, *_wrong_recipients(connection, church_id, draft, target)]
+    """Raises RequestRefused (422), with the complaints that are there already. `target` is the draft's."""
+    errors = [*complaints, *_recipient_errors(connection, church_id, draft, target)]
     if reason := unavailable(draft.channel):
         errors.insert(0, FieldError(field="channel", message=reason))
     elif not churches.has_sender(connection, church_id=church_id, channel=draft.channel):
         errors.insert(0, _no_sender(draft))
     if errors:
-        raise _unsendable(errors)
+        raise _refused(errors)
 
 
-def insert_sendable(
+def insert_checked(
     connection: Connection[Any], new: NewMessage, *, draft: Draft, complaints: Sequence[FieldError] = ()
 ) -> tuple[Message, bool]:
     """The drafted message and whether it is new, as `store.messages.insert` has it.
 
-    Raises Refusal (422), with the complaints that are there already, unless the message was accepted before. The
+    Raises RequestRefused (422), with the complaints that are there already, unless the message was accepted before. The
     insertion finds out by itself whether there is a sender: the usual send takes no round trip for that.
     """
     if reason := unavailable(draft.channel):
         error = FieldError(field="channel", message=reason)
-        raise _unsendable([error, *complaints, *_wrong_recipients(connection, new.church_id, draft, new.target)])
+        raise _refused([error, *complaints, *_recipient_errors(connection, new.church_id, draft, new.target)])
     try:
         message, is_new = messages.insert(connection, new)
     except NoSender:
-        wrong = _wrong_recipients(connection, new.church_id, draft, new.target)
+        wrong = _recipient_errors(connection, new.church_id, draft, new.target)
         errors = [_no_sender(draft), *complaints, *wrong]
-        raise _unsendable(errors) from None
-    if is_new and (errors := [*complaints, *_wrong_recipients(connection, new.church_id, draft, new.target)]):
-        raise _unsendable(errors)
+        raise _refused(errors) from None
+    if is_new and (errors := [*complaints, *_recipient_errors(connection, new.church_id, draft, new.target)]):
+        raise _refused(errors)
     return message, is_new
 
 
@@ -96,7 +96,7 @@ def allowed_regions(connection: Connection[Any], church_id: UUID) -> frozenset[s
     return daily_limits.regions(connection, church_id=church_id, default_regions=services().settings.default_regions)
 
 
-def wrong_region(region: str, allowed: frozenset[str]) -> str | None:
+def region_error(region: str, allowed: frozenset[str]) -> str | None:
     """What is wrong with a number of that region; None where the church may text it."""
     if region in allowed:
         return None
@@ -104,11 +104,11 @@ def wrong_region(region: str, allowed: frozenset[str]) -> str | None:
     return f"is a number of {region}, and the church texts {listed} only: an operator can allow more"
 
 
-def _wrong_recipients(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
-    return [*_strangers(connection, church_id, draft), *_wrong_regions(connection, church_id, target)]
+def _recipient_errors(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
+    return [*_unknown_contact_errors(connection, church_id, draft), *_region_errors(connection, church_id, target)]
 
 
-def _wrong_regions(connection: Connection[Any], church_id: UUID, target: Target) -> list[FieldError]:
+def _region_errors(connection: Connection[Any], church_id: UUID, target: Target) -> list[FieldError]:
     """Which of the numbers are not of the church's regions."""
     regions = target.get("numberRegions")
     if regions is None:
@@ -117,11 +117,11 @@ def _wrong_regions(connection: Connection[Any], church_id: UUID, target: Target)
     return [
         FieldError(field=f"phoneNumbers[{index}]", message=complaint)
         for index, region in enumerate(regions)
-        if (complaint := wrong_region(region, allowed))
+        if (complaint := region_error(region, allowed))
     ]
 
 
-def _strangers(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
+def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
     """Which of the contacts are not the church's."""
     if draft.contact_ids is None:
         return []
@@ -133,5 +133,5 @@ def _strangers(connection: Connection[Any], church_id: UUID, draft: Draft) -> li
     ]
 
 
-def _unsendable(errors: list[FieldError]) -> Refusal:
-    return Refusal(problems.INVALID, "The message cannot be sent as it is.", errors=errors)
+def _refused(errors: list[FieldError]) -> RequestRefused:
+    return RequestRefused(problems.INVALID, "The message cannot be sent as it is.", errors=errors)

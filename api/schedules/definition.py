@@ -11,19 +11,21 @@ from uuid import UUID
 from psycopg import Connection
 
 from api import problems
-from api.problems import FieldError, Refusal
-from api.schedules.plan import START_OUT_OF_RANGE, Plan, is_start_in_range
+from api.problems import FieldError, RequestRefused
+from api.schedules.new_schedule import START_OUT_OF_RANGE, NewSchedule, is_start_in_range
 from channels.registry import CHANNELS
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
 from messaging.wall_time import find_zone, to_wall
 from store import churches
-from store.schedules import ScheduleTerms
+from store.schedules import ScheduleDefinition
 
 
-def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple[ScheduleTerms, ScheduledRun]:
-    """The terms and the first run from now on. Raises Refusal (422) when there is none."""
+def define_schedule(
+    connection: Connection[Any], *, church_id: UUID, plan: NewSchedule
+) -> tuple[ScheduleDefinition, ScheduledRun]:
+    """The terms and the first run from now on. Raises RequestRefused (422) when there is none."""
     church = churches.get(connection, church_id)
     assert church is not None  # noqa: S101 - its key was just accepted
     now = datetime.now(UTC)
@@ -37,7 +39,7 @@ def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple
         raise _refused("startsAt", "is required with an rrule: it says at what time of day it runs")
     if not is_start_in_range(starts_at):  # a DTSTART in the rule; `startsAt` was looked at when the body was read
         raise _refused(f"recurrence.{kind}", f"has a DTSTART, which {START_OUT_OF_RANGE}")
-    terms = ScheduleTerms(
+    terms = ScheduleDefinition(
         channel=plan.channel,
         content=plan.content,
         details=plan.details,
@@ -64,7 +66,7 @@ def agreed(connection: Connection[Any], *, church_id: UUID, plan: Plan) -> tuple
     return replace(terms, counted_end=recurrence.counted_end), runs[0]
 
 
-def _refused(field: str, message: str) -> Refusal:
-    return Refusal(
+def _refused(field: str, message: str) -> RequestRefused:
+    return RequestRefused(
         problems.INVALID, "Some fields of the body are wrong.", errors=[FieldError(field=field, message=message)]
     )

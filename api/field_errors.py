@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
 from api import problems
-from api.problems import FieldError, Refusal
+from api.problems import FieldError, RequestRefused
 from api.unknown_fields import MAX_FIELD_ERRORS, UNLISTED
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -34,14 +34,14 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Complaints:
+class FieldErrors:
     """The first field errors, and how many more there are."""
 
     listed: list[FieldError]
     more: int
 
 
-def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_FIELD_ERRORS) -> Complaints:
+def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_FIELD_ERRORS) -> FieldErrors:
     """One field error for each finding, in the order of the fields. Never the value: it may be a phone number.
 
     `within` is the place of what was validated, such as `contacts[3]`; none for a whole body.
@@ -53,13 +53,13 @@ def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_F
         FieldError(field=_path(within, each["loc"], known=each["type"] != "extra_forbidden"), message=_message(each))
         for each in single[:at_most]
     ]
-    return Complaints(listed=listed, more=len(single) - len(listed) + unlisted)
+    return FieldErrors(listed=listed, more=len(single) - len(listed) + unlisted)
 
 
-def invalid(error: ValidationError, detail: str) -> Refusal:
+def invalid(error: ValidationError, detail: str) -> RequestRefused:
     """The refusal (422) that names what pydantic found."""
     found = complaints(error)
-    return Refusal(problems.INVALID, detail, errors=found.listed, more_errors=found.more)
+    return RequestRefused(problems.INVALID, detail, errors=found.listed, more_errors=found.more)
 
 
 def _message(found: Mapping[str, Any]) -> str:

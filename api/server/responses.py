@@ -12,7 +12,7 @@ from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 
 import logs
-from api import problems, security_headers, traces
+from api import problems, request_ids, security_headers
 from api.problems import Problem, ProblemDetails
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _log = logs.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WireAnswer:
+class SerializedResponse:
     """A whole HTTP response."""
 
     data: bytes
@@ -56,7 +56,9 @@ class ReadRequest:
     server: Address
 
 
-def run_application(application: WSGIApplication, read: ReadRequest, *, config: Config, keep_alive: bool) -> WireAnswer:
+def run_application(
+    application: WSGIApplication, read: ReadRequest, *, config: Config, keep_alive: bool
+) -> SerializedResponse:
     """Call the application, in the present thread, for as long as it takes; raises nothing.
 
     Its environment and the response's framing are gunicorn's. What was written before an error is not sent.
@@ -78,13 +80,13 @@ def run_application(application: WSGIApplication, read: ReadRequest, *, config: 
                 close()
     except Exception:  # noqa: BLE001 - it is logged, and nobody is above this to handle it
         _log.exception("request failed outside the application")
-        return WireAnswer(data=refusal(problems.BROKEN, "This is our fault, and it was logged."), closes=True)
-    return WireAnswer(data=b"".join(collected.parts), closes=response.should_close())
+        return SerializedResponse(data=refusal(problems.BROKEN, "This is our fault, and it was logged."), closes=True)
+    return SerializedResponse(data=b"".join(collected.parts), closes=response.should_close())
 
 
 def refusal(problem: Problem, detail: str, *, status: int | None = None) -> bytes:
     """The problem as a response that ends the connection; `status` where HTTP has a finer one than the catalogue."""
-    request_id = traces.name_for("")
+    request_id = request_ids.name_for("")
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,
@@ -101,7 +103,7 @@ def refusal(problem: Problem, detail: str, *, status: int | None = None) -> byte
         "Connection": "close",
         **({"Retry-After": str(problems.RETRY_AFTER_SECONDS)} if details.status == 503 else {}),
         **security_headers.DEFAULTS,
-        traces.HEADER: request_id,
+        request_ids.HEADER: request_id,
     }
     lines = [f"HTTP/1.1 {details.status} {HTTPStatus(details.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]

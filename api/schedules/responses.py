@@ -11,8 +11,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.messages.waiting import Notice
-from api.shapes import ResponseModel, Timestamp
+from api.messages.wait_reasons import Notice
+from api.models import ResponseModel, Timestamp
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
 from messaging.wall_time import UnknownZone, find_zone
@@ -74,7 +74,7 @@ class ScheduleView(ResponseModel):
     links: ScheduleLinks
 
 
-class ComingRun(ResponseModel):
+class UpcomingRun(ResponseModel):
     """A run to come."""
 
     at: Timestamp = Field(description="The instant, in UTC.")
@@ -88,10 +88,10 @@ class DetailedSchedule(ScheduleView):
     contact_ids: list[str] | None
     phone_numbers: list[str] | None
     email_addresses: list[str] | None
-    next_runs: list[ComingRun] = Field(description="The next five, as far as they come within twenty years.")
+    next_runs: list[UpcomingRun] = Field(description="The next five, as far as they come within twenty years.")
 
 
-class MadeSchedule(DetailedSchedule):
+class CreatedSchedule(DetailedSchedule):
     """A schedule that was just made."""
 
     warnings: list[Notice] = Field(
@@ -133,8 +133,8 @@ def detailed(schedule: Schedule, *, now: datetime | None = None) -> DetailedSche
     return DetailedSchedule.model_validate(_details(schedule, now=now))
 
 
-def made(schedule: Schedule, warnings: Sequence[Notice]) -> MadeSchedule:
-    return MadeSchedule.model_validate(_details(schedule) | {"warnings": list(warnings)})
+def made(schedule: Schedule, warnings: Sequence[Notice]) -> CreatedSchedule:
+    return CreatedSchedule.model_validate(_details(schedule) | {"warnings": list(warnings)})
 
 
 def _details(schedule: Schedule, *, now: datetime | None = None) -> dict[str, object]:
@@ -165,9 +165,9 @@ def _next_runs(schedule: Schedule, now: datetime) -> list[ScheduledRun]:
     return found
 
 
-def _coming(coming: ScheduledRun, schedule: Schedule) -> ComingRun:
+def _coming(coming: ScheduledRun, schedule: Schedule) -> UpcomingRun:
     shown = coming.at.astimezone(find_zone(schedule.time_zone))
-    return ComingRun(at=coming.at, local_time=shown.isoformat(), rule_time=coming.wall.isoformat())
+    return UpcomingRun(at=coming.at, local_time=shown.isoformat(), rule_time=coming.wall.isoformat())
 
 
 def _wall(wall: datetime | None) -> str | None:

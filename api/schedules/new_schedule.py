@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from api.messages.composition import Draft
-from api.shapes import RequestModel, WallTime, ZoneName, wrong
+from api.models import RequestModel, WallTime, ZoneName, field_error
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
@@ -23,7 +23,7 @@ def _readable(read: Callable[[str], object]) -> Callable[[str], str]:
         try:
             read(text)
         except InvalidRecurrence as error:
-            raise wrong(str(error)) from None
+            raise field_error(str(error)) from None
         return text
 
     return check
@@ -39,7 +39,7 @@ def is_start_in_range(wall: datetime) -> bool:
 
 def _start_in_range(wall: datetime) -> datetime:
     if not is_start_in_range(wall):
-        raise wrong(START_OUT_OF_RANGE)
+        raise field_error(START_OUT_OF_RANGE)
     return wall
 
 
@@ -61,7 +61,7 @@ class Recurrence(RequestModel):
     @model_validator(mode="after")
     def _one_of_them(self) -> Recurrence:
         if (self.rrule is None) == (self.cron is None):
-            raise wrong("must have either rrule or cron")
+            raise field_error("must have either rrule or cron")
         return self
 
 
@@ -82,7 +82,7 @@ class MissedRuns(RequestModel):
     within_minutes: WithinMinutes = 60
 
 
-class Plan(Draft):
+class NewSchedule(Draft):
     """A message that comes again, to whoever belongs to its target then."""
 
     recurrence: Recurrence
@@ -104,5 +104,5 @@ class Plan(Draft):
     def _ends_after_it_starts(cls, ends_at: datetime | None, about: ValidationInfo) -> datetime | None:
         starts_at = about.data.get("starts_at")
         if ends_at is not None and starts_at is not None and ends_at < starts_at:
-            raise wrong("must not be before startsAt")
+            raise field_error("must not be before startsAt")
         return ends_at

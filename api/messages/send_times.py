@@ -10,13 +10,13 @@ from psycopg import Connection
 
 from api import problems
 from api.messages.composition import MAX_AHEAD, TOO_FAR
-from api.problems import FieldError, Refusal
+from api.problems import FieldError, RequestRefused
 from messaging.wall_time import find_zone, to_instant
 from store import churches
 
 
 def due_at(connection: Connection[Any], *, church_id: UUID, send_at: datetime | None) -> datetime | None:
-    """The instant in UTC; None for now. A time in the past is now. Raises Refusal (422).
+    """The instant in UTC; None for now. A time in the past is now. Raises RequestRefused (422).
 
     Asks the database for nothing but the zone of a local time.
     """
@@ -29,5 +29,5 @@ def due_at(connection: Connection[Any], *, church_id: UUID, send_at: datetime | 
         return None
     if send_at - now > MAX_AHEAD:
         error = FieldError(field="sendAt", message=TOO_FAR)
-        raise Refusal(problems.INVALID, "Some fields of the body are wrong.", errors=[error])
+        raise RequestRefused(problems.INVALID, "Some fields of the body are wrong.", errors=[error])
     return send_at
