@@ -1,4 +1,4 @@
-"""Messages: what a church composes, and what became of it."""
+"""The endpoints under /api/messages."""
 
 from __future__ import annotations
 

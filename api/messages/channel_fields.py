@@ -1,4 +1,4 @@
-"""The fields that only some channels have, such as the subject of a mail: each channel declares and checks its own."""
+"""The fields that only some channels have, such as the subject of a mail. Each channel declares and checks its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARTS = re.compile(r"[^\[\]]+")
 
 
 def add_to_schema(schema: dict[str, Any]) -> None:
-    """Describe the fields of every channel as optional ones, and refuse all others."""
+    """Add the fields of every channel as optional properties, and allow no others."""
     for channel in CHANNELS.values():
         for name, field in channel.detail_schemas.items():
             description = f"{field['description']} Only for {channel.name}."
@@ -26,7 +26,7 @@ def add_to_schema(schema: dict[str, Any]) -> None:
 
 
 def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
-    """What is wrong with the fields that are no message's on every channel."""
+    """Yield the errors of the fields that are not common to all channels."""
     channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
     yield from unknown(details)
     for name in _known_names().intersection(details) if channel is not None else ():
@@ -40,14 +40,14 @@ def findings(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitE
 
 
 def unknown(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
-    """Those of the fields that are no channel's: the first by name, the rest by their number."""
+    """Yield an error for each field that no channel has: the first hundred by name, then their number."""
     known = _known_names()
     strangers = [name for name in details if name not in known]
     yield from unknown_fields.findings(strangers)
 
 
 def as_line_errors(error: ValidationError) -> Iterable[InitErrorDetails]:
-    """What pydantic found, to be told together with what is found here."""
+    """Convert pydantic's errors so that they can be raised again together with others."""
     for found in error.errors(include_url=False, include_input=False):
         told = PydanticCustomError(found["type"], found["msg"], found.get("ctx"))  # pyright: ignore - told as it was
         yield InitErrorDetails(type=told, loc=found["loc"], input=None)
@@ -59,7 +59,7 @@ def _known_names() -> frozenset[str]:
 
 
 def _finding(name: str, error: PydanticCustomError) -> InitErrorDetails:
-    """`mediaUrls[2]` is the third of the field mediaUrls."""
+    """Make an error of a field name; `mediaUrls[2]` is the third item of the field mediaUrls."""
     parts = _PARTS.findall(name)
     return InitErrorDetails(
         type=error, loc=tuple(int(part) if part.isdecimal() else part for part in parts), input=None

@@ -1,4 +1,4 @@
-"""What a church may ask to be sent. Every rule that needs no database stands here."""
+"""The request body of a send, with every rule that needs no database."""
 
 from __future__ import annotations
 
@@ -46,34 +46,36 @@ def _name_channels(schema: dict[str, Any]) -> None:
 
 ChannelName = Annotated[str, AfterValidator(_known_channel), Field(json_schema_extra=_name_channels)]
 LISTED = {"numbers": AddressKind.PHONE, "addresses": AddressKind.EMAIL}
-"""Targets that list addresses themselves, and of which kind."""
+"""The targets that list addresses in the request, with the kind of address."""
 
 
 class Urgency(RequestModel):
     """Why a message may also go out in quiet hours."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
-        description="For those who ask later, such as: the roof came down in the storm. It is kept with the message."
+        description=(
+            "Why it is urgent, for example: the roof came down in the storm. The reason is stored with the message."
+        )
     )
 
 
 class Draft(RequestModel):
-    """What is to be sent, and to whom: what a message and a schedule have in common.
+    """The content and the target: the fields that messages and schedules share.
 
-    What only some channels have is beside these fields: see `details`.
+    The fields of a single channel come in addition: see `details`.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
 
-    church_id: UUID = Field(description="The church that sends. The key must be its own.")
+    church_id: UUID = Field(description="The church that sends. It must be the church of the key.")
     channel: ChannelName = Field(default="sms", description="How it is sent: as a text, a picture message, or a mail.")
     content: Annotated[str, STORABLE] = Field(
         default="",
         validate_default=True,
         description=(
-            "The text as the recipients will read it. Required, and not blank, but for mms: pictures need no words. At "
-            "most 1,600 characters for sms and mms, 100,000 for mail. In a mail, blank lines part paragraphs and "
-            "addresses that begin with https:// become links."
+            "The text that the recipients read. Required, except for mms, where pictures need no text. At "
+            "most 1,600 characters for sms and mms, and 100,000 for mail. In a mail, blank lines separate "
+            "paragraphs, and addresses that begin with https:// become links."
         ),
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
@@ -88,13 +90,17 @@ class Draft(RequestModel):
     phone_numbers: Annotated[list[Phone], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
         default=None,
         validate_default=True,
-        description='Phone numbers in any usual form; without a country code they are read as US. Only with "numbers".',
+        description=(
+            "Phone numbers in any usual form. A number without a country code is read as a US number. Only "
+            'with "numbers".'
+        ),
     )
     email_addresses: Annotated[list[Email], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
         default=None, validate_default=True, description='E-mail addresses. Only with "addresses".'
     )
     urgent: Urgency | None = Field(
-        default=None, description="Send also in quiet hours: outside the hours at which the church texts people."
+        default=None,
+        description="Send also in quiet hours, that is, outside the hours in which the church texts people.",
     )
 
     @field_validator("content")
@@ -109,7 +115,7 @@ class Draft(RequestModel):
     @model_validator(mode="wrap")
     @classmethod
     def _details_suit_channel(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
-        """All that is wrong is told at once: with the channel's own fields, and with everyone's."""
+        """Report the errors of the common fields and of the channel's own fields together."""
         made, found = None, list[Any]()
         try:
             made = read(given)
@@ -156,7 +162,7 @@ class Draft(RequestModel):
 
     @property
     def target(self) -> dict[str, list[str]]:
-        """Whom it is for, as the ledger keeps it."""
+        """The target in the form in which it is stored."""
         if self.contact_ids is not None:
             return {"contactIds": [str(contact_id) for contact_id in self.contact_ids]}
         if self.phone_numbers is not None:
@@ -187,18 +193,19 @@ class Composition(Draft):
     send_at: Moment | None = Field(
         default=None,
         description=(
-            "When to send, up to a year ahead: RFC 3339 with an offset, or without one, by the church's own clocks. "
-            "Absent or past: now; before the year 2000: refused."
+            "When to send, at most a year ahead. RFC 3339 with an offset, or a local time without an "
+            "offset, in the church's time zone. Absent or in the past: send now. Times before the year 2000 "
+            "are refused."
         ),
     )
 
     @field_validator("send_at")
     @classmethod
     def _within_a_year(cls, send_at: datetime | None) -> datetime | None:
-        """An instant in UTC, or a wall time."""
+        """Return an instant in UTC, or the local time unchanged."""
         if send_at is None:
             return None
-        # No zone is a day away from UTC. To the minute it is seen once the church's zone is known.
+        # The church's zone is not known yet, and no zone is more than a day away from UTC. The exact check comes later.
         margin = timedelta(0) if send_at.tzinfo else timedelta(days=1)
         if send_at.replace(tzinfo=send_at.tzinfo or UTC) - datetime.now(UTC) > MAX_AHEAD + margin:
             raise field_error(TOO_FAR)

@@ -1,4 +1,4 @@
-"""A message as it now stands: with its counts, its target and what it waits for."""
+"""The full view of one message: counts, target, and what it waits for."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from store import message_progress, messages
 from store.messages import Message
 
 
-def standing(connection: Connection[Any], *, church_id: UUID, message: Message) -> responses.CountedMessage:
-    """The church's message, read just now, with the rest that is told of one message.
+def counted_message(connection: Connection[Any], *, church_id: UUID, message: Message) -> responses.CountedMessage:
+    """Return the message with its counts and what it waits for.
 
-    The counts can only have moved on since it was read: a message read before its audience was written had none.
+    The counts may be newer than `message`. A message that was read before its audience was expanded has none.
     """
     counts = dict.fromkeys(Status, 0)
     if message.expanded_at is not None:

@@ -25,7 +25,7 @@ def _read_statuses(text: Any) -> list[Status]:
 
 
 class DeliveryQuery(PageQuery):
-    """Which deliveries of a message."""
+    """The query parameters of a page of deliveries."""
 
     status: Annotated[
         list[Status] | None,
@@ -38,19 +38,19 @@ class DeliveryQuery(PageQuery):
 
 
 class DeliveryView(ResponseModel):
-    """One message to one recipient."""
+    """A delivery: one message to one recipient."""
 
     id: UUID
     contact_id: UUID | None
-    address: str | None = Field(description="The recipient's number in E.164, or mail address.")
+    address: str | None = Field(description="The recipient's phone number in E.164, or e-mail address.")
     status: Status
-    reason: str | None = Field(description="Why it is not, or not yet, delivered.")
-    error_code: str | None = Field(description="The carrier's own code.")
+    reason: str | None = Field(description="Why it is not delivered, or not yet.")
+    error_code: str | None = Field(description="The carrier's error code.")
     attempts: int
-    carrier_id: str | None = Field(description="The carrier's own id.")
+    carrier_id: str | None = Field(description="The carrier's id of the submission.")
     updated_at: Timestamp
     waits_until: Timestamp | None = Field(
-        description="Until when one that is queued waits: to be tried again, or for quiet hours to end."
+        description="When a `queued` delivery may be sent: after a retry delay, or at the end of quiet hours."
     )
 
 
@@ -71,7 +71,7 @@ class DeliveryPage(ResponseModel):
     problems=(problems.NOT_FOUND,),
 )
 def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> ApiResponse:
-    """What became of the message for each recipient, those it was not sent to included."""
+    """Lists the deliveries of the message with their status, including recipients it was not sent to."""
     with church_scope(services().database, caller.church_id) as connection:
         if messages.get(connection, church_id=caller.church_id, message_id=message_id) is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")

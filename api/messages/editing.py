@@ -1,4 +1,4 @@
-"""PATCH /api/messages/{id}: what is not begun yet may still be changed."""
+"""PATCH /api/messages/{id}: a message can be changed until sending begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import responses, send_times
 from api.messages.composition import Composition
-from api.messages.counted_message import standing
+from api.messages.counted_message import counted_message
 from api.messages.limits import need_of
 from api.messages.revision import Revision, revised
 from api.messages.sending_checks import check_sendable, new_reference_errors
@@ -26,7 +26,7 @@ from store.messages import Message
 
 
 class MessageEdit(Revision):
-    """What is to be different about a message. What is left out stays as it is."""
+    """The fields of a message to change. Fields that are absent stay as they are."""
 
     send_at: Moment | None = Field(default=None, description="As in a new message; null: now.")
 
@@ -34,20 +34,17 @@ class MessageEdit(Revision):
 @endpoint(
     "PATCH /api/messages/<uuid:message_id>",
     tag="Messages",
-    summary="Change a message that has not begun",
+    summary="Change a message that is not yet being sent",
     authentication=with_key("messages:write"),
     body=MessageEdit,
     example={"sendAt": "2026-12-24T17:00:00"},
-    responses=(
-        ResponseSpec(status=200, description="The message as it now stands.", content=responses.CountedMessage),
-    ),
+    responses=(ResponseSpec(status=200, description="The changed message.", content=responses.CountedMessage),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> ApiResponse:
-    """Changes words, hour or audience of a message that is scheduled, or paused before it began."""
-    complaints = new_reference_errors(
-        body, church_id=caller.church_id
-    )  # others are asked: while no transaction is open
+    """Changes the content, the time or the target of a message that is scheduled, or that was paused before sending
+    began."""
+    complaints = new_reference_errors(body, church_id=caller.church_id)  # asks other servers, so no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
@@ -86,12 +83,12 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         )
         changed = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert changed is not None  # noqa: S101 - it is locked
-        shown = standing(connection, church_id=caller.church_id, message=changed)
+        shown = counted_message(connection, church_id=caller.church_id, message=changed)
     return ApiResponse(status=200, content=shown)
 
 
 def _as_request_body(caller: KeyHolder, message: Message, target: dict[str, list[str]]) -> dict[str, object]:
-    """The message as the church might have posted it."""
+    """Return the request body that would create this message."""
     return {
         "churchId": str(caller.church_id),
         **message.details,

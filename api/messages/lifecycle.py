@@ -1,4 +1,4 @@
-"""POST /api/messages/{id}/cancel, pause, resume and retry-failed: what people say of a message under way."""
+"""POST /api/messages/{id}/cancel, pause, resume and retry-failed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import limits, responses
-from api.messages.counted_message import standing
+from api.messages.counted_message import counted_message
 from api.models import STORABLE, RequestModel, ResponseModel
 from api.problems import RequestRefused
 from api.services import services
@@ -26,14 +26,14 @@ from store.messages import Message
 
 _PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
 _LEFT = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
-_CURRENT = (ResponseSpec(status=200, description="The message as it now stands.", content=responses.CountedMessage),)
+_CURRENT = (ResponseSpec(status=200, description="The message after the change.", content=responses.CountedMessage),)
 
 
 class Retry(RequestModel):
-    """Which failed deliveries to send once more. With neither list, all of them; with both, those that fit both."""
+    """Which failed deliveries to send again. With neither list, all of them; with both, those that match both."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
-        default=None, description="As told in `reason` of the deliveries."
+        default=None, description="Values of `reason` as the list of deliveries shows them."
     )
     error_codes: (
         Annotated[
@@ -41,13 +41,13 @@ class Retry(RequestModel):
             Field(min_length=1, max_length=100),
         ]
         | None
-    ) = Field(default=None, description="The carrier's own codes, as told in `errorCode` of the deliveries.")
+    ) = Field(default=None, description="Values of `errorCode` as the list of deliveries shows them.")
 
 
 class RetryResult(ResponseModel):
-    """What comes of it."""
+    """The result of retry-failed."""
 
-    retried: int = Field(description="Deliveries that are queued once more.")
+    retried: int = Field(description="How many deliveries were queued again.")
     message: responses.CountedMessage
 
 
@@ -60,7 +60,8 @@ class RetryResult(ResponseModel):
     problems=_PROBLEMS,
 )
 def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Sends nothing more of it, for good. What the carrier has cannot be called back. Repeating changes nothing."""
+    """Stops the message for good. Deliveries that the carrier already has cannot be recalled. Repeating the request
+    changes nothing."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is None and not _has_something_left(connection, message):
             raise RequestRefused(problems.WRONG_STATE, "Everything of this message has been sent.")
@@ -79,7 +80,7 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     problems=_PROBLEMS,
 )
 def pause_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Sends nothing more of it until it is resumed. Repeating changes nothing."""
+    """Stops sending until the message is resumed. Repeating the request changes nothing."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None or not _has_something_left(connection, message):
             raise RequestRefused(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
@@ -97,7 +98,7 @@ def pause_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     problems=_PROBLEMS,
 )
 def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Sends the rest of it, and only the rest. Repeating changes nothing."""
+    """Sends the remaining deliveries, and only those. Repeating the request changes nothing."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
@@ -111,15 +112,15 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
 @endpoint(
     "POST /api/messages/<uuid:message_id>/retry-failed",
     tag="Messages",
-    summary="Send failed deliveries once more",
+    summary="Send failed deliveries again",
     authentication=with_key("messages:write"),
     body=Retry,
     example={"errorCodes": ["30003"]},
-    responses=(ResponseSpec(status=200, description="They are queued.", content=RetryResult),),
+    responses=(ResponseSpec(status=200, description="The deliveries are queued.", content=RetryResult),),
     problems=(*_PROBLEMS, problems.DAILY_LIMIT),
 )
 def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResponse:
-    """Sends those that ended as `failed` or `undelivered` once more. Whoever opted out is left out."""
+    """Queues the deliveries that ended as `failed` or `undelivered` again. Recipients who opted out are left out."""
     with _held(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
@@ -138,7 +139,7 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResp
 
 @contextmanager
 def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
-    """The church's message, while nobody else says anything of it. Raises RequestRefused (404)."""
+    """Yield the message with its row locked. Raises RequestRefused (404)."""
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
@@ -147,7 +148,8 @@ def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any
 
 
 def _has_something_left(connection: Connection[Any], message: Message) -> bool:
-    """Whether anything of it may still be submitted. By the deliveries themselves: a mark may be a moment old."""
+    """Return whether a delivery may still be submitted. Asks the deliveries themselves, since `completed_at` can lag
+    behind."""
     counts = messages.counts(connection, message.message_id)
     return message.expanded_at is None or any(counts[status] for status in _LEFT)
 
@@ -159,4 +161,4 @@ def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) ->
 def _counted(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> responses.CountedMessage:
     message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
     assert message is not None  # noqa: S101 - it is locked
-    return standing(connection, church_id=caller.church_id, message=message)
+    return counted_message(connection, church_id=caller.church_id, message=message)

@@ -1,4 +1,4 @@
-"""What is counted against a church's daily limit, with the settings and the channels put in."""
+"""What counts against a church's daily limit, with the limits from the settings and the channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def need_of(
     target: dict[str, list[str]],
     send_at: datetime | None,
 ) -> Need | None:
-    """What a message would take of the limit; None where its channel is not counted. `send_at` None: now."""
+    """Return what a message takes of the daily limit; None if its channel does not count. `send_at` None means now."""
     return daily_limits.measure(
         connection,
         church_id=church_id,
@@ -53,7 +53,7 @@ def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, terms: S
 
 
 def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Message, deliveries: int) -> None:
-    """Count deliveries that are sent once more, today. Raises DailyLimitReached."""
+    """Count deliveries that are sent again against today's limit. Raises DailyLimitReached."""
     need = daily_limits.measure_again(
         connection,
         church_id=church_id,
@@ -67,7 +67,7 @@ def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Mess
 
 
 def give_back(connection: Connection[Any], *, church_id: UUID, message: Message, canceled: int) -> None:
-    """What was canceled before it was submitted is free again. `message` is as it stood before it was canceled."""
+    """Return the segments of canceled deliveries to the limit. `message` is the message before it was canceled."""
     daily_limits.give_back(
         connection,
         church_id=church_id,

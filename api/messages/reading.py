@@ -11,7 +11,7 @@ from api import problems, queries
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import responses
-from api.messages.counted_message import standing
+from api.messages.counted_message import counted_message
 from api.problems import RequestRefused
 from api.queries import PageQuery
 from api.services import services
@@ -28,7 +28,7 @@ def _read_statuses(text: Any) -> list[MessageStatus]:
 
 
 class MessageQuery(PageQuery):
-    """Which messages."""
+    """The query parameters of a page of messages."""
 
     status: Annotated[
         list[MessageStatus] | None,
@@ -47,7 +47,7 @@ class MessageQuery(PageQuery):
     responses=(ResponseSpec(status=200, description="One page.", content=responses.MessagePage),),
 )
 def list_messages(*, caller: KeyHolder, query: MessageQuery) -> ApiResponse:
-    """The church's messages, newest first. Pass `next` as `cursor` for the page after this one."""
+    """Lists the church's messages, newest first. Pass `next` as `cursor` to get the following page."""
     with church_scope(services().database, caller.church_id) as connection:
         found = messages.page(
             connection,
@@ -67,19 +67,17 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> ApiResponse:
 @endpoint(
     "GET /api/messages/<uuid:message_id>",
     tag="Messages",
-    summary="See how far a message came",
+    summary="Show a message and its progress",
     authentication=with_key("messages:read"),
     responses=(ResponseSpec(status=200, description="The message and its counts.", content=responses.CountedMessage),),
     problems=(problems.NOT_FOUND,),
 )
 def get_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """The message with its deliveries counted by status, whom it is for, and what it waits for if it does.
-
-    `completed` means that everything was submitted; `settledAt` says when every receipt has come.
-    """
+    """Shows the message, its target, its deliveries counted by status, and what it waits for, if anything. `completed`
+    means that every delivery was submitted; `settledAt` is set once every receipt has arrived."""
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
-        shown = standing(connection, church_id=caller.church_id, message=message)
+        shown = counted_message(connection, church_id=caller.church_id, message=message)
     return ApiResponse(status=200, content=shown)

@@ -12,7 +12,7 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import limits, responses
-from api.messages.counted_message import standing
+from api.messages.counted_message import counted_message
 from api.models import STORABLE, RequestModel, ResponseModel
 from api.problems import RequestRefused
 from api.services import services
@@ -23,32 +23,36 @@ from store.messages import Message
 
 
 class Resolution(RequestModel):
-    """What is to be believed of a delivery in doubt."""
+    """The decision about a delivery in doubt."""
 
     status: reconciliation.Resolution = Field(
-        description='"sent": the recipient has it. "failed": give it up. "queued": send it (again, if it had arrived), '
-        "unless the carrier says meanwhile that it arrived."
+        description=(
+            '"sent": the recipient has it. "failed": give it up. "queued": send it (again, if it had '
+            "arrived), unless the carrier reports meanwhile that it arrived."
+        )
     )
 
 
 class BulkResolution(Resolution):
-    """What is to be believed of all deliveries in doubt, or of some: with both filters, of those that fit both."""
+    """The decision about all deliveries in doubt, or about some. With both filters, about those that match both."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
-        default=None, description="Only those with one of these, as told in `reason` of the deliveries."
+        default=None, description="Only deliveries with one of these values of `reason`."
     )
     unknown_for_minutes: int = Field(
         default=0,
         ge=0,
         le=527_040,
-        description="Only those `unknown` for so long: the carrier is still being asked about younger ones.",
+        description=(
+            "Only deliveries that have been `unknown` for this long. The carrier is still being asked about newer ones."
+        ),
     )
 
 
 class ResolveResult(ResponseModel):
-    """What comes of it."""
+    """The result of resolving."""
 
-    resolved: int = Field(description="Deliveries that were in doubt and are no longer.")
+    resolved: int = Field(description="How many deliveries were in doubt and no longer are.")
     message: responses.CountedMessage
 
 
@@ -59,11 +63,12 @@ class ResolveResult(ResponseModel):
     authentication=with_key("messages:write"),
     body=Resolution,
     example={"status": "queued"},
-    responses=(ResponseSpec(status=204, description="So it stands now."),),
+    responses=(ResponseSpec(status=204, description="The decision is stored."),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> ApiResponse:
-    """For a delivery that is `unknown`: the carrier gave no answer, and its list could not settle it."""
+    """Decides a delivery that is `unknown`: the carrier did not answer, and its list of messages did not show what
+    happened."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such delivery.")
         _refuse_sending_canceled(message, body)
@@ -77,7 +82,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
         if resolved is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such delivery.")
         if not resolved:
-            raise RequestRefused(problems.WRONG_STATE, "The delivery is in no doubt.")
+            raise RequestRefused(problems.WRONG_STATE, "The delivery is not in doubt.")
         if body.status == "queued":
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
             limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
@@ -93,11 +98,12 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     authentication=with_key("messages:write"),
     body=BulkResolution,
     example={"status": "failed", "unknownForMinutes": 60},
-    responses=(ResponseSpec(status=200, description="So they stand now.", content=ResolveResult),),
+    responses=(ResponseSpec(status=200, description="The decision is stored.", content=ResolveResult),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> ApiResponse:
-    """Ends every doubt of the message the same way. Repeating it changes nothing: none is left then."""
+    """Decides all deliveries in doubt of the message the same way. Repeating the request changes nothing, because none
+    is left."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such message.")
         _refuse_sending_canceled(message, body)
@@ -115,7 +121,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
             limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
         resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert resolved_message is not None  # noqa: S101 - it is locked
-        shown = standing(connection, church_id=caller.church_id, message=resolved_message)
+        shown = counted_message(connection, church_id=caller.church_id, message=resolved_message)
     if sends_again:
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=200, content=ResolveResult(resolved=resolved, message=shown))
@@ -127,7 +133,7 @@ def _refuse_sending_canceled(message: Message, body: Resolution) -> None:
 
 
 def _lock(connection: Connection[Any], caller: KeyHolder, message_id: UUID, *, missing: str) -> Message:
-    """The message, before its deliveries: that is everybody's order. Raises RequestRefused (404)."""
+    """Lock the message. Every transaction locks the message before its deliveries. Raises RequestRefused (404)."""
     message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
     if message is None:
         raise RequestRefused(problems.NOT_FOUND, missing)

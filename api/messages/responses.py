@@ -1,4 +1,4 @@
-"""How a message is told."""
+"""The response models of messages."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from store.messages import Message, MessageStatus
 
 
 class Links(ResponseModel):
-    """Where to look next."""
+    """Links to related resources."""
 
     self: str
     deliveries: str
 
 
 class MessageHead(ResponseModel):
-    """What every answer says of a message."""
+    """The fields of a message that every response has."""
 
     id: UUID
     status: MessageStatus
@@ -37,37 +37,43 @@ class MessageHead(ResponseModel):
 
 
 class AcceptedMessage(MessageHead):
-    """A message that will be sent, whatever happens now."""
+    """A message that was accepted and will be sent."""
 
     warnings: list[Notice] = Field(
-        description="What you should know although the message is accepted: that its sender is paused "
-        "(`sender-paused`), or that nobody would get it as things stand (`no-recipients`)."
+        description=(
+            "What the author should know although the message is accepted: the sender is paused "
+            "(`sender-paused`), or the message has no recipients at present (`no-recipients`)."
+        )
     )
 
 
 class MessageSummary(MessageHead):
-    """A message as it stands."""
+    """A message."""
 
     content: str
     details: dict[str, Any] = Field(
         description="The channel's own fields, such as the `mediaUrls` of a picture message."
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
-    expanded_at: Timestamp | None = Field(description="When its audience was written.")
+    expanded_at: Timestamp | None = Field(description="When its audience was expanded into deliveries.")
     completed_at: Timestamp | None = Field(
-        description="When nothing was left to submit. Receipts may still come. Null again when something is to be "
-        "submitted once more, after `retry-failed` for instance."
+        description=(
+            "When every delivery was submitted. Receipts may still arrive. Null again when something is to "
+            "be submitted again, for example after `retry-failed`."
+        )
     )
     settled_at: Timestamp | None = Field(
-        description="When every delivery had reached its final status, or its carrier had had three days to report it: "
-        "the counts are final. Null again like `completedAt`."
+        description=(
+            "When the counts became final: every delivery had reached its final status, or its carrier had "
+            "not reported one for three days. Null again like `completedAt`."
+        )
     )
-    schedule_id: UUID | None = Field(description="The schedule of which it is a run.")
-    urgent_reason: str | None = Field(description="Why it was to go out in quiet hours too.")
+    schedule_id: UUID | None = Field(description="The schedule that created it, if any.")
+    urgent_reason: str | None = Field(description="Why it may also be sent in quiet hours.")
 
 
 class Counts(ResponseModel):
-    """Deliveries by status. They always add up to the audience."""
+    """Deliveries by status. They always add up to `audience`."""
 
     audience: int
     suppressed: int
@@ -82,15 +88,21 @@ class Counts(ResponseModel):
 
 
 class CountedMessage(MessageSummary):
-    """A message, whom it is for, and how far it came."""
+    """A message with its target and its counts."""
 
-    contact_ids: list[UUID] | None = Field(description='The target as it was given, when `targetType` is "contacts".')
-    phone_numbers: list[str] | None = Field(description='The same when it is "numbers", in E.164.')
-    email_addresses: list[str] | None = Field(description='The same when it is "addresses".')
+    contact_ids: list[UUID] | None = Field(description='The target of the request, when `targetType` is "contacts".')
+    phone_numbers: list[str] | None = Field(
+        description='The target of the request, when `targetType` is "numbers", in E.164.'
+    )
+    email_addresses: list[str] | None = Field(
+        description='The target of the request, when `targetType` is "addresses".'
+    )
     counts: Counts
-    waiting_for_quiet_hours: int = Field(description="How many of those `queued` wait for quiet hours to end.")
+    waiting_for_quiet_hours: int = Field(
+        description="How many of the `queued` deliveries wait for the end of quiet hours."
+    )
     waiting_for: Wait | None = Field(
-        description="Why nothing of it is sent just now, or no faster: what to do about it, or until when it lasts."
+        description="Why nothing of it is sent at the moment, or why it is sent slowly, and what ends that."
     )
 
 

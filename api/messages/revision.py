@@ -1,4 +1,4 @@
-"""Changing what was composed: the old and the new together must keep every rule that a new one keeps."""
+"""Edits: a changed message or schedule must keep every rule that a new one keeps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _describe(schema: dict[str, Any]) -> None:
 
 
 class Revision(RequestModel):
-    """What is to be different. What is left out stays as it is. Channels' own fields are among those that can be.
+    """The fields to change, including the fields of single channels. Fields that are absent stay as they are.
 
     The defaults are never used: only fields that were set count.
     """
@@ -47,8 +47,8 @@ class Revision(RequestModel):
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
         default="all",
         description=(
-            "Whom it is for, as in a new one. The target changes as a whole: a list comes together with its "
-            '`targetType`, and a `targetType` other than "all" with its list.'
+            "The target, as in a new one. It changes as a whole: send a list together with its "
+            '`targetType`, and a `targetType` other than "all" together with its list.'
         ),
     )
     contact_ids: Annotated[list[UUID], Field(max_length=MAX_RECIPIENTS)] | None = None
@@ -58,7 +58,7 @@ class Revision(RequestModel):
 
     @model_validator(mode="after")
     def _changes_can_be_meant(self) -> Self:
-        """Refuse unknown fields, and half a target. The rest is checked once the old and the new are together."""
+        """Refuse unknown fields and an incomplete target. The other rules are checked on the merged whole."""
         errors = list(channel_fields.unknown(self.model_extra or {}))
         listed = [to_camel(name) for name in _LISTS if getattr(self, name) is not None]
         if listed and "target_type" not in self.model_fields_set:
@@ -69,7 +69,7 @@ class Revision(RequestModel):
         return self
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The request body with the fields that were set put in. A new target replaces the old one whole."""
+        """Return the request body with the changed fields. A new target replaces the old one as a whole."""
         given = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         no_lists = dict[str, Any].fromkeys(map(to_camel, _LISTS))
         if "target_type" in self.model_fields_set:
@@ -77,12 +77,12 @@ class Revision(RequestModel):
         return {**body, **{name: value for name, value in given.items() if name not in no_lists}}
 
 
-def revised(model: type[AnyDraft], stands: Mapping[str, Any], changes: Revision) -> AnyDraft:
-    """What stands, with the fields that were given put in. Raises RequestRefused (422).
+def revised(model: type[AnyDraft], current: Mapping[str, Any], changes: Revision) -> AnyDraft:
+    """Return the current one with the changes applied. Raises RequestRefused (422).
 
-    `stands` is a request body that would have made it.
+    `current` is a request body that would have created it.
     """
     try:
-        return model.model_validate_json(json.dumps(changes.applied_to(stands)))
+        return model.model_validate_json(json.dumps(changes.applied_to(current)))
     except ValidationError as error:
         raise invalid(error, "Some fields of the body are wrong.") from None

@@ -1,4 +1,4 @@
-"""When a message is to be sent, once the church is known whose clocks count."""
+"""The time to send a message, once the church and its time zone are known."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from store import churches
 
 
 def due_at(connection: Connection[Any], *, church_id: UUID, send_at: datetime | None) -> datetime | None:
-    """The instant in UTC; None for now. A time in the past is now. Raises RequestRefused (422).
+    """Return the instant in UTC; None for now, also for times in the past. Raises RequestRefused (422).
 
-    Asks the database for nothing but the zone of a local time.
+    Reads the church's time zone only for a local time.
     """
     now = datetime.now(UTC)
     if send_at is not None and send_at.tzinfo is None:

@@ -1,4 +1,4 @@
-"""POST /api/messages/send: one row in the ledger, one ring, and no recipient touched."""
+"""POST /api/messages/send: stores one row and enqueues one job. Recipients are expanded later, by that job."""
 
 from __future__ import annotations
 
@@ -62,17 +62,16 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
     problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
-    """Accepts one message for everyone, for some contacts, numbers or addresses, to be sent now or later.
-
-    The answer comes before anything is sent: follow `links.self` to see how far it came. Send an `Idempotency-Key`,
-    and repeat the request unchanged whenever you do not know whether it arrived. `warnings` says what keeps the message
-    from being sent for now, or that nobody would get it.
+    """Accepts one message for everyone, or for some contacts, numbers or addresses, to be sent now or later. The
+    response comes before anything is sent: follow `links.self` to see its progress. Send an `Idempotency-Key`, and
+    repeat the request unchanged whenever you do not know whether it arrived. `warnings` says what prevents the message
+    from being sent for now, or that it has no recipients.
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:
-        raise RequestRefused(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
-    target, request_hash = body.target, body.digest()  # up to 10,000 recipients, while no transaction is open
-    complaints = reference_errors(body)  # others are asked: nor while they take their time
+        raise RequestRefused(problems.FORBIDDEN, "The key belongs to another church than churchId.")
+    target, request_hash = body.target, body.digest()  # takes a while for 10,000 recipients, so no transaction is open
+    complaints = reference_errors(body)  # asks other servers, so no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
         segments = CHANNELS[body.channel].count_segments(body.content)

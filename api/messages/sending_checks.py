@@ -1,6 +1,6 @@
-"""What only the settings and the database know about whether something can be sent.
+"""The checks of a send that need the settings or the database.
 
-It is asked inside the transaction, so that what was written vanishes with a refusal.
+They run inside the transaction, so that an error rolls back what was written.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ from store import churches, contacts, daily_limits, messages
 from store.messages import Message, NewMessage, NoSender
 
 Target = Mapping[str, Sequence[str]]
-"""As of a NewMessage."""
+"""The target of a NewMessage."""
 
 
 def unavailable(channel: str) -> str | None:
-    """Why nothing can be sent on the channel here; None when something can."""
+    """Return why nothing can be sent on the channel in this installation; None when it can."""
     return CHANNELS[channel].unavailable_reason(services().settings)
 
 
 def reference_errors(draft: Draft) -> list[FieldError]:
-    """What is wrong with what the draft refers to, such as pictures. Others are asked: not inside a transaction."""
+    """Return the errors of what the draft refers to, such as pictures. Asks other servers: call it outside a
+    transaction."""
     complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings, church_id=draft.church_id)
     return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
 
 
 def new_reference_errors(changes: Revision, *, church_id: UUID) -> list[FieldError]:
-    """The same of what is to be changed, as far as it is sound: what is not is refused together with what stands."""
+    """Return the same for an edit, for those fields that are valid by themselves. The others are refused with the
+    whole."""
     found: list[FieldError] = []
     for channel in CHANNELS.values():
         own = {name: value for name, value in (changes.model_extra or {}).items() if name in channel.detail_schemas}
@@ -54,7 +56,7 @@ def check_sendable(
     target: Target,
     complaints: Sequence[FieldError] = (),
 ) -> None:
-    """Raises RequestRefused (422), with the complaints that are there already. `target` is the draft's."""
+    """Raise RequestRefused (422) with these and the errors found here. `target` is the draft's."""
     errors = [*complaints, *_recipient_errors(connection, church_id, draft, target)]
     if reason := unavailable(draft.channel):
         errors.insert(0, FieldError(field="channel", message=reason))
@@ -67,10 +69,10 @@ def check_sendable(
 def insert_checked(
     connection: Connection[Any], new: NewMessage, *, draft: Draft, complaints: Sequence[FieldError] = ()
 ) -> tuple[Message, bool]:
-    """The drafted message and whether it is new, as `store.messages.insert` has it.
+    """Insert the draft; return the message and whether it is new.
 
-    Raises RequestRefused (422), with the complaints that are there already, unless the message was accepted before. The
-    insertion finds out by itself whether there is a sender: the usual send takes no round trip for that.
+    Raises RequestRefused (422) with these and the errors found here, unless the message was accepted before. The
+    insertion reports a missing sender itself, so a usual send needs no extra round trip.
     """
     if reason := unavailable(draft.channel):
         error = FieldError(field="channel", message=reason)
@@ -92,12 +94,12 @@ def _no_sender(draft: Draft) -> FieldError:
 
 
 def allowed_regions(connection: Connection[Any], church_id: UUID) -> frozenset[str]:
-    """The regions whose numbers the church may text."""
+    """Return the regions whose numbers the church may text."""
     return daily_limits.regions(connection, church_id=church_id, default_regions=services().settings.default_regions)
 
 
 def region_error(region: str, allowed: frozenset[str]) -> str | None:
-    """What is wrong with a number of that region; None where the church may text it."""
+    """Return why the church may not text a number of that region; None where it may."""
     if region in allowed:
         return None
     listed = ", ".join(sorted(allowed))
@@ -109,7 +111,7 @@ def _recipient_errors(connection: Connection[Any], church_id: UUID, draft: Draft
 
 
 def _region_errors(connection: Connection[Any], church_id: UUID, target: Target) -> list[FieldError]:
-    """Which of the numbers are not of the church's regions."""
+    """Return an error for each number outside the church's regions."""
     regions = target.get("numberRegions")
     if regions is None:
         return []
@@ -122,7 +124,7 @@ def _region_errors(connection: Connection[Any], church_id: UUID, target: Target)
 
 
 def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
-    """Which of the contacts are not the church's."""
+    """Return an error for each contact of another church."""
     if draft.contact_ids is None:
         return []
     strangers = contacts.unknown(connection, church_id=church_id, contact_ids=draft.contact_ids)
@@ -134,4 +136,4 @@ def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft:
 
 
 def _refused(errors: list[FieldError]) -> RequestRefused:
-    return RequestRefused(problems.INVALID, "The message cannot be sent as it is.", errors=errors)
+    return RequestRefused(problems.INVALID, "The message cannot be sent with these fields.", errors=errors)
