@@ -1,4 +1,4 @@
-"""The states of a delivery (one message to one recipient) and the only ways between them."""
+"""The states of a delivery (one message to one recipient) and every change between them."""
 
 from __future__ import annotations
 
@@ -14,37 +14,57 @@ class Status(StrEnum):
     CANCELED = "canceled"
     """Stopped by the church before it was submitted."""
     QUEUED = "queued"
-    """Waiting for its turn, or for its next attempt."""
+    """Waiting to be claimed: for the first attempt, or for the next."""
     SENDING = "sending"
     """Claimed under a lease; the carrier may or may not have it."""
     UNKNOWN = "unknown"
-    """The lease ran out and nothing tells whether the carrier has it. Never sent again by itself."""
+    """In doubt: the carrier may or may not have it, and is asked. It goes back to `queued` only once the carrier's list
+    has missed it several times over minutes. Where the carrier cannot answer, a text stays here until a person
+    decides, and a mail is repeated at most twice (docs/decisions, 3 and 12)."""
     SENT = "sent"
     """The carrier accepted it."""
     UNDELIVERED = "undelivered"
+    """The carrier accepted it and could not deliver it."""
     FAILED = "failed"
+    """The carrier refused it, it became too late to send it, or the church's daily limit was reached."""
     DELIVERED = "delivered"
+    """The recipient has it."""
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
-    Status.SUPPRESSED: frozenset(),
-    Status.CANCELED: frozenset({Status.QUEUED}),
-    Status.QUEUED: frozenset({Status.SENDING, Status.SUPPRESSED, Status.CANCELED, Status.FAILED}),
+    Status.SUPPRESSED: frozenset({Status.SENT, Status.DELIVERED}),
+    Status.CANCELED: frozenset({Status.QUEUED, Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}),
+    Status.QUEUED: frozenset(
+        {
+            Status.SUPPRESSED,
+            Status.CANCELED,
+            Status.SENDING,
+            Status.SENT,
+            Status.UNDELIVERED,
+            Status.FAILED,
+            Status.DELIVERED,
+        }
+    ),
     Status.SENDING: frozenset(
         {Status.QUEUED, Status.UNKNOWN, Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}
     ),
     Status.UNKNOWN: frozenset({Status.QUEUED, Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}),
-    Status.SENT: frozenset({Status.UNDELIVERED, Status.FAILED, Status.DELIVERED, Status.UNKNOWN}),
-    Status.UNDELIVERED: frozenset({Status.QUEUED, Status.FAILED, Status.DELIVERED, Status.UNKNOWN}),
-    Status.FAILED: frozenset({Status.QUEUED, Status.DELIVERED, Status.UNKNOWN}),
+    Status.SENT: frozenset({Status.QUEUED, Status.UNKNOWN, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}),
+    Status.UNDELIVERED: frozenset({Status.QUEUED, Status.UNKNOWN, Status.FAILED, Status.DELIVERED}),
+    Status.FAILED: frozenset({Status.QUEUED, Status.UNKNOWN, Status.DELIVERED}),
     Status.DELIVERED: frozenset({Status.UNKNOWN}),
 }
-"""The state machine. From `failed`, `undelivered` and `canceled` back to `queued` only at a person's word, but for a
-failure that may pass.
+"""Every change that a statement of store/queries makes, and no other: tests/integration/store/test_status_changes.py
+compares the two.
 
-An ending gives way to one that came further: receipts of two attempts, or of a carrier that corrects itself, then
-end the same in whatever order they come. What the carrier said of a delivery gives way to `unknown` only when it turns
-out to have been said of another one (store/queries/reconciliation.sql, put_in_doubt).
+- A receipt proves that the carrier has the message. It moves a delivery forward in the order of Status: from `queued`
+  and `canceled` too, because a submission that was believed lost may have arrived. From `suppressed` it moves one that
+  an earlier attempt reached before the recipient opted out.
+- A retryable failure goes back to `queued` instead, also from `sent`. If the message was canceled meanwhile, the next
+  claim cancels the delivery again.
+- A person sends `failed`, `undelivered` and `unknown` deliveries again.
+- What the carrier said of a delivery gives way to `unknown` when it turns out to have been said of another delivery
+  (put_in_doubt in store/queries/reconciliation.sql).
 """
 
 RECEIPT_STATUSES = (Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED)
@@ -52,14 +72,7 @@ RECEIPT_STATUSES = (Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIV
 
 
 def receipt_may_move(status: Status) -> frozenset[Status]:
-    """The statuses from which a receipt saying `status` moves a delivery.
-
-    A receipt proves that the carrier has the message. So it also moves a delivery that went back to
-    `queued` because its submission was believed lost, also when it was canceled there: it must not be sent again. One
-    that was suppressed there (the recipient opted out) is moved by what shows that an earlier attempt arrived.
-    """
+    """The statuses from which a receipt saying `status` moves a delivery. Raises ValueError for other statuses."""
     if status not in RECEIPT_STATUSES:
         raise ValueError(f"not a receipt's status: {status}")
-    proven = {source for source, targets in TRANSITIONS.items() if status in targets and source is not Status.QUEUED}
-    arrives = {Status.SUPPRESSED} if status in (Status.SENT, Status.DELIVERED) else set[Status]()
-    return frozenset(proven | {Status.QUEUED, Status.CANCELED} | arrives)
+    return frozenset(source for source, targets in TRANSITIONS.items() if status in targets)

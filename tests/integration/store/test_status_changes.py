@@ -1,0 +1,225 @@
+"""The changes of a delivery's status that the SQL makes are those that messaging/states.py lists, and no others.
+
+A trigger records each change together with the statement that made it, while every statement that sets a status meets
+deliveries in every status. A new statement that is not run here fails the first test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from messaging.addresses import AddressKind
+from messaging.reconciliation import ReconciliationPolicy
+from messaging.retry import RetryPolicy, next_step
+from messaging.states import RECEIPT_STATUSES, TRANSITIONS, Status
+from messaging.submissions import ResultKind, SubmissionResult
+from store import message_expansion, message_lifecycle, reconciliation, sql
+from store.database import system_scope
+from store.deliveries import DeliveryUpdate
+from store.messages import Message
+from tests.integration.store.ledger import Ledger, numbers
+
+Changes = dict[str, set[tuple[Status, Status]]]
+"""The changes that each named query made."""
+
+RETRYABLE = "30008"
+TOO_LATE_SECONDS = -60.0
+"""As an age limit: everything is too old."""
+QUERIES = {f"{file}.{name}": query for file in sql.all_names() for name, query in sql.load(file).items()}
+SETS_STATUS = re.compile(r"\bUPDATE deliveries\b.*?(\bSET|,)\s*(--[^\n]*\s*)*status\s*=", re.DOTALL)
+TRIGGER = """
+CREATE TABLE status_changes (statement text NOT NULL, old_status text NOT NULL, new_status text NOT NULL);
+CREATE FUNCTION note_status_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO status_changes VALUES (current_query(), OLD.status, NEW.status);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER note_status_change AFTER UPDATE ON deliveries
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION note_status_change();
+"""
+NO_TRIGGER = """
+DROP TRIGGER note_status_change ON deliveries;
+DROP FUNCTION note_status_change;
+DROP TABLE status_changes;
+"""
+
+
+@pytest.fixture
+def recorded(ledger: Ledger) -> Iterator[Ledger]:
+    """A ledger that records every change of a status."""
+    ledger.query(TRIGGER)
+    yield ledger
+    ledger.query(NO_TRIGGER)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A message with one submitted delivery in each status."""
+
+    church_id: UUID
+    message: Message
+    by_status: dict[Status, UUID]
+
+    @property
+    def delivery_ids(self) -> list[UUID]:
+        return list(self.by_status.values())
+
+
+def sample(ledger: Ledger) -> Sample:
+    church_id = ledger.church()
+    message = ledger.send(church_id, numbers(len(Status)))
+    found = ledger.query("SELECT delivery_id FROM deliveries WHERE message_id = %(id)s", id=message.message_id)
+    by_status = dict(zip(Status, [delivery_id for (delivery_id,) in found], strict=True))
+    for status, delivery_id in by_status.items():
+        ledger.put(delivery_id, status)
+    ledger.query(
+        "UPDATE deliveries SET attempts = 1, carrier_id = CASE WHEN status >= 'sent' THEN 'SM' || delivery_id END "
+        "WHERE message_id = %(id)s",
+        id=message.message_id,
+    )
+    return Sample(church_id=church_id, message=message, by_status=by_status)
+
+
+def claim(ledger: Ledger) -> None:
+    for age_limit_seconds in (3600.0, TOO_LATE_SECONDS):
+        ledger.claim(sample(ledger).church_id, age_limit_seconds=age_limit_seconds)
+    opted_out = sample(ledger)
+    for address in numbers(len(Status)):
+        ledger.opt_out(opted_out.church_id, address)
+    ledger.claim(opted_out.church_id)
+    canceled = sample(ledger)
+    ledger.query("UPDATE messages SET canceled_at = now() WHERE message_id = %(id)s", id=canceled.message.message_id)
+    ledger.claim(canceled.church_id)
+
+
+def record_results(ledger: Ledger) -> None:
+    """All that follows from a carrier's answer."""
+    for kind in ResultKind:
+        for tries, age_seconds in ((0, 0.0), (99, 1e9)):
+            result = SubmissionResult(delivery_id=UUID(int=0), attempt=1, kind=kind)
+            step = next_step(result, tries=tries, age_seconds=age_seconds, policy=RetryPolicy())
+            ledger.record(
+                [
+                    DeliveryUpdate(
+                        delivery_id=delivery_id,
+                        attempt=1,
+                        status=step.status,
+                        carrier_id=f"SMX{delivery_id}" if step.status is Status.SENT else None,
+                    )
+                    for delivery_id in sample(ledger).delivery_ids
+                ]
+            )
+
+
+def expire_leases(ledger: Ledger) -> None:
+    sample(ledger)
+    ledger.query("UPDATE deliveries SET lease_until = now() - interval '1 s' WHERE status = 'sending'")
+    ledger.expire_leases()
+
+
+def apply_receipts(ledger: Ledger) -> None:
+    """Of the present attempt and of an earlier one, with a code that may be retried and without."""
+    for said in RECEIPT_STATUSES:
+        for error_code in (None, RETRYABLE):
+            for is_earlier in (False, True):
+                told = sample(ledger)
+                if is_earlier:
+                    ledger.query("UPDATE deliveries SET attempts = 2 WHERE church_id = %(id)s", id=told.church_id)
+                for delivery_id in told.delivery_ids:
+                    ledger.receive(delivery_id, said, error_code=error_code)
+                ledger.apply(passing={RETRYABLE: 1.0})
+
+
+def change_by_a_person(ledger: Ledger) -> None:
+    canceled, retried = sample(ledger), sample(ledger)
+    with system_scope(ledger.database) as connection:
+        message_lifecycle.cancel(connection, church_id=canceled.church_id, message_id=canceled.message.message_id)
+        message_lifecycle.retry_failed(
+            connection,
+            church_id=retried.church_id,
+            message_id=retried.message.message_id,
+            reasons=None,
+            error_codes=None,
+        )
+    for resolution in ("sent", "failed", "queued"):
+        resolved = sample(ledger)
+        with system_scope(ledger.database) as connection:
+            reconciliation.resolve_all(
+                connection, church_id=resolved.church_id, message_id=resolved.message.message_id, status=resolution
+            )
+
+
+def reconcile(ledger: Ledger) -> None:
+    found, held = sample(ledger), sample(ledger)
+    with system_scope(ledger.database) as connection:
+        reconciliation.record_found(connection, [(each, 1, f"SMF{each}") for each in found.delivery_ids])
+    for age_limit_seconds in (3600.0, TOO_LATE_SECONDS):
+        policy = ReconciliationPolicy(reads=1, period_seconds=0.0, age_limit_seconds=age_limit_seconds)
+        missing = [(each, 1) for each in sample(ledger).delivery_ids]
+        with system_scope(ledger.database) as connection:
+            reconciliation.record_missing(connection, missing, policy=policy, pause_seconds=0.0)
+    ledger.query("UPDATE deliveries SET carrier_id = 'SM' || delivery_id WHERE church_id = %(id)s", id=held.church_id)
+    with system_scope(ledger.database) as connection:
+        reconciliation.put_holders_back_in_doubt(connection, [f"SM{each}" for each in held.delivery_ids])
+
+
+def expand_beyond_the_daily_limit(ledger: Ledger) -> None:
+    church_id = ledger.church()
+    message = ledger.compose(church_id, {"phoneNumbers": numbers(2)})
+    with system_scope(ledger.database) as connection:
+        message_expansion.expand(
+            connection,
+            church_id=church_id,
+            message_id=message.message_id,
+            address_kind=AddressKind.PHONE,
+            keeps_quiet_hours=False,
+            segment_weight=1,
+            default_limit=1,
+        )
+
+
+def changes_of_all_queries(ledger: Ledger) -> Changes:
+    """Run everything that may change a status; which named query changed what."""
+    claim(ledger)
+    record_results(ledger)
+    expire_leases(ledger)
+    apply_receipts(ledger)
+    change_by_a_person(ledger)
+    reconcile(ledger)
+    expand_beyond_the_daily_limit(ledger)
+    names = {as_sent(query): name for name, query in QUERIES.items()}
+    found: Changes = defaultdict(set)
+    for statement, old, new in ledger.query("SELECT DISTINCT statement, old_status, new_status FROM status_changes"):
+        if statement in names:  # and not of the tests themselves
+            found[names[statement]].add((Status(old), Status(new)))
+    return found
+
+
+def as_sent(query: str) -> str:
+    """The query as the server gets it: psycopg numbers the parameters."""
+    places: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in places:
+            places.append(found[1])
+        return f"${places.index(found[1]) + 1}"
+
+    return re.sub(r"%\((\w+)\)s", number, query)
+
+
+@pytest.mark.timeout(60)
+def test_the_listed_transitions_are_exactly_those_that_the_queries_make(recorded: Ledger) -> None:
+    changes = changes_of_all_queries(recorded)
+
+    assert set(changes) == {name for name, query in QUERIES.items() if SETS_STATUS.search(query)}
+    made = {change for of_query in changes.values() for change in of_query}
+    listed = {(old, new) for old, targets in TRANSITIONS.items() for new in targets}
+    assert sorted(made - listed) == [], "changes that messaging/states.py does not list"
+    assert sorted(listed - made) == [], "changes that no query makes"
