@@ -1,4 +1,4 @@
-"""Let stored receipts move their deliveries."""
+"""The job that applies stored receipts to their deliveries."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ log = logs.get_logger(__name__)
 
 BATCH = 2000
 """Receipts applied in one transaction."""
-TURN_SECONDS = 1.0
-"""After this the rest waits for another turn: other work shares the queue."""
+BUDGET_SECONDS = 1.0
+"""After this the job ends and is enqueued again: other jobs share the queue."""
 
 
 def apply_receipts() -> None:
-    """Apply what has come in, oldest first, for up to about a second; ring again if there is more."""
+    """Apply the stored receipts, oldest first, for about a second at most; enqueue the job again if there are more."""
     runtime = current_runtime()
-    passing = {code: pause for channel in CHANNELS.values() for code, pause in channel.retryable_codes.items()}
+    passing = {code: delay for channel in CHANNELS.values() for code, delay in channel.retryable_codes.items()}
     began = time.monotonic()
     applied = 0
     while True:
@@ -32,7 +32,7 @@ def apply_receipts() -> None:
             _resolve_contested(runtime)
         elif batch.used < BATCH:
             break
-        if time.monotonic() - began > TURN_SECONDS:
+        if time.monotonic() - began > BUDGET_SECONDS:
             runtime.job_queue.enqueue_receipts()
             break
     if applied:
@@ -43,5 +43,5 @@ def apply_receipts() -> None:
 
 def _resolve_contested(runtime: Runtime) -> None:
     with system_scope(runtime.database) as connection:
-        doubtful = receipts.resolve_contested(connection)
-    log.warning("receipts name other deliveries than those that hold their texts", back_in_doubt=doubtful)
+        in_doubt = receipts.resolve_contested(connection)
+    log.warning("receipts name other deliveries than those that their carrier ids belong to", back_in_doubt=in_doubt)

@@ -1,4 +1,4 @@
-"""Make messages of the schedules that are due, and ring for everything that is: messages, turns, receipts."""
+"""The job that makes the messages of due schedules, and enqueues the jobs for all work that is due."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from store.database import system_scope
 
 
 def enqueue_due() -> None:
-    """Make and ring for all that is due. What was rung for already and still waits is not rung for twice.
+    """Enqueue the jobs for due messages, batches and receipts; then run the due schedules, and enqueue theirs.
 
-    What was accepted and what the carrier reported is rung for first: it waits for no schedule. Schedules have a budget
-    of time; when more are due, the job is enqueued again, behind what waits by then.
+    Accepted messages and reported receipts come first, so that they do not wait for schedules. Schedules have a time
+    budget; when more are due, this job is enqueued again, behind the jobs that wait by then. A job that still waits on
+    its queue is not enqueued twice.
     """
     runtime = current_runtime()
     _enqueue_due_jobs(runtime)
@@ -27,12 +28,12 @@ def enqueue_due() -> None:
 def _enqueue_due_jobs(runtime: Runtime) -> None:
     with system_scope(runtime.database) as connection:
         expansions = message_expansion.channels_to_expand(connection)
-        turns = deliveries.due_batches(connection)
+        batches = deliveries.due_batches(connection)
         message_lifecycle.complete(connection)
-        receipts_wait = receipts.any_unapplied(connection)
-    if receipts_wait:
+        has_receipts = receipts.any_unapplied(connection)
+    if has_receipts:
         runtime.job_queue.enqueue_receipts()
     for channel in expansions:
         runtime.job_queue.enqueue_expansion(channel=channel)
-    for church_id, channel in turns:
+    for church_id, channel in batches:
         runtime.job_queue.enqueue_batch(channel=channel, church_id=church_id)

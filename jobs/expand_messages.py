@@ -1,4 +1,4 @@
-"""Turn the targets of messages into deliveries."""
+"""The job that writes the deliveries of messages."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from store.message_expansion import DueExpansion
 
 log = logs.get_logger(__name__)
 
-TURN_SECONDS = 0.5
-"""After this the rest waits for another turn: other work shares the queue."""
+BUDGET_SECONDS = 0.5
+"""After this the job ends and is enqueued again: other jobs share the queue."""
 
 
 class ExpansionFailed(Exception):
-    """The audience of a message cannot be written; the others were. Run the job again once the cause is mended."""
+    """A message's deliveries cannot be written; the other messages' were. Requeue the job once the cause is fixed."""
 
 
 def expand_messages(channel: str) -> None:
-    """Write the deliveries of every message whose hour has come, each once, and take its church's first turn.
+    """Write the deliveries of every message that is due, each once, and submit its church's first batch.
 
-    Any number of workers may be at it: a message is one worker's while its deliveries are being written. One that
-    cannot be expanded holds up no other. Raises ExpansionFailed for it, so that the job is seen among the failed ones.
+    Any number of workers may run this job: each message is expanded by one of them. A message that cannot be expanded
+    does not delay others. Raises ExpansionFailed for it at the end, so that the job is seen among the failed ones.
     """
     runtime = current_runtime()
     began = time.monotonic()
     broken: dict[UUID, Exception] = {}
-    while time.monotonic() - began < TURN_SECONDS:
+    while time.monotonic() - began < BUDGET_SECONDS:
         due = _expand_next(runtime, channel, broken)
         if due is None:
             break
@@ -53,7 +53,7 @@ def begin_sending(runtime: Runtime, church_id: UUID, channel: str) -> None:
 
 
 def _expand_next(runtime: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:
-    """The message that was expanded, or that was added to the broken ones; None when none is left."""
+    """Expand one message and return it, also when that failed and it was added to `broken`; None when none is due."""
     due = None
     try:
         with system_scope(runtime.database) as connection:

@@ -1,4 +1,4 @@
-"""Ask the carrier about deliveries of which it never said what became of them."""
+"""The job that fetches receipts which the carrier did not send."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from store.reconciliation import Unreported
 log = logs.get_logger(__name__)
 
 BATCH = 500
-"""Deliveries asked about in one turn."""
+"""Deliveries whose statuses one job fetches."""
 
 
 def fetch_receipts(channel: str) -> None:
-    """Store what the carrier says of deliveries it accepted long enough ago, as if it had called back; ring for it."""
+    """Fetch the statuses of deliveries that the carrier accepted long ago, and store them like receipts it sent."""
     runtime = current_runtime()
     settings = runtime.settings
     with system_scope(runtime.database) as connection:
@@ -26,25 +26,25 @@ def fetch_receipts(channel: str) -> None:
     if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(runtime.database) as connection:
-        silent = reconciliation.take_unreported(
+        unreported = reconciliation.take_unreported(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )
-    asked = {each.carrier_id: each for each in silent}
+    by_carrier_id = {each.carrier_id: each for each in unreported}
     new = 0
-    for answers in runtime.carrier(channel).fetch_statuses(list(asked)):
+    for statuses in runtime.carrier(channel).fetch_statuses(list(by_carrier_id)):
         with system_scope(runtime.database) as connection:
-            new += receipts.insert(connection, [_receipt(answer, asked[answer.carrier_id]) for answer in answers])
+            new += receipts.insert(connection, [_receipt(each, by_carrier_id[each.carrier_id]) for each in statuses])
     if new:
         runtime.job_queue.enqueue_receipts()
-    if silent:
-        log.info("asked after silent deliveries", asked=len(silent), new_receipts=new)
+    if unreported:
+        log.info("statuses fetched", deliveries=len(unreported), new_receipts=new)
 
 
-def _receipt(answer: CarrierReceipt, delivery: Unreported) -> Receipt:
+def _receipt(status: CarrierReceipt, delivery: Unreported) -> Receipt:
     return Receipt(
         delivery_id=delivery.delivery_id,
         attempt=delivery.attempt,
-        carrier_id=answer.carrier_id,
-        status=answer.status,
-        error_code=answer.error_code,
+        carrier_id=status.carrier_id,
+        status=status.status,
+        error_code=status.error_code,
     )

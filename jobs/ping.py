@@ -1,8 +1,8 @@
-"""A job that does nothing but answer, for `flask check-redis`."""
+"""The job with which `flask check-redis` tests that workers run jobs."""
 
 from __future__ import annotations
 
 
 def ping(nonce: str) -> str:
-    """The nonce, as proof that a worker read this very job and wrote its result."""
+    """Return the nonce: it proves that a worker ran this job and stored its result."""
     return nonce

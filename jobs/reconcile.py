@@ -1,4 +1,4 @@
-"""Settle deliveries in doubt by what the carrier's list says."""
+"""The job that looks up deliveries in doubt at the carrier."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from store.database import system_scope
 log = logs.get_logger(__name__)
 
 BATCH = 200
-"""Deliveries looked for in one turn."""
+"""Deliveries that one job looks up."""
 
 
 def reconcile(channel: str) -> None:
-    """Look for each delivery in doubt at its carrier: found, it is sent; missed often and long enough, it is queued.
+    """Look up each delivery in doubt in the carrier's list, and record whether it was sent.
 
-    What cannot be read stays in doubt and is looked for again. Killed at any point, it starts over after a while.
+    A delivery that is found is sent; one that is missing often and long enough is queued again. One that cannot be
+    looked up stays in doubt until the next time. A job that is killed at any point is repeated after `hold_seconds`.
     """
     runtime = current_runtime()
     hold_seconds = 4 * runtime.settings.carrier_timeout_seconds
     with system_scope(runtime.database) as connection:
-        suspects = reconciliation.claim_in_doubt(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
-    if suspects:
-        for lookups in runtime.carrier(channel).look_up(suspects):
+        in_doubt = reconciliation.claim_in_doubt(connection, channel=channel, limit=BATCH, hold_seconds=hold_seconds)
+    if in_doubt:
+        for lookups in runtime.carrier(channel).look_up(in_doubt):
             _reconcile(runtime, lookups)
-    if len(suspects) == BATCH:
+    if len(in_doubt) == BATCH:
         runtime.job_queue.enqueue_tick(RECONCILE)
 
 

@@ -1,4 +1,4 @@
-"""Count the days again."""
+"""The job that totals deliveries by day."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from store import analytics
 from store.database import system_scope
 
 DAYS_BACK = 3
-"""Carriers report within 72 hours; older days stand."""
+"""Carriers report within 72 hours, so older totals are final."""
 
 
 def roll_up() -> None:
-    """Bring the totals of today and the last days up to date."""
+    """Update the totals of today and the last days."""
     with system_scope(current_runtime().database) as connection:
         analytics.roll_up(connection, days_back=DAYS_BACK)

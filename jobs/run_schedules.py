@@ -1,4 +1,4 @@
-"""Turn schedules whose time has come into messages."""
+"""Makes the messages of schedules that are due."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ from store.schedules import Schedule
 log = logs.get_logger(__name__)
 
 BUDGET_SECONDS = 0.5
-"""After this the rest waits for another job: receipts and messages share the queue. Far below the job's time limit."""
+"""After this the other schedules wait for the next job: receipts and messages share the queue. Far below the job's
+timeout."""
 SCHEDULES_AT_ONCE = 250
+"""The most schedules that are taken in one transaction."""
 RUNS_PER_SLICE = 1000
-"""At most so many schedules are taken, and about so many runs are recorded, in one transaction."""
+"""About the most runs that are recorded in one transaction."""
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
-"""How long a schedule rests whose evaluation failed; each failure in a row doubles it."""
+"""The delay of a schedule whose evaluation failed; each failure in a row doubles it."""
 _DELAY_REASON = "its last evaluation failed because of an error on our side; it is tried again by itself"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """What one call came to."""
+    """What one call did."""
 
     messages: int
-    """How many were made."""
+    """How many messages were made."""
     is_finished: bool
-    """Nothing more is due; otherwise the time was over."""
+    """Nothing more is due. False when the time budget was used up."""
 
 
 def run_schedules(database: Database, *, now: datetime | None = None) -> Progress:
-    """Record the runs that are due by `now` (the database's clock, unless given), each once, until the time is over.
+    """Record the runs that are due at `now` (default: the database's clock), each once, within the time budget.
 
-    Works in slices. In each the runs, their messages and the next runs' times are written in one transaction while the
-    schedules are held: two processes make one message, and one that is killed leaves its last slice undone, for the
-    next. At least one schedule is evaluated, so that repeated calls come to an end.
+    Works in slices. Each slice is one transaction: it locks schedules, and writes their runs, the messages and the
+    times of the next runs. So two processes make one message, and a process that is killed leaves its last slice to
+    the next one. At least one schedule is evaluated, so that repeated calls finish.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     made = 0
@@ -56,7 +58,7 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> Progres
             instant = now or schedule_runs.read_clock(connection)
             due = schedule_runs.take_due(connection, now=instant, limit=SCHEDULES_AT_ONCE)
             evaluated = _evaluate(connection, due, now=instant, deadline=deadline)
-            made += _settle(connection, evaluated, now=instant)
+            made += _record(connection, evaluated, now=instant)
         if not due or time.monotonic() >= deadline:
             return Progress(messages=made, is_finished=not due)
 
@@ -64,53 +66,55 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> Progres
 def _evaluate(
     connection: Connection[Any], due: Sequence[Schedule], *, now: datetime, deadline: float
 ) -> list[tuple[Schedule, EvaluatedSchedule]]:
-    """As many of the schedules as there is time for, with what their runs come to. One that fails is delayed."""
+    """Evaluate as many of the schedules as there is time for. One whose evaluation fails is delayed."""
     evaluated: list[tuple[Schedule, EvaluatedSchedule]] = []
     runs = 0
     for schedule in due:
         try:
-            settled = schedule_runs.evaluate(schedule, now=now)
-        except BaseTimeoutException:  # the job's own time is over: that is not the schedule's fault
+            evaluation = schedule_runs.evaluate(schedule, now=now)
+        except BaseTimeoutException:  # the job's own timeout, which is not the schedule's fault
             raise
         except Exception:
             log.exception("the evaluation of a schedule failed", schedule_id=str(schedule.schedule_id))
             _delay(connection, schedule, now=now)
         else:
-            evaluated.append((schedule, settled))
-            runs += len(settled.runs)
+            evaluated.append((schedule, evaluation))
+            runs += len(evaluation.runs)
         if runs >= RUNS_PER_SLICE or time.monotonic() >= deadline:
             break
     return evaluated
 
 
-def _settle(
+def _record(
     connection: Connection[Any], evaluated: Sequence[tuple[Schedule, EvaluatedSchedule]], *, now: datetime
 ) -> int:
-    """Record all of them together, or, when the database refuses that, one by one and delay those it refuses."""
-    for schedule, settled in evaluated:
-        if settled.stop_reason:
+    """Record all of them together; if the database refuses that, one by one, and delay those that it refuses."""
+    for schedule, evaluation in evaluated:
+        if evaluation.stop_reason:
             log.error(
-                "a schedule cannot be followed", schedule_id=str(schedule.schedule_id), reason=settled.stop_reason
+                "a schedule cannot be followed", schedule_id=str(schedule.schedule_id), reason=evaluation.stop_reason
             )
     if not evaluated:
         return 0
     try:
         with connection.transaction():
-            return schedule_runs.record(connection, [settled for _, settled in evaluated])
+            return schedule_runs.record(connection, [evaluation for _, evaluation in evaluated])
     except psycopg.Error:
         if connection.closed:
             raise
-    return sum(_settle_one(connection, schedule, settled, now=now) for schedule, settled in evaluated)
+    return sum(_record_one(connection, schedule, evaluation, now=now) for schedule, evaluation in evaluated)
 
 
-def _settle_one(connection: Connection[Any], schedule: Schedule, settled: EvaluatedSchedule, *, now: datetime) -> int:
+def _record_one(
+    connection: Connection[Any], schedule: Schedule, evaluation: EvaluatedSchedule, *, now: datetime
+) -> int:
     try:
         with connection.transaction():
-            return schedule_runs.record(connection, [settled])
+            return schedule_runs.record(connection, [evaluation])
     except psycopg.Error as error:
         if connection.closed:
             raise
-        # Without the error's text, which quotes the row: the message's words stand in it.
+        # Without the error's text, which quotes the row and so the message's content.
         log.error(  # noqa: TRY400
             "the runs of a schedule cannot be recorded",
             schedule_id=str(schedule.schedule_id),

@@ -1,6 +1,4 @@
-"""Find what was left lying: leases that ran out, failed jobs of senders that were resumed, numbers that nobody asked
-where they are from.
-"""
+"""The job that cleans up: expired leases, failed jobs of resumed senders, phone numbers without a region."""
 
 from __future__ import annotations
 
@@ -15,12 +13,12 @@ NUMBERS_AT_ONCE = 2000
 
 
 def sweep() -> None:
-    """Put in doubt deliveries whose claimer went silent, withdraw what need not be mended, and place numbers."""
+    """Put deliveries with expired leases in doubt, withdraw failed jobs of resumed senders, find numbers' regions."""
     runtime = current_runtime()
     with system_scope(runtime.database) as connection:
         held = deliveries.expire_leases(connection)
     if held:
-        log.warning("leases ran out: to be looked for at the carrier", deliveries=held)
+        log.warning("leases expired: deliveries in doubt, to be looked up at the carrier", deliveries=held)
     _withdraw_failed_jobs(runtime)
     with system_scope(runtime.database) as connection:
         phones = dict(contacts.not_located(connection, limit=NUMBERS_AT_ONCE))
@@ -29,7 +27,7 @@ def sweep() -> None:
 
 
 def _withdraw_failed_jobs(runtime: Runtime) -> None:
-    """Those of senders that were resumed. What Redis does not let go now is tried again."""
+    """Those of senders that were resumed. One that cannot be withdrawn now is withdrawn the next time."""
     with system_scope(runtime.database) as connection:
         jobs = churches.failed_jobs_of_resumed(connection)
     for job in jobs:

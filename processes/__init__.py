@@ -1,0 +1,1 @@
+"""Child processes and their supervisor, for workers, gunicorn and the tools. Knows nothing of what they do."""

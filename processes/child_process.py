@@ -1,7 +1,7 @@
-"""A child process that does not outlive its parent, even when the parent is killed with SIGKILL.
+"""Starts child processes that do not outlive their parent, even when the parent is killed with SIGKILL.
 
-Linux sends the child a signal of our choice when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG):
-so children are started from threads that last. macOS has nothing like it: there a child ends when it is told to.
+Linux sends a child a signal of our choice when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG), so
+children must be started from threads that last. macOS has no such signal: there a child ends only when it is stopped.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _libc: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else No
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """One child process: what to run, and how it likes to be stopped."""
+    """One child process: what to run, and how to stop it."""
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] | None = None
-    """All of the child's environment; None: the parent's own."""
+    """The child's whole environment; None: the parent's."""
     folder: Path | None = None
     output: Path | None = None
-    """The file that standard output and error are appended to; None: the parent's own."""
+    """The file that standard output and error are appended to; None: the parent's."""
     kept_fds: tuple[int, ...] = ()
-    """File descriptors the child holds as well, a lock's for instance."""
+    """File descriptors that the child inherits, for instance of a lock."""
     stop_signal: signal.Signals = signal.SIGTERM
     drain_seconds: float = 60.0
     """How long it may take to end after `stop_signal`, before it is killed."""
     quick_exits_allowed: int | None = None
-    """Ends in quick succession after which its supervisor gives up; None: it never does."""
+    """How often the program may exit in quick succession before its supervisor gives up; None: always restart it."""
 
 
 def start(program: Program) -> subprocess.Popen[bytes]:
-    """Start the program in a session of its own: Ctrl-C in the terminal reaches the parent alone.
+    """Start the program in a session of its own, so that Ctrl-C in the terminal reaches only the parent.
 
     Raises OSError when the command cannot be started.
     """
@@ -55,7 +55,7 @@ def start(program: Program) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT if output else None,
             pass_fds=program.kept_fds,
             start_new_session=True,
-            preexec_fn=_tie_to_parent(program.stop_signal),
+            preexec_fn=_end_with_parent(program.stop_signal),
         )
     finally:
         if output:
@@ -63,7 +63,7 @@ def start(program: Program) -> subprocess.Popen[bytes]:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and the rest of its group now, and reap it."""
+    """Kill the process and the rest of its group, and reap it."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
@@ -82,19 +82,19 @@ def describe_end(exit_status: int) -> str:
 
 
 def die_with_parent(death_signal: signal.Signals) -> None:
-    """Have this process end by the signal when its parent does. Where the system cannot, nothing happens."""
+    """Send this process the signal when its parent ends. Does nothing where the system does not support it."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
 
 
-def _tie_to_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
+def _end_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     if _libc is None:
         return None
     parent = os.getpid()
 
-    def tie() -> None:
+    def end_with_parent() -> None:
         die_with_parent(death_signal)
-        if os.getppid() != parent:  # it died before prctl: no signal will come
+        if os.getppid() != parent:  # it ended before prctl: no signal will come
             os._exit(1)
 
-    return tie
+    return end_with_parent

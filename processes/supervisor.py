@@ -1,7 +1,7 @@
 """Keeps child processes alive, and stops them in order.
 
-A child that ends is started again after a pause that doubles while it keeps ending. SIGTERM, SIGINT and SIGHUP
-to the supervisor ask for a stop; each further one is handed on to the children that are still draining.
+A child that exits is started again after a pause, which doubles while it keeps exiting. SIGTERM, SIGINT and SIGHUP
+request a stop; each further one is passed on to the children that are still draining.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Backoff:
     first_seconds: float = 0.2
     longest_seconds: float = 10.0
     healthy_seconds: float = 30.0
-    """A child that lived this long starts from the first pause again."""
+    """After a child ran this long, the next pause is the first one again."""
 
-    def pause_seconds(self, deaths: int) -> float:
-        """The pause after the `deaths`-th end in quick succession (1 is the first)."""
-        return backoff_seconds(deaths, base_seconds=self.first_seconds, limit_seconds=self.longest_seconds)
+    def pause_seconds(self, exits: int) -> float:
+        """The pause after the `exits`-th exit in quick succession (1 is the first)."""
+        return backoff_seconds(exits, base_seconds=self.first_seconds, limit_seconds=self.longest_seconds)
 
 
-class ProgramKeepsEnding(Exception):
-    """A program ended more often in quick succession than it is allowed to."""
+class ProgramKeepsExiting(Exception):
+    """A program exited more often in quick succession than it may."""
 
     def __init__(self, program: Program, exit_status: int) -> None:
-        super().__init__(f"{program.name} keeps ending ({child_process.describe_end(exit_status)})")
+        super().__init__(f"{program.name} keeps exiting ({child_process.describe_end(exit_status)})")
         self.program = program
         self.exit_status = exit_status
 
@@ -55,16 +55,16 @@ class _Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_again_at: float = 0.0
-    deaths: int = 0
+    quick_exits: int = 0
 
 
 class Supervisor:
-    """A context manager, for the main thread: inside it signals are caught, and on leaving it no child is left."""
+    """A context manager for the main thread. Inside it, it handles signals; when it is left, no child keeps running."""
 
     def __init__(self, *, backoff: Backoff | None = None, on_tick: Callable[[], None] | None = None) -> None:
         self._backoff = backoff or Backoff()
         self.on_tick = on_tick or (lambda: None)
-        """Called at the end of every tick, and often while programs are being stopped."""
+        """Called at the end of every tick, and repeatedly while programs are being stopped."""
         self._children: dict[str, _Child] = {}
         self._stop_requests = 0
         self._handlers_before: dict[signal.Signals, Any] = {}
@@ -76,8 +76,8 @@ class Supervisor:
         os.set_blocking(self._wake_writer, False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         for name in STOP_SIGNALS:
-            self._handlers_before[name] = signal.signal(name, self._ask_to_stop)
-        # Nothing to do but wake `tick`, which reaps.
+            self._handlers_before[name] = signal.signal(name, self._request_stop)
+        # It only wakes `tick`, which reaps.
         self._handlers_before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _ignore)
         self._wakeup_before = signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         return self
@@ -104,12 +104,12 @@ class Supervisor:
         return {name: child.process.pid for name, child in self._children.items() if child.process}
 
     def start(self, program: Program) -> None:
-        """Start the program, and again whenever it ends, until it is stopped."""
+        """Start the program, and start it again whenever it exits, until it is stopped."""
         child = self._children[program.name] = _Child(program=program)
-        self._launch(child)
+        self._start(child)
 
     def run_once(self, program: Program) -> int | None:
-        """Run the program to its end: its exit status, or None when a stop was asked for and ended it."""
+        """Run the program to its end and return its exit status, or None when a stop request ended it."""
         process = child_process.start(program)
         try:
             while process.poll() is None:
@@ -121,9 +121,9 @@ class Supervisor:
             child_process.kill(process)
 
     def tick(self, longest_seconds: float) -> None:
-        """Wait for a signal, a child's end or its turn to start, `longest_seconds` at the most; do what is due.
+        """Wait for a signal, a child's exit or the time to restart one, `longest_seconds` at most; then handle it.
 
-        Raises ProgramKeepsEnding.
+        Raises ProgramKeepsExiting.
         """
         now = time.monotonic()
         due = [child.start_again_at - now for child in self._children.values() if not child.process]
@@ -132,21 +132,21 @@ class Supervisor:
             if child.process and child.process.poll() is not None:
                 self._on_exit(child, child.process.returncode)
             if not child.process and time.monotonic() >= child.start_again_at:
-                self._launch(child)
+                self._start(child)
         self.on_tick()
 
     def run(self) -> None:
-        """Keep the children alive until a stop is asked for."""
+        """Keep the children running until a stop is requested."""
         while not self.stop_requested:
             self.tick(60.0)
 
     def stop(self, *names: str) -> None:
-        """Ask these programs to end, all at once, and wait; what outlives its `drain_seconds` is killed."""
+        """Send all these programs their stop signals, and wait. Kill those that outlive their `drain_seconds`."""
         stopping = [child for name in names if (child := self._children.pop(name, None)) and child.process]
-        asked, began = -1, time.monotonic()
+        handled, began = -1, time.monotonic()
         while stopping:
-            if asked != self._stop_requests:  # at first, and at each further signal to us
-                asked = self._stop_requests
+            if handled != self._stop_requests:  # at first, and at each further signal to this process
+                handled = self._stop_requests
                 for child in stopping:
                     _signal(child)
             self._wait(0.2)
@@ -158,36 +158,36 @@ class Supervisor:
         if child.process.poll() is None and waited_seconds < child.program.drain_seconds:
             return False
         if child.process.returncode is None:
-            _log.warning("does not end, killing it", program=child.program.name)
+            _log.warning("does not exit, killing it", program=child.program.name)
         child_process.kill(child.process)
         return True
 
-    def _launch(self, child: _Child) -> None:
+    def _start(self, child: _Child) -> None:
         child.process = child_process.start(child.program)
         child.started_at = time.monotonic()
 
     def _on_exit(self, child: _Child, exit_status: int) -> None:
         now = time.monotonic()
         child.process = None
-        child.deaths = 1 if now - child.started_at >= self._backoff.healthy_seconds else child.deaths + 1
+        child.quick_exits = 1 if now - child.started_at >= self._backoff.healthy_seconds else child.quick_exits + 1
         allowed = child.program.quick_exits_allowed
-        if allowed is not None and child.deaths > allowed:
-            raise ProgramKeepsEnding(child.program, exit_status)
-        pause = self._backoff.pause_seconds(child.deaths)
+        if allowed is not None and child.quick_exits > allowed:
+            raise ProgramKeepsExiting(child.program, exit_status)
+        pause = self._backoff.pause_seconds(child.quick_exits)
         child.start_again_at = now + pause
         how = child_process.describe_end(exit_status)
-        _log.warning("ended, starting it again", program=child.program.name, how=how, pause_seconds=pause)
+        _log.warning("exited, starting it again", program=child.program.name, how=how, pause_seconds=pause)
 
     def _wait(self, seconds: float) -> None:
         if self._selector.select(seconds):
             os.read(self._wake_reader, 4096)
 
-    def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_requests += 1
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """A handler, since without one no byte is written to the wakeup descriptor."""
+    """Without a handler no byte would be written to the wakeup descriptor."""
 
 
 def _signal(child: _Child) -> None:

@@ -1,4 +1,4 @@
-"""The clock: `python -m jobs.clock`. Any number may run; one is enough."""
+"""The clock, `python -m jobs.clock`: enqueues the periodic jobs. One is enough; more do no harm."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RECONNECT_SECONDS = 1.0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Tick until told to stop. Redis and PostgreSQL may come and go. Raises SchemaMismatch."""
+    """Enqueue periodic jobs until `stop` is set, through restarts of Redis and PostgreSQL. Raises SchemaMismatch."""
     open_migrated_database(settings, size=1, name="clock", limits=COMMAND, stopping=stop).close()
     job_queue = open_job_queue(settings)
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
@@ -59,7 +59,7 @@ def _tick_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.E
 
 
 def _tick_by_loop(job_queue: JobQueue, stop: threading.Event) -> None:
-    """Without Redis: each tick runs here, one after the other."""
+    """Without Redis: run the periodic jobs here, one after the other."""
     due = dict.fromkeys(TICKS, 0.0)
     while not stop.is_set():
         for tick, at in due.items():

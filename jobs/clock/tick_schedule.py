@@ -1,8 +1,8 @@
-"""rq-scheduler as the clock. The only place that knows it.
+"""The clock's schedule in rq-scheduler. No other module imports it.
 
-It keeps the table of ticks in Redis and says when one is due; what it then does is ring, like anyone else. So a tick
-that still waits is not put on the queue again (a down worker lets no pile grow), a tick cannot vanish with its last
-run's result, and two clocks ring for the same job.
+rq-scheduler keeps the due times of the ticks in Redis; a tick that is due is then enqueued through the job queue, like
+any other job. So a job that still waits is not enqueued again (while workers are down, none pile up), a tick does not
+vanish with the result of its last run, and two clocks enqueue one job.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.5
 
 
 class TickSchedule(Scheduler):
-    """The table of ticks as rq-scheduler keeps it, reconciled at every poll: nothing more in it, nothing less."""
+    """The ticks as rq-scheduler keeps them. Every poll adds those that are missing and removes all others."""
 
     def __init__(self, redis: Redis, job_queue: JobQueue, ticks: Iterable[Tick] = TICKS) -> None:
         super().__init__(connection=redis, interval=1, job_class=CheckedJob)
@@ -33,13 +33,13 @@ class TickSchedule(Scheduler):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The ids of the ticks, as they stand in Redis."""
+        """The ids of the ticks in Redis."""
         return tuple(self._ticks)
 
     def poll(self) -> None:
-        """Ring for every tick that is due, and set it for its next time. Raises redis.exceptions.RedisError.
+        """Enqueue every tick that is due, and set its next time. Raises redis.exceptions.RedisError.
 
-        What a due tick is to do is known here, by its name: nothing else is read from Redis.
+        Only the names of due ticks are read from Redis: which job belongs to a name is known here.
         """
         self._reconcile()
         now = time.time()
@@ -50,7 +50,7 @@ class TickSchedule(Scheduler):
                 self._redis.zadd(self.scheduled_jobs_key, {entry: time.time() + tick.every_seconds})
 
     def _reconcile(self) -> None:
-        """Set what is missing (a new clock, an emptied Redis); drop what is none of ours."""
+        """Add missing ticks (for a new clock, or after Redis was emptied), and remove entries that are not ours."""
         there = set(cast(list[bytes], self._redis.zrange(self.scheduled_jobs_key, 0, -1)))
         ours = {name.encode(): tick for name, tick in self._ticks.items()}
         if others := there - ours.keys():

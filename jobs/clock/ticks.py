@@ -1,4 +1,4 @@
-"""Everything that happens by the clock: the one table of it."""
+"""The periodic jobs, and how often the clock enqueues each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jobs.job_queue.job_kinds import ENQUEUE_DUE, FETCH_RECEIPTS, RECONCILE, ROL
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """A job rung for again and again."""
+    """A periodic job."""
 
     kind: JobKind
     every_seconds: int

@@ -17,7 +17,7 @@ from channels.registry import CHANNELS
 from jobs.job_queue.job_queue import JobQueue
 from jobs.sending.batch import Batch
 from jobs.sending.deferred_claims import DeferredClaims
-from jobs.sending.record_results import Answered, record_results
+from jobs.sending.record_results import EnvelopeResult, record_results
 from jobs.sending.recorder import Recorder
 from jobs.sending.slots import Slots
 from messaging.retry import RetryPolicy
@@ -101,11 +101,11 @@ class Dispatcher:
 
     def record(self, results: Sequence[BatchResult]) -> None:
         """Write the results in one transaction, then do what follows from them. Raises psycopg.OperationalError."""
-        answers = [
-            Answered(church_id=batch.church_id, envelope=batch.envelopes[result.delivery_id], result=result)
+        submitted = [
+            EnvelopeResult(church_id=batch.church_id, envelope=batch.envelopes[result.delivery_id], result=result)
             for batch, result in results
         ]
-        refused = record_results(self._database, answers, channel=self._channel, policy=self._retry_policy)
+        refused = record_results(self._database, submitted, channel=self._channel, policy=self._retry_policy)
         finished = {batch for batch, _ in results if batch.is_finished}
         for batch in finished:
             _log_finished(batch, self._channel)

@@ -1,4 +1,4 @@
-"""What carriers answered, written to the ledger in sets."""
+"""Writes the results of submissions to the database in sets."""
 
 from __future__ import annotations
 
@@ -19,70 +19,75 @@ from store.deliveries import DeliveryUpdate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answered:
-    """An envelope of a church, and what the carrier said to it."""
+class EnvelopeResult:
+    """An envelope of a church, and the result of its submission."""
 
     church_id: UUID
     envelope: Envelope
     result: SubmissionResult
 
 
-def record_results(database: Database, answers: Sequence[Answered], *, channel: str, policy: RetryPolicy) -> set[UUID]:
-    """Write the outcomes of any number of churches; the churches whose sender the carrier refused, now paused.
+def record_results(
+    database: Database, results: Sequence[EnvelopeResult], *, channel: str, policy: RetryPolicy
+) -> set[UUID]:
+    """Write results of any number of churches in one transaction. Pauses the senders that the carrier refused.
 
-    One transaction. When two deliveries would hold one of the carrier's ids, it is begun again and settles that first.
-    Raises psycopg.OperationalError.
+    Returns the churches of those senders. When two deliveries would get the same carrier id, the transaction is
+    repeated and resolves that first. Raises psycopg.OperationalError.
     """
     for ids_conflict in (False, True, True):
         with suppress(UniqueViolation), system_scope(database) as connection:
-            return _record(connection, answers, channel=channel, policy=policy, ids_conflict=ids_conflict)
+            return _record(connection, results, channel=channel, policy=policy, ids_conflict=ids_conflict)
     with system_scope(database) as connection:
-        return _record(connection, answers, channel=channel, policy=policy, ids_conflict=True)
+        return _record(connection, results, channel=channel, policy=policy, ids_conflict=True)
 
 
 def _record(
-    connection: Connection[Any], answers: Sequence[Answered], *, channel: str, policy: RetryPolicy, ids_conflict: bool
+    connection: Connection[Any],
+    results: Sequence[EnvelopeResult],
+    *,
+    channel: str,
+    policy: RetryPolicy,
+    ids_conflict: bool,
 ) -> set[UUID]:
-    """Senders are locked in one order, and before messages and deliveries, as everywhere."""
-    refused = _reasons(answers)
-    slowed = _pauses_asked(answers, at_most_seconds=policy.cap_seconds)
-    for church_id in sorted(refused.keys() | slowed.keys()):
+    """Locks senders in one order, and before messages and deliveries, as all transactions do."""
+    refused = _refusal_reasons(results)
+    throttled = _requested_pauses(results, at_most_seconds=policy.cap_seconds)
+    for church_id in sorted(refused.keys() | throttled.keys()):
         if church_id in refused:
             churches.pause_sender(connection, church_id=church_id, channel=channel, reason=refused[church_id])
-        if church_id in slowed:
+        if church_id in throttled:
             churches.throttle_sender(
-                connection, church_id=church_id, channel=channel, at_least_seconds=slowed[church_id]
+                connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id]
             )
-    accepted = {answer.church_id for answer in answers if answer.result.kind is ResultKind.ACCEPTED}
-    churches.reset_throttle(connection, church_ids=sorted(accepted - slowed.keys()), channel=channel)
-    deliveries.record(connection, [_recorded(answer, policy) for answer in answers], ids_conflict=ids_conflict)
-    opted_out = [answer.result.delivery_id for answer in answers if answer.result.opted_out]
+    accepted = {each.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
+    churches.reset_throttle(connection, church_ids=sorted(accepted - throttled.keys()), channel=channel)
+    deliveries.record(connection, [_delivery_update(each, policy) for each in results], ids_conflict=ids_conflict)
+    opted_out = [each.result.delivery_id for each in results if each.result.opted_out]
     if opted_out:
         deliveries.opt_out_recipients(connection, opted_out)
     return set(refused)
 
 
-def _reasons(answers: Sequence[Answered]) -> dict[UUID, str]:
+def _refusal_reasons(results: Sequence[EnvelopeResult]) -> dict[UUID, str]:
     """Why the carrier refuses a church's sender, by church."""
     return {
-        answer.church_id: answer.result.reason or "refused"
-        for answer in answers
-        if answer.result.kind is ResultKind.SENDER
+        each.church_id: each.result.reason or "refused" for each in results if each.result.kind is ResultKind.SENDER
     }
 
 
-def _pauses_asked(answers: Sequence[Answered], *, at_most_seconds: float) -> dict[UUID, float]:
-    """Seconds for which the carrier wants to hear nothing of a church that was too fast; 0 where it names none."""
+def _requested_pauses(results: Sequence[EnvelopeResult], *, at_most_seconds: float) -> dict[UUID, float]:
+    """For each church that was too fast, the pause in seconds that the carrier asks for; 0 where it names none."""
     pauses: dict[UUID, float] = {}
-    for answer in answers:
-        if answer.result.kind is ResultKind.THROTTLED:
-            asked = min(answer.result.retry_after_seconds or 0.0, at_most_seconds)
-            pauses[answer.church_id] = max(asked, pauses.get(answer.church_id, 0.0))
+    for each in results:
+        if each.result.kind is ResultKind.THROTTLED:
+            requested = min(each.result.retry_after_seconds or 0.0, at_most_seconds)
+            pauses[each.church_id] = max(requested, pauses.get(each.church_id, 0.0))
     return pauses
 
 
-def _recorded(answer: Answered, policy: RetryPolicy) -> DeliveryUpdate:
-    result, envelope = answer.result, answer.envelope
+def _delivery_update(submitted: EnvelopeResult, policy: RetryPolicy) -> DeliveryUpdate:
+    result, envelope = submitted.result, submitted.envelope
     step = next_step(result, tries=envelope.tries, age_seconds=envelope.age_seconds, policy=policy)
     return DeliveryUpdate(
         delivery_id=result.delivery_id,

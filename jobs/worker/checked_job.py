@@ -1,8 +1,8 @@
-"""RQ's jobs and queues for a Redis that others may have written to: nothing in it is unpickled, imported or called
-unless it is one of our jobs with fitting arguments.
+"""RQ's jobs and queues, checked: nothing in Redis is unpickled, imported or called unless it is one of our jobs with
+valid arguments.
 
-RQ resolves the function of a job, and its callbacks, by importing whatever path Redis names; and reads results and
-metadata with pickle unless told otherwise. Either lets whoever can write to Redis run code in the workers.
+RQ finds the function of a job, and its callbacks, by importing whatever path Redis names; and it reads results and
+metadata with pickle by default. Either would let anyone who can write to Redis run code in the workers.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from jobs.worker.job_fields import read_meta, readable
 log = logs.get_logger(__name__)
 
 REFUSED_FOR_SECONDS = 7 * 24 * 3600
-"""How long a refused job is seen among the failed ones."""
+"""How long a refused job is kept among the failed ones."""
 _JOB_ID = re.compile(rb"[A-Za-z0-9_-]{1,200}")
 _STATE = frozenset({"status", "origin", "enqueued_at", "started_at", "ended_at", "last_heartbeat", "worker_name"})
-"""What is written back of a refused job. The rest stays as it was found, to be looked at and to be refused again."""
+"""The fields of a refused job that are written back. The others stay as they are, so that it is refused again."""
 
 
 def refuse_pickle() -> None:
-    """From now on RQ unpickles nothing in this process: also where it forgets to pass our serializer on."""
+    """From now on RQ unpickles nothing in this process, also where it does not pass our serializer on."""
     serializers.DefaultSerializer.loads = staticmethod(_unpickle)  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -50,7 +50,7 @@ def is_job_id(entry: bytes) -> bool:
 
 
 class CheckedJob(Job):
-    """A job that can always be read, whatever stands in Redis, and knows why it must not run: see `refusal`."""
+    """A job that can be read whatever Redis contains. `refusal` states why it must not run; None when it may."""
 
     def __init__(self, id: str | None = None, connection: Redis | None = None, serializer: Any = None) -> None:  # noqa: A002, ARG002 - RQ's
         super().__init__(id, connection, JSONSerializer)
@@ -65,14 +65,14 @@ class CheckedJob(Job):
             raise NoSuchJobError("No such job") from error
 
     def refresh(self) -> None:
-        """Raises rq.exceptions.NoSuchJobError, also where the key holds something else than a job."""
+        """Raises rq.exceptions.NoSuchJobError, also where the key holds something that is not a job."""
         try:
             super().refresh()
         except ResponseError as error:
             raise NoSuchJobError(f"No job: {self.key}") from error
 
     def restore(self, raw_data: Any) -> None:
-        """Take over what Redis holds. Limits and pauses are those of our own table."""
+        """Read the fields from Redis. Timeouts and retry delays come from our own table."""
         fields, self.refusal = readable(raw_data)
         super().restore(fields)
         self.meta = read_meta(raw_data.get(b"meta"))
@@ -108,21 +108,21 @@ class CheckedJob(Job):
         fields = cast(dict[str, Any], super().to_dict(include_meta, include_result))
         return fields if self.refusal is None else {name: fields[name] for name in _STATE & fields.keys()}
 
-    def get_meta(self, refresh: bool = True) -> dict[str, Any]:  # noqa: ARG002 - it came with the rest
+    def get_meta(self, refresh: bool = True) -> dict[str, Any]:  # noqa: ARG002 - it was read with the other fields
         return self.meta
 
     def get_call_string(self) -> str | None:
-        """For people; a call that cannot be read has none."""
+        """The call, to be shown; None when it cannot be read."""
         try:
             return super().get_call_string()
-        except Exception:  # noqa: BLE001 - whatever shape the call has
+        except Exception:  # noqa: BLE001 - the call may have any shape
             return None
 
     def latest_result(self, timeout: int = 0) -> Result | None:
         try:
             return super().latest_result(timeout)
         except (ValueError, KeyError, AttributeError, ResponseError, RefusedJob, RecursionError):
-            return None  # none of ours
+            return None  # it is not ours
 
     def _fetch_status(self) -> JobStatus:
         try:
@@ -132,14 +132,14 @@ class CheckedJob(Job):
 
 
 class CheckedQueue(Queue):
-    """A queue whose entries are jobs' ids. Others are dropped, for RQ's worker ends at them, again and again."""
+    """A queue that drops entries which cannot be job ids: they would stop RQ's worker, again and again."""
 
     def __init__(self, name: str = "default", **options: Any) -> None:
         ours: dict[str, Any] = {"job_class": CheckedJob, "serializer": JSONSerializer}
         super().__init__(name, **{**options, **ours})
 
     def get_job_ids(self, offset: int = 0, length: int = -1) -> list[str]:
-        """Without what cannot be one."""
+        """Without entries that cannot be job ids."""
         end = offset + length - 1 if length > 0 else length
         entries = cast(list[bytes], self.connection.lrange(self.key, offset, end)) if length else []
         return [entry.decode() for entry in entries if is_job_id(entry)]
@@ -151,4 +151,4 @@ class CheckedQueue(Queue):
             if found is None or is_job_id(found[1]):
                 return found
             connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, found[1])
-            log.warning("dropped from the queue what cannot be a job's id", queue=queue_key)
+            log.warning("dropped a queue entry that cannot be a job id", queue=queue_key)

@@ -1,4 +1,4 @@
-"""RQ's worker, which runs our own jobs only, and stays on whatever it finds in Redis."""
+"""RQ's worker, limited to our own jobs, that no content of Redis can stop."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from jobs.worker.failures import PlainFailure
 log = logs.get_logger(__name__)
 
 WORKER_TTL_SECONDS = 30
-"""RQ's measure for how long a worker waits for a job before it looks around."""
-BEAT_SECONDS = 5.0
+"""From this RQ derives how long a worker waits for a job before it does maintenance."""
+HEARTBEAT_SECONDS = 5.0
 GONE_AFTER_SECONDS = 20
-"""A worker that was killed is off the list of workers after this, busy or not."""
+"""A worker that was killed disappears from the list of workers after this, busy or not."""
 ABANDONED_AFTER_SECONDS = 60
-"""The job that it had in hand counts as abandoned after this."""
+"""Its current job counts as abandoned after this."""
 
 _ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 class CheckedWorker(SimpleWorker):
-    """Tells the job at hand when the process is to end, and comes back soon after Redis does.
+    """Informs the current job of a stop through `stopping`, and reconnects soon after Redis is back.
 
-    RQ's simple worker says nothing of itself while a job runs, so its entry must outlive the longest job. Here a thread
-    keeps it alive, and it ends soon after the process.
+    RQ's SimpleWorker sends no heartbeat while a job runs, so its entry in Redis must outlive the longest job. Here a
+    thread renews the entry, which expires soon after the process ends.
     """
 
     max_connection_wait_time = 2.0
-    beat_seconds = BEAT_SECONDS
+    heartbeat_seconds = HEARTBEAT_SECONDS
     gone_after_seconds = GONE_AFTER_SECONDS
 
     def __init__(self, redis: Redis, name: str, *, stopping: threading.Event) -> None:
@@ -59,9 +59,9 @@ class CheckedWorker(SimpleWorker):
             log_job_description=False,
         )
         self._stopping = stopping
-        self._in_hand: tuple[Job, Execution] | None = None
+        self._current: tuple[Job, Execution] | None = None
         self._ended = threading.Event()
-        self._beating = threading.Thread(target=self._beat, name="worker heartbeat", daemon=True)
+        self._heartbeat_thread = threading.Thread(target=self._send_heartbeats, name="worker heartbeat", daemon=True)
 
     # What may run
 
@@ -69,36 +69,36 @@ class CheckedWorker(SimpleWorker):
         if isinstance(job, CheckedJob) and job.refusal is None:
             super().execute_job(job, queue)
         elif isinstance(job, CheckedJob):
-            log.warning("refused a job that is none of ours", job_id=job.id, queue=queue.name, reason=job.refusal)
+            log.warning("refused a job that is not ours", job_id=job.id, queue=queue.name, reason=job.refusal)
             job.fail_as_refused(queue)
 
     def run_maintenance_tasks(self) -> None:
-        """What cannot be read in Redis must not keep the worker from its jobs."""
+        """Content of Redis that cannot be read must not stop the worker."""
         try:
             super().run_maintenance_tasks()
         except (StopRequested, RedisConnectionError, RedisTimeoutError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever somebody wrote there
-            log.warning("RQ's lists could not be tidied", queue=self.queue_names()[0], error=repr(error))
+            log.warning("RQ's maintenance failed", queue=self.queue_names()[0], error=repr(error))
             self.last_cleaned_at = now()
 
     def clean_group_registries(self) -> None:
         """Our jobs have no groups."""
 
     def subscribe(self) -> None:
-        """Nobody commands our workers through Redis: the supervisor's signals do."""
+        """Our workers accept no commands through Redis, only the supervisor's signals."""
 
-    # Signs of life
+    # Heartbeats
 
     def bootstrap(self, *arguments: Any, **options: Any) -> None:
         super().bootstrap(*arguments, **options)
-        self._beating.start()
+        self._heartbeat_thread.start()
 
     def teardown(self) -> None:
-        """Without Redis there is nobody to say goodbye to."""
+        """Works without Redis too: then the worker's entry expires."""
         self._ended.set()
-        if self._beating.is_alive():
-            self._beating.join()
+        if self._heartbeat_thread.is_alive():
+            self._heartbeat_thread.join()
         with suppress(RedisError):
             super().teardown()
 
@@ -108,17 +108,17 @@ class CheckedWorker(SimpleWorker):
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - however long it runs
         return ABANDONED_AFTER_SECONDS
 
-    def _beat(self) -> None:
-        while not self._ended.wait(self.beat_seconds):
+    def _send_heartbeats(self) -> None:
+        while not self._ended.wait(self.heartbeat_seconds):
             with suppress(RedisError):
-                self._show_life()
+                self._renew_entry()
 
-    def _show_life(self) -> None:
-        in_hand = self._in_hand
-        if in_hand is None:
+    def _renew_entry(self) -> None:
+        current = self._current
+        if current is None:
             self.heartbeat()
         else:
-            self.maintain_heartbeats(*in_hand)
+            self.maintain_heartbeats(*current)
         with self.connection.pipeline() as pipeline:  # Redis may have been emptied
             pipeline.hset(self.key, mapping=cast(Any, self.serialize()))
             pipeline.hsetnx(self.key, "state", self.get_state())
@@ -129,11 +129,11 @@ class CheckedWorker(SimpleWorker):
     # The end of a job
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        self._in_hand = (job, execution)
+        self._current = (job, execution)
         try:
             return super().perform_job(job, queue, execution)
         finally:
-            self._in_hand = None
+            self._current = None
 
     def handle_job_success(self, job: Job, queue: Queue, *arguments: Any, **options: Any) -> None:
         """Raises redis.exceptions.RedisError."""
@@ -145,30 +145,30 @@ class CheckedWorker(SimpleWorker):
             self._forget(job)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """One line for a failure that says itself what is to be done, RQ's traceback for others."""
+        """Log one line for a PlainFailure, RQ's traceback for others."""
         if isinstance(exc_info[1], PlainFailure):
             log.warning(exc_info[1].event, job_id=job.id, queue=job.origin, **exc_info[1].fields)
         else:
             super().handle_exception(job, *exc_info)
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: _ExcInfo) -> None:
-        if isinstance(exc_info[1], PlainFailure):  # for whoever reads it among the failed jobs
+        if isinstance(exc_info[1], PlainFailure):  # among the failed jobs, too, it is shown without a traceback
             exc_info = (exc_info[0], exc_info[1], None)
         super()._finalize_failure(job, queue, execution, exc_info)
 
     def _forget(self, job: Job) -> None:
-        """The job did what it was to do, and RQ's entry of it is gone: Redis was emptied meanwhile."""
+        """The job succeeded, but Redis was emptied meanwhile and RQ's entry of it is gone."""
         log.info("Redis was emptied while a job ran", job_id=job.id, queue=job.origin)
         self.executions.clear()
         self.connection.delete(job.key)
 
-    # Being told to end
+    # Stopping
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping.set()
         super().request_stop(signum, frame)
 
     def set_shutdown_requested_date(self) -> None:
-        """For those who look on. It happens in the middle of a job, which must not break because Redis is away."""
+        """Only shown to operators. It is called during a job, which must not fail because Redis is away."""
         with suppress(RedisError):
             super().set_shutdown_requested_date()

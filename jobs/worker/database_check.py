@@ -1,4 +1,4 @@
-"""A look at the database when a process starts: with the wrong schema every job would fail."""
+"""Checks the database's schema when a process starts: with the wrong one every job would fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logs.get_logger(__name__)
 
 
 def check_schema(settings: Settings) -> None:
-    """Raises SchemaMismatch. A database that is away is no mismatch: whoever needs it waits for it."""
+    """Raises SchemaMismatch. Does not fail when PostgreSQL is away: the processes that need it wait for it."""
     database = open_database(settings.database_url, size=1, name="check", limits=COMMAND)
     try:
         database.check_schema()
@@ -34,7 +34,7 @@ def check_schema(settings: Settings) -> None:
 def open_migrated_database(
     settings: Settings, *, size: int, name: str, limits: Timeouts, stopping: threading.Event | None = None
 ) -> Database:
-    """The database, once PostgreSQL answers, or a stop was asked for. Raises SchemaMismatch."""
+    """Return the database once PostgreSQL answers or a stop was requested. Raises SchemaMismatch."""
     stopping = stopping or threading.Event()
     with ExitStack() as stack:
         database = open_database(settings.database_url, size=size, name=name, limits=limits)

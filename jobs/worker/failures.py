@@ -1,4 +1,4 @@
-"""Failures of jobs that are expected now and then and say in plain words what is to be done."""
+"""Failures of jobs that an operator can fix, and whose text says how."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class PlainFailure(Exception):
-    """Seen among the failed jobs and in one line of the log, without a traceback: the code is not at fault.
+    """Shown among the failed jobs and as one log line, without a traceback: the code is not at fault.
 
-    Its text is for the operator; `event` and `fields` are the line of the log.
+    The text is for the operator; `event` and `fields` make the log line.
     """
 
     def __init__(self, text: str, *, event: str, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which calls a worker accepts: the functions of the job table, each with arguments of the right number and shape."""
+"""The calls that a worker accepts: the functions of the job table, each with valid arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NONCE = re.compile(r"[0-9a-f]{16}")
 
 
 class RefusedJob(Exception):
-    """The job is none of ours: running what it names would let whoever can write to Redis run code here."""
+    """The job is not one of ours. Running it would let anyone who can write to Redis run code here."""
 
 
 def _is_uuid(text: str) -> bool:
@@ -27,12 +27,12 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-_SHAPES: Mapping[str, tuple[Callable[[str], bool], str]] = {
+_CHECKS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "church_id": (_is_uuid, "a UUID"),
     "channel": (CHANNELS.__contains__, "a known channel"),
     "nonce": (lambda text: _NONCE.fullmatch(text) is not None, "16 hexadecimal digits"),
 }
-"""By the name of the parameter: the check of an argument, and what it must be."""
+"""By parameter name: the check of an argument, and what it must be, in words."""
 
 
 def read_call(data: bytes) -> tuple[JobKind, list[str]]:
@@ -56,9 +56,9 @@ def _checked(kind: JobKind, arguments: list[Any]) -> list[str]:
     if len(arguments) != len(kind.parameters):
         raise RefusedJob(f"{kind.name} takes {len(kind.parameters)} arguments, not {len(arguments)}")
     for name, argument in zip(kind.parameters, arguments, strict=True):
-        fits, wanted = _SHAPES[name]
-        if not isinstance(argument, str) or not fits(argument):
-            raise RefusedJob(f"{kind.name} needs {wanted} as {name}, not {_shown(argument)}")
+        is_valid, expected = _CHECKS[name]
+        if not isinstance(argument, str) or not is_valid(argument):
+            raise RefusedJob(f"{kind.name} needs {expected} as {name}, not {_shown(argument)}")
     return arguments
 
 

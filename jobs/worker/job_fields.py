@@ -1,4 +1,4 @@
-"""The fields of a job as RQ keeps them in Redis, read so that no content of theirs can raise or be executed."""
+"""Reads the fields of a job that RQ stores in Redis, so that no content of them can raise or be executed."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ FORBIDDEN: Mapping[str, str] = {
     "result": "a result",
     "meta": "metadata",
 }
-"""What RQ would act upon and none of our jobs has, and how to name it."""
+"""Fields that RQ would act upon and none of our jobs has, each with the words for it."""
 
 _LONGEST_TEXT = 2_000
-_LARGEST_UNPACKED = 100_000
+_LARGEST_DECOMPRESSED = 100_000
 _LARGEST_NUMBER = 10**9
 
 
 def readable(raw: Mapping[Any, Any]) -> tuple[dict[str, bytes], str | None]:
-    """The fields that RQ may read, each known to be sound; and what is wrong with the others, if anything is."""
-    complaints: list[str] = []
+    """The valid fields, which RQ may read; and the first problem with the others, None when there is none."""
+    problems: list[str] = []
     fields: dict[str, bytes] = {}
     for key, value in raw.items():
         name = bytes(key).decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
         content = value if isinstance(value, bytes) else str(value).encode()
         if name in FORBIDDEN:
             if content:
-                complaints.append(f"it carries {FORBIDDEN[name]}, which none of our jobs has")
+                problems.append(f"it carries {FORBIDDEN[name]}, which none of our jobs has")
         elif (read := _READERS.get(name)) and content:
             try:
                 fields[name] = read(content)
             except (ValueError, OverflowError, zlib.error):
-                complaints.append(f"its field {name} cannot be read")
+                problems.append(f"its field {name} cannot be read")
     if "data" not in fields:
-        complaints.append("it names no function")
+        problems.append("it names no function")
         fields["data"] = b""
-    return fields, complaints[0] if complaints else None
+    return fields, problems[0] if problems else None
 
 
 def read_meta(content: bytes | None) -> dict[str, Any]:
-    """To be shown only. What is no JSON object reads as nothing."""
+    """The metadata, to be shown only; empty when it is not a JSON object."""
     try:
         meta = json.loads(content or b"{}")
     except (ValueError, RecursionError):
@@ -66,9 +66,9 @@ def _text(content: bytes) -> bytes:
     return content.decode("utf-8", "replace")[:_LONGEST_TEXT].encode()
 
 
-def _moment(content: bytes) -> bytes:
-    """As rq.utils.utcformat writes it."""
-    datetime.strptime(content.decode("ascii"), "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - only whether it is one
+def _time(content: bytes) -> bytes:
+    """A time as rq.utils.utcformat writes it."""
+    datetime.strptime(content.decode("ascii"), "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - only to check it
     return content
 
 
@@ -82,22 +82,22 @@ def _status(content: bytes) -> bytes:
     return JobStatus(content.decode()).value.encode()
 
 
-def _packed(content: bytes) -> bytes:
-    """Compressed by RQ, and not larger than a call or a traceback of ours can be."""
-    unpacking = zlib.decompressobj()
-    unpacked = unpacking.decompress(content, _LARGEST_UNPACKED)
-    if unpacking.unconsumed_tail or not unpacking.eof:
+def _compressed(content: bytes) -> bytes:
+    """What RQ compressed, no larger than a call or a traceback of ours can be."""
+    decompressor = zlib.decompressobj()
+    decompressed = decompressor.decompress(content, _LARGEST_DECOMPRESSED)
+    if decompressor.unconsumed_tail or not decompressor.eof:
         raise ValueError
-    return zlib.compress(unpacked)
+    return zlib.compress(decompressed)
 
 
 _READERS: Mapping[str, Callable[[bytes], bytes]] = {
-    "data": _packed,
-    "exc_info": _packed,
+    "data": _compressed,
+    "exc_info": _compressed,
     **dict.fromkeys(("origin", "description", "worker_name"), _text),
-    **dict.fromkeys(("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat"), _moment),
+    **dict.fromkeys(("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat"), _time),
     **dict.fromkeys(("timeout", "result_ttl", "failure_ttl", "ttl", "retries_left", "number_of_retries"), _number),
     **dict.fromkeys(("enqueue_at_front", "enqueue_at_front_on_retry"), _number),
     "status": _status,
 }
-"""What is not named here RQ is not shown."""
+"""By field. Fields that are not named here are not passed to RQ."""

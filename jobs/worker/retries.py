@@ -1,4 +1,4 @@
-"""Jobs that failed and are to be run again by themselves: RQ parks them, and something must bring them back."""
+"""Automatic retries. RQ stores a failed job with the time of its retry; the clock must enqueue it when that comes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from rq.registry import ScheduledJobRegistry
 from jobs.worker.checked_job import CheckedJob, CheckedQueue, is_job_id
 
 AT_ONCE = 1000
+"""The most retries that one call enqueues for a queue."""
 
 
 def enqueue_due_retries(redis: Redis, names: tuple[str, ...]) -> int:
-    """Put the parked jobs whose pause is over back on their queues; how many. Of two at once one gets each.
+    """Enqueue the jobs whose retry is due, and return how many. When two processes do it, one gets each job.
 
-    Killed in between, it loses a job, which is harmless: what it was to do is rung for again.
+    If the process is killed in between, a job is lost. That is harmless: the clock enqueues another for the same work.
     Raises redis.exceptions.RedisError.
     """
-    brought = 0
+    enqueued = 0
     for name in names:
         target = CheckedQueue(name, connection=redis)
-        parked = ScheduledJobRegistry(queue=target).key
-        for entry in cast(list[bytes], redis.zrangebyscore(parked, 0, time.time(), start=0, num=AT_ONCE)):
-            if not redis.zrem(parked, entry) or not is_job_id(entry):
+        scheduled = ScheduledJobRegistry(queue=target).key
+        for entry in cast(list[bytes], redis.zrangebyscore(scheduled, 0, time.time(), start=0, num=AT_ONCE)):
+            if not redis.zrem(scheduled, entry) or not is_job_id(entry):
                 continue
             try:
                 job = CheckedJob.fetch(entry.decode(), connection=redis)
@@ -35,5 +36,5 @@ def enqueue_due_retries(redis: Redis, names: tuple[str, ...]) -> int:
                 job.fail_as_refused(target)
                 continue
             target.enqueue_job(job)
-            brought += 1
-    return brought
+            enqueued += 1
+    return enqueued

@@ -1,8 +1,8 @@
 """One worker process for one queue: `python -m jobs.worker.run_worker sms`.
 
-Jobs run inside the worker's own process, one at a time: connections to the carrier and to PostgreSQL stay warm
-between them. A job that kills the process loses nothing, for its deliveries are under a lease; a supervisor starts
-the process again.
+Jobs run inside the worker's own process, one at a time: connections to the carrier and to PostgreSQL stay open
+between them. A job that kills the process loses nothing, because its deliveries are leased; a supervisor starts the
+process again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RECONNECT_SECONDS = 1.0
 
 
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
-    """Serve the queue until told to stop (SIGTERM: after the job at hand), or, with `burst`, until it is empty.
+    """Serve the queue until a stop (at SIGTERM, after the current job), or, with `burst`, until it is empty.
 
     Raises SchemaMismatch.
     """
@@ -60,15 +60,15 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
 
 
 def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
-    """RQ's worker ends when Redis is lost at the end of a job: then another takes over.
+    """RQ's worker ends when Redis is lost at the end of a job: then start another.
 
-    Raises StopRequested when told to stop in between.
+    Raises StopRequested when a stop is requested in between.
     """
     while not runtime.stopping.is_set():
         worker = CheckedWorker(redis, name, stopping=runtime.stopping)
         try:
             worker.work(burst=burst, with_scheduler=False)
-        except StopRequested:  # while it was taking up its work
+        except StopRequested:  # while it was starting
             worker.teardown()
             raise
         except RedisError as error:
@@ -76,7 +76,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
                 raise
             log.warning("the worker lost Redis", error=type(error).__name__)
         if burst:
-            runtime.wait_until_idle()  # what lands may ring again
+            runtime.wait_until_idle()  # recording results may enqueue more
             if rq_queue(redis, name).is_empty():
                 return
             continue
@@ -86,7 +86,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
 
 
 def _wait_for(redis: Redis) -> None:
-    """Better to wait here than to end and be started again, each time later."""
+    """Wait here instead of exiting: a supervisor would start the process again after ever longer pauses."""
     while True:
         try:
             redis.ping()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import logs
 from processes.child_process import Program
-from processes.supervisor import ProgramKeepsEnding, Supervisor
+from processes.supervisor import ProgramKeepsExiting, Supervisor
 from tools.local import banner, ports
 from tools.local.api_client import ApiClient, Refused, Unreachable
 from tools.local.demo import Demo
@@ -43,7 +43,7 @@ class Run:
         self._demo_plays = False
 
     def start(self) -> None:
-        """Everything up to the banner. Raises Stopped, LocalError, ProgramKeepsEnding, Refused, Unreachable."""
+        """Everything up to the banner. Raises Stopped, LocalError, ProgramKeepsExiting, Refused, Unreachable."""
         services = Services(local=self._local, var=self._var)
         services.check_redis()
         waiting: list[Service] = []
@@ -66,7 +66,7 @@ class Run:
             self._terminal.say(line)
 
     def go_on(self) -> None:
-        """Keep everything alive until a stop is asked for. Raises ProgramKeepsEnding."""
+        """Keep everything alive until a stop is asked for. Raises ProgramKeepsExiting."""
         while not self._supervisor.stop_requested:
             self._supervisor.tick(_TICK_SECONDS)
 
@@ -88,7 +88,7 @@ class Run:
                 if name in SHOWN and not (self._demo_plays and is_routine(line)):
                     self._terminal.say(f"{name:<8}| {line}")
 
-    def explain(self, error: ProgramKeepsEnding) -> None:
+    def explain(self, error: ProgramKeepsExiting) -> None:
         """What the program itself said last."""
         self.show_logs()
         log = self._logs.get(error.program.name)
@@ -173,7 +173,7 @@ def _live(run: Run) -> int:
         run.go_on()
     except Stopped:
         pass
-    except ProgramKeepsEnding as error:
+    except ProgramKeepsExiting as error:
         run.explain(error)
         exit_status = _fail(error)
     except (LocalError, Refused, Unreachable) as error:

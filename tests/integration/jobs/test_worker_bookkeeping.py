@@ -17,7 +17,7 @@ from rq import Worker
 from rq.job import Job
 
 from jobs.job_queue.redis_job_queue import RedisJobQueue
-from jobs.worker.checked_worker import BEAT_SECONDS, GONE_AFTER_SECONDS, CheckedWorker
+from jobs.worker.checked_worker import GONE_AFTER_SECONDS, HEARTBEAT_SECONDS, CheckedWorker
 from messaging.states import Status
 from settings import Settings
 from store.database import Database, system_scope
@@ -82,7 +82,7 @@ def test_a_worker_at_work_for_long_stays_on_the_list(
             job_queue.enqueue_expansion(channel="sms")
             key = await_busy(redis)
             redis.expire(key, 8)
-            wait_until(lambda: redis.ttl(key) > 10, timeout_seconds=3 * BEAT_SECONDS)
+            wait_until(lambda: redis.ttl(key) > 10, timeout_seconds=3 * HEARTBEAT_SECONDS)
             assert workers(redis) == {key: b"busy"}
         wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 1}, timeout_seconds=30)
 
@@ -101,7 +101,7 @@ def test_redis_emptied_while_a_job_runs_is_one_line_of_the_log(
         again = compose(database, church_id, numbers=numbers(1))
         job_queue.enqueue_expansion(channel="sms")
         wait_until(lambda: counts(database, church_id, again) == {Status.SENT: 1}, timeout_seconds=30)
-        wait_until(lambda: list(workers(redis).values()) == [b"idle"], timeout_seconds=3 * BEAT_SECONDS)
+        wait_until(lambda: list(workers(redis).values()) == [b"idle"], timeout_seconds=3 * HEARTBEAT_SECONDS)
 
     said = (tmp_path / "output").read_text()
     assert len(re.findall("Redis was emptied", said)) == 1

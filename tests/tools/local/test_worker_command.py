@@ -83,7 +83,7 @@ def test_a_killed_worker_is_replaced(environment: dict[str, str], redis_url: str
         (first,) = descendants(process.pid)
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: len(descendants(process.pid) - {first}) == 1)
-        assert "ended, starting it again" in (tmp_path / "output").read_text()
+        assert "exited, starting it again" in (tmp_path / "output").read_text()
 
 
 @pytest.mark.parametrize(

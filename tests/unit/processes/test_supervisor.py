@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from processes.child_process import Program
-from processes.supervisor import Backoff, ProgramKeepsEnding, Supervisor
+from processes.supervisor import Backoff, ProgramKeepsExiting, Supervisor
 from tests.harness.processes import lives
 from tests.harness.waiting import wait_until
 
@@ -80,7 +80,7 @@ def test_a_child_that_keeps_ending_is_given_up(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with Supervisor(backoff=QUICK) as supervisor:
         supervisor.start(program("print('up', flush=True); raise SystemExit(3)", output, quick_exits_allowed=2))
-        with pytest.raises(ProgramKeepsEnding, match="child keeps ending \\(exit status 3\\)"):
+        with pytest.raises(ProgramKeepsExiting, match="child keeps exiting \\(exit status 3\\)"):
             for _ in range(1000):
                 supervisor.tick(0.1)
     assert output.read_text().count("up") == 3
