@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, so that connections stay warm between turns."""
+"""An event loop in a background thread, so that connections stay open between batches."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import uvloop
 T = TypeVar("T")
 
 SLICE = 100
-"""Results handed on together, at the most."""
+"""The most results that are yielded together."""
 SLICE_WAIT_SECONDS = 0.02
-"""How long a slice waits for company: recording one by one costs twenty times as much."""
+"""How long a slice waits for further results: storing them one by one costs twenty times as much."""
 
 
 class BackgroundLoop:
-    """Runs coroutines for callers that are not asynchronous. To be made after a fork, never before."""
+    """Runs coroutines for synchronous callers. Create it after a fork, never before."""
 
     def __init__(self, name: str) -> None:
         self._loop = uvloop.new_event_loop()
@@ -33,15 +33,15 @@ class BackgroundLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run the coroutine and wait for what it returns or raises."""
+        """Run the coroutine; return its result or raise its exception."""
         return self.submit(coroutine).result()
 
     def start(self, coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Start them all, in one step across the threads, and return at once. They must not raise."""
+        """Start all coroutines with one call into the loop's thread, and return at once. They must not raise."""
         self._loop.call_soon_threadsafe(self._start, coroutines)
 
     def stream(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> Iterator[list[T]]:
-        """Run them all at once; yield what they return in slices, as it comes in. Raises what one of them raises."""
+        """Run all coroutines at once; yield their results in slices as they come in. Raises what one of them raises."""
         arrived: queue.SimpleQueue[Future[T]] = queue.SimpleQueue()
         missing = 0
         for coroutine in coroutines:
@@ -60,7 +60,7 @@ class BackgroundLoop:
     def _start(self, coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
         for coroutine in coroutines:
             task = self._loop.create_task(coroutine)
-            self._started.add(task)  # the loop itself holds tasks weakly
+            self._started.add(task)  # the loop keeps only weak references to tasks
             task.add_done_callback(self._started.discard)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Time that goes on while the machine sleeps: a lease does not wait for a suspended host."""
+"""A clock that keeps running while the machine is suspended, as the leases in the database do."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed_seconds() -> float:
-    """Seconds since some moment in the past; for differences only."""
+    """Seconds since an arbitrary moment; only differences are meaningful."""
     return time.clock_gettime(_CLOCK)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from channels.mail.headers import header_complaint
+from channels.mail.headers import header_error
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
 from messaging.number_regions import REGIONS
 from messaging.quiet_hours import Window
@@ -55,7 +55,7 @@ class Name(Text):
         text = super().convert(value, param, ctx)
         if len(text) > MAX_NAME_CHARACTERS:
             raise BadInput(f"{_option(param)} must have at most {MAX_NAME_CHARACTERS} characters.")
-        if complaint := header_complaint(text):
+        if complaint := header_error(text):
             raise BadInput(f"{_option(param)} {complaint}.")
         return text
 

@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from api.commands.arguments import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
 from api.commands.ledger import ledger
-from channels.mail.headers import header_complaint
+from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from store import churches
@@ -71,6 +71,6 @@ def set_sender(
 
 def _name_of(church: Church) -> str:
     """Returns the church's name if a mail header can hold it. Names stored by early releases were not checked."""
-    if complaint := header_complaint(church.name):
+    if complaint := header_error(church.name):
         raise BadInput(f"The church's name cannot be used in mails (it {complaint}): set another one with --name.")
     return church.name

@@ -1,1 +1,1 @@
-"""Mail: over SMTP, to any server that submits mail."""
+"""Mail: sent over SMTP to any mail submission server."""

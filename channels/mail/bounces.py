@@ -14,7 +14,7 @@ from email.message import Message
 from uuid import UUID
 
 from channels.incoming import CarrierReceipt, ForgedRequest
-from channels.mail.composing import message_id, own_name
+from channels.mail.composing import message_id, service_host
 from channels.mail.errors import DEAD_ADDRESS_CODES
 from channels.mail.mime_parts import UnreadableMail, find_parts, read_headers
 from channels.mail.signed_tokens import BounceAddresses
@@ -91,7 +91,7 @@ def read_bounce(raw: bytes, *, about: BouncedAttempt, settings: Settings) -> Bou
     if code is None:
         return Bounce(delivery_id=about.delivery_id, attempt=about.attempt, receipt=None)
     receipt = CarrierReceipt(
-        carrier_id=message_id(about.delivery_id, own_name(settings)), status=Status.UNDELIVERED, error_code=code
+        carrier_id=message_id(about.delivery_id, service_host(settings)), status=Status.UNDELIVERED, error_code=code
     )
     address_is_dead = code.startswith("5.") and code.partition(".")[2] in DEAD_ADDRESS_CODES
     return Bounce(

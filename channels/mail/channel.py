@@ -1,4 +1,4 @@
-"""The rules of a mail."""
+"""The mail channel: the rules of a mail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from channels.incoming import Inbox, Ledger, Route
 from channels.mail import unsubscribe
 from channels.mail.bounce_route import bounce_route
 from channels.mail.carrier import MailCarrier
-from channels.mail.headers import header_complaint
+from channels.mail.headers import header_error
 from messaging.addresses import AddressKind
 from settings import Settings
 
@@ -28,10 +28,10 @@ class MailChannel:
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_SUBJECT_CHARACTERS,
-            "description": "What the mail is about, on one line, as it is to be read: without encoded words. Required.",
+            "description": "The subject, on one line, as plain text without encoded words. Required.",
         }
     }
-    daily_limit_weight = 0  # costs nothing by the piece
+    daily_limit_weight = 0  # a single mail costs nothing
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
     routes: Sequence[Route[Ledger]] = (bounce_route(), *unsubscribe.routes())
@@ -42,9 +42,9 @@ class MailChannel:
 
     def unavailable_reason(self, settings: Settings) -> str | None:
         if not self.is_enabled(settings):
-            return "is switched off here (MAIL_ENABLED)"
+            return "is switched off here (MAIL_ENABLED=false)"
         if settings.smtp_url is None:
-            return "is not set up here: an operator sets SMTP_URL"
+            return "is not set up here: SMTP_URL is not set"
         return None
 
     def check_content(self, content: str) -> str | None:
@@ -55,19 +55,19 @@ class MailChannel:
         return None
 
     def check_details(self, details: Details) -> Mapping[str, str]:
-        complaint = _check_subject(details["subject"]) if "subject" in details else "is required for mail"
-        return {} if complaint is None else {"subject": complaint}
+        error = _check_subject(details["subject"]) if "subject" in details else "is required for mail"
+        return {} if error is None else {"subject": error}
 
     def check_references(
         self,
-        details: Details,  # noqa: ARG002 - refers to nothing
+        details: Details,  # noqa: ARG002 - it refers to nothing
         settings: Settings,  # noqa: ARG002
         *,
         church_id: UUID,  # noqa: ARG002
     ) -> Mapping[str, str]:
         return {}
 
-    def count_segments(self, content: str) -> int:  # noqa: ARG002 - a mail is a mail
+    def count_segments(self, content: str) -> int:  # noqa: ARG002 - one mail, whatever its length
         return 1
 
     def open_carrier(self, settings: Settings) -> Carrier:
@@ -75,11 +75,11 @@ class MailChannel:
 
 
 def _check_subject(subject: object) -> str | None:
-    """Whatever could end a header's line, or show something else than what is there, is refused."""
+    """Refuses what could end the header's line, or would be displayed as something else."""
     if not isinstance(subject, str):
         return "must be a string"
     if not subject.strip():
         return "must not be blank"
     if len(subject) > MAX_SUBJECT_CHARACTERS:
         return f"must have at most {MAX_SUBJECT_CHARACTERS} characters"
-    return header_complaint(subject)
+    return header_error(subject)

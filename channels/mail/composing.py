@@ -1,4 +1,4 @@
-"""Makes the mail of one delivery."""
+"""Composes the mail of one delivery."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from settings import Settings
 
 
 class Composer:
-    """What all mails of this service have in common."""
+    """Composes mails with what all mails of this service share: host, links, bounce addresses."""
 
     def __init__(self, settings: Settings) -> None:
-        self.own_name = own_name(settings)
+        self.service_host = service_host(settings)
         self._links = UnsubscribeLinks(settings)
         self._bounces = BounceAddresses(settings)
 
     def compose(self, envelope: Envelope) -> Mail:
-        """The mail of one attempt. Its Message-ID is the delivery's, so that a repeat can be recognised by it.
+        """The mail of one attempt. All attempts of a delivery have the same Message-ID, which identifies repeats.
 
-        Raises ValueError when the sender or the subject cannot stand in a header.
+        Raises ValueError when the sender or the subject cannot be used in a header.
         """
         sender, details = envelope.sender.address or "", envelope.sender.details
         church = str(details.get("name") or sender)
@@ -40,8 +40,8 @@ class Composer:
             message["Reply-To"] = Address(addr_spec=str(reply_to))
         message["Subject"] = subject
         message["Date"] = localtime()
-        message["Message-ID"] = f"<{message_id(envelope.delivery_id, self.own_name)}>"
-        # One click in the mail reader, and no page in between (RFC 8058).
+        message["Message-ID"] = f"<{message_id(envelope.delivery_id, self.service_host)}>"
+        # One click in the mail reader, without a page (RFC 8058).
         message["List-Unsubscribe"] = f"<{unsubscribe}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(text_part(envelope.content, sender=church, unsubscribe=unsubscribe), cte="quoted-printable")
@@ -58,11 +58,11 @@ class Composer:
 
 
 def message_id(delivery_id: UUID, host: str) -> str:
-    """The delivery's own, without its angle brackets: the same for every attempt."""
+    """The Message-ID of the delivery, without angle brackets: the same for every attempt."""
     return f"{delivery_id}@{host}"
 
 
-def own_name(settings: Settings) -> str:
-    """What we call ourselves to mail servers, and in message ids: the host that the public knows."""
+def service_host(settings: Settings) -> str:
+    """The host of PUBLIC_URL, as used in EHLO and in message ids."""
     host = urlsplit(settings.public_url).hostname or "localhost"
     return f"[{host}]" if host.replace(".", "").isdecimal() or ":" in host else host

@@ -1,9 +1,9 @@
-"""What may stand in headers, and how they are written.
+"""Checks and renders the headers of a mail.
 
-The standard library's own folding cannot be left to it (Python 3.11):
+The header folding of the standard library (Python 3.11) has two faults that matter here:
 
-- What is longer than a line it folds into an encoded word (RFC 2047), also where no mail reader undoes that.
-- Between two encoded words of one text it loses the space.
+- It folds long values into encoded words (RFC 2047) even in headers in which no mail reader decodes them.
+- It loses the space between two encoded words of one text.
 """
 
 from __future__ import annotations
@@ -16,57 +16,57 @@ from email.policy import EmailPolicy
 from email.utils import formataddr
 from typing import Any
 
-WHOLE = frozenset({"list-unsubscribe", "list-unsubscribe-post", "message-id"})
-"""For machines: on one line as they are. RFC 5322 allows lines of up to 998 characters."""
-PEOPLE = frozenset({"from", "to", "reply-to"})
+UNFOLDED = frozenset({"list-unsubscribe", "list-unsubscribe-post", "message-id"})
+"""Read by machines: rendered on one line. RFC 5322 allows lines of up to 998 characters."""
+ADDRESS_HEADERS = frozenset({"from", "to", "reply-to"})
 
 _NOT_ON_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, halves of surrogate pairs, line and paragraph separators."""
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[BQ]\?", re.IGNORECASE)
-"""How an encoded word begins (RFC 2047). Whoever reads a header decodes it, our own library included."""
+"""The start of an encoded word (RFC 2047). Every reader of the header decodes it, the standard library included."""
 
 
-def header_complaint(text: str) -> str | None:
-    """What is wrong with text that is to stand in a header, such as a subject or a name; None when it can.
+def header_error(text: str) -> str | None:
+    """What is wrong with a text for a header, such as a subject or a name; None when it can be used.
 
-    Whatever could end the header's line is refused, also where it would only after decoding: such text would be
-    accepted for everyone and then fail for each recipient.
+    Refuses everything that could end the header's line, before or after decoding: otherwise the message would be
+    accepted and then fail for each recipient.
     """
     if any(unicodedata.category(character) in _NOT_ON_A_LINE for character in text):
         return "must be one line without control characters"
     if _ENCODED_WORD.search(text):
-        return "must be written as it is to be read, without encoded words such as =?utf-8?q?...?="
+        return "must be plain text without encoded words such as =?utf-8?q?...?="
     return None
 
 
 class PlainHeaders(EmailPolicy):
-    """The standard library's policy, but for how these headers are written."""
+    """The standard library's policy, with its own rendering of some headers."""
 
     def fold(self, name: str, value: Any) -> str:
-        return self._written(name, value) or super().fold(name, value)
+        return self._render(name, value) or super().fold(name, value)
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        return self._written(name, value).encode("ascii") or super().fold_binary(name, value)
+        return self._render(name, value).encode("ascii") or super().fold_binary(name, value)
 
-    def _written(self, name: str, value: Any) -> str:
+    def _render(self, name: str, value: Any) -> str:
         kind = name.lower()
-        if kind in WHOLE:
+        if kind in UNFOLDED:
             written = str(value)
-        elif kind in PEOPLE:
-            written = f",{self.linesep} ".join(self._person(name, address) for address in value.addresses)
+        elif kind in ADDRESS_HEADERS:
+            written = f",{self.linesep} ".join(self._render_address(name, address) for address in value.addresses)
         elif kind == "subject":
-            written = self._text(name, str(value))
+            written = self._render_text(name, str(value))
         else:
             return ""
         return f"{name}: {written}{self.linesep}"
 
-    def _person(self, name: str, address: Address) -> str:
+    def _render_address(self, name: str, address: Address) -> str:
         if address.display_name.isascii():
             return formataddr((address.display_name, address.addr_spec))
-        return f"{self._text(name, address.display_name)} <{address.addr_spec}>"
+        return f"{self._render_text(name, address.display_name)} <{address.addr_spec}>"
 
-    def _text(self, name: str, text: str) -> str:
-        """On lines of at most 76 characters, in encoded words where it must be."""
+    def _render_text(self, name: str, text: str) -> str:
+        """On lines of at most 76 characters, in encoded words only where needed."""
         plain = text.isascii() and "=?" not in text
         header = Header(text, "us-ascii" if plain else "utf-8", header_name=name, maxlinelen=76)
         return header.encode(linesep=self.linesep)

@@ -1,8 +1,8 @@
-"""Finds the parts of one media type in a mail that anyone may have written.
+"""Finds the parts of one media type in a mail from an untrusted sender.
 
-The standard library's parser is not used on the whole mail: its cost grows with the square of some inputs, and it
-recurses as deep as parts are nested. Here every mail costs a bounded number of passes over its bytes, and the library
-reads only headers of bounded length.
+The standard library's parser is not used for the whole mail: for some inputs its cost grows with the square of their
+length, and it recurses as deep as parts are nested. Here every mail costs a bounded number of passes over its bytes,
+and the library parses only headers of bounded length.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from email.policy import compat32
 MAX_HEADER_BYTES = 64 * 1024
 """All headers of one part together."""
 MAX_CONTENT_TYPE_CHARACTERS = 2_000
-"""The library's cost of reading parameters grows with the square of this."""
+"""The library's cost of parsing parameters grows with the square of this."""
 MAX_BOUNDARY_CHARACTERS = 200
 """RFC 2046 allows 70."""
 MAX_DEPTH = 5
-"""Multiparts inside multiparts. A delivery report has one level, or two where a gateway wrapped it."""
+"""Levels of nested multiparts. A delivery report has one level, or two if a gateway wrapped it."""
 MAX_PARTS = 100
 
 _BLANK_LINE = re.compile(rb"(?:\A|\n)\r?\n")
 
 
 class UnreadableMail(Exception):
-    """The mail passes a bound or cannot be parsed; the message says which, without anything from the mail."""
+    """The mail exceeds a limit or cannot be parsed. The message says which, and quotes nothing of the mail."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ class _Part:
 
 
 def find_parts(raw: bytes, *, media_type: str) -> list[bytes]:
-    """The bodies of all parts of the media type, in their order and as they stand, inside multiparts too.
+    """The raw bodies of all parts of the media type, in order, also those inside multiparts.
 
     Attached mails (message/rfc822) are not searched. Raises UnreadableMail.
     """
@@ -47,14 +47,14 @@ def find_parts(raw: bytes, *, media_type: str) -> list[bytes]:
 
 
 def read_headers(block: bytes) -> Message:
-    """The headers in the block, unparsed. Raises UnreadableMail."""
+    """The headers in the block; their values are not parsed. Raises UnreadableMail."""
     if len(block) > MAX_HEADER_BYTES:
         raise UnreadableMail("headers are too long")
     return BytesHeaderParser(policy=compat32).parsebytes(block)
 
 
 def _walk(raw: bytes, *, depth: int, budget: list[int]) -> Iterator[_Part]:
-    """The part and all parts inside it. `budget` holds how many more parts may come."""
+    """Yields the part and all parts inside it. `budget` holds how many more parts are allowed."""
     budget[0] -= 1
     if budget[0] < 0:
         raise UnreadableMail("too many parts")
@@ -66,7 +66,7 @@ def _walk(raw: bytes, *, depth: int, budget: list[int]) -> Iterator[_Part]:
     if len(boundary) > MAX_BOUNDARY_CHARACTERS:
         raise UnreadableMail("a boundary is too long")
     if depth == MAX_DEPTH:
-        raise UnreadableMail("parts are nested too deep")
+        raise UnreadableMail("parts are nested too deeply")
     for inner in _split(part.body, boundary):
         yield from _walk(inner, depth=depth + 1, budget=budget)
 
@@ -81,7 +81,7 @@ def _read_part(raw: bytes) -> _Part:
 
 
 def _split(body: bytes, boundary: str) -> Iterator[bytes]:
-    """What stands between the boundary's lines (RFC 2046, section 5.1.1). Without a last one, all up to the end."""
+    """The parts between the boundary lines (RFC 2046, section 5.1.1); the last one may lack its closing line."""
     written = re.escape(boundary.encode("ascii", "surrogateescape"))
     start = None
     for line in re.finditer(rb"^--" + written + rb"(--)?[ \t]*\r?$", body, re.MULTILINE):

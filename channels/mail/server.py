@@ -1,4 +1,4 @@
-"""The mail server that SMTP_URL names, and a line to it that is opened, encrypted and logged in."""
+"""The mail server that SMTP_URL names: connects, encrypts and logs in."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from channels.mail.smtp_session import Broken, Conversation, Refused, Stage
+from channels.mail.smtp_session import SmtpFailure, SmtpRefusal, SmtpSession, Stage
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 
 
 class Encryption(StrEnum):
     STARTTLS = "starttls"
-    """Asked for right after the greeting, and insisted on (RFC 3207)."""
+    """Started right after the greeting, and required (RFC 3207)."""
     IMPLICIT = "implicit"
     """From the first byte (RFC 8314)."""
     NONE = "none"
@@ -24,7 +24,7 @@ class Encryption(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailServer:
-    """Where mail is submitted, and as whom."""
+    """The address of the mail server and the login."""
 
     host: str
     port: int
@@ -34,7 +34,7 @@ class MailServer:
 
     @classmethod
     def from_url(cls, url: str) -> MailServer:
-        """What an SMTP_URL says, its user and password percent-decoded. Its shape was checked with the settings."""
+        """Read from an SMTP_URL, which settings.py has validated. User and password are percent-decoded."""
         parts = urlsplit(url)
         if parts.scheme == "smtps":
             encryption, port = Encryption.IMPLICIT, 465
@@ -49,15 +49,15 @@ class MailServer:
             password=None if parts.password is None else unquote(parts.password),
         )
 
-    def open(self, *, own_name: str, timeout_seconds: float) -> Conversation:
-        """A conversation that is ready for mail. `own_name` is what we call ourselves.
+    def open(self, *, service_host: str, timeout_seconds: float) -> SmtpSession:
+        """A session that is ready for mail. `service_host` is sent in EHLO.
 
-        Raises Refused, and Broken when the server cannot be reached or its certificate not be trusted.
+        Raises SmtpRefusal; SmtpFailure when the server cannot be reached or its certificate cannot be verified.
         """
         stage = Stage.CONNECT
         smtp: smtplib.SMTP | None = None
         try:
-            smtp = self._connected(own_name)
+            smtp = self._connected(service_host)
             _expect(Stage.CONNECT, *smtp.ehlo(), wanted=250)
             if self.encryption is Encryption.STARTTLS:
                 _start_tls(smtp)
@@ -66,41 +66,43 @@ class MailServer:
                 _log_in(smtp, self.user, self.password or "")
             assert smtp.sock is not None  # noqa: S101 - it is connected
             smtp.sock.settimeout(timeout_seconds)
-        except smtplib.SMTPResponseException as error:  # of connecting and of logging in
+        except smtplib.SMTPResponseException as error:  # raised by connecting and by logging in
             _close(smtp)
-            raise Refused.by(stage, error.smtp_code, error.smtp_error) from None
+            raise SmtpRefusal.from_reply(stage, error.smtp_code, error.smtp_error) from None
         except smtplib.SMTPNotSupportedError:
             _close(smtp)
-            raise Refused.by(stage, 502, b"5.5.1 not offered") from None
+            raise SmtpRefusal.from_reply(stage, 502, b"5.5.1 not offered") from None
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
             _close(smtp)
-            raise Broken(stage, distrusted=isinstance(error, ssl.SSLCertVerificationError), cause=error) from None
-        except Refused:
+            raise SmtpFailure(
+                stage, untrusted_certificate=isinstance(error, ssl.SSLCertVerificationError), cause=error
+            ) from None
+        except SmtpRefusal:
             _close(smtp)
             raise
-        return Conversation(smtp)
+        return SmtpSession(smtp)
 
-    def _connected(self, own_name: str) -> smtplib.SMTP:
+    def _connected(self, service_host: str) -> smtplib.SMTP:
         if self.encryption is Encryption.IMPLICIT:
             return smtplib.SMTP_SSL(
                 self.host,
                 self.port,
-                local_hostname=own_name,
+                local_hostname=service_host,
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 context=ssl.create_default_context(),
             )
-        return smtplib.SMTP(self.host, self.port, local_hostname=own_name, timeout=CONNECT_TIMEOUT_SECONDS)
+        return smtplib.SMTP(self.host, self.port, local_hostname=service_host, timeout=CONNECT_TIMEOUT_SECONDS)
 
 
 def _start_tls(smtp: smtplib.SMTP) -> None:
     if not smtp.has_extn("starttls"):
-        raise Refused.by(Stage.CONNECT, 502, b"5.5.1 STARTTLS is not offered")
+        raise SmtpRefusal.from_reply(Stage.CONNECT, 502, b"5.5.1 STARTTLS is not offered")
     _expect(Stage.CONNECT, *smtp.starttls(context=ssl.create_default_context()), wanted=220)
     _expect(Stage.CONNECT, *smtp.ehlo(), wanted=250)
 
 
 def _log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
-    """By PLAIN in UTF-8 (RFC 4616) where it is offered: the library's own way takes nothing beyond ASCII."""
+    """With PLAIN in UTF-8 (RFC 4616) where the server offers it; smtplib's own login supports only ASCII."""
     if "PLAIN" not in smtp.esmtp_features.get("auth", "").upper().split():
         smtp.login(user, password)
         return
@@ -110,7 +112,7 @@ def _log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
 
 def _expect(stage: Stage, code: int, text: bytes, *, wanted: int) -> None:
     if code != wanted:
-        raise Refused.by(stage, code, text)
+        raise SmtpRefusal.from_reply(stage, code, text)
 
 
 def _close(smtp: smtplib.SMTP | None) -> None:

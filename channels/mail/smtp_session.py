@@ -1,4 +1,4 @@
-"""One conversation with a mail server, over which many mails may go (RFC 5321, section 3)."""
+"""One SMTP session with a mail server, in which many mails can be submitted (RFC 5321, section 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINE_WITH_DOT = re.compile(rb"(?m)^\.")
 
 
 class Stage(StrEnum):
-    """How far a submission came."""
+    """The step of a submission."""
 
     CONNECT = "connect"
     """Greeting, EHLO, STARTTLS."""
@@ -25,22 +25,22 @@ class Stage(StrEnum):
     RECIPIENT = "recipient"
     """RCPT TO."""
     CONTENT = "content"
-    """From DATA to the dot that ends the mail: the server cannot have it whole yet."""
+    """From DATA up to the dot that ends the mail: the server cannot have the whole mail yet."""
     ACCEPTANCE = "acceptance"
-    """The dot has left: from now on the server may have the mail."""
+    """The dot has been sent: from now on the server may have the mail."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mail:
-    """A mail and its envelope. `raw` is the whole message, lines ended by CRLF."""
+    """A mail and its SMTP envelope. `raw` is the whole message, with CRLF line ends."""
 
     sender: str
     recipient: str
     raw: bytes
 
 
-class Refused(Exception):
-    """The server said no. `enhanced` is its finer code (RFC 3463), such as `5.1.1`, if it gave one."""
+class SmtpRefusal(Exception):
+    """The server refused a command. `enhanced` is the enhanced code (RFC 3463) such as `5.1.1`, if it sent one."""
 
     def __init__(self, stage: Stage, *, code: int, enhanced: str | None) -> None:
         super().__init__(f"{stage}: {code} {enhanced or ''}".rstrip())
@@ -49,39 +49,39 @@ class Refused(Exception):
         self.enhanced = enhanced
 
     @classmethod
-    def by(cls, stage: Stage, code: int, text: bytes | str) -> Refused:
-        """The words themselves are left out: servers put addresses into them."""
+    def from_reply(cls, stage: Stage, code: int, text: bytes | str) -> SmtpRefusal:
+        """Leaves out the text of the reply: servers put addresses into it."""
         found = _ENHANCED.match(text if isinstance(text, bytes) else text.encode())
         return cls(stage, code=code, enhanced=found[0].decode() if found else None)
 
 
-class Broken(Exception):
-    """The connection could not be had, or was lost, or no answer came in time."""
+class SmtpFailure(Exception):
+    """The connection could not be made, or was lost, or no reply came in time."""
 
-    def __init__(self, stage: Stage, *, distrusted: bool = False, cause: BaseException) -> None:
+    def __init__(self, stage: Stage, *, untrusted_certificate: bool = False, cause: BaseException) -> None:
         super().__init__(f"{stage}: {type(cause).__name__}")
         self.stage = stage
-        self.distrusted = distrusted
+        self.untrusted_certificate = untrusted_certificate
         """The server's certificate cannot be verified."""
         self.cause_name = type(cause).__name__
 
 
-class Conversation:
-    """Hands over one mail after the other. Not for several threads at once."""
+class SmtpSession:
+    """Submits one mail after the other. Not safe for several threads at once."""
 
     def __init__(self, smtp: smtplib.SMTP) -> None:
         self._smtp = smtp
-        self._rested_since = elapsed_seconds()
+        self._idle_since = elapsed_seconds()
         self.mails = 0
-        """Handed over, or tried, so far."""
+        """The mails that were submitted, or tried, so far."""
         self.is_open = True
 
     @property
-    def rested_seconds(self) -> float:
-        return elapsed_seconds() - self._rested_since
+    def idle_seconds(self) -> float:
+        return elapsed_seconds() - self._idle_since
 
     def submit(self, mail: Mail) -> None:
-        """Hand over one mail; returning means that the server has taken it. Raises Refused or Broken."""
+        """Submit one mail; the server has accepted it when this returns. Raises SmtpRefusal or SmtpFailure."""
         self.mails += 1
         stage = Stage.SENDER
         try:
@@ -90,41 +90,41 @@ class Conversation:
             _expect(stage, *self._smtp.rcpt(mail.recipient), wanted=250)
             stage = Stage.CONTENT
             _expect(stage, *self._smtp.docmd("DATA"), wanted=354)
-            # In one piece: were it not sent to the end, the dot, which comes last, would not have left either.
+            # In one call: if it fails before all is sent, the dot, which comes last, has not left either.
             self._smtp.send(_LINE_WITH_DOT.sub(b"..", mail.raw) + b".\r\n")
             stage = Stage.ACCEPTANCE
             _expect(stage, *self._smtp.getreply(), wanted=250)
-        except Refused as refused:
-            self._start_over(refused)
+        except SmtpRefusal as refused:
+            self._reset(refused)
             raise
         except (smtplib.SMTPException, OSError) as error:
-            self.drop()
-            raise Broken(stage, cause=error) from None
+            self.close()
+            raise SmtpFailure(stage, cause=error) from None
         finally:
-            self._rested_since = elapsed_seconds()
+            self._idle_since = elapsed_seconds()
 
-    def leave(self) -> None:
-        """Say goodbye, as far as the server still listens."""
+    def quit(self) -> None:
+        """End the session politely, if the server still responds."""
         with suppress(smtplib.SMTPException, OSError):
             self._smtp.quit()
-        self.drop()
+        self.close()
 
-    def drop(self) -> None:
+    def close(self) -> None:
         self.is_open = False
         self._smtp.close()
 
-    def _start_over(self, refused: Refused) -> None:
-        """Ready for the next mail, unless the server said that it closes (421) or does not say yes any more."""
+    def _reset(self, refused: SmtpRefusal) -> None:
+        """Prepare for the next mail. Closes the session if the server is closing it (421) or refuses the reset."""
         if refused.code == 421:
-            self.drop()
+            self.close()
             return
         try:
             _expect(Stage.SENDER, *self._smtp.rset(), wanted=250)
-        except (Refused, smtplib.SMTPException, OSError):
-            self.drop()
+        except (SmtpRefusal, smtplib.SMTPException, OSError):
+            self.close()
 
 
 def _expect(stage: Stage, code: int, text: bytes, *, wanted: int) -> None:
-    """251 and 252 are a yes to a recipient too (RFC 5321, section 4.2.3)."""
+    """Raise SmtpRefusal for another code. 251 and 252 also accept a recipient (RFC 5321, section 4.2.3)."""
     if code != wanted and not (stage is Stage.RECIPIENT and code in (251, 252)):
-        raise Refused.by(stage, code, text)
+        raise SmtpRefusal.from_reply(stage, code, text)

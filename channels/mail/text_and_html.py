@@ -1,4 +1,4 @@
-"""A mail's two parts, plain text and HTML, made from the one text that the church wrote: they say the same."""
+"""Renders the text that the church wrote as the two parts of a mail: plain text and HTML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 
 _LINK = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _AFTER_LINK = ".,;:!?'*_"
-"""What follows an address in a sentence and is no part of it."""
+"""Characters after a URL in a sentence that are not part of it."""
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 _PAGE = """\
@@ -36,12 +36,12 @@ font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size
 
 
 def text_part(content: str, *, sender: str, unsubscribe: str) -> str:
-    """The words as they were written, and below them who wrote and how to hear no more."""
+    """The text as it was written, with the sender and the link to unsubscribe below it."""
     return f"{_with_plain_lines(content)}\n\n-- \n{sender} sent you this mail.\nUnsubscribe: {unsubscribe}\n"
 
 
 def html_part(content: str, *, subject: str, sender: str, unsubscribe: str) -> str:
-    """The same as a page that any reader shows well, screen readers and narrow screens included."""
+    """The same as HTML that suits every mail reader, including screen readers and narrow screens."""
     return _PAGE.format(
         subject=escape(subject),
         paragraphs=_paragraphs(content),
@@ -52,7 +52,7 @@ def html_part(content: str, *, subject: str, sender: str, unsubscribe: str) -> s
 
 @lru_cache(maxsize=64)
 def _paragraphs(content: str) -> str:
-    """Blank lines part paragraphs, other line breaks stay; nothing in the text is taken for HTML."""
+    """Blank lines separate paragraphs, other line breaks are kept; everything in the text is escaped."""
     blocks = _BLANK_LINES.split(_with_plain_lines(content))
     return "\n".join(f'<p style="margin:0 0 16px">{_lines(block)}</p>' for block in blocks)
 
@@ -72,9 +72,9 @@ def _linked(line: str) -> str:
 
 
 def _trimmed(address: str) -> str:
-    """Without what belongs to the sentence around it; a bracket belongs to whichever of the two opened it.
+    """The URL without the punctuation after it. A closing bracket stays if its opening one is in the URL.
 
-    Counts and cuts once, whatever the number of brackets: church text may end in any.
+    Takes one pass, however many brackets there are.
     """
     end, unopened = len(address), address.count(")") - address.count("(")
     while end:

@@ -1,1 +1,1 @@
-"""Picture messages through Twilio, and the look at what they show before it is promised to anybody."""
+"""Picture messages through Twilio, and the check of their media before a message is accepted."""

@@ -1,4 +1,4 @@
-"""The rules of a picture message, and Twilio's part in it."""
+"""The MMS channel: the rules of a picture message. Twilio carries it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from channels.base import Carrier, Details
 from channels.incoming import Inbox, Ledger, Route
 from channels.mms import media_checks
-from channels.mms.media_probe import ANYWHERE, PUBLIC, Look
+from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import RETRYABLE_CODES
@@ -31,14 +31,14 @@ class MmsChannel:
             "items": {"type": "string", "format": "uri", "pattern": "^https://", "maxLength": MAX_CHARACTERS},
             "examples": [["https://www.example.org/flyers/harvest-supper.jpg"]],
             "description": (
-                "Where the pictures are, for anybody to fetch: https on port 443, without a password or a fragment. "
-                "They are looked at before the message is accepted (type and size, not content), and fetched by the "
-                "carrier when it is sent: leave them there. JPEG, PNG and GIF may have 5 MB, other files 0.6 MB, all "
-                "of a message 5 MB. Required."
+                "The public URLs of the pictures: https on port 443, without a password or a fragment. Their type and "
+                "size are checked before the message is accepted. The carrier fetches them when the message is sent, "
+                "so leave them in place. JPEG, PNG and GIF may have 5 MB, other files 0.6 MB, all pictures of a "
+                "message 5 MB together. Required."
             ),
         }
     }
-    daily_limit_weight = 3  # about what a picture message costs in texts
+    daily_limit_weight = 3  # a picture message costs about as much as three texts
     can_fetch_statuses = True
     keeps_quiet_hours = True
     retryable_codes = RETRYABLE_CODES
@@ -52,7 +52,7 @@ class MmsChannel:
         return None
 
     def check_content(self, content: str) -> str | None:
-        """A picture needs no words."""
+        """The text may be empty: a picture needs no words."""
         if len(content) > segments.MAX_CHARACTERS:
             return f"is longer than the {segments.MAX_CHARACTERS} characters that one picture message may have"
         return None
@@ -61,10 +61,10 @@ class MmsChannel:
         return check_urls(details[FIELD]) if FIELD in details else {FIELD: "is required for mms"}
 
     def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
-        gate = ANYWHERE if settings.media_allow_private else PUBLIC
-        return media_checks.check(details[FIELD], look=Look(gate=gate), church_id=church_id)
+        policy = ANY_ADDRESS if settings.media_allow_private else PUBLIC_ONLY
+        return media_checks.check(details[FIELD], probe=MediaProbe(policy=policy), church_id=church_id)
 
-    def count_segments(self, content: str) -> int:  # noqa: ARG002 - billed, and paced, as one message
+    def count_segments(self, content: str) -> int:  # noqa: ARG002 - one message, whatever its text
         return 1
 
     def open_carrier(self, settings: Settings) -> Carrier:

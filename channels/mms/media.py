@@ -1,4 +1,4 @@
-"""What Twilio takes as media: types and sizes.
+"""The types and sizes of media that Twilio accepts.
 
 Sources: https://www.twilio.com/docs/messaging/guides/accepted-mime-types (types, from several editions; 5 MB for a
 message with all its media) and https://support.twilio.com/hc/en-us/articles/360018832773 (the carriers' own limits,
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_BYTES = 5_000_000
-"""For one picture, and for all of a message together. Twilio says "5 MB": the smaller reading of it."""
+"""For one picture, and for all pictures of a message together. Twilio says "5 MB": this is the smaller reading."""
 MAX_BYTES_UNCONVERTED = 600_000
-"""For what Twilio hands on as it is."""
+"""For files that Twilio passes on unchanged."""
 
 CONVERTED = frozenset({"image/jpeg", "image/jpg", "image/png", "image/gif"})
-"""Made to fit each phone by Twilio."""
+"""Twilio converts these to fit each phone."""
 
 _IMAGES = "bmp heic heif tiff"
 _AUDIO = "3gpp 3gpp2 aac ac3 amr amr-nb basic L24 mp4 mpeg ogg vnd.rn-realaudio vnd.wave vorbis webm"
@@ -45,25 +45,25 @@ ACCEPTED = CONVERTED | frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Media:
-    """What a server says that it has. `content_type` without parameters, in lower case."""
+    """What a web server reports about a file. `content_type` is in lower case, without parameters."""
 
     content_type: str
     size_bytes: int
 
 
-def complaint(media: Media) -> str | None:
-    """Why Twilio, or the carriers behind it, would not take it; None when they would."""
+def media_error(media: Media) -> str | None:
+    """Why Twilio or a carrier would refuse the file; None when they would not."""
     if media.content_type not in ACCEPTED:
-        return "is of a type that cannot be sent to phones: JPEG, PNG and GIF always can"
+        return "has a type that cannot be sent to phones; JPEG, PNG and GIF can"
     if media.size_bytes == 0:
         return "is empty"
     if media.content_type in CONVERTED:
         return _too_large(media, MAX_BYTES, "a picture")
-    return _too_large(media, MAX_BYTES_UNCONVERTED, "what is not JPEG, PNG or GIF")
+    return _too_large(media, MAX_BYTES_UNCONVERTED, "a file that is not JPEG, PNG or GIF")
 
 
-def complaint_about_all(all_media: Sequence[Media]) -> str | None:
-    """Why they would not go into one message; None when they would."""
+def total_size_error(all_media: Sequence[Media]) -> str | None:
+    """Why the files do not fit into one message; None when they do."""
     total = sum(media.size_bytes for media in all_media)
     if total > MAX_BYTES:
         return f"have {_megabytes(total)} together: one message may have {_megabytes(MAX_BYTES)}"
@@ -77,5 +77,5 @@ def _too_large(media: Media, limit: int, what: str) -> str | None:
 
 
 def _megabytes(count: int) -> str:
-    """Rounded up, so that what is over a limit also reads so."""
+    """Rounded up, so that a size above a limit is also shown above it."""
     return f"{math.ceil(count / 10_000) / 100:g} MB"

@@ -1,4 +1,4 @@
-"""All that one message shows, looked at together and within a few seconds."""
+"""Checks all media of one message together, within a few seconds."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from uuid import UUID
 from channels.base import TooManyChecks
 from channels.mms import media
 from channels.mms.media import Media
-from channels.mms.media_probe import Look, Unseen
-from channels.mms.media_urls import FIELD, BadUrl, read_place
-from channels.mms.per_church_limits import ChurchPlaces, NoPlace
+from channels.mms.media_probe import MediaProbe, MediaUnavailable
+from channels.mms.media_urls import FIELD, BadUrl, parse_url
+from channels.mms.per_church_limits import ChurchSlots, NoFreeSlot
 
-SECONDS = 5.0
-"""For everything: names, connections, redirects and answers of all."""
-MESSAGES_AT_ONCE = 8
-"""Of one process. Half of a web process's threads: slow media servers never take them all."""
-MESSAGES_OF_A_CHURCH = 2
-"""Of those. A church whose media servers are slow leaves room for the others."""
+TIMEOUT_SECONDS = 5.0
+"""For all files of a message: DNS, connections, redirects and responses."""
+MAX_CONCURRENT_CHECKS = 8
+"""In one process: half of a web process's threads, so that slow media servers never occupy all of them."""
+MAX_CHECKS_PER_CHURCH = 2
+"""In one process: a church with slow media servers leaves checks free for other churches."""
 
-_places = ChurchPlaces(total=MESSAGES_AT_ONCE, share=MESSAGES_OF_A_CHURCH)
+_LATE = f"did not answer within {TIMEOUT_SECONDS:.0f} seconds: try again later"
+_slots = ChurchSlots(total=MAX_CONCURRENT_CHECKS, per_church=MAX_CHECKS_PER_CHURCH)
 
 
-def check(urls: Sequence[str], *, look: Look, church_id: UUID) -> Mapping[str, str]:
-    """What is wrong with what is at the URLs, by names such as `mediaUrls[2]`. The URLs themselves are sound.
+def check(urls: Sequence[str], *, probe: MediaProbe, church_id: UUID) -> Mapping[str, str]:
+    """Field errors for the files at the URLs, by names such as `mediaUrls[2]`. The URLs themselves are valid.
 
-    Takes little longer than SECONDS. Raises TooManyChecks.
+    Takes little longer than TIMEOUT_SECONDS. Raises TooManyChecks.
     """
     try:
-        with _places.hold(church_id):
-            return asyncio.run(_check(urls, look, church_id))
-    except NoPlace as error:
-        raise TooManyChecks(own=error.own_share, most=MESSAGES_OF_A_CHURCH) from None
+        with _slots.hold(church_id):
+            return asyncio.run(_check(urls, probe, church_id))
+    except NoFreeSlot as error:
+        raise TooManyChecks(own=error.own, most=MAX_CHECKS_PER_CHURCH) from None
 
 
-async def _check(urls: Sequence[str], look: Look, church_id: UUID) -> Mapping[str, str]:
-    looks = [asyncio.create_task(_look(url, look, church_id)) for url in urls]
-    _, late = await asyncio.wait(looks, timeout=SECONDS)
-    for each in late:
-        each.cancel()
+async def _check(urls: Sequence[str], probe: MediaProbe, church_id: UUID) -> Mapping[str, str]:
+    tasks = [asyncio.create_task(_probe(url, probe, church_id)) for url in urls]
+    _, late = await asyncio.wait(tasks, timeout=TIMEOUT_SECONDS)
+    for task in late:
+        task.cancel()
     if late:
         await asyncio.wait(late)
-    complaints: dict[str, str] = {}
-    seen: list[Media] = []
-    for index, each in enumerate(looks):
-        found = f"did not answer within {SECONDS:.0f} seconds: try again later" if each in late else each.result()
+    errors: dict[str, str] = {}
+    found_media: list[Media] = []
+    for index, task in enumerate(tasks):
+        found = task.result() if task not in late else _LATE
         if isinstance(found, Media):
-            seen.append(found)
+            found_media.append(found)
         else:
-            complaints[f"{FIELD}[{index}]"] = found
-    together = None if complaints else media.complaint_about_all(seen)
-    return complaints if together is None else {FIELD: together}
+            errors[f"{FIELD}[{index}]"] = found
+    together = None if errors else media.total_size_error(found_media)
+    return errors if together is None else {FIELD: together}
 
 
-async def _look(url: str, look: Look, church_id: UUID) -> Media | str:
-    """What is there, or what is wrong with it."""
+async def _probe(url: str, probe: MediaProbe, church_id: UUID) -> Media | str:
+    """The file at the URL, or what is wrong with it."""
     try:
-        found = await look.at(read_place(url), church_id=church_id)
-    except (BadUrl, Unseen) as error:
+        found = await probe.fetch_media(parse_url(url), church_id=church_id)
+    except (BadUrl, MediaUnavailable) as error:
         return str(error)
-    return media.complaint(found) or found
+    return media.media_error(found) or found

@@ -1,8 +1,8 @@
-"""A look at a picture from outside, as Twilio will look: where it is, of what type and how large. It is not read.
+"""Finds out the type and the size of a picture from its web server, without reading the picture.
 
-Whoever may name a URL may have us connect somewhere. So that this is never our own network, a name is looked up once,
-each address it has must be public, and the connection goes to one of just these addresses. A redirect leads to a new
-place, which is judged from the start.
+Whoever may name a URL can make us connect to any host (SSRF). To keep our own network out of reach, a host name is
+looked up once, every address of it must be public, and the connection is made to one of exactly these addresses. A
+redirect leads to a new URL, which is checked in the same way.
 """
 
 from __future__ import annotations
@@ -18,161 +18,161 @@ from ipaddress import ip_address
 from uuid import UUID
 
 from channels.mms.media import Media
-from channels.mms.media_urls import BadUrl, Place
-from channels.mms.per_church_limits import ChurchThreads
+from channels.mms.media_urls import BadUrl, MediaUrl
+from channels.mms.per_church_limits import ChurchThreadPool
 from channels.mms.public_addresses import Address, is_public
-from channels.mms.response_head import MAX_HEAD_BYTES, Head, Method, NotHttp, fetch_head
+from channels.mms.response_head import MAX_HEAD_BYTES, InvalidResponse, Method, ResponseHead, fetch_head
 
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4
-"""Of one name, that are tried one after the other."""
+"""Addresses of one name that are tried, one after the other."""
 CONNECT_SECONDS = 2.0
-"""How long one of several addresses may take, so that a dead one leaves time for the next."""
-LOOKUPS_AT_ONCE = 16
-"""Threads of a process that look names up."""
-LOOKUPS_OF_A_CHURCH = 2
-"""Of those. A look-up cannot be stopped, and a slow name server may keep it for half a minute: the church that names
-such hosts waits for its own threads, and leaves room for the others."""
+"""For one of several addresses, so that one that does not answer leaves time for the next."""
+MAX_DNS_LOOKUPS = 16
+"""Threads of a process for DNS lookups."""
+MAX_DNS_LOOKUPS_PER_CHURCH = 2
+"""A DNS lookup cannot be stopped and may take half a minute: a church with such hosts waits for its own threads and
+leaves the others free."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEAD_REFUSED = frozenset({403, 405, 501})
-"""403: a URL that was signed for GET alone."""
+"""403: the URL is signed for GET only."""
 _TOTAL = re.compile(r"bytes 0-0/(\d{1,15})")
 _LENGTH = re.compile(r"\d{1,15}")
 
 
-class Unseen(Exception):
-    """It cannot be looked at; the message tells a person why, as the end of a sentence."""
+class MediaUnavailable(Exception):
+    """The file cannot be fetched. The message says why, as the end of a sentence that starts with the field."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Gate:
-    """Where it may lead. `ports` None: to any."""
+class UrlPolicy:
+    """Which URLs and addresses are allowed. `ports` None: any."""
 
     schemes: frozenset[str]
     ports: frozenset[int] | None
-    admits: Callable[[Address], bool]
+    allows: Callable[[Address], bool]
 
-    def check(self, place: Place) -> None:
+    def check(self, url: MediaUrl) -> None:
         """Raises BadUrl."""
-        if place.scheme not in self.schemes:
+        if url.scheme not in self.schemes:
             raise BadUrl("must begin with https://")
-        if self.ports is not None and place.port not in self.ports:
-            raise BadUrl("must not name another port than 443")
+        if self.ports is not None and url.port not in self.ports:
+            raise BadUrl("must use port 443")
 
 
-PUBLIC = Gate(schemes=frozenset({"https"}), ports=frozenset({443}), admits=is_public)
-ANYWHERE = Gate(schemes=frozenset({"http", "https"}), ports=None, admits=lambda _: True)
-"""For development and tests alone: also to this machine and its network."""
+PUBLIC_ONLY = UrlPolicy(schemes=frozenset({"https"}), ports=frozenset({443}), allows=is_public)
+ANY_ADDRESS = UrlPolicy(schemes=frozenset({"http", "https"}), ports=None, allows=lambda _: True)
+"""Only for development and tests: also this machine and its network."""
 
 
 def resolve(host: str) -> Sequence[Address]:
-    """The addresses of a name, the one to try first before the others. Raises OSError, UnicodeError."""
+    """The addresses of a name, in the order in which to try them. Raises OSError, UnicodeError."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(ip_address(where[0]) for *_, where in found))
 
 
 @cache
-def usual_tls() -> ssl.SSLContext:
-    """Certificates are verified, for the name, against the authorities that the system trusts."""
+def default_tls() -> ssl.SSLContext:
+    """Verifies certificates, for the host name, against the authorities that the system trusts."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """How to look. `resolve` is asked once for each place."""
+class MediaProbe:
+    """Asks web servers about files. Calls `resolve` once for each URL."""
 
-    gate: Gate
+    policy: UrlPolicy
     resolve: Callable[[str], Sequence[Address]] = resolve
-    tls: ssl.SSLContext = field(default_factory=usual_tls)
+    tls: ssl.SSLContext = field(default_factory=default_tls)
 
-    async def at(self, place: Place, *, church_id: UUID) -> Media:
-        """What is there, for a church. Raises BadUrl or Unseen. Takes any time."""
-        self.gate.check(place)
-        head = await self._head(place, church_id)
+    async def fetch_media(self, url: MediaUrl, *, church_id: UUID) -> Media:
+        """The file at the URL. Raises BadUrl, MediaUnavailable. Has no timeout of its own."""
+        self.policy.check(url)
+        head = await self._head(url, church_id)
         for _ in range(MAX_REDIRECTS):
             if head.status not in _REDIRECTS:
                 return _media(head)
             try:
-                place = place.redirected(head.headers.get("location", ""))
-                self.gate.check(place)
-                head = await self._head(place, church_id)
-            except (BadUrl, Unseen) as error:
-                raise Unseen(f"is redirected to an address that {error}") from error
+                url = url.redirected(head.headers.get("location", ""))
+                self.policy.check(url)
+                head = await self._head(url, church_id)
+            except (BadUrl, MediaUnavailable) as error:
+                raise MediaUnavailable(f"is redirected to an address that {error}") from error
         if head.status in _REDIRECTS:
-            raise Unseen(f"is redirected more than {MAX_REDIRECTS} times")
+            raise MediaUnavailable(f"is redirected more than {MAX_REDIRECTS} times")
         return _media(head)
 
-    async def _head(self, place: Place, church_id: UUID) -> Head:
-        addresses = await self._admitted(place.host, church_id)
-        head = await self._ask(place, addresses, "HEAD")
-        unsaid = head.status in _HEAD_REFUSED or (head.status == 200 and "content-length" not in head.headers)
-        return await self._ask(place, addresses, "GET") if unsaid else head
+    async def _head(self, url: MediaUrl, church_id: UUID) -> ResponseHead:
+        addresses = await self._allowed_addresses(url.host, church_id)
+        head = await self._fetch_head(url, addresses, "HEAD")
+        unknown_size = head.status in _HEAD_REFUSED or (head.status == 200 and "content-length" not in head.headers)
+        return await self._fetch_head(url, addresses, "GET") if unknown_size else head
 
-    async def _admitted(self, host: str, church_id: UUID) -> Sequence[Address]:
-        """All addresses of the host. One that is not public shuts them all out.
+    async def _allowed_addresses(self, host: str, church_id: UUID) -> Sequence[Address]:
+        """All addresses of the host. Refuses the host if one of them is not allowed.
 
-        A name that does not exist is told in the same words as an inner one: nobody learns our own names by asking.
+        The error is the same for a name that does not exist, so that nobody can find out the names in our network.
         """
         try:
-            found = await asyncio.wrap_future(_lookups().submit(church_id, self.resolve, host))
+            found = await asyncio.wrap_future(_dns_threads().submit(church_id, self.resolve, host))
         except (OSError, UnicodeError):
             found = ()
-        if not found or not all(self.gate.admits(address) for address in found):
-            raise Unseen("leads to a host that has no public address")
+        if not found or not all(self.policy.allows(address) for address in found):
+            raise MediaUnavailable("leads to a host that has no public address")
         return found[:MAX_ADDRESSES]
 
-    async def _ask(self, place: Place, addresses: Sequence[Address], method: Method) -> Head:
-        reader, writer = await self._connect(place, addresses)
+    async def _fetch_head(self, url: MediaUrl, addresses: Sequence[Address], method: Method) -> ResponseHead:
+        reader, writer = await self._connect(url, addresses)
         try:
-            return await fetch_head(place, method, reader, writer)
-        except (OSError, EOFError, NotHttp) as error:
-            raise Unseen("is not answered as web servers answer") from error
+            return await fetch_head(url, method, reader, writer)
+        except (OSError, EOFError, InvalidResponse) as error:
+            raise MediaUnavailable("gets no valid HTTP response") from error
         finally:
-            writer.transport.abort()  # whatever else comes, nobody reads it
+            writer.transport.abort()  # the rest of the response is not read
 
     async def _connect(
-        self, place: Place, addresses: Sequence[Address]
+        self, url: MediaUrl, addresses: Sequence[Address]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """To one of just these addresses: the name is not looked up again, the certificate only must be for it."""
-        encrypted = place.scheme == "https"
+        """Connect to one of these addresses. The name is not looked up again; the certificate must be valid for it."""
+        encrypted = url.scheme == "https"
         for address in addresses:
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     return await asyncio.open_connection(
                         str(address),
-                        place.port,
+                        url.port,
                         ssl=self.tls if encrypted else None,
-                        server_hostname=place.host if encrypted else None,
+                        server_hostname=url.host if encrypted else None,
                         limit=MAX_HEAD_BYTES,
                     )
             except ssl.SSLError as error:
-                raise Unseen("has no valid certificate for its host") from error
-            except OSError:  # a timeout is one too
+                raise MediaUnavailable("has no valid certificate for its host") from error
+            except OSError:  # including a timeout
                 continue
-        raise Unseen("cannot be reached now: try again later")
+        raise MediaUnavailable("cannot be reached now: try again later")
 
 
-def _media(head: Head) -> Media:
+def _media(head: ResponseHead) -> Media:
     if head.status not in (200, 206):
-        raise Unseen(f"is answered with HTTP {head.status}")
+        raise MediaUnavailable(f"returns HTTP {head.status}")
     size_bytes = _size_bytes(head)
     if size_bytes is None:
-        raise Unseen("comes without its size (Content-Length)")
+        raise MediaUnavailable("is returned without its size (Content-Length)")
     content_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Media(content_type=content_type, size_bytes=size_bytes)
 
 
-def _size_bytes(head: Head) -> int | None:
+def _size_bytes(head: ResponseHead) -> int | None:
     if head.status == 206:
-        said = _TOTAL.fullmatch(head.headers.get("content-range", ""))
-        return int(said[1]) if said else None
-    said = _LENGTH.fullmatch(head.headers.get("content-length", ""))
-    return int(said[0]) if said else None
+        match = _TOTAL.fullmatch(head.headers.get("content-range", ""))
+        return int(match[1]) if match else None
+    match = _LENGTH.fullmatch(head.headers.get("content-length", ""))
+    return int(match[0]) if match else None
 
 
 @cache
-def _lookups() -> ChurchThreads:
-    return ChurchThreads(total=LOOKUPS_AT_ONCE, share=LOOKUPS_OF_A_CHURCH, name="media-names")
+def _dns_threads() -> ChurchThreadPool:
+    return ChurchThreadPool(total=MAX_DNS_LOOKUPS, per_church=MAX_DNS_LOOKUPS_PER_CHURCH, name="media-dns")

@@ -1,4 +1,4 @@
-"""What an address of a picture must look like, before anybody is asked about it."""
+"""The rules for the URL of a picture. They are checked before any server is contacted."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ MAX_URLS = 10
 MAX_CHARACTERS = 2_048
 
 _PRINTABLE = re.compile(r"[!-~]+")
-"""No spaces, no line ends, nothing beyond ASCII: what is written in a request line stays in it."""
+"""No spaces, no line ends, only ASCII: the URL cannot break out of the request line."""
 _UNSAFE = re.compile(r'[\\"<>^`{|}]')
-"""Not in any URL (RFC 3986), and read differently by different readers."""
+"""Not allowed in a URL (RFC 3986), and parsed differently by different libraries."""
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*")
 _PORTS = {"https": 443, "http": 80}
 
 
 class BadUrl(Exception):
-    """Not an address that is looked at; the message tells a person why, as the end of a sentence."""
+    """The URL is not allowed. The message says why, as the end of a sentence that starts with the field."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Where a URL leads, read once: nobody reads the same text again and finds another host in it."""
+class MediaUrl:
+    """A URL, parsed once. No other parser reads the text again and finds another host in it."""
 
     scheme: str
     host: str
-    """A name, or an address without brackets."""
+    """A name, or an IP address without brackets."""
     port: int
     target: str
-    """Path and query, as they stand in a request line."""
+    """Path and query, as in a request line."""
     url: str
 
     @property
@@ -43,19 +43,19 @@ class Place:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
-    def redirected(self, location: str) -> Place:
-        """The place that an answer from here points to. Raises BadUrl."""
+    def redirected(self, location: str) -> MediaUrl:
+        """The URL that a redirect from here leads to. Raises BadUrl."""
         if not _is_clean(location):
             raise BadUrl("is not a URL")
         try:
             joined = urljoin(self.url, location)
         except ValueError as error:
             raise BadUrl("is not a URL") from error
-        return read_place(joined.partition("#")[0])
+        return parse_url(joined.partition("#")[0])
 
 
 def check_urls(value: object) -> Mapping[str, str]:
-    """What is wrong with the field, by names such as `mediaUrls[2]`."""
+    """Field errors, by names such as `mediaUrls[2]`."""
     if not isinstance(value, list):
         return {FIELD: "must be a list"}
     urls = cast("list[object]", value)
@@ -63,16 +63,16 @@ def check_urls(value: object) -> Mapping[str, str]:
         return {FIELD: "must have at least 1 item"}
     if len(urls) > MAX_URLS:
         return {FIELD: f"must have at most {MAX_URLS} items"}
-    complaints: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for index, url in enumerate(urls):
-        complaint = "is listed twice" if url in urls[:index] else _complaint(url)
-        if complaint is not None:
-            complaints[f"{FIELD}[{index}]"] = complaint
-    return complaints
+        error = "is listed twice" if url in urls[:index] else _url_error(url)
+        if error is not None:
+            errors[f"{FIELD}[{index}]"] = error
+    return errors
 
 
-def read_place(url: str) -> Place:
-    """Where the URL leads. Raises BadUrl."""
+def parse_url(url: str) -> MediaUrl:
+    """Parse the URL. Raises BadUrl."""
     if len(url) > MAX_CHARACTERS:
         raise BadUrl(f"must have at most {MAX_CHARACTERS:,} characters")
     if not _is_clean(url):
@@ -85,21 +85,21 @@ def read_place(url: str) -> Place:
     if parts.scheme not in _PORTS:
         raise BadUrl("must begin with https://")
     if "@" in parts.netloc:
-        raise BadUrl("must not hold a user name or a password")
+        raise BadUrl("must not contain a user name or a password")
     if "#" in url:
         raise BadUrl("must not have a fragment (#)")
     host = _host(parts)
     if port is None:
         port = _PORTS[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Place(scheme=parts.scheme, host=host, port=port, target=target, url=url)
+    return MediaUrl(scheme=parts.scheme, host=host, port=port, target=target, url=url)
 
 
-def _complaint(url: object) -> str | None:
+def _url_error(url: object) -> str | None:
     if not isinstance(url, str):
         return "must be a string"
     try:
-        read_place(url)
+        parse_url(url)
     except BadUrl as error:
         return str(error)
     return None
@@ -115,7 +115,7 @@ def _host(parts: SplitResult) -> str:
         try:
             return str(IPv6Address("" if "%" in host else host))
         except ValueError as error:
-            raise BadUrl("names no host") from error
+            raise BadUrl("has no valid host") from error
     if len(host) > 253 or _NAME.fullmatch(host) is None:
-        raise BadUrl("names no host")
+        raise BadUrl("has no valid host")
     return host

@@ -1,8 +1,8 @@
-"""Which addresses belong to the public internet. Data, and one question.
+"""Tells which IP addresses belong to the public internet.
 
 Sources: https://www.iana.org/assignments/iana-ipv4-special-registry and …/iana-ipv6-special-registry, and what clouds
-say of their metadata. `ipaddress.is_global` is not asked: what it says has changed from one Python to the next
-(CVE-2024-4032), and it lets IPv4 addresses through that are wrapped in IPv6 ones.
+document about their metadata services. `ipaddress.is_global` is not used: its result has changed between versions of
+Python (CVE-2024-4032), and it accepts IPv4 addresses that are embedded in IPv6 addresses.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _NOT_PUBLIC_V4 = tuple(
     for network in (
         "0.0.0.0/8",  # this host
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carriers' own (Alibaba Cloud's metadata are at 100.100.100.200)
+        "100.64.0.0/10",  # carrier-grade NAT (Alibaba Cloud's metadata service is 100.100.100.200)
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # Azure's metadata: an address that looks public, and is answered inside
+        "168.63.129.16/32",  # Azure's metadata service: looks public, but is answered inside its network
         "169.254.0.0/16",  # link-local (most clouds' metadata)
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # IETF protocols (Oracle Cloud's metadata)
@@ -34,21 +34,21 @@ _NOT_PUBLIC_V4 = tuple(
 )
 
 _UNICAST_V6 = IPv6Network("2000::/3")
-"""All that was ever given out. Outside is what is local, and what wraps an IPv4 address (mapped, compatible, NAT64)."""
+"""The only range assigned so far. Local addresses and embedded IPv4 (mapped, compatible, NAT64) are outside it."""
 
 _NOT_PUBLIC_V6 = tuple(
     IPv6Network(network)
     for network in (
         "2001::/23",  # IETF protocols: Teredo, benchmarks, ORCHID
         "2001:db8::/32",  # documentation
-        "2002::/16",  # 6to4, which wraps an IPv4 address
+        "2002::/16",  # 6to4, which embeds an IPv4 address
         "3fff::/20",  # documentation
     )
 )
 
 
 def is_public(address: Address) -> bool:
-    """Whether a stranger may have us connect there."""
+    """Whether it is safe to connect to this address on behalf of a stranger."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _NOT_PUBLIC_V4)
     return (

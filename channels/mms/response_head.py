@@ -1,4 +1,4 @@
-"""One HTTP request, of whose answer only the head is read."""
+"""Sends one HTTP request and reads only the head of the response."""
 
 from __future__ import annotations
 
@@ -9,46 +9,48 @@ from typing import Literal
 
 from httptools import HttpParserError, HttpResponseParser
 
-from channels.mms.media_urls import Place
+from channels.mms.media_urls import MediaUrl
 
 MAX_HEAD_BYTES = 16 * 1024
-"""Of one answer: for the reader's `limit`."""
+"""Of one response; the `limit` of the StreamReader."""
 MAX_INTERIM = 3
-"""Interim answers (1xx) that may come before the real one."""
+"""Interim responses (1xx) that may come before the final one."""
 
 Method = Literal["HEAD", "GET"]
 
 
-class NotHttp(Exception):
-    """What came back is no answer, or one without end."""
+class InvalidResponse(Exception):
+    """What came back is not an HTTP response, or its head is too long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
-    """`headers` by lower-case name."""
+class ResponseHead:
+    """The status and the headers, by lower-case name."""
 
     status: int
     headers: Mapping[str, str]
 
 
-async def fetch_head(place: Place, method: Method, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Head:
-    """What the server at the other end says of the place. Raises OSError, EOFError, NotHttp. Takes any time."""
-    writer.write(_request(place, method))
+async def fetch_head(
+    url: MediaUrl, method: Method, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> ResponseHead:
+    """The server's response head for the URL. Raises OSError, EOFError, InvalidResponse. Has no timeout."""
+    writer.write(_request(url, method))
     try:
         for _ in range(MAX_INTERIM + 1):
             head = _read(await reader.readuntil(b"\r\n\r\n"))
             if head.status >= 200:
                 return head
     except asyncio.LimitOverrunError as error:
-        raise NotHttp("a head without end") from error
-    raise NotHttp("interim answers without end")
+        raise InvalidResponse("the head is too long") from error
+    raise InvalidResponse("too many interim responses")
 
 
-def _request(place: Place, method: str) -> bytes:
+def _request(url: MediaUrl, method: str) -> bytes:
     lines = [
-        f"{method} {place.target} HTTP/1.1",
-        f"Host: {place.host_header}",
-        "User-Agent: Koinonia-SMS (looks at media before they are sent)",
+        f"{method} {url.target} HTTP/1.1",
+        f"Host: {url.host_header}",
+        "User-Agent: Koinonia-SMS (checks media before they are sent)",
         "Accept: */*",
         "Accept-Encoding: identity",
         "Connection: close",
@@ -58,8 +60,8 @@ def _request(place: Place, method: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-class _Reading:
-    """What the parser finds."""
+class _HeaderCollector:
+    """Collects the headers that the parser finds."""
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
@@ -68,11 +70,11 @@ class _Reading:
         self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
 
-def _read(raw: bytes) -> Head:
-    reading = _Reading()
-    parser = HttpResponseParser(reading)
+def _read(raw: bytes) -> ResponseHead:
+    collector = _HeaderCollector()
+    parser = HttpResponseParser(collector)
     try:
         parser.feed_data(raw)
     except HttpParserError as error:
-        raise NotHttp("no HTTP") from error
-    return Head(status=parser.get_status_code(), headers=reading.headers)
+        raise InvalidResponse("not HTTP") from error
+    return ResponseHead(status=parser.get_status_code(), headers=collector.headers)

@@ -1,4 +1,4 @@
-"""The rules of a text, and Twilio's part in it."""
+"""The SMS channel: the rules of a text. Twilio carries it."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class SmsChannel:
             return f"is longer than the {MAX_CHARACTERS} characters that one text may have"
         return None
 
-    def check_details(self, details: Details) -> Mapping[str, str]:  # noqa: ARG002 - a text is all there is
+    def check_details(self, details: Details) -> Mapping[str, str]:  # noqa: ARG002 - it has no details
         return {}
 
     def check_references(
         self,
-        details: Details,  # noqa: ARG002 - refers to nothing
+        details: Details,  # noqa: ARG002 - it refers to nothing
         settings: Settings,  # noqa: ARG002
         *,
         church_id: UUID,  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""Submits messages through the official Twilio client, all of a batch at once."""
+"""Submits messages through the official Twilio client, a whole batch concurrently."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import logs
 from channels.background_loop import BackgroundLoop
 from channels.error_classification import ErrorClassification
 from channels.incoming import CarrierReceipt
-from channels.twilio.connections import NoAnswer, Unreached
+from channels.twilio.connection_pool import ConnectFailed, NoResponse
 from channels.twilio.errors import CODES, classify
 from channels.twilio.sent_messages import fetch_status, look_up
-from channels.twilio.transport import KeptTransport, TooManyRequests
+from channels.twilio.transport import PooledTransport, TooManyRequests
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
@@ -27,11 +27,11 @@ log = logs.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_CONCURRENT_READS = 20
-"""Besides the submissions: whoever asks never takes a connection from whoever sends."""
+"""Lookups and status requests have connections of their own, so that they never delay submissions."""
 
 
 class TwilioCarrier:
-    """One line to Twilio for the life of the process, for the messages of one channel."""
+    """The connections to Twilio for the messages of one channel, for the life of the process."""
 
     def __init__(self, settings: Settings, *, channel: str) -> None:
         self._callbacks = f"{settings.public_url.rstrip('/')}/callbacks/{channel}"
@@ -53,15 +53,15 @@ class TwilioCarrier:
         may_submit: Callable[[], bool],
         on_result: Callable[[SubmissionResult], None],
     ) -> None:
-        """Start submitting the envelopes, all at once. See channels.base.Carrier."""
+        """Start submitting all envelopes concurrently. See channels.base.Carrier."""
         self._loop.start(self._submit(envelope, may_submit, on_result) for envelope in batch)
 
     def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
-        """Read the carrier's list for each suspect. See channels.base.Carrier."""
+        """Search Twilio's list of messages for each delivery. See channels.base.Carrier."""
         return self._loop.stream(self._read(look_up(self._client, delivery)) for delivery in in_doubt)
 
     def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
-        """What became of submissions. See channels.base.Carrier."""
+        """Fetch what became of submissions. See channels.base.Carrier."""
         for receipts in self._loop.stream(self._read(fetch_status(self._client, sid)) for sid in carrier_ids):
             yield [receipt for receipt in receipts if receipt is not None]
 
@@ -72,12 +72,12 @@ class TwilioCarrier:
     async def _submit(
         self, envelope: Envelope, may_submit: Callable[[], bool], on_result: Callable[[SubmissionResult], None]
     ) -> None:
-        # No more at once than there are connections, so that whoever may submit does so now, and not in a line.
+        # As many as there are connections, so that a request leaves right after may_submit() has allowed it.
         async with self._submissions:
             if may_submit():
                 result = await self._create(envelope)
             else:
-                result = _result(envelope, ResultKind.UNSUBMITTED, "handed back before it was submitted")
+                result = _result(envelope, ResultKind.UNSUBMITTED, "returned before it was submitted")
         on_result(result)
 
     async def _create(self, envelope: Envelope) -> SubmissionResult:
@@ -93,15 +93,15 @@ class TwilioCarrier:
             return _refused(envelope, classify(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
-        except Unreached as error:
+        except ConnectFailed as error:
             return _result(envelope, ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
-        except (NoAnswer, json.JSONDecodeError) as error:
-            return _result(envelope, ResultKind.AMBIGUOUS, f"no answer from the carrier ({error})")
-        except Exception:  # the request may have left: whatever went wrong, it must not be sent again
-            log.exception("submission failed in an unforeseen way", delivery_id=str(envelope.delivery_id))
-            return _result(envelope, ResultKind.AMBIGUOUS, "the submission failed in an unforeseen way")
+        except (NoResponse, json.JSONDecodeError) as error:
+            return _result(envelope, ResultKind.AMBIGUOUS, f"no response from the carrier ({error})")
+        except Exception:  # the request may have left, so it must not be sent again
+            log.exception("submission failed unexpectedly", delivery_id=str(envelope.delivery_id))
+            return _result(envelope, ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
         if not message.sid:
-            return _result(envelope, ResultKind.AMBIGUOUS, "the carrier's answer names no message")
+            return _result(envelope, ResultKind.AMBIGUOUS, "the carrier's response has no message id")
         return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -117,8 +117,8 @@ class TwilioCarrier:
         self._transport.close()
 
 
-async def _open_transport(settings: Settings) -> KeptTransport:
-    return KeptTransport(
+async def _open_transport(settings: Settings) -> PooledTransport:
+    return PooledTransport(
         base_url=settings.twilio_api_base_url,
         connections=settings.carrier_connections + MAX_CONCURRENT_READS,
         timeout_seconds=settings.carrier_timeout_seconds,

@@ -1,6 +1,7 @@
-"""Twilio's error codes as data, and what each means for a delivery.
+"""Twilio's error codes, and how each is classified.
 
-Source: https://www.twilio.com/docs/api/errors. Codes change; a code that is not listed follows its HTTP status.
+Source: https://www.twilio.com/docs/api/errors. Codes change; a code that is not listed is classified
+by its HTTP status.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def _throttled(reason: str) -> ErrorClassification:
 
 
 CODES: Mapping[int, ErrorClassification] = {
-    # of the recipient
-    21211: _permanent("not a phone number the carrier knows"),
+    # about the recipient
+    21211: _permanent("not a valid phone number"),
     21265: _permanent("a short code cannot receive texts"),
     21266: _permanent("recipient and sender are the same number"),
     21610: _permanent("opted out", opted_out=True),
@@ -33,43 +34,43 @@ CODES: Mapping[int, ErrorClassification] = {
     21635: _permanent("a landline cannot receive texts"),
     30005: _permanent("unknown or no longer in use"),
     30006: _permanent("a landline or a carrier that cannot be reached"),
-    # of this recipient with this sender or account: it must not hold up everyone else
+    # about this recipient with this sender or account; other recipients are not affected
     21408: _permanent("the account may not send to the recipient's region"),
     21608: _permanent("a trial account sends to verified numbers only"),
     21612: _permanent("the sender cannot reach this recipient"),
-    # of the content
+    # about the content
     21602: _permanent("the text is empty"),
     21617: _permanent("the text is too long"),
     30004: _permanent("blocked by the recipient or the carrier"),
     30007: _permanent("filtered as spam"),
     30019: _permanent("the content is too large"),
     11200: _permanent("the carrier could not fetch the media"),
-    11751: _permanent("the media are too large together"),
-    12300: _permanent("the media are of a type that the carrier does not take"),
-    21620: _permanent("a media URL is not one"),
+    11751: _permanent("the media are too large in total"),
+    12300: _permanent("the carrier does not accept media of this type"),
+    21620: _permanent("a media URL is not valid"),
     21623: _permanent("too many media"),
-    30011: _permanent("the recipient's phone or carrier takes no picture messages"),
+    30011: _permanent("the recipient's phone or carrier does not accept picture messages"),
     63019: _permanent("the carrier could not fetch the media"),
-    # of the sender or the account: nothing works until a person mends it
+    # about the sender or the account: nothing can be sent until a person fixes it
     10001: _sender("the account is not active"),
     20005: _sender("the account is not active"),
     21703: _sender("the messaging service has no numbers"),
     21705: _sender("the messaging service cannot be used"),
     20003: _sender("Twilio refuses the account's credentials"),
     20404: _sender("Twilio does not know the account or the messaging service"),
-    21603: _sender("no sender is given"),
-    21212: _sender("the sender's number is not a valid one"),
+    21603: _sender("the request names no sender"),
+    21212: _sender("the sender's number is not valid"),
     21606: _sender("the sender's number does not belong to the account"),
     21621: _sender("the sender's number cannot send picture messages"),
     21659: _sender("the sender's number is not a Twilio number"),
     21660: _sender("the sender's number does not belong to the account"),
     30002: _sender("the account is suspended"),
     30034: _sender("the sender is not registered for this kind of traffic (A2P 10DLC)"),
-    # of the moment
+    # temporary
     20429: _throttled("too many requests"),
     21611: _throttled("the sender's queue at the carrier is full"),
 }
-"""What a refusal at submission means."""
+"""How an error at submission is classified."""
 
 RETRYABLE_CODES: Mapping[str, float] = {
     "30001": 60.0,  # queue overflow
@@ -79,14 +80,14 @@ RETRYABLE_CODES: Mapping[str, float] = {
     "30027": 86_400.0,
     "63038": 86_400.0,
 }
-"""Failures reported after acceptance that may pass, and the first pause before another try, in seconds.
+"""Failures reported after acceptance that are tried again, with the first backoff in seconds.
 
 30008 (unknown error) is not among them: the text may have arrived.
 """
 
 
 def classify(*, code: int | None, http_status: int) -> ErrorClassification:
-    """What a refusal means. Any answer under 500 means that the message was not taken.
+    """Classify an error response. Any status below 500 means that Twilio did not accept the message.
 
     A 429 was not processed; a 5xx may or may not have been (https://www.twilio.com/docs/usage/rate-limits).
     """
@@ -97,6 +98,6 @@ def classify(*, code: int | None, http_status: int) -> ErrorClassification:
     if http_status in (408, 425, 429):
         return CODES[20429]
     if code is None or http_status in (401, 403):
-        # Not Twilio's own words: a proxy in between, or an address that is not Twilio's.
-        return _sender(f"refused before it came to a carrier (HTTP {http_status}, code {code})")
+        # Not Twilio's own response: a proxy in between, or a base URL that is not Twilio's.
+        return _sender(f"refused before it reached the carrier (HTTP {http_status}, code {code})")
     return _permanent(f"refused by the carrier (code {code})")

@@ -1,4 +1,4 @@
-"""Asking Twilio what it has: its list of messages, and the state of one."""
+"""Reads sent messages from Twilio: the list for one recipient, and the status of one message."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from messaging.submissions import CarrierRecord, InDoubtDelivery, LookupResult
 log = logs.get_logger(__name__)
 
 LIST_LIMIT = 200
-"""How many messages to one person are looked through, newest first."""
+"""How many messages to one recipient are searched, newest first."""
 SKEW = timedelta(minutes=10)
-"""How far Twilio's clock may be behind the database's."""
+"""The largest assumed difference between Twilio's clock and the database's."""
 
 
 async def look_up(client: Client, delivery: InDoubtDelivery) -> LookupResult:
-    """The messages to the delivery's recipient from its sender since its own message was made.
+    """Search for the delivery among the messages to its recipient that were created since it was submitted.
 
-    Not filtered by DateSent: what is accepted and not sent yet has none.
+    The list is not filtered by DateSent: a message that is accepted and not sent yet has none.
     https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources
     """
     try:
@@ -31,24 +31,24 @@ async def look_up(client: Client, delivery: InDoubtDelivery) -> LookupResult:
         earliest = delivery.since - SKEW
         recent = [message for message in listed if message.date_created is None or message.date_created >= earliest]
         records = tuple(record for message in recent if (record := _record(message, delivery)) is not None)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the answer, it proves nothing
+    except Exception as error:  # noqa: BLE001 - an unreadable list proves nothing
         log.warning("the carrier's list cannot be read", error=type(error).__name__)
         return LookupResult(delivery_id=delivery.delivery_id, attempt=delivery.attempt, records=None)
     return LookupResult(
         delivery_id=delivery.delivery_id,
         attempt=delivery.attempt,
         records=records,
-        # A full page that does not reach back to the beginning may hide older ones.
+        # A full page that does not reach back to `earliest` may leave out older messages.
         complete=len(listed) < LIST_LIMIT or len(recent) < len(listed),
     )
 
 
 async def fetch_status(client: Client, carrier_id: str) -> CarrierReceipt | None:
-    """What became of one message; None when Twilio cannot say, or has nothing new."""
+    """The status of one message; None when Twilio cannot be reached, or reports nothing new."""
     try:
         message = await client.messages(carrier_id).fetch_async()
-    except Exception as error:  # noqa: BLE001 - it is asked again later
-        log.warning("the carrier cannot be asked", error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - it is fetched again later
+        log.warning("the message's status cannot be fetched", error=type(error).__name__)
         return None
     status = STATUSES.get(str(message.status))
     if status is None:
@@ -58,10 +58,11 @@ async def fetch_status(client: Client, carrier_id: str) -> CarrierReceipt | None
 
 
 def _record(message: MessageInstance, delivery: InDoubtDelivery) -> CarrierRecord | None:
-    """The message as it bears on the delivery; None when it has nothing to do with it.
+    """What the message says about the delivery; None when it has another sender and other content.
 
-    The sender may have been changed since: the same words from another one are not taken for it, nor passed over. Of
-    media the list tells the number alone: two messages without words and with as many pictures look the same.
+    The sender may have been changed since: a message with the same content from another sender is reported, but not as
+    the same. The list tells only the number of media, so two messages without text and with equally many pictures
+    cannot be told apart.
     """
     service = delivery.sender.messaging_service_sid
     if service is not None:
@@ -69,12 +70,12 @@ def _record(message: MessageInstance, delivery: InDoubtDelivery) -> CarrierRecor
     else:
         same_sender = message.from_ == delivery.sender.address
     same_media = int(message.num_media or 0) == len(delivery.details.get("mediaUrls", ()))
-    same_content = same_media and _same(message.body, delivery.content)
+    same_content = same_media and _same_text(message.body, delivery.content)
     if not (same_sender or same_content):
         return None
     return CarrierRecord(carrier_id=str(message.sid), same_content=same_sender and same_content)
 
 
-def _same(body: str | None, content: str) -> bool:
-    """Alike but for white space, which carriers trim."""
+def _same_text(body: str | None, content: str) -> bool:
+    """Equal apart from white space, which carriers trim."""
     return (body or "").split() == content.split()

@@ -34,10 +34,10 @@ from channels.mail import text_and_html
 from channels.mail.bounces import BouncedAttempt, find_attempt, read_bounce
 from channels.mail.channel import MailChannel
 from channels.mail.composing import Composer
-from channels.mail.headers import header_complaint
+from channels.mail.headers import header_error
 from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
-from channels.mail.smtp_session import Refused, Stage
-from channels.mms.media_urls import check_urls, read_place
+from channels.mail.smtp_session import SmtpRefusal, Stage
+from channels.mms.media_urls import check_urls, parse_url
 from channels.sms.channel import SmsChannel
 from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
@@ -232,7 +232,7 @@ CASES = [
     ),
     *cases(
         "text in headers",
-        header_complaint,
+        header_error,
         *each("=?", "=?a?", "=?a?x", "?", "=", "a"),
         ("a", "=?"),
         size=50_000,
@@ -276,7 +276,7 @@ CASES = [
     ),
     *cases(
         "redirects",
-        read_place("https://x.example.org/").redirected,
+        parse_url("https://x.example.org/").redirected,
         *each("/", "../", "//", "?", ":", "a/../"),
         size=2_000,
     ),
@@ -331,7 +331,7 @@ CASES = [
     *cases("unsubscribe tokens", LINKS.delivery_of, *each("A", "=", "-", "\u00e4"), size=50_000),
     *cases(
         "answers of mail servers",
-        lambda text: Refused.by(Stage.RECIPIENT, code=550, text=text),
+        lambda text: SmtpRefusal.from_reply(Stage.RECIPIENT, code=550, text=text),
         *each("5.", "1", "5.1.1"),
         ("1", "5.1."),
         size=50_000,

@@ -21,7 +21,7 @@ MAIL_PAUSE_SECONDS = 1.0
 
 def hurry() -> None:
     """A mail that was put off is tried again soon. It is no setting: outside a run nobody wants it short."""
-    mail_carrier.FIRST_PAUSE_SECONDS = MAIL_PAUSE_SECONDS
+    mail_carrier.FIRST_BACKOFF_SECONDS = MAIL_PAUSE_SECONDS
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def test_a_mail_is_accepted_and_told_with_its_subject(client: FlaskClient, churc
         ({"subject": "a\r\nBcc: all@example.org"}, {"subject": "must be one line without control characters"}),
         (
             {"subject": "=?utf-8?q?a=0D=0ABcc:_all@example.org?="},
-            {"subject": "must be written as it is to be read, without encoded words"},
+            {"subject": "must be plain text without encoded words"},
         ),
         ({"imageUrls": []}, {"imageUrls": "is not a known field"}),
         ({"details": {}}, {"details": "is not a known field"}),

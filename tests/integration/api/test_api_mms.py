@@ -139,8 +139,8 @@ def test_each_that_cannot_be_sent_is_named_and_nothing_is_stored(
     told = errors(client, church, a_picture(church, *urls, **strangers))
 
     assert told == {
-        "mediaUrls[1]": "is of a type that cannot be sent to phones: JPEG, PNG and GIF always can",
-        "mediaUrls[2]": "is answered with HTTP 404",
+        "mediaUrls[1]": "has a type that cannot be sent to phones; JPEG, PNG and GIF can",
+        "mediaUrls[2]": "returns HTTP 404",
         "mediaUrls[3]": "has 6 MB: a picture may have 5 MB",
         "contactIds[0]": "is not a contact of this church",
     }
@@ -151,7 +151,7 @@ def test_each_that_cannot_be_sent_is_named_and_nothing_is_stored(
     ("url", "complaint"),
     [
         ("http://127.0.0.1/a.png", "must begin with https://"),
-        ("https://127.0.0.1:8000/a.png", "must not name another port than 443"),
+        ("https://127.0.0.1:8000/a.png", "must use port 443"),
         ("https://127.0.0.1/a.png", "leads to a host that has no public address"),
         ("https://localhost/a.png", "leads to a host that has no public address"),
     ],
@@ -214,7 +214,7 @@ def test_new_pictures_of_a_message_that_waits_are_looked_at_too(
     path = made.headers["Location"]
 
     told = dead_picture(client, church, "PATCH", path, {"mediaUrls": [at(media, "/map.png"), at(media, "/gone.jpg")]})
-    assert told == [{"field": "mediaUrls[1]", "message": "is answered with HTTP 404"}]
+    assert told == [{"field": "mediaUrls[1]", "message": "returns HTTP 404"}]
     assert client.get(path, headers=church.bearer).get_json()["details"] == {"mediaUrls": [at(media, "/flyer.jpg")]}
 
     [told] = dead_picture(client, church, "PATCH", path, {"mediaUrls": [7]})
@@ -229,7 +229,7 @@ def test_new_pictures_of_a_message_that_waits_are_looked_at_too(
 
 def test_pictures_of_a_schedule_are_looked_at_too(client: FlaskClient, church: KnownChurch, media: MediaServer) -> None:
     weekly = {"recurrence": {"cron": "0 9 * * SUN"}}
-    gone = [{"field": "mediaUrls[0]", "message": "is answered with HTTP 404"}]
+    gone = [{"field": "mediaUrls[0]", "message": "returns HTTP 404"}]
 
     body = a_picture(church, at(media, "/gone.jpg"), **weekly)
     assert dead_picture(client, church, "POST", "/api/schedules", body) == gone

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from channels.mail.carrier import MOST_REPEATS, MailCarrier
+from channels.mail.carrier import MAX_REPEATS, MailCarrier
 from messaging.submissions import InDoubtDelivery, ResultKind, SubmissionResult
 from tests.harness.mails import envelope, mail_settings
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.mail.control import DROP, HANG, MailFault, MailSandbox, Step, parsed
 
 OpenCarrier = Callable[..., MailCarrier]
@@ -31,20 +31,20 @@ def open_carrier(mail_sandbox: MailSandbox) -> Iterator[OpenCarrier]:
 
 
 def send_one(carrier: MailCarrier, **about: Any) -> SubmissionResult:
-    [outcome] = all_outcomes(carrier, [envelope(**about)])
-    return outcome
+    [result] = all_results(carrier, [envelope(**about)])
+    return result
 
 
 def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     content = "Grüße!\n\n.A line that begins with a dot\n..\n.\n\nFrom here: https://example.org/?a=1&b=2"
     sent = envelope(content=content)
 
-    [outcome] = all_outcomes(open_carrier(), [sent])
+    [result] = all_results(open_carrier(), [sent])
 
     [mail] = mail_sandbox.mails()
     text = parsed(mail).get_body(("plain",))
-    assert (outcome.kind, outcome.delivery_id, outcome.attempt) == (ResultKind.ACCEPTED, sent.delivery_id, 1)
-    assert str(parsed(mail)["Message-ID"]) == f"<{outcome.carrier_id}>"
+    assert (result.kind, result.delivery_id, result.attempt) == (ResultKind.ACCEPTED, sent.delivery_id, 1)
+    assert str(parsed(mail)["Message-ID"]) == f"<{result.carrier_id}>"
     assert (mail.sender, mail.recipient) == ("office@grace.example.org", "ruth@example.org")
     assert text is not None
     assert text.get_content().replace("\r\n", "\n").startswith(content)
@@ -56,11 +56,11 @@ def test_a_batch_gets_one_outcome_for_each_envelope_over_a_few_kept_connections(
     carrier = open_carrier(smtp_connections=3)
     batch = [envelope(f"person{number}@example.org") for number in range(120)]
 
-    outcomes = all_outcomes(carrier, batch)
-    again = all_outcomes(carrier, batch)
+    results = all_results(carrier, batch)
+    again = all_results(carrier, batch)
 
-    assert {outcome.delivery_id for outcome in outcomes} == {sent.delivery_id for sent in batch}
-    assert len(outcomes + again) == len(mail_sandbox.mails()) == 240
+    assert {result.delivery_id for result in results} == {sent.delivery_id for sent in batch}
+    assert len(results + again) == len(mail_sandbox.mails()) == 240
     assert mail_sandbox.connections() <= 3
 
 
@@ -100,11 +100,11 @@ def test_refusals_are_told_apart(
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=step, do=answer))
 
-    outcome = send_one(open_carrier())
+    result = send_one(open_carrier())
 
-    assert (outcome.kind, outcome.error_code) == (kind, code)
-    assert outcome.reason
-    assert "ruth" not in outcome.reason
+    assert (result.kind, result.error_code) == (kind, code)
+    assert result.reason
+    assert "ruth" not in result.reason
     assert mail_sandbox.mails() == []
 
 
@@ -132,9 +132,9 @@ def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
     monkeypatch.setattr("channels.mail.server.CONNECT_TIMEOUT_SECONDS", 0.5)
     mail_sandbox.set_faults(MailFault(at=step, do=do))
 
-    outcome = send_one(open_carrier(smtp_timeout_seconds=0.5))
+    result = send_one(open_carrier(smtp_timeout_seconds=0.5))
 
-    assert outcome.kind is kind
+    assert result.kind is kind
     assert len(mail_sandbox.mails()) == taken
 
 
@@ -143,9 +143,9 @@ def test_a_mail_too_long_to_leave_whole_before_the_connection_is_lost_was_not_ac
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.BODY, do=DROP))
 
-    outcome = send_one(open_carrier(), content="x" * 30_000_000)
+    result = send_one(open_carrier(), content="x" * 30_000_000)
 
-    assert outcome.kind is ResultKind.TRANSIENT
+    assert result.kind is ResultKind.TRANSIENT
 
 
 def test_what_may_pass_is_tried_again_after_minutes_not_seconds(
@@ -163,9 +163,9 @@ def test_one_refused_recipient_does_not_hold_up_the_next(open_carrier: OpenCarri
     carrier = open_carrier(smtp_connections=1)
     batch = [envelope(f"{name}@example.org") for name in ("ann", "gone", "ben")]
 
-    outcomes = {outcome.delivery_id: outcome.kind for outcome in all_outcomes(carrier, batch)}
+    results = {result.delivery_id: result.kind for result in all_results(carrier, batch)}
 
-    assert [outcomes[each.delivery_id] for each in batch] == ["accepted", "permanent", "accepted"]
+    assert [results[each.delivery_id] for each in batch] == ["accepted", "permanent", "accepted"]
     assert mail_sandbox.connections() == 1
 
 
@@ -175,10 +175,10 @@ def test_a_refused_sender_is_not_tried_with_every_recipient(
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.MAIL, do=answer))
 
-    outcomes = all_outcomes(open_carrier(smtp_connections=2), [envelope() for _ in range(50)])
+    results = all_results(open_carrier(smtp_connections=2), [envelope() for _ in range(50)])
 
-    verdicts = [outcome.kind for outcome in outcomes]
-    assert verdicts.count(ResultKind.UNSUBMITTED) >= 46
+    kinds = [result.kind for result in results]
+    assert kinds.count(ResultKind.UNSUBMITTED) >= 46
     assert mail_sandbox.mails() == []
 
 
@@ -193,20 +193,20 @@ def test_the_next_batch_is_tried_again(open_carrier: OpenCarrier, mail_sandbox: 
 def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     asked = iter([True, True, *[False] * 10])
 
-    outcomes = all_outcomes(
+    results = all_results(
         open_carrier(smtp_connections=1), [envelope() for _ in range(3)], may_submit=lambda: next(asked)
     )
 
-    assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
+    assert sorted(result.kind for result in results) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(mail_sandbox.mails()) == 1
 
 
 def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     asked = iter([True, False])
 
-    [outcome] = all_outcomes(open_carrier(), [envelope()], may_submit=lambda: next(asked))
+    [result] = all_results(open_carrier(), [envelope()], may_submit=lambda: next(asked))
 
-    assert outcome.kind is ResultKind.UNSUBMITTED
+    assert result.kind is ResultKind.UNSUBMITTED
     assert mail_sandbox.connections() == 1
     assert mail_sandbox.mails() == []
 
@@ -215,9 +215,9 @@ def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier,
 def test_what_cannot_be_composed_fails_alone(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox, bad: dict[str, Any]
 ) -> None:
-    outcomes = all_outcomes(open_carrier(), [envelope(**bad), envelope()])
+    results = all_results(open_carrier(), [envelope(**bad), envelope()])
 
-    assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "permanent"]
+    assert sorted(result.kind for result in results) == ["accepted", "permanent"]
 
 
 def test_a_server_that_is_not_there_has_nothing(open_carrier: OpenCarrier, free_port: int) -> None:
@@ -245,7 +245,7 @@ def test_a_mail_in_doubt_counts_as_missing_until_it_was_repeated_often_enough(
     open_carrier: OpenCarrier, attempt: int, repeats: int
 ) -> None:
     of = envelope(attempt=attempt)
-    suspect = InDoubtDelivery(
+    in_doubt = InDoubtDelivery(
         delivery_id=of.delivery_id,
         attempt=attempt,
         repeats=repeats,
@@ -255,9 +255,9 @@ def test_a_mail_in_doubt_counts_as_missing_until_it_was_repeated_often_enough(
         since=datetime.now(UTC),
     )
 
-    [[sighting]] = open_carrier().look_up([suspect])
+    [[lookup]] = open_carrier().look_up([in_doubt])
 
-    assert sighting.records == (() if repeats < MOST_REPEATS else None)
+    assert lookup.records == (() if repeats < MAX_REPEATS else None)
 
 
 def test_nobody_can_be_asked(open_carrier: OpenCarrier) -> None:

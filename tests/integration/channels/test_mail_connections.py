@@ -15,7 +15,7 @@ from channels.mail.carrier import MailCarrier
 from messaging.submissions import ResultKind, SubmissionResult
 from tests.harness.mails import envelope, mail_settings
 from tests.harness.sandbox_carrier import running_sandbox
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.mail.control import DROP, MailFault, MailSandbox, Step
 
 USER, PASSWORD = "user@example.org", "p:/ä?#%"
@@ -29,8 +29,8 @@ def carrier_to(smtp_url: str, **settings: object) -> Generator[MailCarrier]:
 
 
 def send_one(carrier: MailCarrier) -> SubmissionResult:
-    [outcome] = all_outcomes(carrier, [envelope()])
-    return outcome
+    [result] = all_results(carrier, [envelope()])
+    return result
 
 
 # --- kept connections -------------------------------------------------------------------------------------------------
@@ -151,9 +151,9 @@ def test_mails_are_encrypted(tmp_path: Path, authority: trustme.CA, scheme: str,
         encrypted(tmp_path, authority, "localhost", *options) as sandbox,
         carrier_to(f"{scheme}://localhost:{sandbox.smtp_port}") as carrier,
     ):
-        outcomes = all_outcomes(carrier, [envelope() for _ in range(20)])
+        results = all_results(carrier, [envelope() for _ in range(20)])
 
-        assert {outcome.kind for outcome in outcomes} == {ResultKind.ACCEPTED}
+        assert {result.kind for result in results} == {ResultKind.ACCEPTED}
         assert all(mail.encrypted for mail in sandbox.mails())
         assert sandbox.connections() <= carrier.capacity
 
@@ -166,10 +166,10 @@ def test_a_certificate_nobody_vouches_for_is_refused(
         encrypted(tmp_path, authority, "localhost", *options) as sandbox,
         carrier_to(f"{scheme}://localhost:{sandbox.smtp_port}") as carrier,
     ):
-        outcome = send_one(carrier)
+        result = send_one(carrier)
 
-        assert outcome.kind is ResultKind.SENDER
-        assert "certificate" in (outcome.reason or "")
+        assert result.kind is ResultKind.SENDER
+        assert "certificate" in (result.reason or "")
         assert sandbox.mails() == []
 
 
@@ -185,7 +185,7 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, authority: tr
 def test_a_server_that_offers_no_encryption_gets_nothing(mail_sandbox: MailSandbox) -> None:
     """Somebody in between may have taken the offer away (RFC 3207, section 6)."""
     with carrier_to(f"smtp://127.0.0.1:{mail_sandbox.smtp_port}") as carrier:
-        outcome = send_one(carrier)
+        result = send_one(carrier)
 
-    assert outcome.kind is ResultKind.SENDER
+    assert result.kind is ResultKind.SENDER
     assert mail_sandbox.mails() == []

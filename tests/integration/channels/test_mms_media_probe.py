@@ -1,4 +1,4 @@
-"""A look at media on real web servers, some of which mean ill."""
+"""A probe at media on real web servers, some of which mean ill."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import trustme
 
 from channels.base import TooManyChecks
 from channels.mms import media_checks, media_probe
-from channels.mms.media_probe import ANYWHERE, PUBLIC, Gate, Look, resolve
-from channels.mms.per_church_limits import ChurchPlaces
+from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe, UrlPolicy, resolve
+from channels.mms.per_church_limits import ChurchSlots
 from channels.mms.public_addresses import Address
 from tests.harness.media_server import (
     Answer,
@@ -59,18 +59,18 @@ class World:
         return [ip_address(each) for each in (answers.pop(0) if len(answers) > 1 else answers[0])]
 
     @property
-    def gate(self) -> Gate:
+    def policy(self) -> UrlPolicy:
         def is_outside(address: Address) -> bool:
             return str(address) == OUTSIDE
 
-        return replace(PUBLIC, ports=self.ports, admits=is_outside)
+        return replace(PUBLIC_ONLY, ports=self.ports, allows=is_outside)
 
     def url(self, path: str = "/a.jpg", *, host: str = NAME) -> str:
         return f"https://{host}:{self.outside.port}{path}"
 
     def check(self, *urls: str, church_id: UUID = SOME_CHURCH) -> dict[str, str]:
-        look = Look(gate=self.gate, resolve=self.resolve, tls=self.tls)
-        return dict(media_checks.check(urls, look=look, church_id=church_id))
+        probe = MediaProbe(policy=self.policy, resolve=self.resolve, tls=self.tls)
+        return dict(media_checks.check(urls, probe=probe, church_id=church_id))
 
     def answer(self, answer: Answer, path: str = "/a.jpg") -> dict[str, str]:
         """What is said of a URL that is answered so."""
@@ -78,8 +78,8 @@ class World:
         return self.check(self.url(path))
 
 
-def look_at(urls: Sequence[str], *, look: Look) -> dict[str, str]:
-    return dict(media_checks.check(urls, look=look, church_id=SOME_CHURCH))
+def look_at(urls: Sequence[str], *, probe: MediaProbe) -> dict[str, str]:
+    return dict(media_checks.check(urls, probe=probe, church_id=SOME_CHURCH))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def world(authority: trustme.CA) -> Iterator[World]:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media_checks, "SECONDS", 1.0)
+    monkeypatch.setattr(media_checks, "TIMEOUT_SECONDS", 1.0)
 
 
 # --- what is well -----------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_interim_answers_are_passed_over(world: World) -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 
     assert world.answer(hint + hint + OK) == {}
-    assert world.answer(hint * 4 + OK) == {"mediaUrls[0]": "is not answered as web servers answer"}
+    assert world.answer(hint * 4 + OK) == {"mediaUrls[0]": "gets no valid HTTP response"}
 
 
 def test_three_redirects_are_followed_and_a_fourth_is_not(world: World) -> None:
@@ -170,10 +170,12 @@ def test_three_redirects_are_followed_and_a_fourth_is_not(world: World) -> None:
 
 
 def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
-    look = Look(gate=ANYWHERE, resolve=lambda _: [ip_address("127.0.0.3"), ip_address(OUTSIDE)], tls=world.tls)
+    probe = MediaProbe(
+        policy=ANY_ADDRESS, resolve=lambda _: [ip_address("127.0.0.3"), ip_address(OUTSIDE)], tls=world.tls
+    )
     world.outside.answers["/a.jpg"] = OK
 
-    assert look_at([world.url()], look=look) == {}
+    assert look_at([world.url()], probe=probe) == {}
 
 
 # --- our own network --------------------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
     ],
 )
 def test_however_it_is_written_our_own_network_is_out_of_reach(host: str) -> None:
-    assert look_at([f"https://{host}/"], look=Look(gate=PUBLIC)) == {"mediaUrls[0]": NOT_PUBLIC}
+    assert look_at([f"https://{host}/"], probe=MediaProbe(policy=PUBLIC_ONLY)) == {"mediaUrls[0]": NOT_PUBLIC}
 
 
 def test_a_name_that_leads_inside_is_refused_without_a_connection(world: World) -> None:
@@ -220,7 +222,7 @@ def test_a_name_that_does_not_exist_is_told_as_one_that_is_ours(world: World) ->
     def unknown(_host: str) -> Sequence[Address]:
         raise OSError("no such name")
 
-    told = look_at([world.url()], look=Look(gate=world.gate, resolve=unknown, tls=world.tls))
+    told = look_at([world.url()], probe=MediaProbe(policy=world.policy, resolve=unknown, tls=world.tls))
 
     assert told == {"mediaUrls[0]": NOT_PUBLIC}
 
@@ -242,38 +244,38 @@ def test_a_name_that_changes_its_mind_behind_a_redirect_is_judged_again(world: W
 
 
 @pytest.mark.parametrize(
-    ("location", "complaint"),
+    ("location", "error"),
     [
         ("https://inner.example.org:{port}/a.jpg", NOT_PUBLIC),
         ("//127.0.0.2:{port}/a.jpg", NOT_PUBLIC),
         ("https://[::ffff:7f00:2]:{port}/a.jpg", NOT_PUBLIC),
         ("http://pictures.example.org:{port}/a.jpg", "must begin with https://"),
-        ("https://pictures.example.org/a.jpg", "must not name another port than 443"),
-        ("https://pictures.example.org:22/a.jpg", "must not name another port than 443"),
+        ("https://pictures.example.org/a.jpg", "must use port 443"),
+        ("https://pictures.example.org:22/a.jpg", "must use port 443"),
         ("file:///etc/passwd", "must begin with https://"),
-        ("https://a:b@pictures.example.org:{port}/a.jpg", "must not hold a user name or a password"),
+        ("https://a:b@pictures.example.org:{port}/a.jpg", "must not contain a user name or a password"),
     ],
 )
-def test_a_redirect_leads_nowhere_that_the_url_itself_could_not(world: World, location: str, complaint: str) -> None:
+def test_a_redirect_leads_nowhere_that_the_url_itself_could_not(world: World, location: str, error: str) -> None:
     [told] = world.answer(redirect(location.format(port=world.outside.port))).values()
 
-    assert told == f"is redirected to an address that {complaint}"
+    assert told == f"is redirected to an address that {error}"
     assert (world.outside.connections, world.inside.connections) == (1, 0)
 
 
 @pytest.mark.parametrize(
-    ("url", "complaint"),
+    ("url", "error"),
     [
         ("http://example.org/a.jpg", "must begin with https://"),
-        ("https://example.org:8443/a.jpg", "must not name another port than 443"),
-        ("https://example.org:0/a.jpg", "must not name another port than 443"),
+        ("https://example.org:8443/a.jpg", "must use port 443"),
+        ("https://example.org:0/a.jpg", "must use port 443"),
     ],
 )
-def test_what_is_wrong_with_the_url_is_said_before_anybody_is_asked(url: str, complaint: str) -> None:
+def test_what_is_wrong_with_the_url_is_said_before_anybody_is_asked(url: str, error: str) -> None:
     def asked(_host: str) -> Sequence[Address]:
         raise AssertionError("looked up")
 
-    assert look_at([url], look=Look(gate=PUBLIC, resolve=asked)) == {"mediaUrls[0]": complaint}
+    assert look_at([url], probe=MediaProbe(policy=PUBLIC_ONLY, resolve=asked)) == {"mediaUrls[0]": error}
 
 
 # --- certificates -----------------------------------------------------------------------------------------------------
@@ -291,9 +293,9 @@ def test_a_certificate_must_be_for_the_name(world: World) -> None:
 
 def test_a_certificate_must_be_from_an_authority_that_is_trusted(world: World) -> None:
     world.outside.answers["/a.jpg"] = OK
-    usual = Look(gate=world.gate, resolve=world.resolve)
+    usual = MediaProbe(policy=world.policy, resolve=world.resolve)
 
-    assert look_at([world.url()], look=usual) == {"mediaUrls[0]": "has no valid certificate for its host"}
+    assert look_at([world.url()], probe=usual) == {"mediaUrls[0]": "has no valid certificate for its host"}
     assert world.outside.requests == []
 
 
@@ -301,25 +303,25 @@ def test_a_certificate_must_be_from_an_authority_that_is_trusted(world: World) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "complaint"),
+    ("answer", "error"),
     [
-        (picture(status="404 Not Found"), "is answered with HTTP 404"),
-        (picture(status="500 Oh"), "is answered with HTTP 500"),
-        (picture(status="401 Unauthorized"), "is answered with HTTP 401"),
-        (picture(status="204 No Content"), "is answered with HTTP 204"),
-        (picture(content_type="text/html; charset=utf-8"), "is of a type that cannot be sent"),
+        (picture(status="404 Not Found"), "returns HTTP 404"),
+        (picture(status="500 Oh"), "returns HTTP 500"),
+        (picture(status="401 Unauthorized"), "returns HTTP 401"),
+        (picture(status="204 No Content"), "returns HTTP 204"),
+        (picture(content_type="text/html; charset=utf-8"), "has a type that cannot be sent"),
         (picture(5_000_001), "has 5.01 MB: a picture may have 5 MB"),
-        (picture(700_000, "video/mp4"), "has 0.7 MB: what is not JPEG, PNG or GIF may have 0.6 MB"),
+        (picture(700_000, "video/mp4"), "has 0.7 MB: a file that is not JPEG, PNG or GIF may have 0.6 MB"),
         (picture(0), "is empty"),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n", "comes without its size"),
-        (picture().replace(b"1000", b"-1"), "is not answered as web servers answer"),
-        (picture().replace(b"1000", b"9" * 30), "is not answered as web servers answer"),
-        (picture().replace(b"\r\n\r\n", b"\r\nContent-Length: 7\r\n\r\n"), "is not answered as web servers answer"),
-        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "is not answered as web servers answer"),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n", "is not answered as web servers answer"),
-        (b"", "is not answered as web servers answer"),
-        (picture(X="a" * 100_000), "is not answered as web servers answer"),
-        (endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1_000), "is not answered as web servers answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n", "is returned without its size"),
+        (picture().replace(b"1000", b"-1"), "gets no valid HTTP response"),
+        (picture().replace(b"1000", b"9" * 30), "gets no valid HTTP response"),
+        (picture().replace(b"\r\n\r\n", b"\r\nContent-Length: 7\r\n\r\n"), "gets no valid HTTP response"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "gets no valid HTTP response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n", "gets no valid HTTP response"),
+        (b"", "gets no valid HTTP response"),
+        (picture(X="a" * 100_000), "gets no valid HTTP response"),
+        (endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1_000), "gets no valid HTTP response"),
         (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "is redirected to an address that is not a URL"),
     ],
     ids=[
@@ -327,14 +329,14 @@ def test_a_certificate_must_be_from_an_authority_that_is_trusted(world: World) -
         *("beyond numbers", "two sizes", "not HTTP", "half", "nothing", "a long line", "no end", "redirect to nowhere"),
     ],
 )
-def test_a_bad_answer_is_said(world: World, answer: Answer, complaint: str) -> None:
+def test_a_bad_answer_is_said(world: World, answer: Answer, error: str) -> None:
     [told] = world.answer(answer).values()
 
-    assert told.startswith(complaint)
+    assert told.startswith(error)
 
 
 def test_a_server_that_is_not_there(free_port: int) -> None:
-    told = look_at([f"http://127.0.0.1:{free_port}/"], look=Look(gate=ANYWHERE))
+    told = look_at([f"http://127.0.0.1:{free_port}/"], probe=MediaProbe(policy=ANY_ADDRESS))
 
     assert told == {"mediaUrls[0]": "cannot be reached now: try again later"}
 
@@ -365,7 +367,7 @@ def test_a_slow_name_server_holds_nobody_up(world: World) -> None:
         return []
 
     began = time.monotonic()
-    told = look_at([world.url()], look=Look(gate=world.gate, resolve=slow, tls=world.tls))
+    told = look_at([world.url()], probe=MediaProbe(policy=world.policy, resolve=slow, tls=world.tls))
     took = time.monotonic() - began
     released.set()
 
@@ -418,17 +420,17 @@ def test_together_they_may_be_too_large(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "asking", "own"),
+    ("slots", "asking", "own"),
     [
-        (ChurchPlaces(total=8, share=1), SOME_CHURCH, True),
-        (ChurchPlaces(total=1, share=1), OTHER_CHURCH, False),
+        (ChurchSlots(total=8, per_church=1), SOME_CHURCH, True),
+        (ChurchSlots(total=1, per_church=1), OTHER_CHURCH, False),
     ],
     ids=["of one church", "of all"],
 )
 def test_only_so_many_messages_are_looked_at_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch, places: ChurchPlaces, asking: UUID, own: bool
+    world: World, monkeypatch: pytest.MonkeyPatch, slots: ChurchSlots, asking: UUID, own: bool
 ) -> None:
-    monkeypatch.setattr(media_checks, "_places", places)
+    monkeypatch.setattr(media_checks, "_slots", slots)
     at_work, may_end = threading.Event(), threading.Event()
 
     def wait(_request: str, _line: object) -> bytes:
@@ -441,7 +443,7 @@ def test_only_so_many_messages_are_looked_at_at_once(
     slow.start()
     assert at_work.wait(5)
 
-    with pytest.raises(TooManyChecks) as refused:  # at once: to wait for a place would take a thread too
+    with pytest.raises(TooManyChecks) as refused:  # at once: to wait for a url would take a thread too
         world.check(world.url(), church_id=asking)
     assert refused.value.own is own
     assert slow.is_alive()
@@ -472,7 +474,7 @@ def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World)
     threads = [threading.Thread(target=ask) for _ in range(20)]
     for thread in threads:
         thread.start()
-    for _ in range(media_checks.MESSAGES_OF_A_CHURCH):
+    for _ in range(media_checks.MAX_CHECKS_PER_CHURCH):
         assert dripping.acquire(timeout=5)
 
     assert world.check(world.url(), church_id=OTHER_CHURCH) == {}
@@ -480,12 +482,12 @@ def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World)
     may_end.set()
     for thread in threads:
         thread.join()
-    assert [error.own for error in refused] == [True] * (20 - media_checks.MESSAGES_OF_A_CHURCH)
+    assert [error.own for error in refused] == [True] * (20 - media_checks.MAX_CHECKS_PER_CHURCH)
 
 
 def test_a_church_with_slow_names_leaves_threads_for_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also after its request was answered: a look-up in the name service cannot be stopped."""
-    monkeypatch.setattr(media_checks, "SECONDS", 0.3)
+    """Also after its request was answered: a probe-up in the name service cannot be stopped."""
+    monkeypatch.setattr(media_checks, "TIMEOUT_SECONDS", 0.3)
     may_end, usual = threading.Event(), world.resolve
 
     def resolve(host: str) -> Sequence[Address]:
@@ -514,8 +516,8 @@ def test_names_are_looked_up_on_few_threads(world: World) -> None:
     for _ in range(3):
         world.check(*(world.url(host=f"{n}.example.org") for n in range(10)))
 
-    lookups = [thread for thread in threading.enumerate() if thread.name.startswith("media-names")]
-    assert 0 < len(lookups) <= media_probe.LOOKUPS_AT_ONCE
+    lookups = [thread for thread in threading.enumerate() if thread.name.startswith("media-dns")]
+    assert 0 < len(lookups) <= media_probe.MAX_DNS_LOOKUPS
 
 
 def test_names_are_resolved_with_all_their_addresses() -> None:

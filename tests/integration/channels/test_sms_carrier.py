@@ -21,7 +21,7 @@ from messaging.submissions import (
     SubmissionResult,
 )
 from settings import load_settings
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.control import Faults, Next, Sandbox
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
@@ -64,34 +64,34 @@ def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", s
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]:
-    return all_outcomes(carrier, envelopes)
+    return all_results(carrier, envelopes)
 
 
 def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     sent = envelope()
 
-    (outcome,) = send(open_carrier(), sent)
+    (result,) = send(open_carrier(), sent)
 
     (row,) = sandbox.ledger()
-    assert (outcome.kind, outcome.carrier_id) == (ResultKind.ACCEPTED, row.sid)
-    assert (outcome.delivery_id, outcome.attempt) == (sent.delivery_id, 3)
+    assert (result.kind, result.carrier_id) == (ResultKind.ACCEPTED, row.sid)
+    assert (result.delivery_id, result.attempt) == (sent.delivery_id, 3)
     assert (row.to, row.sender, row.body) == (sent.address, "+15005550006", sent.content)
     assert row.status_callback == f"http://127.0.0.1:9/callbacks/sms/{sent.delivery_id}/3"
 
 
 def test_a_messaging_service_goes_before_a_number(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
-    (outcome,) = send(open_carrier(), envelope(sender="+15005550007", service="MG" + "0" * 32))
+    (result,) = send(open_carrier(), envelope(sender="+15005550007", service="MG" + "0" * 32))
 
-    assert outcome.kind is ResultKind.ACCEPTED
+    assert result.kind is ResultKind.ACCEPTED
 
 
 def test_a_batch_gets_one_outcome_for_each_envelope(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     batch = [envelope(f"+1202555{number:04d}") for number in range(700)]
 
-    outcomes = send(open_carrier(carrier_connections=50), *batch)
+    results = send(open_carrier(carrier_connections=50), *batch)
 
-    assert {outcome.delivery_id for outcome in outcomes} == {sent.delivery_id for sent in batch}
-    assert len(outcomes) == len(sandbox.ledger()) == 700
+    assert {result.delivery_id for result in results} == {sent.delivery_id for sent in batch}
+    assert len(results) == len(sandbox.ledger()) == 700
 
 
 def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
@@ -100,9 +100,9 @@ def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
     sandbox.set_faults(Faults(latency_ms=100))
     carrier = open_carrier(carrier_connections=2, carrier_timeout_seconds=0.4)
 
-    outcomes = send(carrier, *(envelope(f"+1202555{number:04d}") for number in range(12)))
+    results = send(carrier, *(envelope(f"+1202555{number:04d}") for number in range(12)))
 
-    assert {outcome.kind for outcome in outcomes} == {ResultKind.ACCEPTED}
+    assert {result.kind for result in results} == {ResultKind.ACCEPTED}
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
 def test_refusals_are_told_apart(
     open_carrier: OpenCarrier, sandbox: Sandbox, to: str, sender: str, kind: ResultKind, code: str, opted_out: bool
 ) -> None:
-    (outcome,) = send(open_carrier(), envelope(to, sender=sender))
+    (result,) = send(open_carrier(), envelope(to, sender=sender))
 
-    assert (outcome.kind, outcome.error_code, outcome.opted_out) == (kind, code, opted_out)
-    assert outcome.reason
-    assert to not in outcome.reason
+    assert (result.kind, result.error_code, result.opted_out) == (kind, code, opted_out)
+    assert result.reason
+    assert to not in result.reason
     assert sandbox.ledger() == []
 
 
@@ -145,9 +145,9 @@ def test_what_may_have_been_taken_is_ambiguous(
 ) -> None:
     sandbox.set_faults(faults)
 
-    (outcome,) = send(open_carrier(), envelope())
+    (result,) = send(open_carrier(), envelope())
 
-    assert outcome.kind is kind
+    assert result.kind is kind
     assert len(sandbox.ledger()) == accepted
 
 
@@ -162,28 +162,28 @@ def test_the_carrier_says_when_to_come_back(open_carrier: OpenCarrier, sandbox: 
 def test_a_carrier_that_cannot_be_reached_has_nothing(open_carrier: OpenCarrier, free_port: int) -> None:
     carrier = open_carrier(twilio_api_base_url=f"http://127.0.0.1:{free_port}")
 
-    (outcome,) = send(carrier, envelope())
+    (result,) = send(carrier, envelope())
 
-    assert outcome.kind is ResultKind.THROTTLED
+    assert result.kind is ResultKind.THROTTLED
 
 
 def test_wrong_credentials_are_the_senders_matter(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
-    (outcome,) = send(open_carrier(twilio_auth_token="wrong"), envelope())
+    (result,) = send(open_carrier(twilio_auth_token="wrong"), envelope())
 
-    assert (outcome.kind, outcome.error_code) == (ResultKind.SENDER, "20003")
+    assert (result.kind, result.error_code) == (ResultKind.SENDER, "20003")
 
 
 def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     asked = iter([True, False, False])
     batch = [envelope(f"+1202555{number:04d}") for number in range(3)]
 
-    outcomes = all_outcomes(open_carrier(), batch, may_submit=lambda: next(asked))
+    results = all_results(open_carrier(), batch, may_submit=lambda: next(asked))
 
-    assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
+    assert sorted(result.kind for result in results) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(sandbox.ledger()) == 1
 
 
-def suspect(of: Envelope, *, since: datetime | None = None, content: str | None = None) -> InDoubtDelivery:
+def in_doubt(of: Envelope, *, since: datetime | None = None, content: str | None = None) -> InDoubtDelivery:
     return InDoubtDelivery(
         delivery_id=of.delivery_id,
         attempt=of.attempt,
@@ -194,8 +194,8 @@ def suspect(of: Envelope, *, since: datetime | None = None, content: str | None 
     )
 
 
-def look_up(carrier: TwilioCarrier, *suspects: InDoubtDelivery) -> list[LookupResult]:
-    return [sighting for sightings in carrier.look_up(suspects) for sighting in sightings]
+def look_up(carrier: TwilioCarrier, *in_doubt: InDoubtDelivery) -> list[LookupResult]:
+    return [lookup for lookups in carrier.look_up(in_doubt) for lookup in lookups]
 
 
 def test_what_the_carrier_took_without_answering_is_in_its_list(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -204,19 +204,19 @@ def test_what_the_carrier_took_without_answering_is_in_its_list(open_carrier: Op
     send(carrier, lost)
     sandbox.clear_faults()
 
-    (sighting,) = look_up(carrier, suspect(lost))
+    (lookup,) = look_up(carrier, in_doubt(lost))
 
     (row,) = sandbox.ledger()
-    assert sighting.records == (CarrierRecord(carrier_id=row.sid, same_content=True),)
+    assert lookup.records == (CarrierRecord(carrier_id=row.sid, same_content=True),)
 
 
 def test_what_it_never_took_is_not(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     send(carrier, envelope("+12025550124"))
 
-    (sighting,) = look_up(carrier, suspect(lost))
+    (lookup,) = look_up(carrier, in_doubt(lost))
 
-    assert sighting.records == ()
+    assert lookup.records == ()
 
 
 @pytest.mark.parametrize("service", [None, "MG" + "0" * 32])
@@ -227,9 +227,9 @@ def test_other_senders_other_times_and_other_words_are_told_apart(
     ours = envelope(service=service)
     send(carrier, ours)
 
-    (later,) = look_up(carrier, suspect(ours, since=datetime.now(UTC) + timedelta(minutes=15)))
-    (other_words,) = look_up(carrier, suspect(ours, content="something else"))
-    (found,) = look_up(carrier, suspect(ours))
+    (later,) = look_up(carrier, in_doubt(ours, since=datetime.now(UTC) + timedelta(minutes=15)))
+    (other_words,) = look_up(carrier, in_doubt(ours, content="something else"))
+    (found,) = look_up(carrier, in_doubt(ours))
 
     assert later.records == ()
     assert [record.same_content for record in other_words.records or ()] == [False]
@@ -240,27 +240,27 @@ def test_other_senders_other_times_and_other_words_are_told_apart(
 def test_a_list_that_cannot_be_read_proves_nothing(open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults) -> None:
     sandbox.set_faults(faults)
 
-    (sighting,) = look_up(open_carrier(), suspect(envelope()))
+    (lookup,) = look_up(open_carrier(), in_doubt(envelope()))
 
-    assert sighting.records is None
+    assert lookup.records is None
 
 
 def test_a_list_that_is_full_hides_what_may_be_behind(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     send(carrier, *(envelope() for _ in range(LIST_LIMIT)))
 
-    (sighting,) = look_up(carrier, suspect(lost, content="something else"))
+    (lookup,) = look_up(carrier, in_doubt(lost, content="something else"))
 
-    assert not sighting.complete
+    assert not lookup.complete
 
 
 def test_a_list_that_reaches_back_far_enough_hides_nothing(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     send(carrier, *(envelope() for _ in range(LIST_LIMIT)))
 
-    (sighting,) = look_up(carrier, suspect(lost, since=datetime.now(UTC) + timedelta(minutes=15)))
+    (lookup,) = look_up(carrier, in_doubt(lost, since=datetime.now(UTC) + timedelta(minutes=15)))
 
-    assert sighting.complete
+    assert lookup.complete
 
 
 def test_the_same_words_from_another_sender_are_neither_taken_nor_passed_over(
@@ -270,9 +270,9 @@ def test_the_same_words_from_another_sender_are_neither_taken_nor_passed_over(
     before, now = envelope(sender="+12025550198"), envelope(sender="+12025550199")
     send(carrier, before)
 
-    (sighting,) = look_up(carrier, suspect(now))
+    (lookup,) = look_up(carrier, in_doubt(now))
 
-    assert [record.same_content for record in sighting.records or ()] == [False]
+    assert [record.same_content for record in lookup.records or ()] == [False]
 
 
 def test_the_carrier_can_be_asked_what_became_of_a_text(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:

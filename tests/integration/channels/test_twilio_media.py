@@ -13,7 +13,7 @@ from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import CODES, RETRYABLE_CODES
 from messaging.submissions import Envelope, InDoubtDelivery, ResultKind, Sender, SubmissionResult
 from settings import load_settings
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.control import Sandbox
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
@@ -48,17 +48,17 @@ def envelope(*urls: str, content: str = "", to: str = "+12025550123") -> Envelop
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]:
-    return all_outcomes(carrier, envelopes)
+    return all_results(carrier, envelopes)
 
 
 @pytest.mark.parametrize(("content", "body"), [("", ""), (" \n", ""), ("Come & see", "Come & see")])
 def test_pictures_go_with_words_or_without(carrier: TwilioCarrier, sandbox: Sandbox, content: str, body: str) -> None:
     sent = envelope(FLYER, MAP, content=content)
 
-    (outcome,) = send(carrier, sent)
+    (result,) = send(carrier, sent)
 
     (row,) = sandbox.ledger()
-    assert (outcome.kind, outcome.carrier_id) == (ResultKind.ACCEPTED, row.sid)
+    assert (result.kind, result.carrier_id) == (ResultKind.ACCEPTED, row.sid)
     assert row.sid.startswith("MM")
     assert (row.body, row.num_media) == (body, 2)
     assert row.status_callback == f"http://127.0.0.1:9/callbacks/mms/{sent.delivery_id}/2"
@@ -84,20 +84,20 @@ def test_a_number_without_mms_is_the_senders_matter() -> None:
     assert CODES[21621].kind is ResultKind.SENDER
 
 
-def same(carrier: TwilioCarrier, suspect: Envelope) -> Sequence[bool]:
-    """For each message in the carrier's list, whether it may be the suspect."""
+def same(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:
+    """For each message in the carrier's list, whether it may be the in_doubt."""
     asked = InDoubtDelivery(
-        delivery_id=suspect.delivery_id,
-        attempt=suspect.attempt,
-        address=suspect.address,
-        content=suspect.content,
-        sender=suspect.sender,
-        details=suspect.details,
+        delivery_id=in_doubt.delivery_id,
+        attempt=in_doubt.attempt,
+        address=in_doubt.address,
+        content=in_doubt.content,
+        sender=in_doubt.sender,
+        details=in_doubt.details,
         since=datetime.now(UTC) - timedelta(seconds=5),
     )
-    [[sighting]] = list(carrier.look_up([asked]))
-    assert sighting.records is not None
-    return [record.same_content for record in sighting.records]
+    [[lookup]] = list(carrier.look_up([asked]))
+    assert lookup.records is not None
+    return [record.same_content for record in lookup.records]
 
 
 def test_pictures_are_told_apart_by_words_and_number(carrier: TwilioCarrier) -> None:

@@ -196,7 +196,7 @@ def test_a_refused_recipient_fails_alone_and_a_greylisted_one_waits(
     work("mail")
 
     assert counts(database, church.church_id, message) == {Status.FAILED: 1, Status.SENT: 2}
-    assert ("gone@example.org", "failed", "there is no such mailbox") in reasons(database, church, message)
+    assert ("gone@example.org", "failed", "the mailbox does not exist") in reasons(database, church, message)
 
 
 def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(

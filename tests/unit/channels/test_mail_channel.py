@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from channels.mail.channel import MAX_CHARACTERS, MailChannel
 from channels.mail.composing import Composer
-from channels.mail.headers import header_complaint
+from channels.mail.headers import header_error
 from tests.harness.mails import envelope, mail_settings
 
 CHANNEL = MailChannel()
@@ -89,7 +89,7 @@ def test_what_is_accepted_as_a_subject_arrives_as_it_was_written(subject: str) -
     arrived = message_from_bytes(raw, policy=SMTP)["Subject"]
 
     assert "".join(str(arrived).split()) == "".join(subject.split())
-    assert header_complaint(str(arrived)) is None
+    assert header_error(str(arrived)) is None
 
 
 def test_a_missing_subject_is_named() -> None:

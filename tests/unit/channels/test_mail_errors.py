@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from channels.mail import errors
-from channels.mail.smtp_session import Broken, Refused, Stage
+from channels.mail.smtp_session import SmtpFailure, SmtpRefusal, Stage
 from messaging.submissions import ResultKind
 
 
@@ -51,7 +51,7 @@ from messaging.submissions import ResultKind
 def test_a_refusal(stage: Stage, text: str, kind: ResultKind) -> None:
     code, _, words = text.partition(" ")
 
-    meaning = errors.refused(Refused.by(stage, int(code), words))
+    meaning = errors.classify_refusal(SmtpRefusal.from_reply(stage, int(code), words))
 
     assert meaning.kind is kind
     assert meaning.reason
@@ -69,27 +69,27 @@ def test_a_refusal(stage: Stage, text: str, kind: ResultKind) -> None:
     ],
 )
 def test_a_lost_connection(stage: Stage, kind: ResultKind) -> None:
-    assert errors.broken(Broken(stage, cause=TimeoutError())).kind is kind
+    assert errors.classify_failure(SmtpFailure(stage, cause=TimeoutError())).kind is kind
 
 
 def test_a_certificate_that_cannot_be_verified_is_for_a_person() -> None:
-    failure = Broken(Stage.CONNECT, distrusted=True, cause=ssl.SSLCertVerificationError())
+    failure = SmtpFailure(Stage.CONNECT, untrusted_certificate=True, cause=ssl.SSLCertVerificationError())
 
-    assert errors.broken(failure).kind is ResultKind.SENDER
+    assert errors.classify_failure(failure).kind is ResultKind.SENDER
 
 
 def test_the_servers_own_words_are_not_repeated() -> None:
-    refusal = Refused.by(Stage.RECIPIENT, 550, b"5.1.1 <ruth@example.org> unknown")
+    refusal = SmtpRefusal.from_reply(Stage.RECIPIENT, 550, b"5.1.1 <ruth@example.org> unknown")
 
-    assert "ruth" not in str(refusal) + errors.refused(refusal).reason
+    assert "ruth" not in str(refusal) + errors.classify_refusal(refusal).reason
     assert refusal.enhanced == "5.1.1"
 
 
 @pytest.mark.parametrize("text", ["5.1.1 x", "5.1.1", b"4.7.1 x"])
 def test_the_finer_code_is_read_where_there_is_one(text: str | bytes) -> None:
-    assert Refused.by(Stage.RECIPIENT, 550, text).enhanced is not None
+    assert SmtpRefusal.from_reply(Stage.RECIPIENT, 550, text).enhanced is not None
 
 
 @pytest.mark.parametrize("text", ["no", "10.1.1.1 is listed", "see 5.1.1", "2.5"])
 def test_other_numbers_are_not_taken_for_one(text: str) -> None:
-    assert Refused.by(Stage.RECIPIENT, 550, text).enhanced is None
+    assert SmtpRefusal.from_reply(Stage.RECIPIENT, 550, text).enhanced is None

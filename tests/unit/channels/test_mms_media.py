@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.mms.media import Media, complaint, complaint_about_all
+from channels.mms.media import Media, media_error, total_size_error
 
 
 def a_file(content_type: str = "image/jpeg", size_bytes: int = 1_000) -> Media:
@@ -26,28 +26,28 @@ def a_file(content_type: str = "image/jpeg", size_bytes: int = 1_000) -> Media:
     ],
 )
 def test_what_can_be_sent(content_type: str, size_bytes: int) -> None:
-    assert complaint(a_file(content_type, size_bytes)) is None
+    assert media_error(a_file(content_type, size_bytes)) is None
 
 
 @pytest.mark.parametrize(
-    ("content_type", "size_bytes", "told"),
+    ("content_type", "size_bytes", "message"),
     [
         ("image/jpeg", 0, "is empty"),
         ("image/jpeg", 5_000_001, "has 5.01 MB: a picture may have 5 MB"),
-        ("image/bmp", 600_001, "has 0.61 MB: what is not JPEG, PNG or GIF may have 0.6 MB"),
+        ("image/bmp", 600_001, "has 0.61 MB: a file that is not JPEG, PNG or GIF may have 0.6 MB"),
         ("video/mp4", 10**15 - 1, "MB"),
-        ("text/html", 10, "of a type that cannot be sent"),
-        ("image/svg+xml", 10, "of a type that cannot be sent"),
-        ("image/webp", 10, "of a type that cannot be sent"),
-        ("application/octet-stream", 10, "of a type that cannot be sent"),
-        ("", 10, "of a type that cannot be sent"),
+        ("text/html", 10, "has a type that cannot be sent"),
+        ("image/svg+xml", 10, "has a type that cannot be sent"),
+        ("image/webp", 10, "has a type that cannot be sent"),
+        ("application/octet-stream", 10, "has a type that cannot be sent"),
+        ("", 10, "has a type that cannot be sent"),
     ],
 )
-def test_what_cannot(content_type: str, size_bytes: int, told: str) -> None:
-    assert told in (complaint(a_file(content_type, size_bytes)) or "")
+def test_media_that_cannot_be_sent_is_refused(content_type: str, size_bytes: int, message: str) -> None:
+    assert message in (media_error(a_file(content_type, size_bytes)) or "")
 
 
 def test_all_of_a_message_count_together() -> None:
-    assert complaint_about_all([a_file(size_bytes=500_000)] * 10) is None
+    assert total_size_error([a_file(size_bytes=500_000)] * 10) is None
     too_much = [a_file(size_bytes=4_000_000), a_file(size_bytes=1_000_001)]
-    assert complaint_about_all(too_much) == "have 5.01 MB together: one message may have 5 MB"
+    assert total_size_error(too_much) == "have 5.01 MB together: one message may have 5 MB"

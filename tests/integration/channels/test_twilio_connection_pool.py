@@ -1,4 +1,4 @@
-"""Kept connections, against a server that answers whatever it is told to."""
+"""The connection pool, against a server whose responses each test sets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from channels.twilio import connections
-from channels.twilio.connections import Answer, Connections, NoAnswer, Unreached
+from channels.twilio import connection_pool
+from channels.twilio.connection_pool import ConnectFailed, ConnectionPool, HttpResponse, NoResponse
 
 REQUEST = b"POST /texts HTTP/1.1\r\nHost: carrier\r\nContent-Length: 2\r\n\r\nhi"
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\nX-Odd: Case\r\n\r\ndone"
@@ -67,12 +67,12 @@ def saying(*pieces: bytes, times: int = 1, pause_seconds: float = 0.0, closes: b
 
 
 @asynccontextmanager
-async def carrier(talk: Conversation, *, limit: int = 4) -> AsyncGenerator[tuple[Server, Connections]]:
+async def carrier(talk: Conversation, *, limit: int = 4) -> AsyncGenerator[tuple[Server, ConnectionPool]]:
     server = Server(talk)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
-    pool = Connections(
-        urlsplit(f"http://127.0.0.1:{port}"), limit=limit, connect_timeout_seconds=1.0, answer_timeout_seconds=0.3
+    pool = ConnectionPool(
+        urlsplit(f"http://127.0.0.1:{port}"), limit=limit, connect_timeout_seconds=1.0, response_timeout_seconds=0.3
     )
     try:
         yield server, pool
@@ -141,7 +141,7 @@ def test_no_more_are_opened_than_allowed() -> None:
 def test_a_request_that_left_and_has_no_answer_is_told_so(talk: Conversation, why: str) -> None:
     async def test() -> None:
         async with carrier(talk) as (server, pool):
-            with pytest.raises(NoAnswer, match=why):
+            with pytest.raises(NoResponse, match=why):
                 await pool.exchange(REQUEST)
             assert server.requests == 1
 
@@ -157,7 +157,7 @@ def test_a_kept_connection_that_dies_under_a_request_does_not_make_it_be_sent_ag
 
         async with carrier(answers_once_and_hangs_up_on_the_second) as (server, pool):
             await pool.exchange(REQUEST)
-            with pytest.raises(NoAnswer):
+            with pytest.raises(NoResponse):
                 await pool.exchange(REQUEST)
             assert (server.connections, server.requests) == (1, 2)
 
@@ -194,7 +194,7 @@ def test_whoever_gives_up_leaves_no_answer_for_the_next() -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
                     await pool.exchange(REQUEST)
-            answer: Answer = await pool.exchange(REQUEST)
+            answer: HttpResponse = await pool.exchange(REQUEST)
             assert answer.body == b"done"
             await asyncio.sleep(0.3)
             assert (server.connections, server.ended) == (2, 1), "and its connection is closed"
@@ -203,7 +203,7 @@ def test_whoever_gives_up_leaves_no_answer_for_the_next() -> None:
 
 
 def test_an_idle_connection_is_not_trusted_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(connection_pool, "IDLE_SECONDS", 0.0)
 
     async def test() -> None:
         async with carrier(saying(OK, times=2)) as (server, pool):
@@ -215,11 +215,11 @@ def test_an_idle_connection_is_not_trusted_for_long(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LARGEST_BODY_BYTES", 3)
+    monkeypatch.setattr(connection_pool, "LARGEST_BODY_BYTES", 3)
 
     async def test() -> None:
         async with carrier(saying(OK)) as (_, pool):
-            with pytest.raises(NoAnswer, match="AnswerTooLarge"):
+            with pytest.raises(NoResponse, match="ResponseTooLarge"):
                 await pool.exchange(REQUEST)
 
     run(test)
@@ -227,10 +227,13 @@ def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_carrier_that_is_not_there_got_nothing(free_port: int) -> None:
     async def test() -> None:
-        pool = Connections(
-            urlsplit(f"http://127.0.0.1:{free_port}"), limit=1, connect_timeout_seconds=1.0, answer_timeout_seconds=1.0
+        pool = ConnectionPool(
+            urlsplit(f"http://127.0.0.1:{free_port}"),
+            limit=1,
+            connect_timeout_seconds=1.0,
+            response_timeout_seconds=1.0,
         )
-        with pytest.raises(Unreached):
+        with pytest.raises(ConnectFailed):
             await pool.exchange(REQUEST)
 
     run(test)

@@ -1,8 +1,8 @@
-"""Kept HTTP/1.1 connections to one host, one request at a time on each.
+"""A pool of HTTP/1.1 connections to one host, one request at a time on each.
 
-What matters here, and in no library that was looked at: whoever asks learns for sure whether the request may have left,
-and a request is never repeated by itself (libcurl repeats a POST when a kept connection turns out to be dead; the
-carrier may have read the first one).
+Two things are guaranteed here that no examined library guarantees: the caller learns whether the request may have left,
+and a request is never repeated automatically. (libcurl repeats a POST when an idle connection turns out to be dead,
+although the carrier may have read the first one.)
 """
 
 from __future__ import annotations
@@ -18,58 +18,59 @@ from urllib.parse import SplitResult
 from httptools import HttpParserError, HttpResponseParser
 
 IDLE_SECONDS = 15.0
-"""An idle connection is dropped before the carrier would drop it under a request."""
+"""An idle connection is closed before the carrier would close it, perhaps during a request."""
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
 
 
-class Unreached(Exception):
-    """No connection: nothing of the request left."""
+class ConnectFailed(Exception):
+    """No connection could be made: nothing of the request left."""
 
 
-class NoAnswer(Exception):
-    """The request left, or may have, and no whole answer came."""
+class NoResponse(Exception):
+    """The request left, or may have left, and no complete response came."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response. `headers` by lower-case name."""
+class HttpResponse:
+    """A complete response. `headers` by lower-case name."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class Connections:
-    """A pool that opens at most `limit` connections; who finds none free waits. For one event loop."""
+class ConnectionPool:
+    """Opens at most `limit` connections; a caller that finds none free waits. For one event loop."""
 
     def __init__(
-        self, base: SplitResult, *, limit: int, connect_timeout_seconds: float, answer_timeout_seconds: float
+        self, base: SplitResult, *, limit: int, connect_timeout_seconds: float, response_timeout_seconds: float
     ) -> None:
         self._host = base.hostname or ""
         self._port = base.port or (443 if base.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if base.scheme == "https" else None
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._answer_timeout_seconds = answer_timeout_seconds
+        self._response_timeout_seconds = response_timeout_seconds
         self._free = asyncio.Semaphore(limit)
-        self._idle: list[_Connection] = []  # the warmest last
+        self._idle: list[_Connection] = []  # the most recently used last
 
-    async def exchange(self, request: bytes) -> Answer:
-        """The answer to the request. Raises Unreached or NoAnswer.
+    async def exchange(self, request: bytes) -> HttpResponse:
+        """The response to the request. Raises ConnectFailed or NoResponse.
 
-        Only what the carrier does is timed: the connecting, and the answering from the moment the request left.
+        The timeouts cover the connecting, and the response from the moment the request leaves; not the wait for a free
+        connection.
         """
         async with self._free:
-            connection = self._warm() or await self._connect()
-            answer = await connection.exchange(request, timeout_seconds=self._answer_timeout_seconds)
+            connection = self._idle_connection() or await self._connect()
+            response = await connection.exchange(request, timeout_seconds=self._response_timeout_seconds)
             if connection.is_open:
                 self._idle.append(connection)
-            return answer
+            return response
 
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
-    def _warm(self) -> _Connection | None:
+    def _idle_connection(self) -> _Connection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open and time.monotonic() - connection.idle_since < IDLE_SECONDS:
@@ -86,7 +87,7 @@ class Connections:
                     _Connection, self._host, self._port, ssl=self._tls, server_hostname=server_hostname
                 )
         except (OSError, TimeoutError) as error:  # refused, no route, no such name, TLS failed, too slow
-            raise Unreached(type(error).__name__) from error
+            raise ConnectFailed(type(error).__name__) from error
         return connection
 
 
@@ -98,12 +99,12 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._answered: asyncio.Future[Answer] | None = None
+        self._response: asyncio.Future[HttpResponse] | None = None
 
-    async def exchange(self, request: bytes, *, timeout_seconds: float) -> Answer:
+    async def exchange(self, request: bytes, *, timeout_seconds: float) -> HttpResponse:
         if self._transport is None or not self.is_open:
-            raise Unreached("the connection was closed")
-        self._answered = self._loop.create_future()
+            raise ConnectFailed("the connection was closed")
+        self._response = self._loop.create_future()
         self._parser = HttpResponseParser(self)
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -111,13 +112,13 @@ class _Connection(asyncio.Protocol):
         timer = self._loop.call_later(timeout_seconds, self._fail, "TimeoutError")
         self._transport.write(request)
         try:
-            return await self._answered
-        except BaseException:  # also of a caller that gave up: the answer may still come, and is nobody else's
+            return await self._response
+        except BaseException:  # also when the caller gave up: a late response must not be taken for the next one
             self.close()
             raise
         finally:
             timer.cancel()
-            self._answered = None
+            self._response = None
 
     def close(self) -> None:
         self.is_open = False
@@ -133,8 +134,8 @@ class _Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        if self._answered is None or self._answered.done():
-            self.close()  # nobody asked
+        if self._response is None or self._response.done():
+            self.close()  # no request is open
             return
         try:
             self._parser.feed_data(data)
@@ -147,23 +148,23 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
         if self._size > LARGEST_BODY_BYTES:
-            self._fail("AnswerTooLarge")
+            self._fail("ResponseTooLarge")
         else:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:  # an interim answer: the real one follows
+        if status < 200:  # an interim response: the final one follows
             self._headers = {}
             return
-        if self._answered is None or self._answered.done() or not self._parser.should_keep_alive():
+        if self._response is None or self._response.done() or not self._parser.should_keep_alive():
             self.close()
         self.idle_since = time.monotonic()
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(Answer(status, self._headers, b"".join(self._body)))
+        if self._response is not None and not self._response.done():
+            self._response.set_result(HttpResponse(status, self._headers, b"".join(self._body)))
 
     def _fail(self, why: str) -> None:
-        """The connection is of no use any more, and whoever waits for an answer gets none."""
+        """Close the connection; the caller that waits for a response gets NoResponse."""
         self.close()
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(NoAnswer(why))
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(NoResponse(why))
