@@ -1,4 +1,4 @@
-"""A carrier's outcomes, waited for."""
+"""Waits for the results of a carrier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from channels.base import Carrier
 from messaging.submissions import Envelope, SubmissionResult
 
 
-def all_outcomes(
+def all_results(
     carrier: Carrier, batch: Sequence[Envelope], *, may_submit: Callable[[], bool] = lambda: True
 ) -> list[SubmissionResult]:
     """One for each envelope, in the order in which they came. Raises queue.Empty when one is missing."""

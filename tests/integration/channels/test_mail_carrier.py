@@ -11,7 +11,7 @@ import pytest
 from channels.mail.carrier import MOST_REPEATS, MailCarrier
 from messaging.submissions import InDoubtDelivery, ResultKind, SubmissionResult
 from tests.harness.mails import envelope, mail_settings
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.mail.control import DROP, HANG, MailFault, MailSandbox, Step, parsed
 
 OpenCarrier = Callable[..., MailCarrier]
@@ -31,7 +31,7 @@ def open_carrier(mail_sandbox: MailSandbox) -> Iterator[OpenCarrier]:
 
 
 def send_one(carrier: MailCarrier, **about: Any) -> SubmissionResult:
-    [outcome] = all_outcomes(carrier, [envelope(**about)])
+    [outcome] = all_results(carrier, [envelope(**about)])
     return outcome
 
 
@@ -39,7 +39,7 @@ def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, mail_sa
     content = "Grüße!\n\n.A line that begins with a dot\n..\n.\n\nFrom here: https://example.org/?a=1&b=2"
     sent = envelope(content=content)
 
-    [outcome] = all_outcomes(open_carrier(), [sent])
+    [outcome] = all_results(open_carrier(), [sent])
 
     [mail] = mail_sandbox.mails()
     text = parsed(mail).get_body(("plain",))
@@ -56,8 +56,8 @@ def test_a_batch_gets_one_outcome_for_each_envelope_over_a_few_kept_connections(
     carrier = open_carrier(smtp_connections=3)
     batch = [envelope(f"person{number}@example.org") for number in range(120)]
 
-    outcomes = all_outcomes(carrier, batch)
-    again = all_outcomes(carrier, batch)
+    outcomes = all_results(carrier, batch)
+    again = all_results(carrier, batch)
 
     assert {outcome.delivery_id for outcome in outcomes} == {sent.delivery_id for sent in batch}
     assert len(outcomes + again) == len(mail_sandbox.mails()) == 240
@@ -163,7 +163,7 @@ def test_one_refused_recipient_does_not_hold_up_the_next(open_carrier: OpenCarri
     carrier = open_carrier(smtp_connections=1)
     batch = [envelope(f"{name}@example.org") for name in ("ann", "gone", "ben")]
 
-    outcomes = {outcome.delivery_id: outcome.kind for outcome in all_outcomes(carrier, batch)}
+    outcomes = {outcome.delivery_id: outcome.kind for outcome in all_results(carrier, batch)}
 
     assert [outcomes[each.delivery_id] for each in batch] == ["accepted", "permanent", "accepted"]
     assert mail_sandbox.connections() == 1
@@ -175,7 +175,7 @@ def test_a_refused_sender_is_not_tried_with_every_recipient(
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.MAIL, do=answer))
 
-    outcomes = all_outcomes(open_carrier(smtp_connections=2), [envelope() for _ in range(50)])
+    outcomes = all_results(open_carrier(smtp_connections=2), [envelope() for _ in range(50)])
 
     verdicts = [outcome.kind for outcome in outcomes]
     assert verdicts.count(ResultKind.UNSUBMITTED) >= 46
@@ -193,7 +193,7 @@ def test_the_next_batch_is_tried_again(open_carrier: OpenCarrier, mail_sandbox: 
 def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     asked = iter([True, True, *[False] * 10])
 
-    outcomes = all_outcomes(
+    outcomes = all_results(
         open_carrier(smtp_connections=1), [envelope() for _ in range(3)], may_submit=lambda: next(asked)
     )
 
@@ -204,7 +204,7 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
 def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     asked = iter([True, False])
 
-    [outcome] = all_outcomes(open_carrier(), [envelope()], may_submit=lambda: next(asked))
+    [outcome] = all_results(open_carrier(), [envelope()], may_submit=lambda: next(asked))
 
     assert outcome.kind is ResultKind.UNSUBMITTED
     assert mail_sandbox.connections() == 1
@@ -215,7 +215,7 @@ def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier,
 def test_what_cannot_be_composed_fails_alone(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox, bad: dict[str, Any]
 ) -> None:
-    outcomes = all_outcomes(open_carrier(), [envelope(**bad), envelope()])
+    outcomes = all_results(open_carrier(), [envelope(**bad), envelope()])
 
     assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "permanent"]
 

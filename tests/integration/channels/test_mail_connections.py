@@ -15,7 +15,7 @@ from channels.mail.carrier import MailCarrier
 from messaging.submissions import ResultKind, SubmissionResult
 from tests.harness.mails import envelope, mail_settings
 from tests.harness.sandbox_carrier import running_sandbox
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.mail.control import DROP, MailFault, MailSandbox, Step
 
 USER, PASSWORD = "user@example.org", "p:/ä?#%"
@@ -29,7 +29,7 @@ def carrier_to(smtp_url: str, **settings: object) -> Generator[MailCarrier]:
 
 
 def send_one(carrier: MailCarrier) -> SubmissionResult:
-    [outcome] = all_outcomes(carrier, [envelope()])
+    [outcome] = all_results(carrier, [envelope()])
     return outcome
 
 
@@ -151,7 +151,7 @@ def test_mails_are_encrypted(tmp_path: Path, authority: trustme.CA, scheme: str,
         encrypted(tmp_path, authority, "localhost", *options) as sandbox,
         carrier_to(f"{scheme}://localhost:{sandbox.smtp_port}") as carrier,
     ):
-        outcomes = all_outcomes(carrier, [envelope() for _ in range(20)])
+        outcomes = all_results(carrier, [envelope() for _ in range(20)])
 
         assert {outcome.kind for outcome in outcomes} == {ResultKind.ACCEPTED}
         assert all(mail.encrypted for mail in sandbox.mails())

@@ -21,7 +21,7 @@ from messaging.submissions import (
     SubmissionResult,
 )
 from settings import load_settings
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.control import Faults, Next, Sandbox
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
@@ -64,7 +64,7 @@ def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", s
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]:
-    return all_outcomes(carrier, envelopes)
+    return all_results(carrier, envelopes)
 
 
 def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
@@ -177,7 +177,7 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
     asked = iter([True, False, False])
     batch = [envelope(f"+1202555{number:04d}") for number in range(3)]
 
-    outcomes = all_outcomes(open_carrier(), batch, may_submit=lambda: next(asked))
+    outcomes = all_results(open_carrier(), batch, may_submit=lambda: next(asked))
 
     assert sorted(outcome.kind for outcome in outcomes) == ["accepted", "unsubmitted", "unsubmitted"]
     assert len(sandbox.ledger()) == 1

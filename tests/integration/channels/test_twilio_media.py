@@ -13,7 +13,7 @@ from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import CODES, RETRYABLE_CODES
 from messaging.submissions import Envelope, InDoubtDelivery, ResultKind, Sender, SubmissionResult
 from settings import load_settings
-from tests.harness.submission_results import all_outcomes
+from tests.harness.submission_results import all_results
 from tools.sandbox.control import Sandbox
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
@@ -48,7 +48,7 @@ def envelope(*urls: str, content: str = "", to: str = "+12025550123") -> Envelop
 
 
 def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]:
-    return all_outcomes(carrier, envelopes)
+    return all_results(carrier, envelopes)
 
 
 @pytest.mark.parametrize(("content", "body"), [("", ""), (" \n", ""), ("Come & see", "Come & see")])
