@@ -6,32 +6,34 @@ Started at the first need, by the process that leads the run; a test process has
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from tests.harness import keeper
+from tests.harness import process_output
 from tests.harness.databases import Cleaner, make_database
 from tests.harness.sandbox_carrier import running_sandbox
+from tests.harness.shared_servers import SharedServers, request_server, server_log
 from tools.local import ports
 from tools.sandbox.control import Sandbox
 from tools.sandbox.mail.control import MailSandbox
 
-_ADDRESS = "KOINONIA_TESTS_KEEPER"
-_KEEPER = pytest.StashKey[keeper.Keeper]()
+_ADDRESS = "KOINONIA_TESTS_SERVERS"
+_SERVERS = pytest.StashKey[SharedServers]()
 _HERE = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # set in the processes that pytest-xdist starts
-        config.stash[_KEEPER] = keeper.Keeper()
-        os.environ[_ADDRESS] = config.stash[_KEEPER].address
+        config.stash[_SERVERS] = SharedServers()
+        os.environ[_ADDRESS] = config.stash[_SERVERS].address
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if running := config.stash.get(_KEEPER, None):
+    if running := config.stash.get(_SERVERS, None):
         running.close()
 
 
@@ -42,9 +44,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.disable_socket)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    process_output.begin_test()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what the processes it started, and the servers it used, wrote meanwhile."""
+    report = yield
+    if report.failed:
+        report.sections += process_output.sections()
+    return report
+
+
+def _start_server(name: str) -> Any:
+    address = os.environ[_ADDRESS]
+    urls = request_server(address, name)
+    process_output.report_output(name, server_log(address, name))
+    return urls
+
+
 @pytest.fixture(scope="session")
 def _database_urls(worker_id: str) -> tuple[str, str]:
-    superuser_url, template_url = keeper.ask(os.environ[_ADDRESS], "postgres")
+    superuser_url, template_url = _start_server("postgres")
     return make_database(superuser_url, template_url, f"tests_{worker_id}")
 
 
@@ -64,7 +89,7 @@ def superuser_database_url(_database_urls: tuple[str, str]) -> str:
 def redis_url(worker_id: str) -> str:
     """A Redis database. Empty before every test."""
     number = int(worker_id.removeprefix("gw")) + 1 if worker_id != "master" else 0
-    return f"{keeper.ask(os.environ[_ADDRESS], 'valkey')}/{number}"
+    return f"{_start_server('valkey')}/{number}"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.waiting import wait_until
-from tests.harness.whole_system import environment, running
+from tests.harness.whole_system import environment_of, running_system
 from tools.local import demo_church
 from tools.local.api_client import ApiClient
 from tools.sandbox.control import Sandbox
@@ -23,7 +23,7 @@ CONTENT = "Ten thousand of you, and each reads this once."
 
 
 def test_each_of_ten_thousand_gets_it_once(tmp_path: Path, free_port: int) -> None:
-    with running(environment(tmp_path / "var", free_port), tmp_path / "output") as run:
+    with running_system(environment_of(tmp_path / "var", free_port), tmp_path / "output") as run:
         found = re.search(r"sandbox carrier listening on (\S+)", run.output.read_text())
         assert found is not None
         sandbox = Sandbox(found[1])

@@ -1,4 +1,4 @@
-"""Stands between the product and PostgreSQL, and loses the answer to a COMMIT when it is told to."""
+"""A proxy between the product and PostgreSQL that can lose the answer to a COMMIT."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _LOOK_SECONDS = 0.02
 
 
 class Fault(Enum):
-    """What becomes of the next COMMIT. The server gets it and does it in either case."""
+    """How the next COMMIT loses its answer. The server receives and performs it in either case."""
 
     CUT = auto()
-    """Its connection is cut once the server has answered."""
+    """The proxy closes the connection once the server has answered."""
     SILENCE = auto()
-    """No answer comes, nor anything else any more, also on new connections: a network that drops every packet."""
+    """The proxy forwards nothing any more, on new connections neither: a network that drops every packet."""
 
 
 class DatabaseProxy:
-    """Forwards everything, until a fault is armed and a COMMIT comes."""
+    """Forwards everything until `next_commit` is set and a COMMIT arrives."""
 
     def __init__(self, url: str, port: int) -> None:
         address = urlsplit(url)
@@ -32,11 +32,11 @@ class DatabaseProxy:
         self.url = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{port}")))
         self.next_commit: Fault | None = None
         self.spared_commits = 0
-        """COMMITs that pass before the one that `next_commit` is for."""
+        """How many COMMITs pass before the one that `next_commit` applies to."""
         self.is_silent = False
 
     async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of a client, to its end."""
+        """Serve one connection of a client until it ends."""
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self.to_port)
         faults: list[Fault] = []
         answers = self._forward_answers(from_server, writer, faults)

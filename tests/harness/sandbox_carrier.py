@@ -9,6 +9,7 @@ from pathlib import Path
 
 from processes import child_process
 from processes.child_process import Program
+from tests.harness.process_output import report_output
 from tests.harness.waiting import wait_until
 from tools.local.environment import ROOT
 
@@ -31,8 +32,13 @@ def running_sandbox(log: Path, *more: str) -> Generator[str]:
         *more,
     )
     process = child_process.start(Program(name="sandbox", command=command, folder=ROOT, output=log))
+    report_output("the sandbox carrier", log)
     try:
-        wait_until(lambda: _READY in log.read_text() or process.poll() is not None, timeout_seconds=30.0)
+        wait_until(
+            lambda: _READY in log.read_text() or process.poll() is not None,
+            timeout_seconds=60.0,
+            condition="the sandbox carrier listens, or has ended",
+        )
         text = log.read_text()
         assert process.poll() is None, text
         yield text.partition(_READY)[2].split()[0]

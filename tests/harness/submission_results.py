@@ -1,4 +1,4 @@
-"""A carrier's results, waited for."""
+"""Waits for the results of a carrier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hours for texting that are over, or have not begun, at the moment at which a test runs."""
+"""Texting hours that are closed at the moment a test runs."""
 
 from __future__ import annotations
 

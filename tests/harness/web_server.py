@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from settings import Settings
+from tests.harness.process_output import report_output
 from tests.harness.waiting import wait_until
 from tools.local import ports
 from tools.local.environment import ROOT
@@ -33,9 +34,9 @@ class WebServer:
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of a GET on a connection of its own. Raises OSError when it takes over ten seconds."""
-        return self.ask("GET", path, headers=headers)
+        return self.request("GET", path, headers=headers)
 
-    def ask(
+    def request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -67,7 +68,7 @@ class WebServer:
         return (int(resident) - int(shared)) * resource.getpagesize()
 
     def ended(self, reason: str) -> int:
-        """Connections that the server says it closed for this reason."""
+        """How many connections the server logged as closed for this reason."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return sum(line["reasons"].get(reason, 0) for line in lines if line["event"] == "connections closed")
 
@@ -87,9 +88,14 @@ def running_web(settings: Settings, folder: Path, **variables: str) -> Generator
     command = (sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app")
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    report_output("gunicorn", log)
     server = WebServer(port=port, process=process, log=log)
     try:
-        wait_until(lambda: process.poll() is not None or _is_alive(server), timeout_seconds=60)
+        wait_until(
+            lambda: process.poll() is not None or _is_alive(server),
+            timeout_seconds=60,
+            condition="gunicorn answers GET /health/live, or has ended",
+        )
         assert process.poll() is None, log.read_text()
         yield server
     finally:

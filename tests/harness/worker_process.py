@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from settings import Settings
+from tests.harness.process_output import report_output
 from tools.local.environment import ROOT
 
-_TOLD = (
+_PASSED_SETTINGS = (
     "database_url",
     "redis_url",
     "twilio_account_sid",
@@ -26,21 +27,22 @@ _TOLD = (
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """All that a process of the product is to know."""
+    """The whole environment of a process of the product that is to use these settings."""
     return {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
-        **{name.upper(): str(getattr(settings, name)) for name in _TOLD},
+        **{name.upper(): str(getattr(settings, name)) for name in _PASSED_SETTINGS},
         "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
     }
 
 
 @contextmanager
 def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
-    """A worker that is killed with the block, if it has not ended before. What it says is appended to `output`."""
+    """A worker that is killed at the end of the block, if it has not ended before. It appends its log to `output`."""
     environment = environment_of(settings)
     command = (sys.executable, "-m", "jobs.worker.run_worker", queue)
     with output.open("ab") as writing:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.STDOUT)
+    report_output(f"the {queue} worker", output)
     try:
         yield process
     finally:

@@ -9,7 +9,7 @@ from messaging.states import Status
 from store.database import Database
 from store.deliveries import DeliveryUpdate
 from tests.harness.churches import KnownChurch
-from tests.integration.api.under_way import EVERYTHING, message_with, say, told
+from tests.integration.api.messages_in_progress import EVERYTHING, message_with, say, told
 from tests.integration.store.ledger import Ledger, numbers, sent
 
 MIXED = {

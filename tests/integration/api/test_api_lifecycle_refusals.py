@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from messaging.states import Status
 from store.database import Database
 from tests.harness.churches import KnownChurch, another_key
-from tests.integration.api.under_way import EVERYTHING, message_with, say
+from tests.integration.api.messages_in_progress import EVERYTHING, message_with, say
 from tests.integration.store.ledger import Ledger
 
 WORDS = ["cancel", "pause", "resume", "retry-failed"]

@@ -16,7 +16,7 @@ from api.app import create_app
 from api.services import services
 from settings import Settings
 from tests.harness.churches import KnownChurch
-from tests.harness.own_redis import OwnRedis
+from tests.harness.private_redis import PrivateRedis
 from tests.harness.waiting import wait_until
 
 ENDS_WITHIN_SECONDS = 60.0
@@ -26,26 +26,26 @@ MANY = 150
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path, free_port: int) -> Iterator[OwnRedis]:
-    with closing(OwnRedis(tmp_path, free_port)) as own:
+def private_redis(tmp_path: Path, free_port: int) -> Iterator[PrivateRedis]:
+    with closing(PrivateRedis(tmp_path, free_port)) as own:
         own.start()
         yield own
 
 
 @pytest.fixture
-def own_app(settings: Settings, own_redis: OwnRedis) -> Iterator[Flask]:
-    changes = {"redis_url": own_redis.url, "operator_password": SecretStr("a long password")}
+def own_app(settings: Settings, private_redis: PrivateRedis) -> Iterator[Flask]:
+    changes = {"redis_url": private_redis.url, "operator_password": SecretStr("a long password")}
     app = create_app(settings.model_copy(update=changes))
     yield app
     services(app).close()
 
 
 def test_requests_are_answered_and_redis_is_used_again_when_it_goes_on(
-    own_app: Flask, church: KnownChurch, own_redis: OwnRedis
+    own_app: Flask, church: KnownChurch, private_redis: PrivateRedis
 ) -> None:
     client = own_app.test_client()
     body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
-    with own_redis.standing_still():
+    with private_redis.suspended():
         sent = client.post("/api/messages/send", json=body, headers=church.bearer | {"Idempotency-Key": "k"})
         ready = client.get("/health/ready")
         login = client.post("/operator/login", data={"password": "a long password"})
@@ -58,9 +58,9 @@ def test_requests_are_answered_and_redis_is_used_again_when_it_goes_on(
     wait_until(lambda: client.get("/health/ready").get_json()["status"] == "ready", timeout_seconds=30)
 
 
-def test_an_app_that_has_much_to_ask_for_still_ends(own_app: Flask, own_redis: OwnRedis) -> None:
+def test_an_app_that_has_much_to_ask_for_still_ends(own_app: Flask, private_redis: PrivateRedis) -> None:
     job_queue = services(own_app).job_queue
-    with ThreadPoolExecutor(1) as threads, own_redis.standing_still():
+    with ThreadPoolExecutor(1) as threads, private_redis.suspended():
         for _ in range(MANY):
             job_queue.enqueue_batch(channel="sms", church_id=uuid4())
         threads.submit(job_queue.close).result(timeout=ENDS_WITHIN_SECONDS)

@@ -13,7 +13,7 @@ from messaging.states import Status
 from store.database import Database
 from store.messages import Message
 from tests.harness.churches import KnownChurch, another_key
-from tests.integration.api.under_way import message_with
+from tests.integration.api.messages_in_progress import message_with
 from tests.integration.store.ledger import Ledger
 
 

@@ -12,7 +12,7 @@ from store.database import Database
 from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.harness.churches import KnownChurch
-from tests.integration.api.under_way import message_with, say, told
+from tests.integration.api.messages_in_progress import message_with, say, told
 from tests.integration.store.ledger import Ledger, numbers, sent
 
 FAILURES = [

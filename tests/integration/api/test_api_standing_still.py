@@ -15,7 +15,7 @@ from api.app import create_app
 from api.services import services
 from settings import Settings
 from tests.harness.churches import KnownChurch, create_church
-from tests.harness.own_postgres import OwnPostgres, own_postgres
+from tests.harness.private_postgres import PrivatePostgres, private_postgres
 from tests.harness.waiting import wait_until
 from tests.integration.api.test_api_callbacks import a_form, address_of, signed
 
@@ -26,13 +26,13 @@ AT_ONCE = 30
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
-    with own_postgres(tmp_path_factory.mktemp("own")) as postgres:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
+    with private_postgres(tmp_path_factory.mktemp("own")) as postgres:
         yield postgres
 
 
 @pytest.fixture(params=["TCP", "Unix socket"])
-def own_app(settings: Settings, postgres: OwnPostgres, request: pytest.FixtureRequest) -> Iterator[Flask]:
+def own_app(settings: Settings, postgres: PrivatePostgres, request: pytest.FixtureRequest) -> Iterator[Flask]:
     url = postgres.url if request.param == "TCP" else postgres.socket_url()
     app = create_app(settings.model_copy(update={"database_url": url, "database_pool_size": 4}))
     yield app
@@ -63,12 +63,12 @@ def ask(app: Flask, church: KnownChurch, number: int) -> TestResponse:
 
 
 def test_every_request_is_answered_with_503_while_it_stands_still_and_served_when_it_goes_on(
-    own_app: Flask, own_church: KnownChurch, postgres: OwnPostgres
+    own_app: Flask, own_church: KnownChurch, postgres: PrivatePostgres
 ) -> None:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         first = [threads.submit(ask, own_app, own_church, number) for number in range(8)]
         assert {each.result().status_code for each in first} <= {200, 202, 204}
-        with postgres.standing_still():
+        with postgres.suspended():
             numbers = sorted(range(AT_ONCE), key=lambda number: number % 4 != 2)  # first what opens a transaction
             asked = [threads.submit(ask, own_app, own_church, number) for number in numbers]
             done, _ = wait_for(asked, timeout=ANSWERED_WITHIN_SECONDS)

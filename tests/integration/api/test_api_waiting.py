@@ -16,7 +16,7 @@ from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.senders import set_mail_sender
-from tests.integration.api.under_way import message_with, say
+from tests.integration.api.messages_in_progress import message_with, say
 from tests.integration.store.ledger import Ledger, numbers
 
 

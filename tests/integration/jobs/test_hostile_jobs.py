@@ -29,7 +29,7 @@ from tests.integration.jobs.conftest import RunWorker, compose, counts
 from tests.integration.jobs.hostile_jobs import CHURCH, call, good_call, pickled, push
 from tests.integration.store.ledger import numbers
 
-MARKING = "tests.integration.jobs.marking"
+MARKING = "tests.integration.jobs.import_marker"
 SEND = "jobs.submit_batch.submit_batch"
 
 
@@ -132,7 +132,7 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "a group": ({"group_id": "other"}, "a group"),
     "repetitions": ({"repeats_left": 10**6, "repeat_intervals": "[0]"}, "repetitions"),
     "a rate limit": ({"rate_limit_key": "x", "rate_limit_concurrency": 1}, "a rate limit"),
-    "metadata": ({"meta": '{"queue_class_name": "tests.integration.jobs.marking.Queue"}'}, "metadata"),
+    "metadata": ({"meta": '{"queue_class_name": "tests.integration.jobs.import_marker.Queue"}'}, "metadata"),
     "garbage numbers": ({"timeout": "soon", "result_ttl": "\x00", "failure_ttl": "x"}, "cannot be read"),
     "garbage moments": ({"created_at": "yesterday"}, "created_at cannot be read"),
     "a garbage status": ({"status": "haunted"}, "status cannot be read"),

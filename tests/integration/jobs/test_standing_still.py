@@ -15,7 +15,7 @@ from messaging.states import Status
 from settings import Settings
 from store.database import Database
 from tests.harness.churches import create_church
-from tests.harness.own_postgres import OwnPostgres, own_postgres
+from tests.harness.private_postgres import PrivatePostgres, private_postgres
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import compose, counts
@@ -27,13 +27,13 @@ GIVEN_UP = "PostgreSQL stands still"
 
 
 @pytest.fixture(scope="module")
-def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
-    with own_postgres(tmp_path_factory.mktemp("own")) as postgres:
+def _postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
+    with private_postgres(tmp_path_factory.mktemp("own")) as postgres:
         yield postgres
 
 
 @pytest.fixture
-def settings(settings: Settings, _postgres: OwnPostgres) -> Settings:
+def settings(settings: Settings, _postgres: PrivatePostgres) -> Settings:
     changes = {
         "database_url": _postgres.url,
         "carrier_timeout_seconds": 10.0,
@@ -55,7 +55,7 @@ def test_what_the_carrier_took_is_recorded_once_and_the_next_message_is_sent(
     church_id: UUID,
     job_queue: RedisJobQueue,
     sandbox: Sandbox,
-    _postgres: OwnPostgres,
+    _postgres: PrivatePostgres,
     tmp_path: Path,
     how: str,
 ) -> None:
@@ -66,7 +66,7 @@ def test_what_the_carrier_took_is_recorded_once_and_the_next_message_is_sent(
         assert job_queue.enqueue_expansion(channel="sms")
         wait_until(lambda: sandbox.summary().create_requests == AUDIENCE, timeout_seconds=60)
         with ExitStack() as still:
-            still.enter_context(_postgres.standing_still())
+            still.enter_context(_postgres.suspended())
             wait_until(lambda: GIVEN_UP in output.read_text(), timeout_seconds=90)
             if how == "dies":
                 _postgres.kill()

@@ -16,7 +16,7 @@ from messaging.states import Status
 from settings import Settings
 from store.database import Database
 from tests.harness.churches import create_church
-from tests.harness.own_redis import OwnRedis
+from tests.harness.private_redis import PrivateRedis
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -29,15 +29,15 @@ CONNECTIONS, AUDIENCE = 10, 60
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path, free_port: int) -> Iterator[OwnRedis]:
-    with closing(OwnRedis(tmp_path, free_port)) as own:
+def private_redis(tmp_path: Path, free_port: int) -> Iterator[PrivateRedis]:
+    with closing(PrivateRedis(tmp_path, free_port)) as own:
         yield own
 
 
 @pytest.fixture
-def settings(settings: Settings, own_redis: OwnRedis) -> Settings:
+def settings(settings: Settings, private_redis: PrivateRedis) -> Settings:
     changes = {
-        "redis_url": own_redis.url,
+        "redis_url": private_redis.url,
         "carrier_timeout_seconds": 10.0,
         "lease_seconds": 60.0,
         "carrier_connections": CONNECTIONS,
@@ -65,14 +65,14 @@ def test_started_before_redis_it_waits_and_then_serves(
     database: Database,
     church_id: UUID,
     job_queue: RedisJobQueue,
-    own_redis: OwnRedis,
+    private_redis: PrivateRedis,
     tmp_path: Path,
 ) -> None:
     with running_worker(settings, tmp_path / "output") as worker:
         wait_until(lambda: (tmp_path / "output").read_text().count("waiting for Redis") > 1, timeout_seconds=30)
         assert worker.poll() is None
 
-        own_redis.start()
+        private_redis.start()
 
         await_sent(database, church_id, send(database, job_queue, church_id))
 
@@ -84,20 +84,20 @@ def test_it_outlives_a_redis_that_is_killed_and_comes_back_empty(
     database: Database,
     church_id: UUID,
     job_queue: RedisJobQueue,
-    own_redis: OwnRedis,
+    private_redis: PrivateRedis,
     tmp_path: Path,
     idle_seconds: float,
     away_seconds: float,
 ) -> None:
-    own_redis.start()
+    private_redis.start()
     with running_worker(settings, tmp_path / "output") as worker:
         await_sent(database, church_id, send(database, job_queue, church_id))
 
         for _ in range(2):
             time.sleep(idle_seconds)
-            own_redis.kill()
+            private_redis.kill()
             time.sleep(away_seconds)
-            own_redis.start()
+            private_redis.start()
             await_sent(database, church_id, send(database, job_queue, church_id), seconds=BACK_SECONDS)
 
         assert worker.poll() is None
@@ -109,19 +109,19 @@ def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
     database: Database,
     church_id: UUID,
     job_queue: RedisJobQueue,
-    own_redis: OwnRedis,
+    private_redis: PrivateRedis,
     sandbox: Sandbox,
     work: RunWorker,
     tmp_path: Path,
     redis_stays: bool,
 ) -> None:
-    own_redis.start()
+    private_redis.start()
     sandbox.set_faults(Faults(latency_ms=1500))
     with running_worker(settings, tmp_path / "output") as worker:
         message = send(database, job_queue, church_id, count=AUDIENCE)
         wait_until(lambda: sandbox.summary().create_requests >= CONNECTIONS, timeout_seconds=30)
         if not redis_stays:
-            own_redis.kill()
+            private_redis.kill()
 
         worker.send_signal(signal.SIGTERM)
         ended = worker.wait(timeout=30)
@@ -142,10 +142,10 @@ def test_told_to_end_while_idle_it_ends_at_once(
     database: Database,
     church_id: UUID,
     job_queue: RedisJobQueue,
-    own_redis: OwnRedis,
+    private_redis: PrivateRedis,
     tmp_path: Path,
 ) -> None:
-    own_redis.start()
+    private_redis.start()
     with running_worker(settings, tmp_path / "output") as worker:
         await_sent(database, church_id, send(database, job_queue, church_id))
 
@@ -164,18 +164,18 @@ def test_it_goes_on_when_a_redis_that_stood_still_does(
     database: Database,
     church_id: UUID,
     job_queue: RedisJobQueue,
-    own_redis: OwnRedis,
+    private_redis: PrivateRedis,
     sandbox: Sandbox,
     tmp_path: Path,
 ) -> None:
-    own_redis.start()
+    private_redis.start()
     output = tmp_path / "output"
     with running_worker(settings, output) as worker:
         await_sent(database, church_id, send(database, job_queue, church_id))
         sandbox.set_faults(Faults(latency_ms=1000))
         first = send(database, job_queue, church_id, count=AUDIENCE)
         wait_until(lambda: sandbox.summary().create_requests > 1, timeout_seconds=30)
-        with own_redis.standing_still():
+        with private_redis.suspended():
             wait_until(lambda: noticed(output.read_text()), timeout_seconds=120)
 
         second = send(database, job_queue, church_id)

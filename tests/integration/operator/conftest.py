@@ -19,7 +19,7 @@ from api.services import services
 from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_worker import CheckedWorker
 from settings import Settings, load_settings
-from tests.integration.operator import mendable
+from tests.integration.operator import repairable_job
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser
 
 Serve = Callable[..., OperatorBrowser]
@@ -80,8 +80,8 @@ def operator(stranger: OperatorBrowser) -> OperatorBrowser:
 @pytest.fixture
 def redis(settings: Settings) -> Generator[Redis]:
     redis = open_redis(settings)
-    mendable.broken = True
-    mendable.done.clear()
+    repairable_job.broken = True
+    repairable_job.done.clear()
     yield redis
     redis.close()
 
@@ -105,7 +105,7 @@ def work_checked(redis: Redis) -> None:
 def failed_job(queue: Queue, name: str = "one", *, description: str = "work") -> Job:
     """A job that a worker has tried, and failed."""
     job = queue.enqueue_call(
-        "tests.integration.operator.mendable.work",
+        "tests.integration.operator.repairable_job.work",
         args=(name,),
         description=description,
         result_ttl=60,

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-from tests.integration.operator import mendable
+from tests.integration.operator import repairable_job
 from tests.integration.operator.conftest import REGISTRIES, Serve, failed_job, work
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser, Page
 
@@ -37,11 +37,11 @@ def test_a_failed_job_is_shown_with_its_error(operator: OperatorBrowser, sms: Qu
 
 def test_a_mended_job_is_requeued_and_runs(operator: OperatorBrowser, sms: Queue) -> None:
     job = failed_job(sms, "sunday")
-    mendable.broken = False
+    repairable_job.broken = False
     answer = operator.post(f"/rq/job/{job.id}/requeue")
     assert (answer.status_code, answer.json()) == (200, {"status": "OK"})
     work(sms)
-    assert mendable.done == ["sunday"]
+    assert repairable_job.done == ["sunday"]
     assert failed_jobs(operator) == []
 
 
@@ -56,21 +56,21 @@ def test_requeuing_leaves_the_jobs_meta_readable(operator: OperatorBrowser, sms:
 def test_all_failed_jobs_are_requeued_though_one_has_vanished(operator: OperatorBrowser, sms: Queue) -> None:
     jobs = [failed_job(sms, str(number)) for number in range(5)]
     sms.connection.delete(jobs[0].key, jobs[2].key)
-    mendable.broken = False
+    repairable_job.broken = False
     answer = operator.post("/rq/requeue/sms")
     assert answer.json() == {"status": "OK", "count": 3}
     work(sms)
-    assert sorted(mendable.done) == ["1", "3", "4"]
+    assert sorted(repairable_job.done) == ["1", "3", "4"]
     assert sms.failed_job_registry.get_job_ids() == []
 
 
 def test_requeuing_twice_runs_once(operator: OperatorBrowser, sms: Queue) -> None:
     job = failed_job(sms)
-    mendable.broken = False
+    repairable_job.broken = False
     assert operator.post(f"/rq/job/{job.id}/requeue").status_code == 200
     assert operator.post(f"/rq/job/{job.id}/requeue").status_code == 409
     work(sms)
-    assert mendable.done == ["one"]
+    assert repairable_job.done == ["one"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

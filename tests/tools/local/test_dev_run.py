@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from tests.harness.media_server import picture, serving
-from tests.harness.processes import descendants, lives
+from tests.harness.process_tree import descendants, is_running
 from tests.harness.waiting import wait_until
-from tests.harness.whole_system import environment, running
+from tests.harness.whole_system import environment_of, running_system
 from tools.local import demo_church
 from tools.local.api_client import ApiClient
 from tools.local.environment import ROOT
@@ -44,16 +44,18 @@ def secrets_shown(var: Path, pid: int) -> set[str]:
     """The files whose secret is an argument of a process that bin/run has started."""
     files = [*var.glob("*.password"), *var.glob("*.secret")]
     assert {file.name for file in files} >= {"koinonia.password", "sandbox.password", "mail.secret"}
-    command_lines = [Path(f"/proc/{each}/cmdline").read_bytes() for each in (pid, *descendants(pid)) if lives(each)]
+    command_lines = [
+        Path(f"/proc/{each}/cmdline").read_bytes() for each in (pid, *descendants(pid)) if is_running(each)
+    ]
     return {file.name for file in files if any(file.read_bytes().strip() in line for line in command_lines)}
 
 
 def test_a_life(tmp_path: Path, free_port: int) -> None:
     var = tmp_path / "var"
-    given = environment(var, free_port)
+    given = environment_of(var, free_port)
 
     # Given a clone that was never started, everything comes up and the demo is sent.
-    with running(given, tmp_path / "first") as run:
+    with running_system(given, tmp_path / "first") as run:
         told = run.output.read_text()
         assert "demo message: 1,000 of 1,000 delivered" in told
         assert re.search(r"/rq \(password \S+\)", told)
@@ -83,10 +85,10 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         assert len(whole_tree) > 10
         run.process.kill()
         run.process.wait()
-        wait_until(lambda: not any(map(lives, whole_tree)), timeout_seconds=60)
+        wait_until(lambda: not any(map(is_running, whole_tree)), timeout_seconds=60)
 
     # When it is started again, all is as it was, and nobody gets a second text.
-    with running(given, tmp_path / "second") as run:
+    with running_system(given, tmp_path / "second") as run:
         api = ApiClient(base_url=f"http://127.0.0.1:{free_port}", key=church.api_key)
         (message,) = api.get("/api/messages")["items"]
         assert api.get(message["links"]["self"])["counts"]["delivered"] == 1000
@@ -102,7 +104,7 @@ def test_a_life(tmp_path: Path, free_port: int) -> None:
         whole_tree = descendants(run.process.pid)
         run.process.send_signal(signal.SIGINT)
         assert run.process.wait(timeout=120) == 0
-        assert not any(map(lives, whole_tree))
+        assert not any(map(is_running, whole_tree))
     stops = re.findall(r"^stopping (\w+)$", (tmp_path / "second").read_text(), flags=re.MULTILINE)
     assert stops == ["api", "workers", "clock", "sandbox", "postgres", "valkey"]
 
@@ -115,8 +117,8 @@ def test_with_an_account_nothing_is_sent_by_itself(tmp_path: Path, free_port: in
         carrier.settimeout(3.0)
         account = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "a-token"}
         base_url = f"http://127.0.0.1:{carrier.getsockname()[1]}"
-        given = environment(var, free_port, **account, TWILIO_API_BASE_URL=base_url, ENABLE_QUEUES="false")
-        with running(given, tmp_path / "output") as run:
+        given = environment_of(var, free_port, **account, TWILIO_API_BASE_URL=base_url, ENABLE_QUEUES="false")
+        with running_system(given, tmp_path / "output") as run:
             with pytest.raises(TimeoutError):
                 carrier.accept()
             assert "demo" not in run.output.read_text().lower()
@@ -130,12 +132,12 @@ def test_a_taken_port_is_said_before_anything_is_touched(tmp_path: Path) -> None
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        assert f"port {port} of 127.0.0.1 is taken: set PORT" in refusal(environment(tmp_path / "var", port))
+        assert f"port {port} of 127.0.0.1 is taken: set PORT" in refusal(environment_of(tmp_path / "var", port))
     assert not (tmp_path / "var").exists()
 
 
 def test_a_database_that_is_away_is_named(tmp_path: Path, free_port: int) -> None:
-    away = environment(tmp_path, free_port, DATABASE_URL="postgresql://x:y@127.0.0.1:9/x", ENABLE_QUEUES="false")
+    away = environment_of(tmp_path, free_port, DATABASE_URL="postgresql://x:y@127.0.0.1:9/x", ENABLE_QUEUES="false")
     command = (sys.executable, "-m", "tools.local.run")
     done = subprocess.run(command, cwd=ROOT, env=away, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
@@ -143,6 +145,6 @@ def test_a_database_that_is_away_is_named(tmp_path: Path, free_port: int) -> Non
 
 
 def test_a_redis_that_is_away_is_named(tmp_path: Path, free_port: int) -> None:
-    away = environment(tmp_path, free_port, REDIS_URL="redis://:secret@127.0.0.1:9/0")
+    away = environment_of(tmp_path, free_port, REDIS_URL="redis://:secret@127.0.0.1:9/0")
     told = refusal(away)
     assert "REDIS_URL redis://:***@127.0.0.1:9/0" in told

@@ -17,7 +17,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
-from tests.harness.processes import descendants, lives
+from tests.harness.process_tree import descendants, is_running
 from tests.harness.waiting import wait_until
 from tools.local.environment import ROOT
 
@@ -53,7 +53,7 @@ def owner(folder: Path, *way: str, prefix: tuple[str, ...] = ()) -> Generator[di
             yield told
         finally:
             process.kill()
-    wait_until(lambda: not any(map(lives, theirs)), timeout_seconds=20.0)
+    wait_until(lambda: not any(map(is_running, theirs)), timeout_seconds=20.0)
 
 
 def write(told: dict[str, Any]) -> None:

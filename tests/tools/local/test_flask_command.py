@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.whole_system import environment, running
+from tests.harness.whole_system import environment_of, running_system
 from tools.local.environment import ROOT
 
 pytestmark = pytest.mark.timeout(300)
@@ -33,8 +33,8 @@ def run_in_terminal(command: tuple[str, ...], variables: Mapping[str, str]) -> s
 def test_commands_run_against_what_bin_run_started(tmp_path: Path, free_port: int) -> None:
     var = tmp_path / "var"
     # With an account there is no demo; without queues nothing else is needed than the embedded PostgreSQL.
-    local = environment(var, free_port, **ACCOUNT, ENABLE_QUEUES="false")
-    with running(local, tmp_path / "output") as run:
+    local = environment_of(var, free_port, **ACCOUNT, ENABLE_QUEUES="false")
+    with running_system(local, tmp_path / "output") as run:
         assert "bin/flask" in run.output.read_text()
         configuration = var / "flask.json"
         assert stat.S_IMODE(configuration.stat().st_mode) == 0o600

@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 from rq import Worker
 
-from tests.harness.processes import descendants, lives
+from tests.harness.process_tree import descendants, is_running
 from tests.harness.waiting import wait_until
 from tools.local.environment import ROOT
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
@@ -64,7 +64,7 @@ def test_it_serves_every_queue_and_drains(environment: dict[str, str], redis_url
         children = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
-        assert not any(map(lives, children))
+        assert not any(map(is_running, children))
         assert serving(redis_url) == []
 
 
@@ -74,7 +74,7 @@ def test_one_queue_can_have_many_processes(environment: dict[str, str], redis_ur
         assert "Total workers: 2" in (tmp_path / "output").read_text()
         children = descendants(process.pid)
         process.kill()
-        wait_until(lambda: not any(map(lives, children)), timeout_seconds=30)
+        wait_until(lambda: not any(map(is_running, children)), timeout_seconds=30)
 
 
 def test_a_killed_worker_is_replaced(environment: dict[str, str], redis_url: str, tmp_path: Path) -> None:

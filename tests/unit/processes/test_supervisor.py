@@ -13,7 +13,7 @@ import pytest
 
 from processes.child_process import Program
 from processes.supervisor import Backoff, ProgramKeepsExiting, Supervisor
-from tests.harness.processes import lives
+from tests.harness.process_tree import is_running
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -118,7 +118,7 @@ def test_a_child_that_does_not_drain_is_killed(tmp_path: Path) -> None:
         began = time.monotonic()
         supervisor.stop("child")
         assert 0.3 <= time.monotonic() - began < 3.0
-        assert not lives(pid)
+        assert not is_running(pid)
 
 
 def test_a_second_signal_is_handed_on(tmp_path: Path) -> None:
@@ -178,5 +178,5 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_child_drains(tmp_path: Pat
         child = int(supervisor.stdout.readline())
         wait_until(lambda: output.exists() and "up" in output.read_text())
         supervisor.kill()
-    wait_until(lambda: not lives(child))
+    wait_until(lambda: not is_running(child))
     assert output.read_text().split() == ["up", "asked", "drained"]

@@ -1,6 +1,6 @@
 """One PostgreSQL and one Valkey for a whole test run, each started when the first test asks for it.
 
-The keeper lives in the process that was started first; test processes reach it over a Unix socket.
+SharedServers lives in the process that leads the run; the other test processes reach it over a Unix socket.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 _CLOSE = "close"
 
 
-class Keeper:
-    """Servers in a folder of their own, which goes with them."""
+class SharedServers:
+    """The servers and the temporary folder that holds their files."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="koinonia-tests-"))
-        self.address = str(self._folder / "keeper")
+        self.address = str(self._folder / "requests")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._answers: dict[str, Any] = {}
+        self._replies: dict[str, tuple[Any, str | None]] = {}
         self._listener = Listener(self.address, family="AF_UNIX")
-        # The kernel ends the servers when the thread that started them ends: this one stays to the last.
-        self._thread = threading.Thread(target=self._serve, name="keeper", daemon=True)
+        # The kernel ends the servers when the thread that started them ends, so this thread runs until close().
+        self._thread = threading.Thread(target=self._serve, name="shared servers", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End what was started."""
+        """Stop the servers and delete their files."""
         with Client(self.address, family="AF_UNIX") as connection:
             connection.send(_CLOSE)
         self._thread.join()
@@ -52,21 +52,21 @@ class Keeper:
         starts: dict[str, Callable[[], Any]] = {"postgres": self._start_postgres, "valkey": self._start_valkey}
         while True:
             with self._listener.accept() as connection:
-                wanted = connection.recv()
-                if wanted == _CLOSE:
+                name = connection.recv()
+                if name == _CLOSE:
                     break
-                connection.send(self._answer(wanted, starts[wanted]))
+                connection.send(self._reply(name, starts[name]))
         self._listener.close()
-        self._end()
+        self._stop()
 
-    def _answer(self, wanted: str, start: Callable[[], Any]) -> tuple[Any, str | None]:
-        """What start() returns, the same for all who ask, and how it failed."""
-        if wanted not in self._answers:
+    def _reply(self, name: str, start: Callable[[], Any]) -> tuple[Any, str | None]:
+        """(what start() returned, or None; the traceback when it failed). Every later request gets the same reply."""
+        if name not in self._replies:
             try:
-                self._answers[wanted] = (start(), None)
-            except Exception:  # noqa: BLE001 - told to the test that asked
-                self._answers[wanted] = (None, traceback.format_exc())
-        return self._answers[wanted]
+                self._replies[name] = (start(), None)
+            except Exception:  # noqa: BLE001 - raised again in the test process that asked
+                self._replies[name] = (None, traceback.format_exc())
+        return self._replies[name]
 
     def _start_postgres(self) -> tuple[str, str]:
         """The URLs of the superuser and of a migrated database, the template of the others."""
@@ -92,9 +92,9 @@ class Keeper:
             assert program.output is not None
             raise RuntimeError(f"{program.name} ended: {program.output.read_text()}")
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         for process in self._processes.values():
-            process.send_signal(signal.SIGQUIT)  # at once, nothing written: the files go now
+            process.send_signal(signal.SIGQUIT)  # at once, without writing anything: the files are deleted next
         for process in self._processes.values():
             try:
                 process.wait(timeout=10.0)
@@ -103,7 +103,7 @@ class Keeper:
 
 
 def _migrate(database_url: str) -> None:
-    """In a process of its own, as in production: and a template must have no session left."""
+    """Migrate in a process of its own, as in production: a template database must have no session left."""
     environment = {
         **os.environ,
         "DATABASE_URL": database_url,
@@ -118,11 +118,16 @@ def _migrate(database_url: str) -> None:
         raise RuntimeError(f"the migrations failed: {done.stderr}")
 
 
-def ask(address: str, wanted: str) -> Any:
-    """Have the keeper at this address start a server, unless it runs; what is told about it."""
+def request_server(address: str, name: str) -> Any:
+    """Have the SharedServers at this address start a server, unless it runs. Returns its URLs."""
     with Client(address, family="AF_UNIX") as connection:
-        connection.send(wanted)
-        answer, complaint = connection.recv()
-    if complaint:
-        raise RuntimeError(f"{wanted} could not be started for the tests:\n{complaint}")
-    return answer
+        connection.send(name)
+        reply, error = connection.recv()
+    if error:
+        raise RuntimeError(f"{name} could not be started for the tests:\n{error}")
+    return reply
+
+
+def server_log(address: str, name: str) -> Path:
+    """The file that the server writes its log to."""
+    return Path(address).parent / f"{name}.log"

@@ -1,4 +1,4 @@
-"""Processes that stand still: stopped with SIGSTOP, as on a host that froze or behind a network that went silent."""
+"""Suspends processes with SIGSTOP: they behave as on a host that froze or behind a network that went silent."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
-from tests.harness.processes import descendants
+from tests.harness.process_tree import descendants
 
 
 @contextmanager
-def standing_still(pid: int) -> Generator[None]:
-    """Nothing of the process and its descendants runs inside the block; the kernel still takes connections for it."""
+def suspended(pid: int) -> Generator[None]:
+    """The process and its descendants do not run inside the block; the kernel still accepts connections for them."""
     stopped: set[int] = set()
     try:
-        while new := {pid, *descendants(pid)} - stopped:  # the parent first: then it starts no more
+        while new := {pid, *descendants(pid)} - stopped:  # the parent first, so that it starts no more
             for each in sorted(new, key=lambda each: each != pid):
                 _signal(each, signal.SIGSTOP)
             stopped |= new

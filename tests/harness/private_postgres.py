@@ -1,4 +1,4 @@
-"""A PostgreSQL for one test module alone, which may be stopped and killed, with a migrated database."""
+"""A PostgreSQL for one test module alone, which the tests may suspend and kill, with a migrated database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 from processes import child_process
 from store.migrate import migrate
-from tests.harness.stopping import standing_still
+from tests.harness.process_output import report_output
+from tests.harness.suspended_process import suspended
 from tests.harness.waiting import wait_until
 from tools.local import ports, postgres
 from tools.local.postgres import Postgres
 
 
-class OwnPostgres:
-    """start() brings it up; its data outlives a kill, for commits reach the kernel."""
+class PrivatePostgres:
+    """start() starts it, also after a kill: committed data survives, because every commit reaches the kernel."""
 
     def __init__(self, server: Postgres, folder: Path) -> None:
         self._server, self._folder = server, folder
@@ -28,8 +29,10 @@ class OwnPostgres:
         return self._server.port
 
     def start(self) -> None:
-        self._process = child_process.start(self._server.program(output=self._folder / "postgres.log"))
-        wait_until(self._server.is_ready, timeout_seconds=60)
+        log = self._folder / "postgres.log"
+        self._process = child_process.start(self._server.program(output=log))
+        report_output("the private PostgreSQL", log)
+        wait_until(self._server.is_ready, timeout_seconds=60, condition="the private PostgreSQL accepts connections")
         self.url = self._server.make_application("tests")
         migrate(self.url)
 
@@ -37,10 +40,10 @@ class OwnPostgres:
         if self._process is not None:
             child_process.kill(self._process)
 
-    def standing_still(self) -> AbstractContextManager[None]:
-        """Postmaster and backends do nothing inside the block."""
+    def suspended(self) -> AbstractContextManager[None]:
+        """The postmaster and its backends do nothing inside the block."""
         assert self._process is not None
-        return standing_still(self._process.pid)
+        return suspended(self._process.pid)
 
     def socket_url(self) -> str:
         """The same database over the server's Unix socket."""
@@ -49,12 +52,12 @@ class OwnPostgres:
 
 
 @contextmanager
-def own_postgres(folder: Path) -> Generator[OwnPostgres]:
+def private_postgres(folder: Path) -> Generator[PrivatePostgres]:
     settings = {"fsync": "off", "shared_buffers": "16MB", "unix_socket_directories": str(folder)}
     server = postgres.prepare(
         folder / "postgres", port=ports.choose_port(), superuser_password="tests", settings=settings
     )
-    own = OwnPostgres(server, folder)
+    own = PrivatePostgres(server, folder)
     try:
         own.start()
         yield own

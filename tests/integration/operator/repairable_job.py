@@ -1,4 +1,4 @@
-"""A job that fails until it is mended, for a worker that runs in the test's own process."""
+"""A job that fails until `broken` is set to False, for a worker that runs in the test's own process."""
 
 from __future__ import annotations
 

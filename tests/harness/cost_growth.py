@@ -8,22 +8,22 @@ from collections.abc import Callable
 from typing import Any
 
 FACTOR = 8
-"""The larger input is this many times the smaller one: linear cost grows by as much, quadratic cost by its square."""
-MOST_GROWTH = 24
-"""Between the two, with room for a noisy machine on either side."""
+"""How many times larger the larger input is: linear cost grows by this factor, quadratic cost by its square."""
+MAX_GROWTH = 24
+"""The limit lies between the two, with room for a noisy machine on either side."""
 _LEAST_SECONDS = 0.001
-"""Costs below this are noise, and are counted as this much."""
+"""Shorter times are noise and count as this much."""
 _RUNS = 3
 
 
-def growth(parse: Callable[[Any], object], hostile: Callable[[int], Any], size: int) -> float:
-    """By which factor the CPU time grows from an input of `size` to one of FACTOR times that size.
+def cost_growth(parse: Callable[[Any], object], hostile: Callable[[int], Any], size: int) -> float:
+    """The factor by which the CPU time grows from an input of `size` to one of FACTOR times that size.
 
-    It is counted in CPU time of this process, best of several runs, so that what else the machine does matters little.
-    The parser may refuse its input, with any Exception but a RecursionError.
+    It measures CPU time of this process, best of several runs, so that other load on the machine matters little.
+    The parser may refuse its input with any Exception except a RecursionError.
     """
     small = max(_best_seconds(parse, hostile(size), enough=0.0), _LEAST_SECONDS)
-    return _best_seconds(parse, hostile(FACTOR * size), enough=MOST_GROWTH * small) / small
+    return _best_seconds(parse, hostile(FACTOR * size), enough=MAX_GROWTH * small) / small
 
 
 def _best_seconds(parse: Callable[[Any], object], text: Any, *, enough: float) -> float:

@@ -1,11 +1,11 @@
-"""Looking at processes from outside, through /proc (Linux)."""
+"""Which processes run, and which they started, read from /proc (Linux)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 
-def lives(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Whether the process runs. One that has ended and waits to be reaped does not."""
     return _state(pid) not in {None, "Z", "X"}
 
