@@ -55,7 +55,7 @@ def make_schedule(
 
 
 def run_schedules(database: Database, *, now: datetime | None = None) -> int:
-    """Run all that are due, in as many turns as it takes; how many messages that made."""
+    """Run all that are due, in as many jobs as it takes; returns how many messages were made."""
     made = 0
     while True:
         progress = job.run_schedules(database, now=now)

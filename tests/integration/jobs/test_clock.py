@@ -31,7 +31,7 @@ def schedule(redis: Redis, job_queue: RedisJobQueue) -> TickSchedule:
     return TickSchedule(redis, job_queue, (ENQUEUE_DUE, SWEEP))
 
 
-def test_a_new_clock_rings_every_tick_at_once(schedule: TickSchedule, redis: Redis) -> None:
+def test_a_new_clock_enqueues_every_tick_at_once(schedule: TickSchedule, redis: Redis) -> None:
     schedule.poll()
 
     assert waiting(redis) == ["enqueue_due", "sweep"]
@@ -58,7 +58,7 @@ def test_a_tick_comes_again_and_not_before_its_time(schedule: TickSchedule, redi
     assert waiting(redis) == ["enqueue_due"]
 
 
-def test_two_clocks_ring_for_one_job(schedule: TickSchedule, settings: Settings, redis: Redis) -> None:
+def test_two_clocks_enqueue_one_job(schedule: TickSchedule, settings: Settings, redis: Redis) -> None:
     other = TickSchedule(open_redis(settings), RedisJobQueue(settings), (ENQUEUE_DUE, SWEEP))
 
     schedule.poll()

@@ -1,4 +1,4 @@
-"""What flies between jobs: nobody waits for somebody else's answers, and nothing goes missing on landing."""
+"""Deliveries in flight between jobs: no church waits for another's answers, and no result is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.sandbox.control import Faults, Sandbox
 
 @pytest.fixture
 def slow(settings: Settings, sandbox: Sandbox) -> Settings:
-    """A carrier that takes half a second, and lines of twenty."""
+    """A carrier that takes half a second, and twenty slots."""
     sandbox.set_faults(Faults(latency_ms=500))
     return settings.model_copy(
         update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0, "carrier_connections": 20, "batch_size": 500}
@@ -46,28 +46,28 @@ def test_a_small_church_does_not_wait_for_a_large_one(
     assert len(sandbox.ledger()) == 305
 
 
-def test_one_church_never_fills_the_line(
+def test_one_church_never_occupies_all_slots(
     slow: Settings, database: Database, job_queue: RedisJobQueue, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     church_id = create_church(database).church_id
     compose(database, church_id, numbers=numbers(200))
-    flying: list[int] = []
+    in_flight: list[int] = []
 
     def look() -> bool:
         with system_scope(database) as connection:
             row = connection.execute("SELECT count(*) FROM deliveries WHERE status = 'sending'").fetchone()
-        flying.append(row[0] if row else 0)
+        in_flight.append(row[0] if row else 0)
         return len(sandbox.ledger()) > 100
 
     with running_worker(slow, tmp_path / "output"):
         job_queue.enqueue_expansion(channel="sms")
         wait_until(look, timeout_seconds=60)
 
-    # Landed and not yet recorded they still are `sending`, besides the fifteen that may fly.
-    assert 10 <= max(flying) <= 30
+    # Those with a result that is not recorded yet still are `sending`, besides the fifteen that may be in flight.
+    assert 10 <= max(in_flight) <= 30
 
 
-def test_outcomes_that_cannot_be_written_are_in_doubt_and_the_line_lives_on(
+def test_results_that_cannot_be_written_are_in_doubt_and_the_dispatcher_goes_on(
     settings: Settings,
     database: Database,
     job_queue: RedisJobQueue,

@@ -1,4 +1,4 @@
-"""Without queues: the same jobs, in the thread that rings, and no Redis anywhere."""
+"""Without queues: the same jobs, run in the thread that enqueues them, without Redis."""
 
 from __future__ import annotations
 
@@ -50,11 +50,9 @@ def job_queue(settings: Settings) -> Iterator[JobQueue]:
     job_queue.close()
 
 
-def test_everything_is_sent_before_the_ringing_returns(
-    database: Database, job_queue: JobQueue, sandbox: Sandbox
-) -> None:
+def test_everything_is_sent_before_enqueue_returns(database: Database, job_queue: JobQueue, sandbox: Sandbox) -> None:
     church_id = create_church(database).church_id
-    add_contacts(database, church_id, count=100)  # many turns, each rung for by the one before
+    add_contacts(database, church_id, count=100)  # many batches, each enqueued by the one before
     message = compose(database, church_id)
 
     heard = job_queue.enqueue_expansion(channel="sms")
@@ -64,7 +62,7 @@ def test_everything_is_sent_before_the_ringing_returns(
     assert len({row.to for row in sandbox.ledger()}) == 100
 
 
-def test_a_job_that_fails_does_not_fail_the_ringer(database: Database, job_queue: JobQueue) -> None:
+def test_a_job_that_fails_does_not_fail_the_caller(database: Database, job_queue: JobQueue) -> None:
     church_id = create_church(database, sender="+15005550007").church_id
     message = compose(database, church_id, numbers=["+12025550123"])
 

@@ -1,4 +1,4 @@
-"""Mail from a rung bell to the way out: real workers, a real mail server, and the links in the mails they send."""
+"""Mail from an enqueued job to unsubscribing: real workers, a real mail server, and the links in the mails."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_text_goes_to_numbers_and_a_mail_to_addresses(
     assert [mail.recipient for mail in mail_sandbox.mails()] == ["ruth@example.org"]
 
 
-def test_accepted_mail_counts_as_sent_and_nobody_goes_on_asking(
+def test_accepted_mail_counts_as_sent_and_no_status_is_fetched(
     client: FlaskClient,
     church: KnownChurch,
     settings: Settings,
@@ -199,7 +199,7 @@ def test_a_refused_recipient_fails_alone_and_a_greylisted_one_waits(
     assert ("gone@example.org", "failed", "the mailbox does not exist") in reasons(database, church, message)
 
 
-def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(
+def test_where_mail_is_switched_off_no_job_is_enqueued_and_nothing_is_lost(
     client: FlaskClient,
     church: KnownChurch,
     settings: Settings,
@@ -229,7 +229,7 @@ def test_where_mail_is_switched_off_nothing_is_rung_for_and_nothing_lost(
 # --- doubt ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_mail_in_doubt_goes_again_with_the_same_id_and_then_waits_for_a_person(
+def test_a_mail_in_doubt_is_sent_again_with_the_same_id_and_then_waits_for_a_person(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -255,7 +255,7 @@ def test_a_mail_in_doubt_goes_again_with_the_same_id_and_then_waits_for_a_person
     assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
 
-def test_claims_that_came_to_nothing_cost_a_mail_in_doubt_none_of_its_repeats(
+def test_claims_without_a_submission_do_not_count_as_repeats_of_a_mail_in_doubt(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -380,7 +380,7 @@ def test_looking_changes_nothing_and_the_button_does(
     assert opted_out(database, church) == [("ruth@example.org", "unsubscribe link")]
 
 
-def test_who_leaves_during_a_send_gets_nothing_that_was_not_submitted(
+def test_an_unsubscription_during_a_send_stops_what_is_not_submitted(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -478,7 +478,7 @@ def test_another_failure_ends_the_delivery_only_and_a_delay_nothing(
     assert opted_out(database, church) == []
 
 
-def test_a_bounce_ends_a_doubt(
+def test_a_bounce_resolves_a_mail_in_doubt(
     client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.ACCEPTED, do=DROP))

@@ -70,7 +70,7 @@ def test_messages_begin_on_time_while_a_crowd_is_written_to(
     assert late[0] >= 0
 
 
-def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
+def test_a_run_is_enqueued_again_when_redis_was_emptied_right_after_it_was_made(
     settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis
 ) -> None:
     church_id = create_church(database).church_id
@@ -88,7 +88,7 @@ def test_a_run_is_rung_for_again_when_redis_was_emptied_right_after_it_was_made(
     assert rows(database, "SELECT count(*) FROM messages") == [(1,)]
 
 
-def test_a_schedule_that_breaks_does_not_keep_what_was_accepted_from_being_rung_for(
+def test_a_schedule_that_fails_does_not_keep_accepted_messages_from_being_enqueued(
     settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compose(database, create_church(database).church_id, numbers=numbers(1))

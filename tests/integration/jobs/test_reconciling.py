@@ -159,7 +159,7 @@ def test_a_text_of_another_church_with_the_same_sender_does_not_hold_it_up(
         assert connection.execute(missed, (lost,)).fetchone() == (1,)
 
 
-def test_of_two_in_doubt_each_gets_its_own(
+def test_two_deliveries_in_doubt_each_get_their_own_record(
     database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
     first = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(accept_then_drop=1.0))
@@ -172,7 +172,7 @@ def test_of_two_in_doubt_each_gets_its_own(
     assert sorted(both, key=str) == sorted(({Status.SENT: 1}, {Status.UNKNOWN: 1}), key=str)
 
 
-def test_a_worker_that_went_silent_leaves_its_deliveries_in_doubt(
+def test_deliveries_whose_lease_expired_are_in_doubt(
     database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
     message = compose(database, church_id, numbers=[NUMBER])

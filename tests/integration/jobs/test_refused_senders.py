@@ -1,4 +1,4 @@
-"""A sender that the carrier refuses: said once, in plain words, and cleared away once it is mended."""
+"""A sender that the carrier refuses: reported once, and its failed job removed once it is resumed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def resume(database: Database, church_id: UUID) -> None:
         assert churches.resume_sender(connection, church_id=church_id, channel="sms")
 
 
-def test_it_is_said_in_one_line(
+def test_a_refusal_is_logged_in_one_line(
     capfd: pytest.CaptureFixture[str], failed: FailedJobRegistry, message: UUID, redis: Redis, church_id: UUID
 ) -> None:
     said = capfd.readouterr()
@@ -156,7 +156,7 @@ def test_a_job_that_was_requeued_meanwhile_is_left_to_run(
     assert job_queue.withdraw_failed("sms", job_id), "it has ended"
 
 
-def test_a_second_refusal_is_told_again(
+def test_a_second_refusal_is_reported_again(
     database: Database,
     job_queue: RedisJobQueue,
     failed: FailedJobRegistry,

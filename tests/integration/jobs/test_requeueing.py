@@ -32,7 +32,7 @@ def failed(redis: Redis) -> FailedJobRegistry:
 
 
 def refused_then_mended(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> tuple[UUID, UUID]:
-    """(church, message): its turn failed for the sender, which is a good one now and still paused."""
+    """(church, message): its batch failed because of the sender, which is valid now and still paused."""
     church_id = create_church(database, sender=REFUSED_SENDER).church_id
     message = expanded(database, church_id)
     job_queue.enqueue_batch(channel="sms", church_id=church_id)

@@ -32,13 +32,13 @@ def church_id(database: Database) -> UUID:
 
 @pytest.fixture
 def message(database: Database, church_id: UUID) -> UUID:
-    """Expanded: only its turns are left to run."""
+    """Expanded: only its batches are left to submit."""
     return expanded(database, church_id)
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Every turn meets an error that nobody foresaw, until this is undone."""
+    """Every batch raises an unforeseen error, until this is undone."""
 
     def claim(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
@@ -123,7 +123,7 @@ def test_a_refused_sender_is_not_tried_again_by_itself(
     assert (parked(redis), failed(redis).count) == ({}, 1)
 
 
-def test_two_who_bring_back_at_once_do_no_harm(
+def test_two_processes_may_enqueue_retries_at_once(
     database: Database,
     church_id: UUID,
     message: UUID,

@@ -1,4 +1,4 @@
-"""From a rung bell to recorded outcomes."""
+"""From an enqueued job to recorded results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_everyone_gets_the_message_once(
     database: Database, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
     church_id = create_church(database).church_id
-    add_contacts(database, church_id, count=180)  # several turns
+    add_contacts(database, church_id, count=180)  # several batches
     message = compose(database, church_id)
 
     job_queue.enqueue_expansion(channel="sms")
@@ -57,7 +57,7 @@ def test_a_job_that_runs_twice_finds_nothing_left(
     assert len(sandbox.ledger()) == 3
 
 
-def test_one_job_waits_however_often_it_is_rung_for(
+def test_one_job_waits_however_often_it_is_enqueued(
     settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis
 ) -> None:
     church_id = create_church(database).church_id
@@ -70,7 +70,7 @@ def test_one_job_waits_however_often_it_is_rung_for(
     assert len(rq_queue(redis, "sms")) == 2
 
 
-def test_a_job_that_a_worker_took_and_died_with_is_rung_for_again(
+def test_a_job_whose_worker_was_killed_is_enqueued_again(
     database: Database, job_queue: RedisJobQueue, redis: Redis
 ) -> None:
     church_id = create_church(database).church_id
@@ -83,7 +83,7 @@ def test_a_job_that_a_worker_took_and_died_with_is_rung_for_again(
     assert len(rq_queue(redis, "sms")) == 1
 
 
-def test_after_redis_was_emptied_the_bell_is_heard_again(
+def test_after_redis_was_emptied_jobs_are_enqueued_again(
     database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
     church_id = create_church(database).church_id
@@ -99,7 +99,7 @@ def test_after_redis_was_emptied_the_bell_is_heard_again(
     assert counts(database, church_id, message) == {Status.SENT: 2}
 
 
-def test_ringing_without_redis_is_not_heard_and_does_no_harm(settings: Settings, free_port: int) -> None:
+def test_enqueueing_without_redis_returns_false_and_raises_nothing(settings: Settings, free_port: int) -> None:
     deaf = RedisJobQueue(settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"}))
 
     assert deaf.enqueue_receipts() is False
@@ -192,7 +192,7 @@ def test_a_carrier_that_cannot_be_reached_costs_no_try_but_time(
     assert counts(database, church_id, message) == {Status.FAILED: 1}, "its hour is over"
 
 
-def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(
+def test_a_refused_sender_is_paused_and_resumed_by_a_requeue(
     database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
     church_id = create_church(database, sender="+15005550007").church_id
@@ -213,7 +213,7 @@ def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(
     work()
     assert sandbox.summary().create_requests == 2, "a paused sender is left alone"
 
-    with system_scope(database) as connection:  # mended, in the way that leaves the pause to the operator's requeue
+    with system_scope(database) as connection:  # fixed, in the way that leaves the pause to the operator's requeue
         connection.execute("UPDATE senders SET address = '+15005550006'")
     failed.requeue(job_id)
     work()
@@ -222,7 +222,7 @@ def test_a_refused_sender_stops_and_is_seen_and_mended_by_a_requeue(
     assert failed.count == 0
 
 
-def test_the_dispatch_tick_finds_what_nobody_rang_for(
+def test_the_clock_enqueues_what_was_not_enqueued(
     database: Database, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
     church_id = create_church(database).church_id

@@ -50,7 +50,7 @@ def unfit(settings: Settings, superuser_database_url: str) -> Iterator[Settings]
 
 @pytest.mark.parametrize("make", [never_migrated, of_an_older_release, of_a_newer_release])
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_it_ends_with_one_line_that_names_the_command(
+def test_it_exits_with_one_line_that_names_the_command(
     unfit: Settings, program: str, make: Callable[[str], None]
 ) -> None:
     make(unfit.database_url)

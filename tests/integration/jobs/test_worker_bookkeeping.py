@@ -87,7 +87,7 @@ def test_a_worker_at_work_for_long_stays_on_the_list(
         wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 1}, timeout_seconds=30)
 
 
-def test_redis_emptied_while_a_job_runs_is_one_line_of_the_log(
+def test_redis_emptied_while_a_job_runs_is_logged_in_one_line(
     settings: Settings, database: Database, redis: Redis, job_queue: RedisJobQueue, church_id: UUID, tmp_path: Path
 ) -> None:
     message = compose(database, church_id, numbers=numbers(1))

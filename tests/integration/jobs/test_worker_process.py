@@ -24,7 +24,7 @@ from tests.integration.store.ledger import numbers
 from tools.sandbox.control import Faults, Sandbox
 
 BACK_SECONDS = 15.0
-"""After Redis came back, a text that is rung for is sent within this."""
+"""After Redis came back, an enqueued text is sent within this."""
 CONNECTIONS, AUDIENCE = 10, 60
 
 
@@ -104,7 +104,7 @@ def test_it_outlives_a_redis_that_is_killed_and_comes_back_empty(
 
 
 @pytest.mark.parametrize("redis_stays", [True, False], ids=["Redis there", "Redis away"])
-def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
+def test_stopped_during_a_batch_it_leaves_nothing_in_flight(
     settings: Settings,
     database: Database,
     church_id: UUID,
@@ -137,7 +137,7 @@ def test_told_to_end_in_the_middle_of_a_turn_it_leaves_nothing_under_way(
         assert sorted(row.to for row in sandbox.ledger()) == numbers(AUDIENCE)
 
 
-def test_told_to_end_while_idle_it_ends_at_once(
+def test_stopped_while_idle_it_exits_at_once(
     settings: Settings,
     database: Database,
     church_id: UUID,
