@@ -1,4 +1,4 @@
-"""POST /callbacks/mail before anyone has shown that a mail is about one of ours: nothing is read that need not be."""
+"""POST /callbacks/mail: nothing is parsed before the address is verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /api/messages/send for picture messages: what they show is looked at first, and once."""
+"""POST /api/messages/send for picture messages, whose media are checked first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page behind the link in a mail: what it promises is so."""
+"""The unsubscribe pages behind the link in a mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails over real SMTP, to a mail server that may misbehave at every step."""
+"""Mails over real SMTP, to a mail server that can fail at every step."""
 
 from __future__ import annotations
 

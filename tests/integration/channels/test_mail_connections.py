@@ -1,4 +1,4 @@
-"""The line to the mail server: encrypted, logged in, kept, and had again when it died."""
+"""Connections to the mail server: encryption, login, reuse and reconnecting."""
 
 from __future__ import annotations
 

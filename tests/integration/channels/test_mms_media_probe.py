@@ -1,4 +1,4 @@
-"""A probe at media on real web servers, some of which mean ill."""
+"""Media checks against real web servers, some of them hostile."""
 
 from __future__ import annotations
 

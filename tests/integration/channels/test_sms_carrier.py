@@ -1,4 +1,4 @@
-"""Texts through the official client, to a real HTTP carrier that may misbehave."""
+"""Texts through the official client, to a real HTTP carrier that can fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picture messages through the official client, and what the carrier's list says of them."""
+"""Picture messages through the official client, and in the carrier's list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails that came back."""
+"""Bounces are found by their signed address and parsed within limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be sent as a mail."""
+"""The rules of a mail: subject, content, and when mail is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What refusals and lost connections mean, stage by stage."""
+"""How refusals and lost connections are classified, stage by stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an SMTP_URL says."""
+"""How an SMTP_URL is parsed."""
 
 from __future__ import annotations
 

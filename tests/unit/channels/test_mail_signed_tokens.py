@@ -1,4 +1,4 @@
-"""Links and addresses that only we can make."""
+"""Links and bounce addresses are signed, and forged ones are invalid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both parts of a mail: from one text, saying the same, and nothing in it taken for HTML."""
+"""Both parts of a mail come from one text, which is escaped in HTML."""
 
 from __future__ import annotations
 

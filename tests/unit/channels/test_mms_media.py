@@ -1,4 +1,4 @@
-"""Types and sizes that can be sent."""
+"""The types and sizes of media that can be sent."""
 
 from __future__ import annotations
 

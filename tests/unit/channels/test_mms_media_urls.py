@@ -1,4 +1,4 @@
-"""What an address of a picture must probe like."""
+"""The rules for the URL of a picture."""
 
 from __future__ import annotations
 

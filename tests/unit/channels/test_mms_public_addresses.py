@@ -1,4 +1,4 @@
-"""Which addresses a stranger may have us connect to."""
+"""Which IP addresses are public."""
 
 from __future__ import annotations
 
