@@ -1,4 +1,4 @@
-"""POST /callbacks/mail before anyone has shown that a mail is about one of ours: nothing is read that need not be."""
+"""POST /callbacks/mail: nothing is parsed before the address is verified."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_where_no_bounces_are_taken_the_body_is_not_read(settings: Settings, mis
     ],
     ids=["a long group", "deep comments", "deeper comments", "many headers", "no text"],
 )
-def test_what_came_to_no_address_of_ours_is_refused_by_its_head_alone(
+def test_a_mail_to_none_of_our_addresses_is_refused_after_reading_its_head(
     client: FlaskClient, database: Database, hostile: bytes, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     body = CountingBody(hostile)
@@ -143,7 +143,7 @@ def test_a_bounce_with_a_large_mail_in_it_is_read_whole(
     ],
     ids=["deep parts", "many parts", "many recipients", "a long header"],
 )
-def test_a_mail_to_our_address_that_cannot_be_read_is_named_in_one_line(
+def test_an_unreadable_mail_to_our_address_is_logged_in_one_line(
     client: FlaskClient, database: Database, address: str, rest: bytes, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     answer = post(client, f"To: {address}\r\n".encode() + rest)

@@ -63,7 +63,7 @@ def errors(client: FlaskClient, church: KnownChurch, body: dict[str, Any]) -> di
 
 
 @pytest.mark.usefixtures("sender")
-def test_a_mail_is_accepted_and_told_with_its_subject(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_mail_is_accepted_and_returned_with_its_subject(client: FlaskClient, church: KnownChurch) -> None:
     answer = client.post(SEND, json=a_mail(church), headers=church.bearer)
 
     assert answer.status_code == 202, answer.text
@@ -104,7 +104,7 @@ def test_a_mail_is_accepted_and_told_with_its_subject(client: FlaskClient, churc
     ],
 )
 @pytest.mark.usefixtures("sender")
-def test_all_that_is_wrong_is_named_at_once(
+def test_all_field_errors_are_returned_at_once(
     client: FlaskClient, church: KnownChurch, changes: dict[str, Any], expected: dict[str, str]
 ) -> None:
     found = errors(client, church, a_mail(church, **changes))
@@ -124,7 +124,7 @@ def test_all_that_is_wrong_is_named_at_once(
         ),
     ],
 )
-def test_what_is_for_mail_is_refused_for_texts(
+def test_fields_of_mail_are_refused_for_texts(
     client: FlaskClient, church: KnownChurch, changes: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert errors(client, church, a_mail(church, **{"channel": "sms", "subject": ..., **changes})) == expected
@@ -195,7 +195,7 @@ def test_the_subject_and_the_addresses_of_a_mail_for_later_can_be_changed(
 
 
 @pytest.mark.usefixtures("sender")
-def test_a_mail_may_come_again_and_again(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_mail_can_be_scheduled(client: FlaskClient, church: KnownChurch) -> None:
     again = {"recurrence": {"cron": "0 9 * * SUN"}, "targetType": "addresses", "emailAddresses": ["Ruth@Example.org"]}
 
     made = client.post("/api/schedules", json=a_mail(church, **again), headers=church.bearer)
@@ -210,9 +210,7 @@ def test_a_mail_may_come_again_and_again(client: FlaskClient, church: KnownChurc
     assert (message["channel"], message["details"]) == ("mail", {"subject": "Come!"})
 
 
-def test_a_mail_that_comes_again_keeps_every_rule_of_one_that_comes_once(
-    client: FlaskClient, church: KnownChurch
-) -> None:
+def test_a_scheduled_mail_is_checked_like_any_other(client: FlaskClient, church: KnownChurch) -> None:
     plan = a_mail(church, subject=..., colour=1, recurrence={"cron": "soon"})
 
     answer = client.post("/api/schedules", json=plan, headers=church.bearer)
@@ -298,7 +296,7 @@ def test_the_same_person_is_known_again_by_number_or_else_by_mail_address(
     ]
 
 
-def test_a_mail_address_stays_unless_another_is_given(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_mail_address_stays_unless_another_is_sent(client: FlaskClient, church: KnownChurch) -> None:
     ruth = {"name": "Ruth", "phone": "+12025550123"}
     import_people(client, church, ruth | {"email": "old@example.org"})
     import_people(client, church, ruth)

@@ -1,4 +1,4 @@
-"""POST /api/messages/send for picture messages: what they show is looked at first, and once."""
+"""POST /api/messages/send for picture messages, whose media are checked first."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def count(database: Database) -> int:
 
 
 @pytest.mark.parametrize("words", [{}, {"content": ""}, {"content": "Come & see"}], ids=str)
-def test_pictures_are_accepted_with_words_or_without(
+def test_pictures_are_accepted_with_or_without_text(
     client: FlaskClient, church: KnownChurch, media: MediaServer, words: dict[str, str]
 ) -> None:
     urls = [at(media, "/flyer.jpg"), at(media, "/map.png")]
@@ -115,7 +115,7 @@ def test_pictures_are_accepted_with_words_or_without(
     ],
     ids=str,
 )
-def test_what_is_wrong_is_named_before_anybody_is_asked(
+def test_field_errors_are_returned_without_a_request_to_the_media_server(
     client: FlaskClient, church: KnownChurch, media: MediaServer, changes: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert errors(client, church, a_picture(church, at(media, "/flyer.jpg"), **changes)) == expected
@@ -123,13 +123,13 @@ def test_what_is_wrong_is_named_before_anybody_is_asked(
 
 
 @pytest.mark.parametrize("channel", ["sms", "mail"])
-def test_other_messages_show_nothing(client: FlaskClient, church: KnownChurch, channel: str) -> None:
+def test_other_messages_have_no_media_urls(client: FlaskClient, church: KnownChurch, channel: str) -> None:
     body = a_picture(church, "https://www.example.org/a.png", channel=channel, content="Come", subject=...)
 
     assert errors(client, church, body)["mediaUrls"] == "is only allowed when channel is mms"
 
 
-def test_each_that_cannot_be_sent_is_named_and_nothing_is_stored(
+def test_media_that_cannot_be_sent_are_reported_and_nothing_is_stored(
     client: FlaskClient, church: KnownChurch, media: MediaServer, database: Database
 ) -> None:
     media.answers |= {"/page": picture(content_type="text/html"), "/large.gif": picture(6_000_000, "image/gif")}
@@ -156,7 +156,7 @@ def test_each_that_cannot_be_sent_is_named_and_nothing_is_stored(
         ("https://localhost/a.png", "leads to a host that has no public address"),
     ],
 )
-def test_by_default_nobody_sees_inside(
+def test_by_default_private_addresses_are_refused(
     strict_client: FlaskClient, church: KnownChurch, url: str, complaint: str
 ) -> None:
     assert errors(strict_client, church, a_picture(church, url)) == {"mediaUrls[0]": complaint}
@@ -185,7 +185,7 @@ def test_no_transaction_is_open_meanwhile(
     assert (answer.status_code, open_ones) == (202, [0])
 
 
-def test_a_repeated_request_is_answered_as_before_though_the_pictures_are_gone(
+def test_a_repeated_request_gets_the_same_response_without_the_pictures(
     client: FlaskClient, church: KnownChurch, media: MediaServer
 ) -> None:
     headers, body = {**church.bearer, "Idempotency-Key": "supper"}, a_picture(church, at(media, "/flyer.jpg"))
@@ -206,7 +206,7 @@ def dead_picture(client: FlaskClient, church: KnownChurch, method: str, path: st
     return answer.get_json()["errors"]
 
 
-def test_new_pictures_of_a_message_that_waits_are_looked_at_too(
+def test_new_pictures_of_a_waiting_message_are_checked(
     client: FlaskClient, church: KnownChurch, media: MediaServer
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(days=2)).isoformat()
@@ -227,7 +227,7 @@ def test_new_pictures_of_a_message_that_waits_are_looked_at_too(
     assert client.patch(path, json={"content": "Come & see"}, headers=church.bearer).status_code == 200
 
 
-def test_pictures_of_a_schedule_are_looked_at_too(client: FlaskClient, church: KnownChurch, media: MediaServer) -> None:
+def test_pictures_of_a_schedule_are_checked(client: FlaskClient, church: KnownChurch, media: MediaServer) -> None:
     weekly = {"recurrence": {"cron": "0 9 * * SUN"}}
     gone = [{"field": "mediaUrls[0]", "message": "returns HTTP 404"}]
 
@@ -290,7 +290,7 @@ def test_slow_media_servers_of_one_church_do_not_hold_up_another(
     assert count(database) == 1
 
 
-def test_a_church_without_a_sender_for_pictures_is_told_so(
+def test_a_church_without_a_sender_for_pictures_is_refused(
     client: FlaskClient, other_church: KnownChurch, media: MediaServer
 ) -> None:
     told = errors(client, other_church, a_picture(other_church, at(media, "/flyer.jpg")))

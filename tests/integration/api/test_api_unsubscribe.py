@@ -1,4 +1,4 @@
-"""The page behind the link in a mail: what it promises is so."""
+"""The unsubscribe pages behind the link in a mail."""
 
 from __future__ import annotations
 
@@ -95,9 +95,7 @@ def test_a_mistake_is_undone_on_the_page_itself(client: FlaskClient, link: str, 
     assert source(database) == "unsubscribe link"
 
 
-def test_the_undone_opt_out_is_kept_with_where_it_was_undone(
-    client: FlaskClient, link: str, database: Database
-) -> None:
+def test_an_undone_opt_out_is_kept_in_the_history(client: FlaskClient, link: str, database: Database) -> None:
     client.post(link)
     client.post(f"{link}/undo")
 
@@ -110,9 +108,7 @@ def test_the_undone_opt_out_is_kept_with_where_it_was_undone(
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_who_only_looks_at_every_link_undoes_nothing(
-    client: FlaskClient, link: str, database: Database, method: str
-) -> None:
+def test_a_get_request_undoes_nothing(client: FlaskClient, link: str, database: Database, method: str) -> None:
     client.post(link)
 
     for path in (link, f"{link}/undo"):
@@ -130,7 +126,7 @@ def test_a_mail_readers_own_one_click_never_undoes(client: FlaskClient, link: st
 
 
 @pytest.mark.parametrize("how", ["command", "carrier"])
-def test_what_the_link_did_not_do_it_does_not_undo(
+def test_only_an_opt_out_by_link_can_be_undone(
     client: FlaskClient, link: str, church: KnownChurch, database: Database, how: str
 ) -> None:
     opt_out(database, church.church_id, how)
@@ -144,7 +140,7 @@ def test_what_the_link_did_not_do_it_does_not_undo(
     assert source(database) == how
 
 
-def test_after_some_days_the_church_has_to_be_told(client: FlaskClient, link: str, database: Database) -> None:
+def test_an_opt_out_cannot_be_undone_after_seven_days(client: FlaskClient, link: str, database: Database) -> None:
     client.post(link)
     with system_scope(database) as connection:
         connection.execute("UPDATE opt_outs SET opted_out_at = now() - interval '7 days 1 minute'")
@@ -155,7 +151,7 @@ def test_after_some_days_the_church_has_to_be_told(client: FlaskClient, link: st
     assert source(database) == "unsubscribe link"
 
 
-def test_who_bounced_and_reads_the_mail_after_all_can_unsubscribe_for_good(
+def test_a_recipient_who_bounced_can_unsubscribe(
     client: FlaskClient, link: str, church: KnownChurch, database: Database
 ) -> None:
     opt_out(database, church.church_id, "bounce")

@@ -1,4 +1,4 @@
-"""Mails over real SMTP, to a mail server that may misbehave at every step."""
+"""Mails over real SMTP, to a mail server that can fail at every step."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def send_one(carrier: MailCarrier, **about: Any) -> SubmissionResult:
     return result
 
 
-def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+def test_the_accepted_message_is_the_submitted_one(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     content = "Grüße!\n\n.A line that begins with a dot\n..\n.\n\nFrom here: https://example.org/?a=1&b=2"
     sent = envelope(content=content)
 
@@ -50,7 +50,7 @@ def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, mail_sa
     assert text.get_content().replace("\r\n", "\n").startswith(content)
 
 
-def test_a_batch_gets_one_outcome_for_each_envelope_over_a_few_kept_connections(
+def test_a_batch_gets_one_result_for_each_envelope_over_few_connections(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox
 ) -> None:
     carrier = open_carrier(smtp_connections=3)
@@ -64,7 +64,7 @@ def test_a_batch_gets_one_outcome_for_each_envelope_over_a_few_kept_connections(
     assert mail_sandbox.connections() <= 3
 
 
-def test_sending_returns_before_the_server_has_answered(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+def test_submit_returns_before_the_server_has_replied(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.CONNECT, do=HANG))
     arrived: list[SubmissionResult] = []
 
@@ -95,7 +95,7 @@ def test_sending_returns_before_the_server_has_answered(open_carrier: OpenCarrie
         (Step.DOT, "454 Throttling failure", ResultKind.THROTTLED, "454"),
     ],
 )
-def test_refusals_are_told_apart(
+def test_refusals_are_classified(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox, step: Step, answer: str, kind: ResultKind, code: str
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=step, do=answer))
@@ -120,7 +120,7 @@ def test_refusals_are_told_apart(
         (Step.ACCEPTED, ResultKind.AMBIGUOUS, 1),
     ],
 )
-def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
+def test_only_a_connection_lost_after_the_dot_is_ambiguous(
     open_carrier: OpenCarrier,
     mail_sandbox: MailSandbox,
     monkeypatch: pytest.MonkeyPatch,
@@ -138,7 +138,7 @@ def test_only_what_was_lost_after_the_last_dot_is_ambiguous(
     assert len(mail_sandbox.mails()) == taken
 
 
-def test_a_mail_too_long_to_leave_whole_before_the_connection_is_lost_was_not_accepted(
+def test_a_mail_that_was_not_sent_completely_is_not_ambiguous(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.BODY, do=DROP))
@@ -148,9 +148,7 @@ def test_a_mail_too_long_to_leave_whole_before_the_connection_is_lost_was_not_ac
     assert result.kind is ResultKind.TRANSIENT
 
 
-def test_what_may_pass_is_tried_again_after_minutes_not_seconds(
-    open_carrier: OpenCarrier, mail_sandbox: MailSandbox
-) -> None:
+def test_a_temporary_refusal_has_a_backoff_of_minutes(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="451 4.7.1 greylisted"))
     carrier = open_carrier()
 
@@ -190,7 +188,7 @@ def test_the_next_batch_is_tried_again(open_carrier: OpenCarrier, mail_sandbox: 
     assert send_one(carrier).kind is ResultKind.ACCEPTED
 
 
-def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+def test_what_may_not_be_submitted_is_unsubmitted(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     asked = iter([True, True, *[False] * 10])
 
     results = all_results(
@@ -201,7 +199,7 @@ def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrie
     assert len(mail_sandbox.mails()) == 1
 
 
-def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+def test_may_submit_is_called_again_after_connecting(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     asked = iter([True, False])
 
     [result] = all_results(open_carrier(), [envelope()], may_submit=lambda: next(asked))
@@ -212,7 +210,7 @@ def test_it_is_asked_again_once_the_connection_stands(open_carrier: OpenCarrier,
 
 
 @pytest.mark.parametrize("bad", [{"sender": "not an address"}, {"subject": "a\r\nBcc: b@example.org"}])
-def test_what_cannot_be_composed_fails_alone(
+def test_a_mail_that_cannot_be_composed_fails_alone(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox, bad: dict[str, Any]
 ) -> None:
     results = all_results(open_carrier(), [envelope(**bad), envelope()])
@@ -220,18 +218,18 @@ def test_what_cannot_be_composed_fails_alone(
     assert sorted(result.kind for result in results) == ["accepted", "permanent"]
 
 
-def test_a_server_that_is_not_there_has_nothing(open_carrier: OpenCarrier, free_port: int) -> None:
+def test_an_unreachable_server_throttles_the_sender(open_carrier: OpenCarrier, free_port: int) -> None:
     assert send_one(open_carrier(f"smtp://127.0.0.1:{free_port}?starttls=never")).kind is ResultKind.THROTTLED
 
 
-def test_without_a_server_the_sender_waits_for_a_person() -> None:
+def test_without_smtp_url_the_sender_is_paused() -> None:
     carrier = MailCarrier(mail_settings(smtp_url=None))
 
     assert send_one(carrier).kind is ResultKind.SENDER
     carrier.close()
 
 
-def test_bounces_are_asked_for_where_they_can_be_taken(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
+def test_the_bounce_address_is_used_where_it_is_set_up(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
     send_one(open_carrier(mail_bounce_domain="bounces.example.org"))
 
     [mail] = mail_sandbox.mails()
@@ -241,7 +239,7 @@ def test_bounces_are_asked_for_where_they_can_be_taken(open_carrier: OpenCarrier
 
 @pytest.mark.parametrize("repeats", range(4))
 @pytest.mark.parametrize("attempt", [1, 9])
-def test_a_mail_in_doubt_counts_as_missing_until_it_was_repeated_often_enough(
+def test_a_mail_in_doubt_is_reported_missing_until_it_was_repeated_twice(
     open_carrier: OpenCarrier, attempt: int, repeats: int
 ) -> None:
     of = envelope(attempt=attempt)
@@ -260,5 +258,5 @@ def test_a_mail_in_doubt_counts_as_missing_until_it_was_repeated_often_enough(
     assert lookup.records == (() if repeats < MAX_REPEATS else None)
 
 
-def test_nobody_can_be_asked(open_carrier: OpenCarrier) -> None:
+def test_no_statuses_can_be_fetched(open_carrier: OpenCarrier) -> None:
     assert list(open_carrier().fetch_statuses(["some-id@example.org"])) == []

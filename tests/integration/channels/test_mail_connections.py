@@ -1,4 +1,4 @@
-"""The line to the mail server: encrypted, logged in, kept, and had again when it died."""
+"""Connections to the mail server: encryption, login, reuse and reconnecting."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def send_one(carrier: MailCarrier) -> SubmissionResult:
 
 
 @pytest.mark.parametrize("fault", [DROP, "421 4.4.2 idle for too long"])
-def test_a_kept_connection_that_died_is_replaced_and_the_mail_goes_once(mail_sandbox: MailSandbox, fault: str) -> None:
+def test_a_dead_idle_connection_is_replaced_and_the_mail_is_sent_once(mail_sandbox: MailSandbox, fault: str) -> None:
     with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
         send_one(carrier)
         mail_sandbox.set_faults(MailFault(at=Step.MAIL, do=fault, times=1))
@@ -48,7 +48,7 @@ def test_a_kept_connection_that_died_is_replaced_and_the_mail_goes_once(mail_san
     assert [mail.connection for mail in mail_sandbox.mails()] == [1, 2]
 
 
-def test_a_kept_connection_that_dies_later_in_the_conversation_is_not_simply_tried_again(
+def test_a_connection_that_dies_later_in_the_session_is_not_retried(
     mail_sandbox: MailSandbox,
 ) -> None:
     with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
@@ -68,7 +68,9 @@ def test_after_a_lost_connection_the_next_mail_goes_over_a_new_one(mail_sandbox:
         assert send_one(carrier).kind is ResultKind.ACCEPTED
 
 
-def test_a_connection_that_rested_too_long_is_left(mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_was_idle_too_long_is_closed(
+    mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with carrier_to(mail_sandbox.smtp_url, smtp_connections=1) as carrier:
         send_one(carrier)
         monkeypatch.setattr(mail_carrier, "IDLE_SECONDS", 0.0)
@@ -104,7 +106,7 @@ def test_user_and_password_are_those_of_the_url(guarded: MailSandbox) -> None:
     assert [mail.user for mail in guarded.mails()] == [USER]
 
 
-def test_without_them_the_sender_is_refused(guarded: MailSandbox) -> None:
+def test_without_a_login_the_sender_is_refused(guarded: MailSandbox) -> None:
     with carrier_to(guarded.smtp_url) as carrier:
         assert send_one(carrier).kind is ResultKind.SENDER
 
@@ -113,7 +115,7 @@ def test_without_them_the_sender_is_refused(guarded: MailSandbox) -> None:
     ("answer", "kind"),
     [("454 4.7.0 later", ResultKind.THROTTLED), ("535 5.7.8 wrong", ResultKind.SENDER), (DROP, ResultKind.THROTTLED)],
 )
-def test_refusals_at_the_login(guarded: MailSandbox, answer: str, kind: ResultKind) -> None:
+def test_refusals_at_login_are_classified(guarded: MailSandbox, answer: str, kind: ResultKind) -> None:
     guarded.set_faults(MailFault(at=Step.LOGIN, do=answer))
     with carrier_to(url_of(guarded, PASSWORD)) as carrier:
         assert send_one(carrier).kind is kind
@@ -159,7 +161,7 @@ def test_mails_are_encrypted(tmp_path: Path, authority: trustme.CA, scheme: str,
 
 
 @pytest.mark.parametrize(("scheme", "options"), [("smtp", ()), ("smtps", ("--mail-implicit-tls",))])
-def test_a_certificate_nobody_vouches_for_is_refused(
+def test_a_self_signed_certificate_is_refused(
     tmp_path: Path, authority: trustme.CA, scheme: str, options: tuple[str, ...]
 ) -> None:
     with (
@@ -182,7 +184,7 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, authority: tr
         assert send_one(carrier).kind is ResultKind.SENDER
 
 
-def test_a_server_that_offers_no_encryption_gets_nothing(mail_sandbox: MailSandbox) -> None:
+def test_a_server_without_starttls_receives_no_mail(mail_sandbox: MailSandbox) -> None:
     """Somebody in between may have taken the offer away (RFC 3207, section 6)."""
     with carrier_to(f"smtp://127.0.0.1:{mail_sandbox.smtp_port}") as carrier:
         result = send_one(carrier)

@@ -1,4 +1,4 @@
-"""A probe at media on real web servers, some of which mean ill."""
+"""Media checks against real web servers, some of them hostile."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what is well -----------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_asked_about_and_not_fetched(world: World) -> None:
+def test_a_picture_is_checked_with_head_only(world: World) -> None:
     assert world.answer(OK) == {}
 
     [request] = world.outside.requests
@@ -128,7 +128,7 @@ def test_a_picture_is_asked_about_and_not_fetched(world: World) -> None:
     ],
     ids=["405", "501", "403", "no size"],
 )
-def test_where_a_head_says_nothing_one_byte_is_asked_for(world: World, refusal: bytes) -> None:
+def test_without_a_size_in_the_head_one_byte_is_requested(world: World, refusal: bytes) -> None:
     part = picture(1, status="206 Partial Content", Content_Range="bytes 0-0/600000")
 
     assert world.answer(by_method(HEAD=refusal, GET=part + b"x")) == {}
@@ -137,7 +137,7 @@ def test_where_a_head_says_nothing_one_byte_is_asked_for(world: World, refusal: 
     assert "\r\nRange: bytes=0-0\r\n" in world.outside.requests[1]
 
 
-def test_the_size_in_the_range_counts(world: World) -> None:
+def test_the_size_is_read_from_content_range(world: World) -> None:
     part = picture(1, status="206 Partial Content", Content_Range="bytes 0-0/5000001")
 
     assert world.answer(by_method(HEAD=REFUSED, GET=part)) == {"mediaUrls[0]": "has 5.01 MB: a picture may have 5 MB"}
@@ -152,7 +152,7 @@ def test_a_body_is_not_read(world: World) -> None:
     assert world.answer(answer) == {}
 
 
-def test_interim_answers_are_passed_over(world: World) -> None:
+def test_interim_responses_are_skipped(world: World) -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 
     assert world.answer(hint + hint + OK) == {}
@@ -169,7 +169,7 @@ def test_three_redirects_are_followed_and_a_fourth_is_not(world: World) -> None:
     assert "HEAD /5" not in world.outside.asked
 
 
-def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
+def test_the_next_address_is_tried_when_one_does_not_respond(world: World) -> None:
     probe = MediaProbe(
         policy=ANY_ADDRESS, resolve=lambda _: [ip_address("127.0.0.3"), ip_address(OUTSIDE)], tls=world.tls
     )
@@ -202,7 +202,7 @@ def test_a_dead_address_is_passed_over_for_the_next(world: World) -> None:
         "[fe80::1]",
     ],
 )
-def test_however_it_is_written_our_own_network_is_out_of_reach(host: str) -> None:
+def test_our_own_network_is_out_of_reach_in_any_notation(host: str) -> None:
     assert look_at([f"https://{host}/"], probe=MediaProbe(policy=PUBLIC_ONLY)) == {"mediaUrls[0]": NOT_PUBLIC}
 
 
@@ -211,14 +211,14 @@ def test_a_name_that_leads_inside_is_refused_without_a_connection(world: World) 
     assert world.inside.connections == 0
 
 
-def test_one_inner_address_among_others_shuts_all_out(world: World) -> None:
+def test_one_private_address_refuses_the_host(world: World) -> None:
     world.names[NAME] = [[OUTSIDE, INSIDE]]
 
     assert world.answer(OK) == {"mediaUrls[0]": NOT_PUBLIC}
     assert (world.outside.connections, world.inside.connections) == (0, 0)
 
 
-def test_a_name_that_does_not_exist_is_told_as_one_that_is_ours(world: World) -> None:
+def test_an_unknown_name_is_refused_like_a_private_one(world: World) -> None:
     def unknown(_host: str) -> Sequence[Address]:
         raise OSError("no such name")
 
@@ -227,7 +227,7 @@ def test_a_name_that_does_not_exist_is_told_as_one_that_is_ours(world: World) ->
     assert told == {"mediaUrls[0]": NOT_PUBLIC}
 
 
-def test_a_name_that_changes_its_mind_is_not_asked_twice(world: World) -> None:
+def test_a_name_is_looked_up_once(world: World) -> None:
     world.names[NAME] = [[OUTSIDE], [INSIDE]]
 
     assert world.answer(by_method(HEAD=REFUSED, GET=OK)) == {}
@@ -236,7 +236,7 @@ def test_a_name_that_changes_its_mind_is_not_asked_twice(world: World) -> None:
     assert (world.outside.connections, world.inside.connections) == (2, 0)
 
 
-def test_a_name_that_changes_its_mind_behind_a_redirect_is_judged_again(world: World) -> None:
+def test_a_name_is_checked_again_after_a_redirect(world: World) -> None:
     world.names[NAME] = [[OUTSIDE], [INSIDE]]
 
     assert world.answer(redirect("/b.jpg")) == {"mediaUrls[0]": f"is redirected to an address that {NOT_PUBLIC}"}
@@ -256,7 +256,7 @@ def test_a_name_that_changes_its_mind_behind_a_redirect_is_judged_again(world: W
         ("https://a:b@pictures.example.org:{port}/a.jpg", "must not contain a user name or a password"),
     ],
 )
-def test_a_redirect_leads_nowhere_that_the_url_itself_could_not(world: World, location: str, error: str) -> None:
+def test_a_redirect_is_checked_like_the_url_itself(world: World, location: str, error: str) -> None:
     [told] = world.answer(redirect(location.format(port=world.outside.port))).values()
 
     assert told == f"is redirected to an address that {error}"
@@ -271,7 +271,7 @@ def test_a_redirect_leads_nowhere_that_the_url_itself_could_not(world: World, lo
         ("https://example.org:0/a.jpg", "must use port 443"),
     ],
 )
-def test_what_is_wrong_with_the_url_is_said_before_anybody_is_asked(url: str, error: str) -> None:
+def test_an_invalid_url_is_refused_without_a_request(url: str, error: str) -> None:
     def asked(_host: str) -> Sequence[Address]:
         raise AssertionError("looked up")
 
@@ -329,13 +329,13 @@ def test_a_certificate_must_be_from_an_authority_that_is_trusted(world: World) -
         *("beyond numbers", "two sizes", "not HTTP", "half", "nothing", "a long line", "no end", "redirect to nowhere"),
     ],
 )
-def test_a_bad_answer_is_said(world: World, answer: Answer, error: str) -> None:
+def test_an_invalid_response_is_refused_with_the_reason(world: World, answer: Answer, error: str) -> None:
     [told] = world.answer(answer).values()
 
     assert told.startswith(error)
 
 
-def test_a_server_that_is_not_there(free_port: int) -> None:
+def test_an_unreachable_server_is_reported(free_port: int) -> None:
     told = look_at([f"http://127.0.0.1:{free_port}/"], probe=MediaProbe(policy=ANY_ADDRESS))
 
     assert told == {"mediaUrls[0]": "cannot be reached now: try again later"}
@@ -347,7 +347,7 @@ def test_a_server_that_is_not_there(free_port: int) -> None:
     [slowly(OK, seconds=5), endlessly(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", pause_seconds=0.05)],
     ids=["silent", "drop by drop"],
 )
-def test_ten_slow_ones_take_no_longer_than_one(world: World, answer: Answer) -> None:
+def test_ten_slow_urls_take_no_longer_than_one(world: World, answer: Answer) -> None:
     world.outside.answers |= {f"/{n}": answer for n in range(9)} | {"/9": OK}
 
     began = time.monotonic()
@@ -359,7 +359,7 @@ def test_ten_slow_ones_take_no_longer_than_one(world: World, answer: Answer) -> 
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_slow_name_server_holds_nobody_up(world: World) -> None:
+def test_a_slow_name_server_does_not_delay_the_check(world: World) -> None:
     released = threading.Event()
 
     def slow(_host: str) -> Sequence[Address]:
@@ -382,7 +382,7 @@ def test_redirects_share_the_time(world: World) -> None:
     assert "did not answer within" in world.check(world.url("/1"))["mediaUrls[0]"]
 
 
-def test_nobody_is_left_connected(world: World) -> None:
+def test_all_connections_are_closed(world: World) -> None:
     gone = threading.Event()
 
     def watch(_request: str, line: object) -> bytes:
@@ -403,7 +403,7 @@ def test_nobody_is_left_connected(world: World) -> None:
 # --- several ----------------------------------------------------------------------------------------------------------
 
 
-def test_each_that_is_wrong_is_named(world: World) -> None:
+def test_each_failing_url_is_reported(world: World) -> None:
     world.outside.answers |= {"/a": OK, "/b": picture(content_type="text/html"), "/c": OK, "/d": redirect("/gone")}
 
     told = world.check(*(world.url(path) for path in ("/a", "/b", "/c", "/d")))
@@ -411,7 +411,7 @@ def test_each_that_is_wrong_is_named(world: World) -> None:
     assert list(told) == ["mediaUrls[1]", "mediaUrls[3]"]
 
 
-def test_together_they_may_be_too_large(world: World) -> None:
+def test_the_total_size_may_be_too_large(world: World) -> None:
     world.outside.answers |= {"/a": picture(3_000_000), "/b": picture(2_000_001)}
 
     told = world.check(world.url("/a"), world.url("/b"))
@@ -427,7 +427,7 @@ def test_together_they_may_be_too_large(world: World) -> None:
     ],
     ids=["of one church", "of all"],
 )
-def test_only_so_many_messages_are_looked_at_at_once(
+def test_concurrent_checks_are_limited(
     world: World, monkeypatch: pytest.MonkeyPatch, slots: ChurchSlots, asking: UUID, own: bool
 ) -> None:
     monkeypatch.setattr(media_checks, "_slots", slots)
@@ -453,7 +453,7 @@ def test_only_so_many_messages_are_looked_at_at_once(
     assert world.check(world.url(), church_id=asking) == {}
 
 
-def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World) -> None:
+def test_a_church_with_slow_media_servers_leaves_slots_for_others(world: World) -> None:
     dripping, may_end = threading.Semaphore(0), threading.Event()
 
     def drip(_request: str, line: object) -> bytes:
@@ -485,7 +485,7 @@ def test_a_church_with_slow_media_servers_leaves_places_for_others(world: World)
     assert [error.own for error in refused] == [True] * (20 - media_checks.MAX_CHECKS_PER_CHURCH)
 
 
-def test_a_church_with_slow_names_leaves_threads_for_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_church_with_slow_dns_leaves_threads_for_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after its request was answered: a probe-up in the name service cannot be stopped."""
     monkeypatch.setattr(media_checks, "TIMEOUT_SECONDS", 0.3)
     may_end, usual = threading.Event(), world.resolve
@@ -508,7 +508,7 @@ def test_a_church_with_slow_names_leaves_threads_for_others(world: World, monkey
     assert world.check(world.url()) == {}
 
 
-def test_names_are_looked_up_on_few_threads(world: World) -> None:
+def test_dns_lookups_run_on_a_limited_number_of_threads(world: World) -> None:
     world.outside.answers["/a.jpg"] = OK
     for n in range(30):
         world.names[f"{n}.example.org"] = [[OUTSIDE]]

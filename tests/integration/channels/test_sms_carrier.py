@@ -1,4 +1,4 @@
-"""Texts through the official client, to a real HTTP carrier that may misbehave."""
+"""Texts through the official client, to a real HTTP carrier that can fail."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]
     return all_results(carrier, envelopes)
 
 
-def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_the_accepted_message_is_the_submitted_one(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     sent = envelope()
 
     (result,) = send(open_carrier(), sent)
@@ -79,13 +79,13 @@ def test_what_is_accepted_is_what_was_written(open_carrier: OpenCarrier, sandbox
     assert row.status_callback == f"http://127.0.0.1:9/callbacks/sms/{sent.delivery_id}/3"
 
 
-def test_a_messaging_service_goes_before_a_number(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_a_messaging_service_is_preferred_to_a_number(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     (result,) = send(open_carrier(), envelope(sender="+15005550007", service="MG" + "0" * 32))
 
     assert result.kind is ResultKind.ACCEPTED
 
 
-def test_a_batch_gets_one_outcome_for_each_envelope(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_a_batch_gets_one_result_for_each_envelope(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     batch = [envelope(f"+1202555{number:04d}") for number in range(700)]
 
     results = send(open_carrier(carrier_connections=50), *batch)
@@ -94,9 +94,7 @@ def test_a_batch_gets_one_outcome_for_each_envelope(open_carrier: OpenCarrier, s
     assert len(results) == len(sandbox.ledger()) == 700
 
 
-def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
-    open_carrier: OpenCarrier, sandbox: Sandbox
-) -> None:
+def test_the_response_timeout_excludes_the_wait_for_a_connection(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(latency_ms=100))
     carrier = open_carrier(carrier_connections=2, carrier_timeout_seconds=0.4)
 
@@ -118,7 +116,7 @@ def test_waiting_for_a_connection_is_not_counted_as_the_carriers_time(
         ("+12025550123", "+15005550008", ResultKind.THROTTLED, "21611", False),
     ],
 )
-def test_refusals_are_told_apart(
+def test_refusals_are_classified(
     open_carrier: OpenCarrier, sandbox: Sandbox, to: str, sender: str, kind: ResultKind, code: str, opted_out: bool
 ) -> None:
     (result,) = send(open_carrier(), envelope(to, sender=sender))
@@ -140,7 +138,7 @@ def test_refusals_are_told_apart(
         (Faults(too_many_requests=1.0), ResultKind.THROTTLED, 0),
     ],
 )
-def test_what_may_have_been_taken_is_ambiguous(
+def test_a_request_that_may_have_been_accepted_is_ambiguous(
     open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults, kind: ResultKind, accepted: int
 ) -> None:
     sandbox.set_faults(faults)
@@ -151,7 +149,7 @@ def test_what_may_have_been_taken_is_ambiguous(
     assert len(sandbox.ledger()) == accepted
 
 
-def test_the_carrier_says_when_to_come_back(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_retry_after_is_read(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     sandbox.set_faults(Faults(too_many_requests=Next(count=1), retry_after_seconds=7))
 
     first, second = send(open_carrier(carrier_connections=1), envelope(), envelope("+12025550124"))
@@ -159,7 +157,7 @@ def test_the_carrier_says_when_to_come_back(open_carrier: OpenCarrier, sandbox: 
     assert {first.retry_after_seconds, second.retry_after_seconds} == {7.0, None}
 
 
-def test_a_carrier_that_cannot_be_reached_has_nothing(open_carrier: OpenCarrier, free_port: int) -> None:
+def test_an_unreachable_carrier_throttles_the_sender(open_carrier: OpenCarrier, free_port: int) -> None:
     carrier = open_carrier(twilio_api_base_url=f"http://127.0.0.1:{free_port}")
 
     (result,) = send(carrier, envelope())
@@ -167,13 +165,13 @@ def test_a_carrier_that_cannot_be_reached_has_nothing(open_carrier: OpenCarrier,
     assert result.kind is ResultKind.THROTTLED
 
 
-def test_wrong_credentials_are_the_senders_matter(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_wrong_credentials_pause_the_sender(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     (result,) = send(open_carrier(twilio_auth_token="wrong"), envelope())
 
     assert (result.kind, result.error_code) == (ResultKind.SENDER, "20003")
 
 
-def test_what_may_no_longer_be_submitted_is_handed_back(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_what_may_not_be_submitted_is_unsubmitted(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     asked = iter([True, False, False])
     batch = [envelope(f"+1202555{number:04d}") for number in range(3)]
 
@@ -198,7 +196,7 @@ def look_up(carrier: TwilioCarrier, *in_doubt: InDoubtDelivery) -> list[LookupRe
     return [lookup for lookups in carrier.look_up(in_doubt) for lookup in lookups]
 
 
-def test_what_the_carrier_took_without_answering_is_in_its_list(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_a_message_accepted_without_a_response_is_found(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     sandbox.set_faults(Faults(accept_then_drop=1.0))
     send(carrier, lost)
@@ -210,7 +208,7 @@ def test_what_the_carrier_took_without_answering_is_in_its_list(open_carrier: Op
     assert lookup.records == (CarrierRecord(carrier_id=row.sid, same_content=True),)
 
 
-def test_what_it_never_took_is_not(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_a_message_that_was_not_accepted_is_not_found(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     send(carrier, envelope("+12025550124"))
 
@@ -220,7 +218,7 @@ def test_what_it_never_took_is_not(open_carrier: OpenCarrier, sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize("service", [None, "MG" + "0" * 32])
-def test_other_senders_other_times_and_other_words_are_told_apart(
+def test_messages_of_other_senders_times_and_texts_are_not_taken_for_it(
     open_carrier: OpenCarrier, sandbox: Sandbox, service: str | None
 ) -> None:
     carrier = open_carrier()
@@ -237,7 +235,7 @@ def test_other_senders_other_times_and_other_words_are_told_apart(
 
 
 @pytest.mark.parametrize("faults", [Faults(unreadable=1.0), Faults(latency_ms=2000)])
-def test_a_list_that_cannot_be_read_proves_nothing(open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults) -> None:
+def test_an_unreadable_list_has_no_records(open_carrier: OpenCarrier, sandbox: Sandbox, faults: Faults) -> None:
     sandbox.set_faults(faults)
 
     (lookup,) = look_up(open_carrier(), in_doubt(envelope()))
@@ -245,7 +243,7 @@ def test_a_list_that_cannot_be_read_proves_nothing(open_carrier: OpenCarrier, sa
     assert lookup.records is None
 
 
-def test_a_list_that_is_full_hides_what_may_be_behind(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_a_full_list_is_incomplete(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     send(carrier, *(envelope() for _ in range(LIST_LIMIT)))
 
@@ -254,7 +252,7 @@ def test_a_list_that_is_full_hides_what_may_be_behind(open_carrier: OpenCarrier,
     assert not lookup.complete
 
 
-def test_a_list_that_reaches_back_far_enough_hides_nothing(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_a_list_that_reaches_back_far_enough_is_complete(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier, lost = open_carrier(), envelope()
     send(carrier, *(envelope() for _ in range(LIST_LIMIT)))
 
@@ -263,7 +261,7 @@ def test_a_list_that_reaches_back_far_enough_hides_nothing(open_carrier: OpenCar
     assert lookup.complete
 
 
-def test_the_same_words_from_another_sender_are_neither_taken_nor_passed_over(
+def test_the_same_text_from_another_sender_is_reported_as_different(
     open_carrier: OpenCarrier, sandbox: Sandbox
 ) -> None:
     carrier = open_carrier()
@@ -275,7 +273,7 @@ def test_the_same_words_from_another_sender_are_neither_taken_nor_passed_over(
     assert [record.same_content for record in lookup.records or ()] == [False]
 
 
-def test_the_carrier_can_be_asked_what_became_of_a_text(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
+def test_statuses_are_fetched(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
     carrier = open_carrier()
     (delivered,) = send(carrier, envelope())
     (unreachable,) = send(carrier, envelope("+15005530003"))

@@ -98,7 +98,7 @@ def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
     ],
     ids=["at once", "byte by byte", "after an interim answer", "in chunks"],
 )
-def test_an_answer_is_read_whole_however_it_comes(pieces: tuple[bytes, ...]) -> None:
+def test_a_response_is_read_in_any_framing(pieces: tuple[bytes, ...]) -> None:
     async def test() -> None:
         async with carrier(saying(*pieces)) as (_, pool):
             answer = await pool.exchange(REQUEST)
@@ -107,7 +107,7 @@ def test_an_answer_is_read_whole_however_it_comes(pieces: tuple[bytes, ...]) -> 
     run(test)
 
 
-def test_a_connection_is_kept_and_used_again() -> None:
+def test_a_connection_is_reused() -> None:
     async def test() -> None:
         async with carrier(saying(OK, times=9)) as (server, pool):
             for _ in range(5):
@@ -117,7 +117,7 @@ def test_a_connection_is_kept_and_used_again() -> None:
     run(test)
 
 
-def test_no_more_are_opened_than_allowed() -> None:
+def test_the_pool_opens_no_more_connections_than_its_limit() -> None:
     async def test() -> None:
         async with carrier(saying(OK, times=99, pause_seconds=0.01), limit=3) as (server, pool):
             answers = await asyncio.gather(*(pool.exchange(REQUEST) for _ in range(30)))
@@ -138,7 +138,7 @@ def test_no_more_are_opened_than_allowed() -> None:
     ],
     ids=["silence", "half an answer", "hung up", "half an answer, hung up", "not HTTP"],
 )
-def test_a_request_that_left_and_has_no_answer_is_told_so(talk: Conversation, why: str) -> None:
+def test_a_request_without_a_response_raises_no_response(talk: Conversation, why: str) -> None:
     async def test() -> None:
         async with carrier(talk) as (server, pool):
             with pytest.raises(NoResponse, match=why):
@@ -148,7 +148,7 @@ def test_a_request_that_left_and_has_no_answer_is_told_so(talk: Conversation, wh
     run(test)
 
 
-def test_a_kept_connection_that_dies_under_a_request_does_not_make_it_be_sent_again() -> None:
+def test_a_request_on_a_dying_connection_is_not_repeated() -> None:
     async def test() -> None:
         async def answers_once_and_hangs_up_on_the_second(requests: Requests, writer: asyncio.StreamWriter) -> None:
             await requests.next()
@@ -164,7 +164,7 @@ def test_a_kept_connection_that_dies_under_a_request_does_not_make_it_be_sent_ag
     run(test)
 
 
-def test_a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_sent() -> None:
+def test_a_closed_connection_is_replaced_before_the_request() -> None:
     async def test() -> None:
         async with carrier(saying(OK, closes=True)) as (server, pool):
             await pool.exchange(REQUEST)
@@ -176,7 +176,7 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_s
 
 
 @pytest.mark.parametrize("extra", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", b"noise"])
-def test_what_comes_unasked_is_nobodys_answer(extra: bytes) -> None:
+def test_data_without_a_request_closes_the_connection(extra: bytes) -> None:
     async def test() -> None:
         async with carrier(saying(OK, extra, pause_seconds=0.05)) as (server, pool):
             first = await pool.exchange(REQUEST)
@@ -188,7 +188,7 @@ def test_what_comes_unasked_is_nobodys_answer(extra: bytes) -> None:
     run(test)
 
 
-def test_whoever_gives_up_leaves_no_answer_for_the_next() -> None:
+def test_a_canceled_request_leaves_no_response_for_the_next() -> None:
     async def test() -> None:
         async with carrier(saying(b"", OK, times=2, pause_seconds=0.1)) as (server, pool):
             with pytest.raises(TimeoutError):
@@ -202,7 +202,7 @@ def test_whoever_gives_up_leaves_no_answer_for_the_next() -> None:
     run(test)
 
 
-def test_an_idle_connection_is_not_trusted_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_was_idle_too_long_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_pool, "IDLE_SECONDS", 0.0)
 
     async def test() -> None:
@@ -214,7 +214,7 @@ def test_an_idle_connection_is_not_trusted_for_long(monkeypatch: pytest.MonkeyPa
     run(test)
 
 
-def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_that_is_too_large_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_pool, "LARGEST_BODY_BYTES", 3)
 
     async def test() -> None:
@@ -225,7 +225,7 @@ def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     run(test)
 
 
-def test_a_carrier_that_is_not_there_got_nothing(free_port: int) -> None:
+def test_a_refused_connection_raises_connect_failed(free_port: int) -> None:
     async def test() -> None:
         pool = ConnectionPool(
             urlsplit(f"http://127.0.0.1:{free_port}"),

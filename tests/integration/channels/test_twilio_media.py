@@ -1,4 +1,4 @@
-"""Picture messages through the official client, and what the carrier's list says of them."""
+"""Picture messages through the official client, and in the carrier's list."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def send(carrier: TwilioCarrier, *envelopes: Envelope) -> list[SubmissionResult]
 
 
 @pytest.mark.parametrize(("content", "body"), [("", ""), (" \n", ""), ("Come & see", "Come & see")])
-def test_pictures_go_with_words_or_without(carrier: TwilioCarrier, sandbox: Sandbox, content: str, body: str) -> None:
+def test_pictures_are_sent_with_or_without_text(
+    carrier: TwilioCarrier, sandbox: Sandbox, content: str, body: str
+) -> None:
     sent = envelope(FLYER, MAP, content=content)
 
     (result,) = send(carrier, sent)
@@ -64,7 +66,7 @@ def test_pictures_go_with_words_or_without(carrier: TwilioCarrier, sandbox: Sand
     assert row.status_callback == f"http://127.0.0.1:9/callbacks/mms/{sent.delivery_id}/2"
 
 
-def test_a_refusal_of_media_is_the_contents_matter(carrier: TwilioCarrier) -> None:
+def test_refused_media_are_a_permanent_error(carrier: TwilioCarrier) -> None:
     (broken,) = send(carrier, envelope("nowhere"))
     (too_many,) = send(carrier, envelope(*(f"{FLYER}?{n}" for n in range(11))))
 
@@ -75,12 +77,12 @@ def test_a_refusal_of_media_is_the_contents_matter(carrier: TwilioCarrier) -> No
 
 
 @pytest.mark.parametrize("code", [11200, 11751, 12300, 21620, 21623, 30011, 30019, 63019])
-def test_media_that_fail_once_fail_for_good(code: int) -> None:
+def test_media_errors_are_not_retried(code: int) -> None:
     assert CODES[code].kind is ResultKind.PERMANENT
     assert str(code) not in RETRYABLE_CODES
 
 
-def test_a_number_without_mms_is_the_senders_matter() -> None:
+def test_a_number_without_mms_pauses_the_sender() -> None:
     assert CODES[21621].kind is ResultKind.SENDER
 
 
@@ -100,7 +102,7 @@ def same(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:
     return [record.same_content for record in lookup.records]
 
 
-def test_pictures_are_told_apart_by_words_and_number(carrier: TwilioCarrier) -> None:
+def test_picture_messages_differ_by_text_and_number_of_pictures(carrier: TwilioCarrier) -> None:
     send(carrier, envelope(FLYER))
 
     assert same(carrier, envelope(FLYER)) == [True]
@@ -110,7 +112,7 @@ def test_pictures_are_told_apart_by_words_and_number(carrier: TwilioCarrier) -> 
     assert same(carrier, envelope(MAP)) == [True], "the list does not tell which pictures they are"
 
 
-def test_a_text_is_not_taken_for_a_picture_message_with_the_same_words(carrier: TwilioCarrier) -> None:
+def test_a_text_differs_from_a_picture_message_with_the_same_text(carrier: TwilioCarrier) -> None:
     send(carrier, replace(envelope(content="Come & see"), details={}))
 
     assert same(carrier, envelope(FLYER, content="Come & see")) == [False]

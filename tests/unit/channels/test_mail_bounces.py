@@ -1,4 +1,4 @@
-"""Mails that came back."""
+"""Bounces are found by their signed address and parsed within limits."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def read(raw: bytes, *, delivered_to: str | None = None) -> Bounce:
         ("rubbish", False),
     ],
 )
-def test_a_failure_for_good_ends_the_attempt(status: str, gone: bool) -> None:
+def test_a_permanent_failure_makes_the_delivery_undelivered(status: str, gone: bool) -> None:
     bounce = read(delivery_report(ADDRESS, status=status))
 
     assert (bounce.delivery_id, bounce.attempt, bounce.address_is_dead) == (DELIVERY, 2, gone)
@@ -83,13 +83,13 @@ def test_a_failure_for_good_ends_the_attempt(status: str, gone: bool) -> None:
 
 
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded", ""])
-def test_anything_less_says_nothing(action: str) -> None:
+def test_a_report_without_a_permanent_failure_has_no_receipt(action: str) -> None:
     raw = delivery_report(ADDRESS, action=action, status="4.4.7")
 
     assert read(raw).receipt is None
 
 
-def test_an_automatic_answer_says_nothing() -> None:
+def test_an_automatic_answer_has_no_receipt() -> None:
     raw = f"To: {ADDRESS}\r\nSubject: On holiday\r\n\r\nStatus: 5.1.1\r\nAction: failed\r\n".encode()
 
     assert read(raw).receipt is None
@@ -107,12 +107,12 @@ def test_the_address_may_come_from_the_mail_server_or_from_any_header_it_leaves(
 @pytest.mark.parametrize(
     "raw", [b"", b"\xff\xfe", b"no headers", delivery_report("someone@example.org"), b"To: <<<@@>\r\n"]
 )
-def test_what_came_to_none_of_our_addresses_is_forged(raw: bytes) -> None:
+def test_a_mail_to_none_of_our_addresses_is_forged(raw: bytes) -> None:
     with pytest.raises(ForgedRequest):
         read(raw)
 
 
-def test_a_report_that_is_broken_says_nothing() -> None:
+def test_a_broken_report_has_no_receipt() -> None:
     raw = f"To: {ADDRESS}\r\nContent-Type: multipart/report; boundary=x\r\n\r\n--x\r\n".encode()
     cut = delivery_report(ADDRESS)[:420]
 
@@ -134,7 +134,7 @@ def test_a_report_that_is_broken_says_nothing() -> None:
         "Received: x\r\nDelivered-To:{}",
     ],
 )
-def test_the_address_is_found_whatever_stands_around_it(header: str) -> None:
+def test_the_address_is_found_in_hostile_headers(header: str) -> None:
     raw = header.format(ADDRESS).encode() + b"\r\n\r\n"
 
     assert find_attempt(raw, delivered_to=None, settings=SETTINGS).delivery_id == DELIVERY
@@ -150,12 +150,12 @@ def test_the_address_is_found_whatever_stands_around_it(header: str) -> None:
         f"To: {ADDRESS.replace('bounce+', 'bounce+a')}\r\n\r\n",
     ],
 )
-def test_an_address_elsewhere_proves_nothing(raw: str) -> None:
+def test_an_address_outside_the_recipient_headers_is_ignored(raw: str) -> None:
     with pytest.raises(ForgedRequest):
         find_attempt(raw.encode(), delivered_to=None, settings=SETTINGS)
 
 
-def test_an_endless_recipient_is_none_of_ours() -> None:
+def test_a_recipient_that_is_too_long_is_not_ours() -> None:
     with pytest.raises(ForgedRequest):
         find_attempt(b"", delivered_to=" " * 400 + ADDRESS, settings=SETTINGS)
 
@@ -189,7 +189,7 @@ def test_a_report_is_found_inside_other_parts() -> None:
     assert read(raw).receipt is not None
 
 
-def test_a_report_in_the_mail_that_came_back_says_nothing() -> None:
+def test_a_report_inside_the_returned_mail_is_ignored() -> None:
     raw = f"To: {ADDRESS}\r\n".encode() + nested(1, inner=b"Content-Type: message/rfc822\r\n\r\n" + REPORT)
 
     assert read(raw).receipt is None
@@ -209,7 +209,7 @@ def test_a_report_in_the_mail_that_came_back_says_nothing() -> None:
         nested(1, inner=REPORT.replace(b"Reporting-MTA: x", b"x: " + b"x" * 70_000)),
     ],
 )
-def test_a_mail_beyond_all_bounds_is_refused_without_a_word_of_it(rest: bytes) -> None:
+def test_a_mail_beyond_the_limits_is_refused_without_quoting_it(rest: bytes) -> None:
     raw = f"To: {ADDRESS}\r\n".encode() + rest
 
     with pytest.raises(UnreadableMail) as refused:

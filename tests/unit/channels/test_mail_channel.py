@@ -1,4 +1,4 @@
-"""What may be sent as a mail."""
+"""The rules of a mail: subject, content, and when mail is available."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHANNEL = MailChannel()
 
 
 @pytest.mark.parametrize("subject", ["Hi", "x" * 200, "Grüße 🥧", "שבת שלום", " padded ", "What=?", "=?=", "a=?b?c?="])
-def test_a_good_subject(subject: str) -> None:
+def test_a_valid_subject_has_no_error(subject: str) -> None:
     assert CHANNEL.check_details({"subject": subject}) == {}
 
 
@@ -52,7 +52,7 @@ def test_a_good_subject(subject: str) -> None:
         "=?utf-8?q?Gr=C3=BC=C3=9Fe?=",
     ],
 )
-def test_a_bad_subject_is_named(subject: Any) -> None:
+def test_an_invalid_subject_is_refused(subject: Any) -> None:
     assert list(CHANNEL.check_details({"subject": subject})) == ["subject"]
 
 
@@ -92,11 +92,11 @@ def test_what_is_accepted_as_a_subject_arrives_as_it_was_written(subject: str) -
     assert header_error(str(arrived)) is None
 
 
-def test_a_missing_subject_is_named() -> None:
+def test_a_missing_subject_is_refused() -> None:
     assert CHANNEL.check_details({}) == {"subject": "is required for mail"}
 
 
-def test_content_is_neither_blank_nor_endless() -> None:
+def test_blank_or_too_long_content_is_refused() -> None:
     assert CHANNEL.check_content("x" * MAX_CHARACTERS) is None
     assert CHANNEL.check_content(" \n") is not None
     assert CHANNEL.check_content("x" * (MAX_CHARACTERS + 1)) is not None

@@ -24,7 +24,7 @@ def read(of: Envelope, **settings: Any) -> EmailMessage:
     return message_from_bytes(composed(of, **settings).raw, policy=SMTP)
 
 
-def test_a_mail_says_from_whom_to_whom_and_about_what() -> None:
+def test_a_mail_has_its_headers() -> None:
     mail = read(envelope(replyTo="pastor@grace.example.org"))
 
     assert str(mail["From"]) == "Grace Community <office@grace.example.org>"
@@ -54,7 +54,7 @@ def test_names_and_subjects_arrive_as_they_were_written(name: str, subject: str)
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
 
 
-def test_all_lines_end_as_smtp_wants_them() -> None:
+def test_all_lines_end_with_crlf() -> None:
     raw = composed(envelope(content="one\ntwo\r\nthree\rfour")).raw
 
     assert raw.endswith(b"\r\n")
@@ -82,7 +82,7 @@ def test_every_attempt_has_the_same_message_id() -> None:
 
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\x0b", "\x0c", "\u2028", "\x85"])
 @pytest.mark.parametrize("where", ["subject", "name", "replyTo", "sender", "to"])
-def test_nothing_given_can_add_a_header(where: str, break_: str) -> None:
+def test_no_value_can_add_a_header(where: str, break_: str) -> None:
     bad: dict[str, Any] = {where: f"office@example.org{break_}Bcc: all@example.org"}
     try:
         raw = composed(envelope(**bad)).raw
@@ -95,7 +95,7 @@ def test_nothing_given_can_add_a_header(where: str, break_: str) -> None:
     assert message_from_bytes(raw, policy=SMTP)["Bcc"] is None
 
 
-def test_the_envelopes_sender_is_where_bounces_are_to_go() -> None:
+def test_the_envelope_sender_is_the_bounce_address() -> None:
     own, bounced = composed(envelope()), composed(envelope(), mail_bounce_domain="bounces.example.org")
 
     assert own.sender == "office@grace.example.org"

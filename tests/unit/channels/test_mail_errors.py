@@ -1,4 +1,4 @@
-"""What refusals and lost connections mean, stage by stage."""
+"""How refusals and lost connections are classified, stage by stage."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from messaging.submissions import ResultKind
         (Stage.ACCEPTANCE, "-1 gibberish", ResultKind.AMBIGUOUS),
     ],
 )
-def test_a_refusal(stage: Stage, text: str, kind: ResultKind) -> None:
+def test_a_refusal_is_classified_by_stage_and_code(stage: Stage, text: str, kind: ResultKind) -> None:
     code, _, words = text.partition(" ")
 
     meaning = errors.classify_refusal(SmtpRefusal.from_reply(stage, int(code), words))
@@ -68,17 +68,17 @@ def test_a_refusal(stage: Stage, text: str, kind: ResultKind) -> None:
         (Stage.ACCEPTANCE, ResultKind.AMBIGUOUS),
     ],
 )
-def test_a_lost_connection(stage: Stage, kind: ResultKind) -> None:
+def test_a_lost_connection_is_classified_by_stage(stage: Stage, kind: ResultKind) -> None:
     assert errors.classify_failure(SmtpFailure(stage, cause=TimeoutError())).kind is kind
 
 
-def test_a_certificate_that_cannot_be_verified_is_for_a_person() -> None:
+def test_an_unverified_certificate_pauses_the_sender() -> None:
     failure = SmtpFailure(Stage.CONNECT, untrusted_certificate=True, cause=ssl.SSLCertVerificationError())
 
     assert errors.classify_failure(failure).kind is ResultKind.SENDER
 
 
-def test_the_servers_own_words_are_not_repeated() -> None:
+def test_the_text_of_the_reply_is_not_quoted() -> None:
     refusal = SmtpRefusal.from_reply(Stage.RECIPIENT, 550, b"5.1.1 <ruth@example.org> unknown")
 
     assert "ruth" not in str(refusal) + errors.classify_refusal(refusal).reason
@@ -86,10 +86,10 @@ def test_the_servers_own_words_are_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("text", ["5.1.1 x", "5.1.1", b"4.7.1 x"])
-def test_the_finer_code_is_read_where_there_is_one(text: str | bytes) -> None:
+def test_the_enhanced_code_is_read(text: str | bytes) -> None:
     assert SmtpRefusal.from_reply(Stage.RECIPIENT, 550, text).enhanced is not None
 
 
 @pytest.mark.parametrize("text", ["no", "10.1.1.1 is listed", "see 5.1.1", "2.5"])
-def test_other_numbers_are_not_taken_for_one(text: str) -> None:
+def test_other_numbers_are_not_enhanced_codes(text: str) -> None:
     assert SmtpRefusal.from_reply(Stage.RECIPIENT, 550, text).enhanced is None

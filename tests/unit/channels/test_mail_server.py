@@ -1,4 +1,4 @@
-"""What an SMTP_URL says."""
+"""How an SMTP_URL is parsed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.harness.mails import mail_settings
         ("smtps://u:p@[::1]:4465/", "::1", 4465, Encryption.IMPLICIT, "u", "p"),
     ],
 )
-def test_a_url_is_read(
+def test_an_smtp_url_is_parsed(
     url: str, host: str, port: int, encryption: Encryption, user: str | None, password: str | None
 ) -> None:
     assert mail_settings(url).smtp_url == url
@@ -63,6 +63,6 @@ def test_mail_needs_a_secret() -> None:
     mail_settings(smtp_url=None, secret_key=None)
 
 
-def test_doubt_must_outlive_what_the_server_may_take() -> None:
+def test_reconciliation_must_start_after_the_smtp_timeout() -> None:
     with pytest.raises(SettingsError, match="RECONCILE_SECONDS: must be longer than SMTP_TIMEOUT_SECONDS"):
         mail_settings(smtp_timeout_seconds=300)

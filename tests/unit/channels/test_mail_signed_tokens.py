@@ -1,4 +1,4 @@
-"""Links and addresses that only we can make."""
+"""Links and bounce addresses are signed, and forged ones are invalid."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def token(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def test_a_link_leads_to_its_delivery() -> None:
+def test_a_link_names_its_delivery() -> None:
     links, delivery = UnsubscribeLinks(SETTINGS), uuid4()
 
     assert links.url(delivery).startswith("https://texts.example.org/unsubscribe/")
     assert links.delivery_of(token(links.url(delivery))) == delivery
 
 
-def test_a_link_with_anything_changed_leads_nowhere() -> None:
+def test_a_changed_link_is_invalid() -> None:
     links = UnsubscribeLinks(SETTINGS)
     good = token(links.url(uuid4()))
 
@@ -37,11 +37,11 @@ def test_a_link_with_anything_changed_leads_nowhere() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "A", "A" * 43, "A" * 1000, "ä", "../..", "%00", "=" * 43])
-def test_what_is_no_link_leads_nowhere(bad: str) -> None:
+def test_a_malformed_link_is_invalid(bad: str) -> None:
     assert UnsubscribeLinks(SETTINGS).delivery_of(bad) is None
 
 
-def test_another_services_link_leads_nowhere() -> None:
+def test_a_link_signed_with_another_secret_is_invalid() -> None:
     good = token(UnsubscribeLinks(OTHER_SECRET).url(uuid4()))
 
     assert UnsubscribeLinks(SETTINGS).delivery_of(good) is None
@@ -63,7 +63,7 @@ def plus_as_blank(address: str) -> str:
 
 
 @pytest.mark.parametrize("changed", [str, str.upper, str.title, bracketed, plus_as_blank])
-def test_a_bounce_address_survives_what_servers_do_to_it(changed: Callable[[str], str]) -> None:
+def test_a_bounce_address_is_valid_in_any_case_and_notation(changed: Callable[[str], str]) -> None:
     addresses, delivery = BounceAddresses(SETTINGS), uuid4()
 
     address = addresses.address(delivery, 3)
@@ -73,7 +73,7 @@ def test_a_bounce_address_survives_what_servers_do_to_it(changed: Callable[[str]
     assert addresses.attempt_of(changed(address)) == (delivery, 3)
 
 
-def test_a_bounce_address_of_another_attempt_or_service_is_not_taken() -> None:
+def test_a_changed_bounce_address_is_invalid() -> None:
     addresses, delivery = BounceAddresses(SETTINGS), uuid4()
     foreign = BounceAddresses(OTHER_SECRET).address(delivery, 1)
     good = addresses.address(delivery, 1)
@@ -86,11 +86,11 @@ def test_a_bounce_address_of_another_attempt_or_service_is_not_taken() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "@", "bounce+@bounces.example.org", "ruth@example.org", "bounce+ä@x"])
-def test_what_is_no_bounce_address_is_not_taken(bad: str) -> None:
+def test_a_malformed_bounce_address_is_invalid(bad: str) -> None:
     assert BounceAddresses(SETTINGS).attempt_of(bad) is None
 
 
-def test_a_link_is_never_good_as_a_bounce_address() -> None:
+def test_a_link_token_is_invalid_as_a_bounce_address() -> None:
     """Their keys differ, so the seals do."""
     delivery = uuid4()
     link = UnsubscribeLinks(SETTINGS)

@@ -1,4 +1,4 @@
-"""Both parts of a mail: from one text, saying the same, and nothing in it taken for HTML."""
+"""Both parts of a mail come from one text, which is escaped in HTML."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def read_aloud(page: str) -> list[str]:
         "שלום לכולם",
     ],
 )
-def test_both_parts_say_the_same(content: str) -> None:
+def test_both_parts_have_the_same_text(content: str) -> None:
     assert read_aloud(html(content)) == [word for word in text(content).split() if word != "--"]
 
 
-def test_blank_lines_part_paragraphs_and_other_breaks_stay() -> None:
+def test_blank_lines_separate_paragraphs_and_other_breaks_stay() -> None:
     page = html("One\ntwo\n \n\nthree")
 
     assert re.findall(r"<p style=\"margin:0 0 16px\">(.*?)</p>", page, re.DOTALL) == ["One<br>\ntwo", "three"]
@@ -62,14 +62,14 @@ def test_blank_lines_part_paragraphs_and_other_breaks_stay() -> None:
         ("https://example.org/?a=1&b=<i>", ["https://example.org/?a=1&b="]),
     ],
 )
-def test_addresses_become_links_and_nothing_else_does(written: str, links: list[str]) -> None:
+def test_only_urls_become_links(written: str, links: list[str]) -> None:
     found = [unescape(link) for link in re.findall(r'<a href="([^"]*)"', html(written))]
 
     assert found == [*links, UNSUBSCRIBE]
 
 
 @pytest.mark.parametrize("where", ["content", "subject", "sender"])
-def test_nothing_given_becomes_html(where: str) -> None:
+def test_all_text_is_escaped(where: str) -> None:
     evil = "<img src=x onerror=alert(1)>&\"'"
     page = html(**{"content": "x", where: f"{evil} https://example.org/{evil} {evil}"})
 
@@ -78,7 +78,7 @@ def test_nothing_given_becomes_html(where: str) -> None:
 
 
 @pytest.mark.parametrize("part", [html, text])
-def test_both_parts_say_who_wrote_and_how_to_hear_no_more(part: Callable[..., str]) -> None:
+def test_both_parts_name_the_sender_and_the_unsubscribe_link(part: Callable[..., str]) -> None:
     written = part("x", sender="Grace Community")
 
     assert "Grace Community sent you this mail." in written

@@ -1,4 +1,4 @@
-"""Types and sizes that can be sent."""
+"""The types and sizes of media that can be sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def a_file(content_type: str = "image/jpeg", size_bytes: int = 1_000) -> Media:
         ("application/pdf", 600_000),
     ],
 )
-def test_what_can_be_sent(content_type: str, size_bytes: int) -> None:
+def test_media_that_can_be_sent_have_no_error(content_type: str, size_bytes: int) -> None:
     assert media_error(a_file(content_type, size_bytes)) is None
 
 
@@ -47,7 +47,7 @@ def test_media_that_cannot_be_sent_is_refused(content_type: str, size_bytes: int
     assert message in (media_error(a_file(content_type, size_bytes)) or "")
 
 
-def test_all_of_a_message_count_together() -> None:
+def test_the_sizes_of_all_media_count_together() -> None:
     assert total_size_error([a_file(size_bytes=500_000)] * 10) is None
     too_much = [a_file(size_bytes=4_000_000), a_file(size_bytes=1_000_001)]
     assert total_size_error(too_much) == "have 5.01 MB together: one message may have 5 MB"

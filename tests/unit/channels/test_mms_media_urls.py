@@ -1,4 +1,4 @@
-"""What an address of a picture must probe like."""
+"""The rules for the URL of a picture."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ def test_only_strings_are_urls(url: Any) -> None:
         ("https://example.org/" + "a" * 2_029, "must have at most 2,048 characters"),
     ],
 )
-def test_a_bad_url_is_named(url: str, error: str) -> None:
+def test_an_invalid_url_is_refused_with_the_reason(url: str, error: str) -> None:
     told = wrong(GOOD, url)
 
     assert list(told) == ["mediaUrls[1]"]
     assert error in told["mediaUrls[1]"]
 
 
-def test_the_longest_url() -> None:
+def test_a_url_has_a_maximum_length() -> None:
     assert wrong("https://example.org/" + "a" * 2_028) == {}
 
 
@@ -120,14 +120,14 @@ def test_the_list_has_one_to_ten_urls_each_once() -> None:
         ("?x", "https://www.example.org/flyer.jpg?x"),
     ],
 )
-def test_a_redirect_leads_on(location: str, leads_to: str) -> None:
+def test_a_redirect_is_resolved(location: str, leads_to: str) -> None:
     assert parse_url(GOOD).redirected(location).url == leads_to
 
 
 @pytest.mark.parametrize(
     "location", ["", "file:///etc/passwd", "https://u:p@example.org/", "/a b", "/ü", "https://[::1/", "/" + "a" * 2_048]
 )
-def test_a_redirect_to_nowhere(location: str) -> None:
+def test_an_invalid_redirect_is_refused(location: str) -> None:
     with pytest.raises(BadUrl):
         parse_url(GOOD).redirected(location)
 

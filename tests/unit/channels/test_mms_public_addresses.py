@@ -1,4 +1,4 @@
-"""Which addresses a stranger may have us connect to."""
+"""Which IP addresses are public."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from channels.mms.public_addresses import is_public
         "2001:200::1",
     ],
 )
-def test_public(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert is_public(ip_address(address))
 
 
@@ -90,5 +90,5 @@ def test_public(address: str) -> None:
         "ff02::1",
     ],
 )
-def test_not_public(address: str) -> None:
+def test_other_addresses_are_refused(address: str) -> None:
     assert not is_public(ip_address(address))
