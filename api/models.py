@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,12 @@ class RequestModel(BaseModel):
     """Anything that a caller sends."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+
+    digested_at_default: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are part of a request's digest even at their default: those of the first release.
+
+    Never add a field: digests that are stored for requests without it would no longer match.
+    """
 
     @model_validator(mode="before")
     @classmethod

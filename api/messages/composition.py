@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 from uuid import UUID
 
 from pydantic import (
@@ -66,6 +65,7 @@ class Draft(RequestModel):
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
+    digested_at_default: ClassVar[frozenset[str]] = frozenset({"channel", "content", "contact_ids", "phone_numbers"})
 
     church_id: UUID = Field(description="The church that sends. It must be the church of the key.")
     channel: ChannelName = Field(default="sms", description="How it is sent: as a text, a picture message, or a mail.")
@@ -180,15 +180,11 @@ class Draft(RequestModel):
     def urgent_reason(self) -> str | None:
         return self.urgent.reason if self.urgent else None
 
-    def digest(self) -> bytes:
-        """The SHA-256 of what was asked, however it was written: spaces, order of fields and forms of numbers aside."""
-        # A field that came later is left out while it says nothing: requests of before may be repeated after.
-        later = {name for name in ("email_addresses", "urgent") if getattr(self, name) is None}
-        return hashlib.sha256(self.model_dump_json(exclude=later).encode()).digest()
-
 
 class Composition(Draft):
     """One message: what, to whom, and when."""
+
+    digested_at_default: ClassVar[frozenset[str]] = Draft.digested_at_default | {"send_at"}
 
     send_at: Moment | None = Field(
         default=None,

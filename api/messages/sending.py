@@ -14,6 +14,7 @@ from api.messages.limits import need_of
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
+from api.request_digest import request_digest
 from api.request_ids import request_id
 from api.services import services
 from channels.registry import CHANNELS
@@ -70,7 +71,10 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     key = idempotency_key()
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "The key belongs to another church than churchId.")
-    target, request_hash = body.target, body.digest()  # takes a while for 10,000 recipients, so no transaction is open
+    target, request_hash = (
+        body.target,
+        request_digest(body),
+    )  # takes a while for 10,000 recipients, so no transaction is open
     complaints = reference_errors(body)  # asks other servers, so no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)

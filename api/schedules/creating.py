@@ -10,6 +10,7 @@ from api.messages.limits import refuse_runs_beyond
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
+from api.request_digest import request_digest
 from api.schedules import limit, responses
 from api.schedules.definition import define_schedule
 from api.schedules.new_schedule import NewSchedule
@@ -66,7 +67,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
                 church_id=caller.church_id,
                 next_run=first,
                 idempotency_key=key,
-                request_hash=body.digest(),
+                request_hash=request_digest(body),
             )
         if is_new:
             check_sendable(
@@ -80,7 +81,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
             target_type=body.target_type,
             target=terms.target,
         )
-    if schedule.request_hash != body.digest():
+    if schedule.request_hash != request_digest(body):
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
     view = responses.made(schedule, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}

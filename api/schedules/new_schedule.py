@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
@@ -50,6 +50,8 @@ _StartTime = Annotated[WallTime, AfterValidator(_start_in_range)]
 class Recurrence(RequestModel):
     """When it comes: a rule of RFC 5545, or a cron line. One of them."""
 
+    digested_at_default: ClassVar[frozenset[str]] = frozenset({"rrule", "cron"})
+
     rrule: Annotated[_Text, AfterValidator(_readable(read_rrule))] | None = Field(
         default=None,
         description="Such as `FREQ=WEEKLY;BYDAY=SU`. HOURLY to YEARLY; no two runs closer than 15 minutes.",
@@ -78,12 +80,21 @@ WithinMinutes = Annotated[
 class MissedRuns(RequestModel):
     """What becomes of runs that come due while nothing works."""
 
+    digested_at_default: ClassVar[frozenset[str]] = frozenset({"policy", "within_minutes"})
+
     policy: MissedPolicy = "runOnce"
     within_minutes: WithinMinutes = 60
 
 
 class NewSchedule(Draft):
     """A message that comes again, to whoever belongs to its target then."""
+
+    digested_at_default: ClassVar[frozenset[str]] = Draft.digested_at_default | {
+        "time_zone",
+        "starts_at",
+        "ends_at",
+        "missed_runs",
+    }
 
     recurrence: Recurrence
     time_zone: ZoneName | None = Field(
