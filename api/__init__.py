@@ -1,1 +1,1 @@
-"""HTTP in: what churches, carriers and operators ask of the service."""
+"""HTTP in: the API for churches, the routes for carriers, and the pages for operators."""

@@ -1,4 +1,4 @@
-"""Addresses as callers write them: read in any usual form, and complained of in words for people."""
+"""Phone numbers and e-mail addresses in requests: read in any usual form, with errors in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application factory. Nothing is connected, logged or built when this module is imported."""
+"""The application factory. Importing this module connects, logs and builds nothing."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ ENDPOINTS = (
 
 
 def described_endpoints() -> tuple[Endpoint, ...]:
-    """All endpoints in /openapi.json: those of the API, and those that the channels in the registry declare."""
+    """Return all endpoints of /openapi.json: those of the API and those that the channels in the registry declare."""
     return (*ENDPOINTS, *channel_routes.endpoints())
 
 
 def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
-    """The API, warm: connected where it can be, and ready to serve its first request as fast as any other.
+    """Create the API and warm it up: it is connected where possible, so the first request is as fast as any other.
 
-    `warm=False` skips that for the command line, which serves no requests and may run without PostgreSQL.
-    Raises settings.SettingsError. A PostgreSQL or Redis that is away is no reason to fail: it may come back.
+    `warm=False` skips the warm-up for the command line, which serves no requests and may run without PostgreSQL. Raises
+    settings.SettingsError. PostgreSQL or Redis may be unreachable at the start; both may come back.
     """
     settings = settings or load_settings()
     logs.configure(fmt=settings.log_format, level=settings.log_level)

@@ -1,4 +1,5 @@
-"""Who may call what. Every route declares how it is guarded, and a route that declares nothing is shut."""
+"""Authentication. Every route declares how its callers authenticate; a route that declares nothing refuses all
+requests."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _NAME = "koinonia.authentication"
 
 
 class AuthenticationScheme(StrEnum):
-    """How a caller shows who it is."""
+    """The ways in which a caller can authenticate."""
 
     KEY = "key"
     """A church's key with the scope."""
@@ -33,7 +34,7 @@ class AuthenticationScheme(StrEnum):
     OPERATOR = "operator"
     """The operator's session, which the operator pages verify themselves."""
     PUBLIC = "public"
-    """Anyone: nothing of a church is told."""
+    """Anyone. The route returns nothing that belongs to a church."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,18 +58,18 @@ def install(app: Flask) -> None:
 
 
 def declare(app: Flask, endpoint: str, authentication: Authentication) -> None:
-    """Say how the route with this Flask endpoint name is guarded."""
+    """Declare the authentication of the route with this Flask endpoint name."""
     app.extensions[_NAME][endpoint] = authentication
 
 
 def declared(app: Flask) -> Mapping[str, Authentication]:
-    """How each route is guarded, by its Flask endpoint name."""
+    """Return the declared authentication of each route, by its Flask endpoint name."""
     return app.extensions[_NAME]
 
 
 @contextmanager
 def declaring(app: Flask, authentication: Authentication) -> Generator[None]:
-    """Guard every route added inside the block in the same way."""
+    """Give every route that is added inside the block the same authentication."""
     before = set(app.view_functions)
     yield
     for endpoint in app.view_functions.keys() - before:
@@ -76,7 +77,7 @@ def declaring(app: Flask, authentication: Authentication) -> Generator[None]:
 
 
 def caller() -> KeyHolder:
-    """Whom the present request speaks for. Only behind a key."""
+    """Return the holder of the request's key. Only for endpoints that need a key."""
     return g.caller
 
 
@@ -88,7 +89,7 @@ def confirm_caller() -> None:
 
 def _authenticate() -> None:
     if request.endpoint is None:
-        return  # no such route: the 404 or 405 comes next
+        return  # no such route: Flask answers 404 or 405 next
     authentication = declared(current_app)[request.endpoint]
     if authentication.scheme is AuthenticationScheme.KEY:
         g.authenticated_at = time.monotonic()
@@ -96,7 +97,7 @@ def _authenticate() -> None:
 
 
 def _key_holder(scope: Any) -> KeyHolder:
-    """Challenges as in RFC 6750, section 3."""
+    """Return the holder of the key in the request. Raises RequestRefused with a challenge as in RFC 6750, section 3."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
@@ -113,7 +114,7 @@ def _key_holder(scope: Any) -> KeyHolder:
 
 
 def _why_unknown(key: str) -> str:
-    """Only who has a whole key learns that it has expired, and so nothing that he did not know."""
+    """Return why the key is refused. Expiry is reported only to a caller that has the whole key."""
     if keys.looks_like_key(key):
         expired_at = churches.key_expired_at(services().database, keys.hash_key(key))
         if expired_at is not None:

@@ -1,4 +1,4 @@
-"""Reads bodies: JSON as a model, and others in pieces of bounded size."""
+"""Reads request bodies: JSON into a model, others in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from api.field_errors import invalid
 from api.problems import RequestRefused
 
 MAX_BYTES = 8_000_000
-"""Room for 10,000 contacts, and for nothing that would keep a process busy for long."""
+"""Enough for 10,000 contacts, and little enough to keep a process busy only briefly."""
 
 Body = TypeVar("Body", bound=BaseModel)
 
 
 def read(model: type[Body]) -> Body:
-    """The present request's body as the model. Raises RequestRefused (400, 415, 422), werkzeug's RequestEntityTooLarge.
+    """Read the request's body into the model.
 
-    Where every field is optional, no body at all is as good as an empty object.
+    Raises RequestRefused (400, 415, 422) and werkzeug's RequestEntityTooLarge. Where every field is optional, an absent
+    body counts as an empty object.
     """
     if may_be_absent(model) and not request.get_data(cache=True):
         return model()
@@ -35,24 +36,24 @@ def read(model: type[Body]) -> Body:
 
 
 def may_be_absent(model: type[BaseModel]) -> bool:
-    """Whether a request may leave the body out: no field of it is required."""
+    """Return whether a request may omit the body, which is so if no field is required."""
     return not any(field.is_required() for field in model.model_fields.values())
 
 
 def _is_no_json(error: ValidationError) -> bool:
-    if error.error_count() > 1:  # a body that cannot be parsed is one error; to write out many takes long
+    if error.error_count() > 1:  # a body that cannot be parsed is a single error
         return False
     return error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
 
 
 def refuse_larger(limit: int, detail: str) -> None:
-    """Raises RequestRefused (413) when the present request announces a larger body, before anything of it is read."""
+    """Raise RequestRefused (413) when the request announces a larger body, before any of it is read."""
     if (request.content_length or 0) > limit:
         raise RequestRefused(problems.TOO_LARGE, detail)
 
 
 def read_bytes(count: int) -> bytes:
-    """The next bytes of the present request's body: `count` of them, or all that are left."""
+    """Return the next `count` bytes of the request's body, or all that are left."""
     pieces: list[bytes] = []
     while count > 0 and (piece := request.stream.read(count)):
         pieces.append(piece)

@@ -1,6 +1,6 @@
-"""What an endpoint is: its address, its guard, what it takes and what it answers, declared in one place.
+"""Endpoints: the address, authentication, input and responses of each, declared in one place.
 
-The same declaration serves the request and writes the OpenAPI document, so the two cannot differ.
+The same declaration serves requests and generates the OpenAPI document, so the two cannot differ.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from api.problems import Problem
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiResponse:
-    """What a view gives back."""
+    """What a view returns."""
 
     status: int
     content: BaseModel | None = None
@@ -28,7 +28,7 @@ class ApiResponse:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header:
-    """A header that is read or answered, for the document. `schema` is JSON Schema."""
+    """A request or response header, for the OpenAPI document. `schema` is JSON Schema."""
 
     name: str
     description: str
@@ -37,7 +37,7 @@ class Header:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResponseSpec:
-    """An answer that an endpoint may give, for the document."""
+    """A response that an endpoint may return, for the OpenAPI document."""
 
     status: int
     description: str
@@ -48,9 +48,10 @@ class ResponseSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """One method at one address, written as Flask writes it.
+    """One method at one path, with Flask's syntax for parameters.
 
-    The view gets what was declared, by keyword: the parts of the path, `caller` behind a key, `body`, `query`.
+    The view receives what was declared as keyword arguments: the path's parameters, `caller` if a key is needed, `body`
+    and `query`.
     """
 
     view: Callable[..., ApiResponse]
@@ -89,11 +90,11 @@ def endpoint(
     headers: tuple[Header, ...] = (),
     example: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., ApiResponse]], Endpoint]:
-    """Make the decorated view an endpoint. Its docstring becomes the description in the document.
+    """Make the decorated view an endpoint. Its docstring becomes the description in the OpenAPI document.
 
-    `body` is parsed from JSON and checked. `form` is for the document only: carriers add fields as they like, and the
-    view reads them itself; as it does a body of one of the media types `raw`. `problems` are those beyond what the
-    declaration itself brings.
+    `body` is parsed from JSON and validated. `form` and `raw` (media types) are only documented: the view reads such
+    bodies itself, since carriers add fields as they like. `problems` are those that do not follow from the rest of the
+    declaration.
     """
     method, path = method_and_path.split(" ", 1)
 
@@ -120,7 +121,7 @@ def endpoint(
 
 
 def mount(app: Flask, endpoints: Iterable[Endpoint]) -> None:
-    """Serve the endpoints, each guarded as it declares."""
+    """Add a route for each endpoint, with its declared authentication."""
     for each in endpoints:
         authentication.declare(app, each.name, each.authentication)
         app.add_url_rule(
@@ -161,6 +162,6 @@ def _respond(answer: ApiResponse) -> Response:
 
 
 def _unwrapped(docstring: str) -> str:
-    """The docstring's paragraphs, each on one line."""
+    """Return the docstring with each paragraph on one line."""
     paragraphs = docstring.strip().split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

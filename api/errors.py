@@ -1,4 +1,4 @@
-"""One table from what was raised to what is answered: `application/problem+json` (RFC 9457), never a stack trace."""
+"""Maps every exception to a response: `application/problem+json` (RFC 9457), never a stack trace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BY_STATUS: Mapping[int, Problem] = {problem.status: problem for problem in prob
 
 
 def install(app: Flask) -> None:
-    """ApiResponse everything that is raised while a request is served, also for addresses that do not exist."""
+    """Register the handlers, which also cover paths that do not exist."""
     for raised, to_answer in _TABLE.items():
         app.register_error_handler(raised, to_answer)
 
@@ -41,9 +41,9 @@ def answer(
     more_errors: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The problem as an answer; `status` where HTTP has a finer one than the catalogue.
+    """Return the problem as a response. `status` replaces the catalogue's where HTTP has a more precise one.
 
-    Lists the first of the errors and counts the rest, `more_errors` on top.
+    Lists the first errors and counts the others, in addition to `more_errors`.
     """
     listed = list(errors[:MAX_FIELD_ERRORS])
     details = ProblemDetails(
@@ -71,26 +71,26 @@ def _refused(refusal: RequestRefused) -> Response:
 
 
 def _framework_refused(error: HTTPException) -> BaseResponse:
-    """What Flask and Werkzeug raise: unknown addresses, wrong methods, bodies too large or cut off."""
+    """Respond to exceptions of Flask and Werkzeug: unknown paths, wrong methods, bodies too large or cut off."""
     if error.code is None or error.code < 400:
         return error.get_response()
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     if error.code >= 500:
-        _log.error("the framework gave up", status=error.code)
+        _log.error("Flask could not serve the request", status=error.code)
         return answer(problems.BROKEN, "The request could not be served.", status=error.code)
     problem = _BY_STATUS.get(error.code, problems.MALFORMED)
     return answer(problem, problem.advice, status=error.code, headers=allow)
 
 
 def _database_away(error: Exception) -> Response:
-    _log.warning("database is away", error=type(error).__name__)
+    _log.warning("PostgreSQL cannot be reached", error=type(error).__name__)
     return _unavailable("The database cannot be reached now. Nothing was stored.")
 
 
 def _database_busy(error: Exception) -> Response:
-    """The server itself ended the statement: it took too long, or waited too long for another."""
-    _log.warning("database is busy", error=type(error).__name__)
-    return _unavailable("The database is too busy with this at the moment. Nothing was stored.")
+    """Respond when PostgreSQL ended the statement: it ran too long, or waited too long for a lock."""
+    _log.warning("PostgreSQL ended a statement that took too long", error=type(error).__name__)
+    return _unavailable("The database is too busy at the moment. Nothing was stored.")
 
 
 def _not_migrated(error: SchemaMismatch) -> Response:
@@ -103,33 +103,33 @@ def _unavailable(detail: str) -> Response:
 
 
 def _outcome_unknown(error: OutcomeUnknown) -> Response:
-    """A COMMIT without an answer."""
+    """Respond when the connection was lost during COMMIT."""
     if request.method in ("GET", "HEAD"):
         return _database_away(error)  # there was nothing to store
-    _log.warning("outcome of a commit unknown", error=type(error.__cause__).__name__)
+    _log.warning("connection lost during COMMIT", error=type(error.__cause__).__name__)
     detail = f"The connection to the database was lost: the request may have been stored, or not. {_how_to_repeat()}"
     return answer(problems.OUTCOME_UNKNOWN, detail, headers=_RETRY_AFTER)
 
 
 def _how_to_repeat() -> str:
     if not takes_idempotency_key():
-        return "Repeating it does no harm."
+        return "It is safe to repeat the request."
     if IDEMPOTENCY_KEY.name in request.headers:
-        return "Repeat it unchanged with the same Idempotency-Key: then it is made once."
-    return "It came without an Idempotency-Key, so a repetition may make it twice: look what is there first."
+        return "Repeat the request unchanged with the same Idempotency-Key: it is then stored once."
+    return "The request had no Idempotency-Key, so repeating it may store it twice: check first whether it was stored."
 
 
 def _too_many_checks(error: TooManyChecks) -> Response:
     retry = {"Retry-After": str(problems.RETRY_AFTER_SECONDS)}
     if error.own:
-        told = f"Your church has {error.most} picture messages whose media servers are slow; one more has to wait."
+        told = f"Your church has {error.most} picture messages whose media servers are slow. Another one has to wait."
         return answer(problems.TOO_MANY_CHECKS, told, headers=retry)
-    told = "Too many pictures are being looked at just now. Nothing was stored."
+    told = "Too many pictures are being checked at the moment. Nothing was stored."
     return answer(problems.UNAVAILABLE, told, headers=retry)
 
 
 def _daily_limit_reached(error: DailyLimitReached) -> Response:
-    """Without Retry-After: a client that obeys it would hang until midnight, and the day may be another one."""
+    """Respond without Retry-After: a client that obeys it would hang until midnight, and the day may be a later one."""
     need = error.need
     told = (
         f"This needs {need.segments:,} segments; {error.left:,} of the church's {need.daily_limit:,} are left on "
@@ -140,7 +140,7 @@ def _daily_limit_reached(error: DailyLimitReached) -> Response:
 
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
-    return answer(problems.BROKEN, "This is our fault, and it was logged under the request id.")
+    return answer(problems.BROKEN, "The service failed. The error was logged under the request id.")
 
 
 _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
@@ -148,12 +148,12 @@ _TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     HTTPException: _framework_refused,
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
-    psycopg.OperationalError: _database_away,  # a PoolTimeout is one too
+    psycopg.OperationalError: _database_away,  # includes PoolTimeout
     OutcomeUnknown: _outcome_unknown,
     SchemaMismatch: _not_migrated,
     psycopg.errors.QueryCanceled: _database_busy,
     psycopg.errors.LockNotAvailable: _database_busy,
-    psycopg.errors.IdleInTransactionSessionTimeout: _database_away,  # this process stood still
-    psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby, in the middle of a failover
+    psycopg.errors.IdleInTransactionSessionTimeout: _database_away,  # this process was suspended
+    psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby during a failover
     Exception: _broken,
 }

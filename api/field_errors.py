@@ -1,4 +1,4 @@
-"""pydantic's findings in words for people, each with the field it is about."""
+"""Converts pydantic's errors to field errors in plain words."""
 
 from __future__ import annotations
 
@@ -35,16 +35,17 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldErrors:
-    """The first field errors, and how many more there are."""
+    """The first field errors and the number of others."""
 
     listed: list[FieldError]
     more: int
 
 
 def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_FIELD_ERRORS) -> FieldErrors:
-    """One field error for each finding, in the order of the fields. Never the value: it may be a phone number.
+    """Return a field error for each of pydantic's errors, in the order of the fields.
 
-    `within` is the place of what was validated, such as `contacts[3]`; none for a whole body.
+    The errors never contain the value, which may be a phone number. `within` is the place of the validated object, such
+    as `contacts[3]`; empty for a whole body.
     """
     found = error.errors(include_url=False, include_input=False)
     single = [each for each in found if each["type"] != UNLISTED]
@@ -57,7 +58,7 @@ def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_F
 
 
 def invalid(error: ValidationError, detail: str) -> RequestRefused:
-    """The refusal (422) that names what pydantic found."""
+    """Return the exception (422) that lists pydantic's errors."""
     found = complaints(error)
     return RequestRefused(problems.INVALID, detail, errors=found.listed, more_errors=found.more)
 
@@ -68,7 +69,7 @@ def _message(found: Mapping[str, Any]) -> str:
 
 
 def _path(path: str, location: tuple[int | str, ...], *, known: bool) -> str:
-    """`contacts[3].name`; the body as a whole is `body`. pydantic calls an absent field by its name in Python."""
+    """Return a path such as `contacts[3].name`; `body` for the whole body. Absent fields have their Python names."""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{to_camel(part) if known else part}"
     return path.removeprefix(".") or "body"

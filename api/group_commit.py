@@ -1,4 +1,4 @@
-"""Many small writes in one transaction, for those who come at the same time."""
+"""Group commit: writes that arrive at the same time share one transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class WriteTimeout(Exception):
-    """The group's write did not end in time: the thing may be stored yet, or not."""
+    """The write of the group did not end in time. It may still succeed."""
 
 
 class _Waiter(Generic[T]):
@@ -20,27 +20,27 @@ class _Waiter(Generic[T]):
         self.thing = thing
         self.leads = False
         self.error: BaseException | None = None
-        self.called = threading.Lock()  # held until this waiter is served, or is to lead
+        self.called = threading.Lock()  # held until this caller's item is written, or it must write the next group
         self.called.acquire()
 
 
 class GroupCommit(Generic[T]):
-    """Writes one thing for each caller, and returns once it is committed.
+    """Writes one item for each caller and returns once it is committed.
 
-    What comes while a group is being written makes up the next one. Its first caller then writes it for all of them:
-    nobody is kept longer than two writes take.
+    Items that arrive while a group is being written form the next group. The first caller of that group then writes it
+    for all of them, so nobody waits longer than two writes take.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], None], *, patience_seconds: float) -> None:
-        """`patience_seconds`: how long a caller waits for what others write."""
+    def __init__(self, write: Callable[[Sequence[T]], None], *, timeout_seconds: float) -> None:
+        """`timeout_seconds` is how long a caller waits for a group that another caller writes."""
         self._write = write
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = timeout_seconds
         self._lock = threading.Lock()
         self._waiting: list[_Waiter[T]] = []
         self._is_led = False
 
     def put(self, thing: T) -> None:
-        """Raises what the write raised, which then failed for everyone in the group; WriteTimeout after too long."""
+        """Write the item with its group. Raises what the write raised, for all callers of the group, or WriteTimeout."""
         waiter = _Waiter(thing)
         with self._lock:
             self._waiting.append(waiter)
@@ -54,11 +54,11 @@ class GroupCommit(Generic[T]):
             raise waiter.error
 
     def _leave(self, waiter: _Waiter[T]) -> None:
-        """Give up, unless the waiter was called at the last moment. Raises WriteTimeout."""
+        """Stop waiting, unless the caller was just released. Raises WriteTimeout."""
         with self._lock:
             if waiter.called.acquire(blocking=False):
                 return
-            if waiter in self._waiting:  # else the write that is under way may still store it
+            if waiter in self._waiting:  # else the write in progress may still store it
                 self._waiting.remove(waiter)
         raise WriteTimeout
 

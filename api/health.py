@@ -1,4 +1,4 @@
-"""GET /health/live and GET /health/ready, for load balancers and those who watch."""
+"""GET /health/live and GET /health/ready, for load balancers and monitoring."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _log = logs.get_logger(__name__)
 
 
 class Liveness(ResponseModel):
-    """The process answers."""
+    """The process responds."""
 
     status: Literal["alive"] = "alive"
 
 
 class Check(ResponseModel):
-    """One thing that is needed, and why it is missing."""
+    """The state of a server that is needed, and why it is not available."""
 
     ok: bool
     reason: str | None = None
 
 
 class Checks(ResponseModel):
-    """`redis` is null where queues are switched off."""
+    """The checks. `redis` is null when queues are disabled."""
 
     postgresql: Check
     redis: Check | None
 
 
 class Readiness(ResponseModel):
-    """ready: all is well. degraded: messages are accepted and wait for Redis. not ready: nothing can be accepted."""
+    """ready: all works. degraded: messages are accepted and wait for Redis. not ready: nothing can be accepted."""
 
     status: Literal["ready", "degraded", "not ready"]
     checks: Checks
@@ -52,7 +52,7 @@ class Readiness(ResponseModel):
     responses=(ResponseSpec(status=200, description="It is.", content=Liveness),),
 )
 def live() -> ApiResponse:
-    """Asks nothing of anything else: restart the process when this fails."""
+    """Does not ask any other server. Restart the process when this fails."""
     return ApiResponse(status=200, content=Liveness())
 
 
@@ -67,10 +67,8 @@ def live() -> ApiResponse:
     ),
 )
 def ready() -> ApiResponse:
-    """PostgreSQL must answer, and be migrated: where it is not, `reason` names the command that migrates it.
-
-    Without Redis messages are still accepted, and are sent when it is back.
-    """
+    """PostgreSQL must respond and be migrated; where it is not, `reason` names the command that migrates it. Without
+    Redis messages are still accepted, and are sent when Redis is back."""
     checks = Checks(postgresql=_postgresql(), redis=_redis())
     if not checks.postgresql.ok:
         return ApiResponse(status=503, content=Readiness(status="not ready", checks=checks))
@@ -86,8 +84,8 @@ def _postgresql() -> Check:
         _log.warning("not ready", reason=str(error))
         return Check(ok=False, reason=str(error))
     except psycopg.OperationalError as error:
-        _log.warning("not ready: PostgreSQL does not answer", error=type(error).__name__)
-        return Check(ok=False, reason="PostgreSQL does not answer")
+        _log.warning("not ready: PostgreSQL does not respond", error=type(error).__name__)
+        return Check(ok=False, reason="PostgreSQL does not respond")
 
 
 def _redis() -> Check | None:

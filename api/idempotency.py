@@ -1,4 +1,4 @@
-"""Requests that may be repeated: the name that a caller gives to what it makes."""
+"""The Idempotency-Key header, with which a caller can repeat a request safely."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 IDEMPOTENCY_KEY = Header(
     name="Idempotency-Key",
     description=(
-        "A name for what is made that you choose, such as a UUID. However often a request is repeated with it, it is "
-        "made once; with another body it is refused (409)."
+        "A key of your choice for what the request creates, such as a UUID. It is created once, however "
+        "often the request is repeated with the same key. The same key with a different body is refused "
+        "(409)."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 REPLAYED = Header(
     name="Idempotent-Replayed",
-    description="`true` when an earlier request with this Idempotency-Key had made it.",
+    description="`true` when an earlier request with this Idempotency-Key created it.",
     schema={"type": "string", "enum": ["true"]},
 )
 KEY_MISSING = Header(
     name="Idempotency-Key-Missing",
     description=(
-        "`true` when the request came without an Idempotency-Key. It was taken, but if its answer is lost it cannot be "
-        "repeated safely: a repetition is made again. Send a key."
+        "`true` when the request had no Idempotency-Key. It was accepted, but if its response is lost, "
+        "repeating it creates it again. Send a key."
     ),
     schema={"type": "string", "enum": ["true"]},
 )
 ANSWERED = (REPLAYED, KEY_MISSING)
-"""For the promises of endpoints that take a key."""
+"""The response headers of endpoints that accept a key."""
 
 
 def idempotency_key() -> str | None:
-    """The present request's, if it has one. Raises RequestRefused (422)."""
+    """Return the request's key, if any. Raises RequestRefused (422)."""
     g.takes_idempotency_key = True
     given = request.headers.get(IDEMPOTENCY_KEY.name)
     if given is None or _VISIBLE_ASCII.fullmatch(given):
@@ -51,12 +52,12 @@ def idempotency_key() -> str | None:
 
 
 def takes_idempotency_key() -> bool:
-    """Whether the present request asked for something that a key makes repeatable."""
+    """Return whether the request's endpoint accepts a key."""
     return g.get("takes_idempotency_key", False)
 
 
 def idempotency_headers(*, is_new: bool) -> dict[str, str]:
-    """What the answer says of the present request's key."""
+    """Return the response headers about the request's key."""
     if IDEMPOTENCY_KEY.name not in request.headers:
         return {KEY_MISSING.name: "true"}
     return {} if is_new else {REPLAYED.name: "true"}

@@ -1,4 +1,4 @@
-"""API keys: 256 random bits behind a prefix that secret scanners can look for, kept only as their SHA-256."""
+"""API keys: 256 random bits after a prefix that secret scanners recognise. Only their SHA-256 is stored."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _SHAPE = re.compile(_PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
 def new_key() -> tuple[str, bytes]:
-    """A key as its owner sees it, this once, and the SHA-256 by which it is known afterwards."""
+    """Return a new key, which its owner sees once, and the SHA-256 that is stored."""
     plain = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     return plain, hash_key(plain)
 
 
 def hash_key(plain: str) -> bytes:
-    """The 32 bytes under which the key is stored. A fast hash will do: there is nothing to guess in 256 random bits."""
+    """Return the 32 bytes that are stored. A fast hash is enough, since 256 random bits cannot be guessed."""
     return hashlib.sha256(plain.encode()).digest()
 
 
 def hint_of(plain: str) -> str:
-    """The last characters of the key: enough to tell keys apart, and far too little to guess one."""
+    """Return the last characters of the key, enough to tell keys apart and too few to guess one."""
     return plain[-_HINT_CHARACTERS:]
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether the text could be a key at all; if not, nobody needs to be asked about it."""
+    """Return whether the text has the form of a key. If not, the database need not be asked."""
     return _SHAPE.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""What requests and answers are made of: camelCase on the wire, strict types, and nothing unknown let in."""
+"""Base classes and field types of request and response models: camelCase in JSON, strict types, no unknown fields."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _LOCAL_MINUTE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:00)?"
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 EARLIEST_YEAR = 2000
-"""Of every instant that a caller sends. How late one may be depends on the field."""
+"""The earliest year that a time in a request may have. How late it may be depends on the field."""
 
 
 class RequestModel(BaseModel):
-    """Anything that a caller sends."""
+    """The base class of everything that a caller sends."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
 
@@ -45,7 +45,7 @@ class RequestModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _few_unknown_fields(cls, given: Any) -> Any:
-        """Where very many fields are unknown, say only that: pydantic would write out half a kilobyte for each."""
+        """Report only the unknown fields when there are very many: pydantic would produce half a kilobyte for each."""
         body = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
         most = len(cls.model_fields) + unknown_fields.MAX_FIELD_ERRORS
         if len(body) > most and cls.model_config.get("extra") == "forbid":
@@ -56,13 +56,13 @@ class RequestModel(BaseModel):
 
 
 class ResponseModel(BaseModel):
-    """Anything that a caller is told."""
+    """The base class of everything in a response."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 def field_error(message: str) -> PydanticCustomError:
-    """What a validator raises; `message` follows the field's name in a sentence."""
+    """Return the error that a validator raises. `message` follows the field's name in a sentence."""
     return PydanticCustomError("wrong", "{message}", {"message": message})
 
 
@@ -81,7 +81,7 @@ def _rfc_3339(value: Any) -> Any:
 
 
 def _not_long_past(time: datetime) -> datetime:
-    """Refuse what is surely a mistake. The first hours of the year 1 exist in some zones only: they are among it."""
+    """Refuse years that are surely a mistake. In some zones the first hours of the year 1 cannot be converted."""
     if time.year < EARLIEST_YEAR:
         raise field_error(f"must not be before the year {EARLIEST_YEAR}")
     return time
@@ -90,8 +90,8 @@ def _not_long_past(time: datetime) -> datetime:
 def _moment(value: Any) -> Any:
     if not isinstance(value, str) or not (re.fullmatch(_LOCAL, value, re.ASCII) or _RFC_3339.fullmatch(value)):
         raise field_error(
-            "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; "
-            "without the offset it is local time in the church's time zone"
+            "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; a time without an offset is "
+            "in the church's time zone"
         )
     return value.upper()
 
@@ -111,10 +111,10 @@ def _zone(name: str) -> str:
 
 
 STORABLE = AfterValidator(_storable)
-"""For text: PostgreSQL can keep it."""
+"""For text that is stored: PostgreSQL can store it."""
 
 Instant = Annotated[AwareDatetime, Strict(False), BeforeValidator(_rfc_3339), AfterValidator(_not_long_past)]
-"""A time in RFC 3339, offset and all: https://www.rfc-editor.org/rfc/rfc3339#section-5.6"""
+"""A time in RFC 3339 with an offset: https://www.rfc-editor.org/rfc/rfc3339#section-5.6"""
 
 Moment = Annotated[
     datetime,
@@ -128,7 +128,7 @@ Moment = Annotated[
         }
     ),
 ]
-"""An instant as above, or a wall time: the same without the offset."""
+"""An instant as above, or a local time without an offset."""
 
 WallTime = Annotated[
     datetime,
@@ -136,10 +136,10 @@ WallTime = Annotated[
     BeforeValidator(_whole_minute),
     WithJsonSchema({"type": "string", "pattern": f"^{_LOCAL_MINUTE}$", "title": "local time"}),
 ]
-"""What a clock on the wall shows, to the minute."""
+"""A local time, to the minute."""
 
 ZoneName = Annotated[str, AfterValidator(_zone)]
-"""The name of a zone in the IANA database."""
+"""The name of a time zone in the IANA database."""
 
 Timestamp = datetime
-"""An aware time, told in UTC."""
+"""An aware time, returned in UTC."""

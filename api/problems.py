@@ -1,4 +1,4 @@
-"""Everything the API can refuse with: the catalogue of problems (RFC 9457) and the exception that raises one."""
+"""The problems (RFC 9457) that the API can return, and the exception that returns one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from api.models import ResponseModel
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
-"""How long a caller should wait when the database is away; a restart takes about that long."""
+"""How long a caller should wait when PostgreSQL cannot be reached. A restart takes about that long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One kind of refusal. `slug` names it for ever, `advice` tells a caller what to do about it."""
+    """A kind of problem. `slug` never changes; `advice` says what a caller can do."""
 
     slug: str
     status: int
@@ -25,31 +25,31 @@ class Problem:
 
     @property
     def type(self) -> str:
-        """A URI reference that leads to the advice on the documentation page."""
+        """A URI reference to the advice on the documentation page."""
         return f"/docs#problem-{self.slug}"
 
 
 class FieldError(ResponseModel):
-    """What is wrong with one field, named like `contacts[3].name`; a header or parameter by its own name."""
+    """An error of one field, named like `contacts[3].name`. A header or parameter has its own name."""
 
     field: str
     message: str
 
 
 class ProblemDetails(ResponseModel):
-    """What went wrong, as in RFC 9457."""
+    """A problem, as in RFC 9457."""
 
-    type: str = Field(description="Which problem this is, for ever; leads to what to do about it.")
+    type: str = Field(description="The kind of problem. It never changes, and leads to what to do about it.")
     title: str
     status: int
-    detail: str = Field(description="What was wrong this time, for people.")
-    request_id: str = Field(description="The request's X-Request-ID, under which it was logged.")
-    errors: list[FieldError] = Field(description="The wrong fields, when fields are wrong: the first hundred.")
-    more_errors: int = Field(description="How many more fields are wrong than are listed in `errors`.")
+    detail: str = Field(description="What went wrong with this request, in words.")
+    request_id: str = Field(description="The request's X-Request-ID, as in the logs.")
+    errors: list[FieldError] = Field(description="The fields with errors: the first hundred.")
+    more_errors: int = Field(description="How many more field errors there are.")
 
 
 class RequestRefused(Exception):
-    """ApiResponse the request with this problem and go no further."""
+    """Raised to end a request with this problem."""
 
     def __init__(
         self,
@@ -84,25 +84,25 @@ FORBIDDEN = Problem(
     slug="not-allowed",
     status=403,
     title="Not allowed",
-    advice="The key lacks the scope, speaks for another church, or a callback's signature does not fit.",
+    advice="The key lacks the scope or belongs to another church, or a callback's signature is not valid.",
 )
 NOT_FOUND = Problem(
     slug="not-found",
     status=404,
     title="Not found",
-    advice="There is nothing at this address, or it belongs to another church.",
+    advice="Nothing exists at this path, or it belongs to another church.",
 )
 WRONG_METHOD = Problem(
     slug="method-not-allowed",
     status=405,
     title="Method not allowed",
-    advice="The `Allow` header lists what works at this address.",
+    advice="The `Allow` header lists the methods of this path.",
 )
 TOO_SLOW = Problem(
     slug="request-too-slow",
     status=408,
     title="The request took too long to arrive",
-    advice="Send the request without pauses: it was not read to its end. Nothing was stored.",
+    advice="Send the request without pauses: it did not arrive completely in time. Nothing was stored.",
 )
 KEY_REUSED = Problem(
     slug="idempotency-key-reused",
@@ -113,20 +113,25 @@ KEY_REUSED = Problem(
 WRONG_STATE = Problem(
     slug="wrong-state",
     status=409,
-    title="Not possible as things stand",
-    advice="Look at the `status` of what you named: what you asked for does not fit it.",
+    title="Not possible in the current state",
+    advice=("Read the `status` of the message, delivery or schedule: the request is not possible in that status."),
 )
 TOO_MANY_SCHEDULES = Problem(
     slug="too-many-schedules",
     status=409,
     title="Too many schedules",
-    advice="Delete schedules that are no longer needed, or have `SCHEDULES_PER_CHURCH` raised. Nothing was stored.",
+    advice=(
+        "Delete schedules that are no longer needed, or ask the operator to raise "
+        "`SCHEDULES_PER_CHURCH`. Nothing was stored."
+    ),
 )
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
     title="Body too large",
-    advice="A body may have 8 MB: split the import. A carrier's callback may have 64 kB, a mail that came back 1 MB.",
+    advice=(
+        "A body may have at most 8 MB: split the import. A carrier's callback may have 64 kB, and a returned mail 1 MB."
+    ),
 )
 WRONG_MEDIA_TYPE = Problem(
     slug="unsupported-media-type",
@@ -137,19 +142,19 @@ WRONG_MEDIA_TYPE = Problem(
 INVALID = Problem(
     slug="invalid-fields",
     status=422,
-    title="Some fields are wrong",
+    title="Some fields have errors",
     advice=(
-        "`errors` names the wrong fields, each with what is wrong about it, up to a hundred at once; `moreErrors` says "
-        "how many more there are. Nothing was stored."
+        "`errors` lists up to a hundred fields with what is wrong with each; `moreErrors` is the number "
+        "of others. Nothing was stored."
     ),
 )
 TOO_MANY_CHECKS = Problem(
     slug="too-many-media-checks",
     status=429,
-    title="Too many pictures are being looked at",
+    title="Too many pictures are being checked",
     advice=(
-        "The media servers of your church's other picture messages have not answered yet. Wait as many seconds as "
-        "`Retry-After` says, then repeat the request. Nothing was stored."
+        "The media servers of other picture messages of your church have not responded yet. Wait for as "
+        "many seconds as `Retry-After` says, then repeat the request. Nothing was stored."
     ),
 )
 DAILY_LIMIT = Problem(
@@ -157,21 +162,21 @@ DAILY_LIMIT = Problem(
     status=429,
     title="The church's daily limit is reached",
     advice=(
-        "`detail` says how many segments the message needs and how many are left on its day. Send it to fewer people, "
-        "shorten it, or give it a `sendAt` on another day; an operator can raise the limit with `flask set-limits`. "
-        "Nothing was stored."
+        "`detail` says how many segments the message needs and how many are left on that day. Send it "
+        "to fewer people, shorten it, or set `sendAt` to another day; an operator can raise the limit "
+        "with `flask set-limits`. Nothing was stored."
     ),
 )
 HEADERS_TOO_LARGE = Problem(
     slug="headers-too-large",
     status=431,
     title="Headers too large",
-    advice="A request may have 100 headers of 8 kB, and 64 kB of them in all.",
+    advice="A request may have at most 100 headers of 8 kB each and 64 kB in total.",
 )
 BROKEN = Problem(
     slug="internal-error",
     status=500,
-    title="Something broke on our side",
+    title="The service failed",
     advice="Quote the `requestId` when you report it. Repeating a send with its `Idempotency-Key` is safe.",
 )
 UNAVAILABLE = Problem(
@@ -179,8 +184,8 @@ UNAVAILABLE = Problem(
     status=503,
     title="Temporarily unavailable",
     advice=(
-        "Nothing was stored. Wait as many seconds as `Retry-After` says, then repeat the request with its "
-        "`Idempotency-Key`."
+        "Nothing was stored. Wait for as many seconds as `Retry-After` says, then repeat the request "
+        "with its `Idempotency-Key`."
     ),
 )
 OUTCOME_UNKNOWN = Problem(
@@ -188,10 +193,11 @@ OUTCOME_UNKNOWN = Problem(
     status=503,
     title="It may have been stored",
     advice=(
-        "The connection to the database was lost while the request was being stored: it may have been stored or not. "
-        "Repeat it unchanged with the same `Idempotency-Key`: what was stored is then answered, and what was not is "
-        "made. Without such a key, look what is there before you repeat a request that makes a message or a schedule; "
-        "any other request may simply be repeated."
+        "The connection to the database was lost while the request was being stored, so it may or may "
+        "not have been stored. Repeat it unchanged with the same `Idempotency-Key`: if it was stored, "
+        "you get the stored result; if not, it is stored now. Without a key, check whether it was "
+        "stored before you repeat a request that creates a message or a schedule. Any other request may "
+        "simply be repeated."
     ),
 )
 

@@ -26,7 +26,7 @@ Word = TypeVar("Word", bound=str)
 
 
 def read(model: type[Query]) -> Query:
-    """The present request's query string as the model. Raises RequestRefused (422).
+    """Read the request's query string into the model. Raises RequestRefused (422).
 
     A list may be repeated (`status=sent&status=failed`), separated by commas (`status=sent,failed`), or both.
     """
@@ -49,15 +49,15 @@ def _list_parameters(model: type[BaseModel]) -> frozenset[str]:
 
 
 def words(text: Any, allowed: Sequence[Word]) -> list[Word]:
-    """The words of a list parameter, each once, in the order of the allowed ones. For a validator."""
+    """Return the values of a list parameter, each once, in the order of `allowed`. For a validator."""
     given = str(text).split(",")
     if not set(given) <= set(allowed):
-        raise field_error(f"must be some of {', '.join(allowed)}; repeat the parameter, or separate them by commas")
+        raise field_error(f"must be some of {', '.join(allowed)}; repeat the parameter or separate them by commas")
     return [word for word in allowed if word in given]
 
 
 def write_cursor(last: UUID) -> str:
-    """The cursor of the page behind the row `last`. Callers must not look inside."""
+    """Return the cursor of the page after the row `last`. To callers it is opaque."""
     return base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
 
 
@@ -78,7 +78,7 @@ def _read_limit(text: Any) -> int:
 
 
 class PageQuery(RequestModel):
-    """Which page of a list."""
+    """The query parameters of a page of a list."""
 
     limit: Annotated[
         int,

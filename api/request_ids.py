@@ -1,4 +1,4 @@
-"""A name for every request, on its answer and on every line logged for it, and one line that says how it went."""
+"""The id of each request: in its response, in every log line about it, and in one line with its result."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def install(app: Flask) -> None:
 
 
 def request_id() -> str:
-    """The present request's name: the caller's own, when it is a sane one."""
+    """Return the id of the current request: the caller's own if it has the right form."""
     return g.request_id
 
 
 def name_for(given: str) -> str:
-    """The name that the caller gave its request, if it is a sane one; else a new one."""
+    """Return the caller's id if it has the right form, else a new one."""
     return given if _SHAPE.fullmatch(given) else str(uuid.uuid4())
 
 

@@ -1,4 +1,4 @@
-"""How long one request may wait for PostgreSQL."""
+"""A limit on how long one request waits for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class RequestTime:
-    """The application; whatever a request waits for PostgreSQL counts together, for its caller waits for all of it."""
+    """WSGI middleware: all waits of a request for PostgreSQL count together, since its caller waits for all of them."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, unless its view set a stricter or a needed one."""
+"""Security headers of every response, unless its view sets its own."""
 
 from __future__ import annotations
 

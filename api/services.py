@@ -1,4 +1,4 @@
-"""What the requests of one app share: its settings, its connections and its bell."""
+"""What the requests of one app share: settings, connections and the job queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store.timeouts import WEB
 
 _NAME = "koinonia"
 _RECEIPT_SECONDS = 5.0
-"""How long a callback waits for others that are stored with it. Their own limits end before (store/timeouts.py)."""
+"""How long a callback waits to be stored with others. The database's own timeouts are shorter (store/timeouts.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,24 +27,24 @@ class Services:
     database: Database
     job_queue: JobQueue
     receipts: GroupCommit[Receipt]
-    """Where carriers' receipts are stored: they come in swarms."""
+    """Stores carriers' receipts, many of which arrive at the same time."""
 
     def close(self) -> None:
-        """Give the connections back. May be called twice."""
+        """Close the connections. May be called twice."""
         self.job_queue.close()
         self.database.close()
 
 
 def open_services(settings: Settings) -> Services:
-    """Works while PostgreSQL and Redis are away: they are needed when something is asked of them."""
+    """Open the services. PostgreSQL and Redis need not be reachable yet."""
     database = open_database(settings.database_url, size=settings.database_pool_size, name="web", limits=WEB)
 
-    def store_receipts(told: Sequence[Receipt]) -> None:
+    def store_receipts(new_receipts: Sequence[Receipt]) -> None:
         with system_scope(database) as connection:
-            receipts.insert(connection, told)
+            receipts.insert(connection, new_receipts)
 
     job_queue = open_buffered_job_queue(settings)
-    group_commit = GroupCommit(store_receipts, patience_seconds=_RECEIPT_SECONDS)
+    group_commit = GroupCommit(store_receipts, timeout_seconds=_RECEIPT_SECONDS)
     return Services(settings=settings, database=database, job_queue=job_queue, receipts=group_commit)
 
 
@@ -53,5 +53,5 @@ def install(app: Flask, services: Services) -> None:
 
 
 def services(app: Flask | None = None) -> Services:
-    """Those of the app, or of the one that serves the present request."""
+    """Return the services of the app, or of the current request's app."""
     return (app or current_app).extensions[_NAME]

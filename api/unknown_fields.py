@@ -1,4 +1,4 @@
-"""Bounds the findings about fields that nobody knows: a body of 8 MB could have a million of them."""
+"""Limits the errors about unknown fields: a body of 8 MB could have a million of them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 MAX_FIELD_ERRORS = 100
-"""Field errors that one answer lists. It counts the rest, so that a small request never makes a huge answer."""
+"""How many field errors a response lists. The others are counted, so a small request cannot cause a huge response."""
 
 UNLISTED = "unlisted"
-"""The type of a finding that stands for many: its context has their `count`."""
+"""The type of an error that stands for many; its context has their `count`."""
 
 
 def findings(names: Sequence[str]) -> Iterator[InitErrorDetails]:
-    """One for each of the first names, and one for all others together."""
+    """Yield one error for each of the first names, and one for all others together."""
     for name in names[:MAX_FIELD_ERRORS]:
         error = PydanticCustomError("extra_forbidden", "is not a known field")
         yield InitErrorDetails(type=error, loc=(name,), input=None)
     if (unlisted := len(names) - MAX_FIELD_ERRORS) > 0:
-        told = PydanticCustomError(UNLISTED, "{count} more are not known", {"count": unlisted})
+        told = PydanticCustomError(UNLISTED, "{count} more are not known fields", {"count": unlisted})
         yield InitErrorDetails(type=told, loc=(), input=None)

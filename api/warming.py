@@ -1,4 +1,4 @@
-"""Everything that would make the first request slow, done before it comes."""
+"""Does at the start what would otherwise slow down the first request."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _log = logs.get_logger(__name__)
 
 
 def warm(app: Flask) -> None:
-    """Open a connection, read the tables of numbers and characters, sort the routes.
+    """Open a connection, load the tables of numbers and characters, and sort the routes.
 
-    A database that is away is waited for a moment only: the app then starts without it, and answers 503.
+    If PostgreSQL cannot be reached within a moment, the app starts without it and answers 503.
     """
     parse_phone("+12025550123")
     for channel in CHANNELS.values():
@@ -27,9 +27,9 @@ def warm(app: Flask) -> None:
     app.url_map.update()
     try:
         with services(app).database.connection(timeout=_WAIT_SECONDS):
-            pass  # not `wait`, which closes the pool for good when it has waited in vain
+            pass  # not `wait`, which closes the pool for good when it times out
         services(app).database.check_schema()
     except SchemaMismatch as error:
         _log.error("database is not migrated: starting, but not ready", reason=str(error))
     except OperationalError:
-        _log.warning("database is away: starting without it")
+        _log.warning("PostgreSQL cannot be reached: starting without it")

@@ -1,4 +1,4 @@
-"""Contacts: the people of a church."""
+"""The endpoints under /api/contacts."""
 
 from __future__ import annotations
 

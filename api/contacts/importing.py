@@ -1,4 +1,4 @@
-"""POST /api/contacts: the good ones are stored, the bad ones named, and neither holds up the other."""
+"""POST /api/contacts: stores the valid contacts and reports the others."""
 
 from __future__ import annotations
 
@@ -27,23 +27,27 @@ MAX_CONTACTS = 10_000
 
 
 class NewContact(RequestModel):
-    """A person: a name and a number together, for a family may share one phone. Or, without one, a mail address."""
+    """A person, identified by name and number together, since a family may share one phone, or by name and e-mail
+    address."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
     email: Email | None = None
     phone: Phone | None = Field(default=None, validate_default=True)
-    time_zone: ZoneName | None = Field(default=None, description="Where they live, if it is not where the number is.")
+    time_zone: ZoneName | None = Field(
+        default=None, description="The person's time zone, if it is not that of the number."
+    )
 
     @field_validator("phone")
     @classmethod
     def _reachable(cls, phone: str | None, about: ValidationInfo) -> str | None:
         if phone is None and about.data.get("email", "") is None:
-            raise field_error("is required where there is no email")
+            raise field_error("is required when there is no email")
         return phone
 
 
 def _leave_unread(given: Any, _read: object) -> Any:
-    """Each contact is read by itself, later, so that what is wrong with one does not refuse its neighbours."""
+    """Accept any list here: each contact is validated by itself later, so that one invalid contact does not refuse the
+    others."""
     return given
 
 
@@ -52,16 +56,16 @@ class ContactImport(RequestModel):
 
     contacts: Annotated[
         list[Annotated[NewContact, WrapValidator(_leave_unread)]], Field(min_length=1, max_length=MAX_CONTACTS)
-    ] = Field(description="What is wrong with one is reported in `results`, and does not hold up its neighbours.")
+    ] = Field(description="An invalid contact is reported in `results`; the others are stored.")
 
 
 class StoredContact(ResponseModel):
-    """A contact as it now stands; `created` is false for a person already known."""
+    """A stored contact. `created` is false for a person who was already known."""
 
     index: int = Field(description="The place in the request, from 0.")
     id: UUID
-    phone: str | None = Field(description="The number in E.164, also one that was known before.")
-    email: str | None = Field(description="The mail address in lower case, also one that was known before.")
+    phone: str | None = Field(description="The number in E.164, including one that was stored before.")
+    email: str | None = Field(description="The e-mail address in lower case, including one that was stored before.")
     created: bool
 
 
@@ -71,15 +75,15 @@ class RefusedContact(ResponseModel):
     index: int = Field(description="The place in the request, from 0.")
     errors: list[FieldError] = Field(
         description=(
-            "What is wrong with it. One answer lists a hundred errors of all contacts together, and beyond them the "
-            "first one of each contact."
+            "The errors of this contact. A response lists at most a hundred errors of all contacts "
+            "together, and beyond these the first one of each contact."
         )
     )
-    more_errors: int = Field(description="How many more fields of it are wrong than are listed in `errors`.")
+    more_errors: int = Field(description="How many more errors this contact has.")
 
 
 class ImportResult(ResponseModel):
-    """What became of each contact, in the order given."""
+    """The result for each contact, in the order of the request."""
 
     created: int
     existing: int
@@ -129,15 +133,16 @@ _EXAMPLE_ANSWER = {
     responses=(
         ResponseSpec(
             status=200,
-            description="Every good contact is stored, every bad one named.",
+            description="Every valid contact is stored, and every other one is reported.",
             content=ImportResult,
             example=_EXAMPLE_ANSWER,
         ),
     ),
 )
 def add_contacts(*, caller: KeyHolder, body: ContactImport) -> ApiResponse:
-    """Stores up to 10,000 contacts. Repeating it changes nothing: a person is known by name and number, or, without a
-    number, by name and mail address. Who was known by mail address alone gets the number they are then given with.
+    """Stores up to 10,000 contacts. Repeating the request changes nothing: a person is identified by name and number,
+    or, without a number, by name and e-mail address. A person who was known by e-mail address only gets the number of
+    the new entry.
     """
     good: dict[int, NewContact] = {}
     refused: list[RefusedContact] = []
@@ -186,7 +191,7 @@ def _store(
         added = contacts.add(connection, church_id=caller.church_id, people=people)
         where: dict[UUID, ContactZones] = {}
         for one, (index, contact) in zip(added, good.items(), strict=True):
-            told = where.get(one.contact_id, ContactZones())  # by another entry about the same person
+            told = where.get(one.contact_id, ContactZones())  # created by another entry about the same person
             where[one.contact_id] = ContactZones(
                 time_zone=contact.time_zone or told.time_zone,
                 number_zones=places[index].zones if index in places else told.number_zones,

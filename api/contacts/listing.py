@@ -23,11 +23,11 @@ class ContactView(ResponseModel):
     id: UUID
     name: str
     phone: str | None = Field(description="The number in E.164.")
-    email: str | None = Field(description="The mail address in lower case.")
-    time_zone: str | None = Field(description="By whose clocks quiet hours are kept; null: as the number says.")
+    email: str | None = Field(description="The e-mail address in lower case.")
+    time_zone: str | None = Field(description="The time zone for quiet hours; null: that of the number.")
     created_at: Timestamp
-    opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this number.")
-    mail_opted_out_at: Timestamp | None = Field(description="Since when nothing may be sent to this mail address.")
+    opted_out_at: Timestamp | None = Field(description="When this number opted out; null: it did not.")
+    mail_opted_out_at: Timestamp | None = Field(description="When this e-mail address opted out; null: it did not.")
 
 
 class ContactPage(ResponseModel):
@@ -46,7 +46,7 @@ class ContactPage(ResponseModel):
     responses=(ResponseSpec(status=200, description="One page.", content=ContactPage),),
 )
 def list_contacts(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
-    """The church's contacts, oldest first. Pass `next` as `cursor` for the page after this one."""
+    """Lists the church's contacts, oldest first. Pass `next` as `cursor` to get the following page."""
     with church_scope(services().database, caller.church_id) as connection:
         found = contacts.page(connection, church_id=caller.church_id, after=query.cursor, limit=query.limit + 1)
     shown = found[: query.limit]

@@ -8,7 +8,7 @@ from messaging.states import Status
 from store.messages import MessageStatus
 
 MESSAGES: Mapping[MessageStatus, str] = {
-    "scheduled": "Its time (`sendAt`) has not come.",
+    "scheduled": "Its time (`sendAt`) has not come yet.",
     "accepted": "It is stored, and its audience is about to be written.",
     "sending": "Its audience is written, and something is left to submit. `waitingFor` says so when it waits.",
     "paused": "A person paused it. Nothing is submitted until it is resumed.",

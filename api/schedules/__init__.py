@@ -1,4 +1,4 @@
-"""Schedules: messages that come again."""
+"""The endpoints under /api/schedules."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from store.schedules import Schedule
 
 
 class MissedRunsEdit(RequestModel):
-    """What is to be different about missed runs. What is left out stays as it is."""
+    """The fields of `missedRuns` to change. Fields that are absent stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=describe_without_defaults)
 
@@ -34,16 +34,16 @@ class MissedRunsEdit(RequestModel):
 
 
 class ScheduleEdit(Revision):
-    """What is to be different about a schedule. What is left out stays as it is."""
+    """The fields of a schedule to change. Fields that are absent stay as they are."""
 
     recurrence: Recurrence | None = None
-    time_zone: str | None = Field(default=None, description="null: the church's own.")
+    time_zone: str | None = Field(default=None, description="null: the church's time zone.")
     starts_at: WallTime | None = None
-    ends_at: WallTime | None = Field(default=None, description="null: it does not end by itself.")
+    ends_at: WallTime | None = Field(default=None, description="null: the schedule does not end.")
     missed_runs: MissedRunsEdit = Field(default=MissedRunsEdit())
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Also `missedRuns` keeps what was left out in it."""
+        """Fields that are absent in it stay as they are."""
         applied = super().applied_to(body)
         return {**applied, "missedRuns": {**body["missedRuns"], **applied["missedRuns"]}}
 
@@ -55,16 +55,12 @@ class ScheduleEdit(Revision):
     authentication=with_key("messages:write"),
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
-    responses=(
-        ResponseSpec(status=200, description="The schedule as it now stands.", content=responses.DetailedSchedule),
-    ),
+    responses=(ResponseSpec(status=200, description="The changed schedule.", content=responses.DetailedSchedule),),
     problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
-    """Changes words, audience or rule, from the next run on. Messages of earlier runs stay what they are."""
-    complaints = new_reference_errors(
-        body, church_id=caller.church_id
-    )  # others are asked: while no transaction is open
+    """Changes the content, the target or the rule, from the next run on. Messages of earlier runs do not change."""
+    complaints = new_reference_errors(body, church_id=caller.church_id)  # asks other servers, so no transaction is open
     with held(caller, schedule_id) as (connection, schedule):
         plan = revised(NewSchedule, _as_request_body(caller, schedule), body)
         terms, next_run = define_schedule(connection, church_id=caller.church_id, plan=plan)
@@ -80,18 +76,19 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
     tag="Schedules",
     summary="Delete a schedule",
     authentication=with_key("messages:write"),
-    responses=(ResponseSpec(status=204, description="It does not run any more."),),
+    responses=(ResponseSpec(status=204, description="The schedule is deleted."),),
     problems=(problems.NOT_FOUND,),
 )
 def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Ends it for good. Messages of earlier runs stay what they are; one that has not begun can be canceled."""
+    """Ends the schedule for good. Messages of earlier runs do not change; one that is not yet being sent can be
+    canceled."""
     with held(caller, schedule_id) as (connection, _):
         schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)
     return ApiResponse(status=204)
 
 
 def _as_request_body(caller: KeyHolder, schedule: Schedule) -> dict[str, object]:
-    """The schedule as the church might have posted it."""
+    """Return the request body that would create this schedule."""
     return {
         "churchId": str(caller.church_id),
         **schedule.details,

@@ -33,7 +33,7 @@ _EXAMPLE = {
 @endpoint(
     "POST /api/schedules",
     tag="Schedules",
-    summary="Make a schedule",
+    summary="Create a schedule",
     authentication=with_key("messages:write"),
     body=NewSchedule,
     headers=(IDEMPOTENCY_KEY,),
@@ -41,7 +41,7 @@ _EXAMPLE = {
     responses=(
         ResponseSpec(
             status=201,
-            description="It is made, and will run.",
+            description="The schedule is created.",
             content=responses.CreatedSchedule,
             headers=(_LOCATION, *ANSWERED),
         ),
@@ -49,14 +49,14 @@ _EXAMPLE = {
     problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
-    """Sends the same words again and again, each time to whoever belongs to the target then.
-
-    The rule is read on the wall clock of its time zone: nine o'clock stays nine o'clock when clocks change. A time that
-    clocks skip runs once, later by as much as they skip; one that they show twice runs at the first.
+    """Sends the same message repeatedly, each time to everyone who is in the target at that time. The rule follows the
+    local time of its time zone: nine o'clock stays nine o'clock when clocks change. A local time that is skipped when
+    clocks go forward runs once, later by as much as they skip; one that occurs twice when clocks go back runs the first
+    time.
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:
-        raise RequestRefused(problems.FORBIDDEN, "The key does not speak for the church in churchId.")
+        raise RequestRefused(problems.FORBIDDEN, "The key belongs to another church than churchId.")
     complaints = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         terms, first = define_schedule(connection, church_id=caller.church_id, plan=body)

@@ -1,4 +1,4 @@
-"""A plan becomes terms once the church is known, and the first run is looked for."""
+"""The definition of a schedule and its first run, once the church is known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from store.schedules import ScheduleDefinition
 def define_schedule(
     connection: Connection[Any], *, church_id: UUID, plan: NewSchedule
 ) -> tuple[ScheduleDefinition, ScheduledRun]:
-    """The terms and the first run from now on. Raises RequestRefused (422) when there is none."""
+    """Return the definition and the first run from now on. Raises RequestRefused (422) if there is none."""
     church = churches.get(connection, church_id)
     assert church is not None  # noqa: S101 - its key was just accepted
     now = datetime.now(UTC)
@@ -36,8 +36,8 @@ def define_schedule(
     if starts_at is None:
         starts_at = read_rrule(rule).start if kind == "rrule" else to_wall(now, find_zone(zone_name))
     if starts_at is None:
-        raise _refused("startsAt", "is required with an rrule: it says at what time of day it runs")
-    if not is_start_in_range(starts_at):  # a DTSTART in the rule; `startsAt` was looked at when the body was read
+        raise _refused("startsAt", "is required with an rrule, since it sets the time of day")
+    if not is_start_in_range(starts_at):  # a DTSTART in the rule; `startsAt` was checked when the body was read
         raise _refused(f"recurrence.{kind}", f"has a DTSTART, which {START_OUT_OF_RANGE}")
     terms = ScheduleDefinition(
         channel=plan.channel,
@@ -57,12 +57,12 @@ def define_schedule(
     )
     try:
         recurrence = terms.recurrence()
-        # The second, too: a rule that can be followed to its first run and no further would stop there.
+        # Two runs: a rule that can be evaluated up to its first run only would stop there.
         runs = list(islice(recurrence.runs_after(now), 2))
     except InvalidRecurrence as error:
         raise _refused(f"recurrence.{kind}", str(error)) from None
     if not runs:
-        raise _refused(f"recurrence.{kind}", "does not come between now and its end, or not within 20 years")
+        raise _refused(f"recurrence.{kind}", "has no run between now and its end, or none within 20 years")
     return replace(terms, counted_end=recurrence.counted_end), runs[0]
 
 

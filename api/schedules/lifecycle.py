@@ -1,4 +1,4 @@
-"""POST /api/schedules/{id}/pause, resume and run-now: what people say of a schedule."""
+"""POST /api/schedules/{id}/pause, resume and run-now."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from store.schedules import Schedule
 
 log = logs.get_logger(__name__)
 
-_CURRENT = (ResponseSpec(status=200, description="The schedule as it now stands.", content=responses.DetailedSchedule),)
+_CURRENT = (ResponseSpec(status=200, description="The schedule after the change.", content=responses.DetailedSchedule),)
 
 
 class SchedulePause(RequestModel):
@@ -48,9 +48,9 @@ class SchedulePause(RequestModel):
 
 @contextmanager
 def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any], Schedule]]:
-    """The church's schedule, while nobody else says or makes anything of it. Raises RequestRefused (404).
+    """Yield the schedule with its row locked. Raises RequestRefused (404).
 
-    What came due before is recorded first, by the terms of before.
+    Runs that are already due are recorded first, as the unchanged schedule defines them.
     """
     with church_scope(services().database, caller.church_id) as connection:
         schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
@@ -60,7 +60,7 @@ def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any
 
 
 def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
-    """The schedule after what came due was recorded. A failure of that must not keep a person from mending it."""
+    """Return the schedule after its due runs were recorded. A failure of that must not prevent fixing the schedule."""
     now = schedule_runs.read_clock(connection)
     if schedule.next_run_at is None or schedule.next_run_at > now:
         return schedule
@@ -71,7 +71,7 @@ def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
         raise
     except Exception as error:  # noqa: BLE001 - logged without its text, which may quote the message's words
         log.error(  # noqa: TRY400
-            "what came due of a schedule cannot be recorded",
+            "due runs of a schedule cannot be recorded",
             schedule_id=str(schedule.schedule_id),
             error=type(error).__name__,
         )
@@ -79,7 +79,7 @@ def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
 
 
 def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """The schedule, told after it was changed."""
+    """Return the response with the schedule after a change."""
     schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
     assert schedule is not None  # noqa: S101 - it is locked
     return ApiResponse(status=200, content=responses.detailed(schedule))
@@ -96,7 +96,8 @@ def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) ->
     problems=(problems.NOT_FOUND, problems.WRONG_STATE),
 )
 def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> ApiResponse:
-    """Makes no messages of it until it is resumed: its runs are skipped, and listed so. Repeating changes nothing."""
+    """Creates no messages until the schedule is resumed: its runs are skipped, and listed as skipped. Repeating the
+    request changes nothing."""
     with held(caller, schedule_id) as (connection, schedule):
         if schedule.status == "ended":
             raise RequestRefused(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
@@ -113,7 +114,7 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
 )
 def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Goes on with the next run; what was skipped is not made up for. Repeating changes nothing."""
+    """Continues with the next run; skipped runs are not made up for. Repeating the request changes nothing."""
     with held(caller, schedule_id) as (connection, schedule):
         if schedule.paused_at is not None:
             try:
@@ -139,7 +140,8 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Sends it once more, beside its own runs, which stay as they are. Also while it is paused or has ended."""
+    """Sends the message once, in addition to the schedule's own runs. Also possible while the schedule is paused or
+    after it has ended."""
     key = idempotency_key()
     with held(caller, schedule_id) as (connection, schedule):
         need = need_of(
@@ -176,13 +178,13 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
 
 def _unfollowable(reason: str) -> RequestRefused:
     return RequestRefused(
-        problems.WRONG_STATE, f"It cannot be followed: {reason}. Change the schedule, then resume it."
+        problems.WRONG_STATE, f"The schedule cannot be evaluated: {reason}. Change it, then resume it."
     )
 
 
 def _refused(reason: str) -> RequestRefused:
     error = FieldError(field="channel", message=reason)
-    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent as it is.", errors=[error])
+    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent with these fields.", errors=[error])
 
 
 def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:

@@ -1,4 +1,4 @@
-"""What a church may ask to be sent again and again. Every rule that needs no database stands here."""
+"""The request body of a schedule, with every rule that needs no database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ START_OUT_OF_RANGE = "must lie between the year 2000 and five years from now"
 
 
 def is_start_in_range(wall: datetime) -> bool:
-    """Whether a schedule may begin at this wall time, wherever it was written: in startsAt, or as DTSTART in a rule."""
+    """Return whether a schedule may start at this local time, given as startsAt or as DTSTART in a rule."""
     return _EARLIEST <= wall <= datetime.now(UTC).replace(tzinfo=None) + _YEARS_AHEAD
 
 
@@ -48,13 +48,15 @@ _StartTime = Annotated[WallTime, AfterValidator(_start_in_range)]
 
 
 class Recurrence(RequestModel):
-    """When it comes: a rule of RFC 5545, or a cron line. One of them."""
+    """When the schedule runs: either a rule of RFC 5545 or a cron line."""
 
     digested_at_default: ClassVar[frozenset[str]] = frozenset({"rrule", "cron"})
 
     rrule: Annotated[_Text, AfterValidator(_readable(read_rrule))] | None = Field(
         default=None,
-        description="Such as `FREQ=WEEKLY;BYDAY=SU`. HOURLY to YEARLY; no two runs closer than 15 minutes.",
+        description=(
+            "Such as `FREQ=WEEKLY;BYDAY=SU`. From HOURLY to YEARLY, with at least 15 minutes between two runs."
+        ),
     )
     cron: Annotated[_Text, AfterValidator(_readable(read_cron))] | None = Field(
         default=None, description="Minute, hour, day of the month, month, day of the week: `0 9 * * SUN`."
@@ -69,16 +71,21 @@ class Recurrence(RequestModel):
 
 MissedPolicy = Annotated[
     Literal["runOnce", "skip"],
-    Field(description='"runOnce": once for all that was missed, soon enough after the last of it.'),
+    Field(
+        description=(
+            '"runOnce": one run makes up for all that were missed, if the last of them is recent enough. '
+            '"skip": none does.'
+        )
+    ),
 ]
 WithinMinutes = Annotated[
     int,
-    Field(ge=1, le=_MOST_MINUTES, description="How long after its time a missed run may still be made up for."),
+    Field(ge=1, le=_MOST_MINUTES, description="How many minutes after its time a missed run may still be made up for."),
 ]
 
 
 class MissedRuns(RequestModel):
-    """What becomes of runs that come due while nothing works."""
+    """What happens to runs that are due while the service is down."""
 
     digested_at_default: ClassVar[frozenset[str]] = frozenset({"policy", "within_minutes"})
 
@@ -87,7 +94,7 @@ class MissedRuns(RequestModel):
 
 
 class NewSchedule(Draft):
-    """A message that comes again, to whoever belongs to its target then."""
+    """A message that is sent repeatedly, each time to everyone who is then in its target."""
 
     digested_at_default: ClassVar[frozenset[str]] = Draft.digested_at_default | {
         "time_zone",
@@ -98,16 +105,16 @@ class NewSchedule(Draft):
 
     recurrence: Recurrence
     time_zone: ZoneName | None = Field(
-        default=None, description="By whose clocks, such as America/New_York. Absent: the church's own."
+        default=None, description="The time zone, such as America/New_York. Absent: the church's time zone."
     )
     starts_at: _StartTime | None = Field(
         default=None,
         description=(
-            "Local time at which it begins, which for an rrule also says at what time of day it runs, and is needed. "
-            "Absent for cron: now."
+            "The local time at which the schedule starts. With an rrule it also sets the time of day and is "
+            "required. Absent with cron: now."
         ),
     )
-    ends_at: WallTime | None = Field(default=None, description="Local time after which it does not run any more.")
+    ends_at: WallTime | None = Field(default=None, description="The local time after which it does not run.")
     missed_runs: MissedRuns = Field(default=MissedRuns())
 
     @field_validator("ends_at")

@@ -1,4 +1,4 @@
-"""GET /api/schedules, one of them, and its runs."""
+"""GET /api/schedules, /api/schedules/{id} and /api/schedules/{id}/runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from store.database import church_scope
     responses=(ResponseSpec(status=200, description="One page.", content=responses.SchedulePage),),
 )
 def list_schedules(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
-    """The church's schedules, newest first. Pass `next` as `cursor` for the page after this one."""
+    """Lists the church's schedules, newest first. Pass `next` as `cursor` to get the following page."""
     with church_scope(services().database, caller.church_id) as connection:
         found = schedules.page(connection, church_id=caller.church_id, before=query.cursor, limit=query.limit + 1)
     shown = found[: query.limit]
@@ -39,13 +39,13 @@ def list_schedules(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
 @endpoint(
     "GET /api/schedules/<uuid:schedule_id>",
     tag="Schedules",
-    summary="See a schedule and its next runs",
+    summary="Show a schedule and its next runs",
     authentication=with_key("messages:read"),
     responses=(ResponseSpec(status=200, description="The schedule.", content=responses.DetailedSchedule),),
     problems=(problems.NOT_FOUND,),
 )
 def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """The schedule, whom it is for, and its next five runs, in UTC and by its own clocks."""
+    """Shows the schedule, its target, and its next five runs, in UTC and in its time zone."""
     with church_scope(services().database, caller.church_id) as connection:
         schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
     if schedule is None:
@@ -56,16 +56,15 @@ def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
 @endpoint(
     "GET /api/schedules/<uuid:schedule_id>/runs",
     tag="Schedules",
-    summary="List what became of a schedule's runs",
+    summary="List a schedule's past runs",
     authentication=with_key("messages:read"),
     query=PageQuery,
     responses=(ResponseSpec(status=200, description="One page.", content=responses.RunPage),),
     problems=(problems.NOT_FOUND,),
 )
 def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery) -> ApiResponse:
-    """Every run up to now, newest first: sent, with its message; missed; or skipped while the schedule was paused or
-    the church had no sender for it.
-    """
+    """Lists every run up to now, newest first: sent, with its message; missed; or skipped, because the schedule was
+    paused or the church had no sender."""
     with church_scope(services().database, caller.church_id) as connection:
         if schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id) is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")

@@ -1,4 +1,4 @@
-"""How a schedule is told."""
+"""The response models of schedules."""
 
 from __future__ import annotations
 
@@ -23,43 +23,47 @@ RUNS_SHOWN = 5
 
 
 class RecurrenceView(ResponseModel):
-    """The rule: one of the two is there."""
+    """The rule: exactly one of the two is set."""
 
     rrule: str | None
     cron: str | None
 
 
 class MissedRunsView(ResponseModel):
-    """What becomes of missed runs."""
+    """What happens to missed runs."""
 
     policy: Literal["runOnce", "skip"]
     within_minutes: int
 
 
 class ScheduleLinks(ResponseModel):
-    """Where to look next."""
+    """Links to related resources."""
 
     self: str
     runs: str
 
 
 class ScheduleView(ResponseModel):
-    """A schedule as it stands."""
+    """A schedule."""
 
     id: UUID
     status: ScheduleStatus
     paused_reason: str | None = Field(
-        description="Why it rests. One that cannot be followed is paused by itself, and says here what to change."
+        description=(
+            "Why it is paused. A schedule that cannot be evaluated is paused automatically; this says what to change."
+        )
     )
     delayed_until: Timestamp | None = Field(
-        description="Its last run could not be worked out; that is tried again at this time. null: all is well."
+        description=(
+            "Its last run could not be evaluated; that is tried again at this time. null: there was no failure."
+        )
     )
-    delay_reason: str | None = Field(description="Why it is delayed.")
+    delay_reason: str | None = Field(description="Why it could not be evaluated.")
     channel: str
     content: str
     details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
     segments: int = Field(
-        description="What one delivery costs: SMS segments of a text, 1 of a picture message or a mail."
+        description="The segments of one delivery: SMS segments of a text, 1 for a picture message or a mail."
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
     urgent_reason: str | None
@@ -68,7 +72,7 @@ class ScheduleView(ResponseModel):
     starts_at: str = Field(description="A local time in the schedule's time zone.")
     ends_at: str | None = Field(description="A local time in the schedule's time zone.")
     missed_runs: MissedRunsView
-    next_run_at: Timestamp | None = Field(description="When it runs next; while it is paused, when it would.")
+    next_run_at: Timestamp | None = Field(description="When it runs next, or would run next if it were not paused.")
     created_at: Timestamp
     updated_at: Timestamp
     links: ScheduleLinks
@@ -78,25 +82,27 @@ class UpcomingRun(ResponseModel):
     """A run to come."""
 
     at: Timestamp = Field(description="The instant, in UTC.")
-    local_time: str = Field(description="What clocks in the schedule's time zone show then, with their offset.")
-    rule_time: str = Field(description="The local time that the rule names: another one only where clocks skip it.")
+    local_time: str = Field(description="The same instant in the schedule's time zone, with its offset.")
+    rule_time: str = Field(description="The local time of the rule. It differs only when clocks skip that time.")
 
 
 class DetailedSchedule(ScheduleView):
-    """A schedule, whom it is for, and when it comes."""
+    """A schedule with its target and its next runs."""
 
     contact_ids: list[str] | None
     phone_numbers: list[str] | None
     email_addresses: list[str] | None
-    next_runs: list[UpcomingRun] = Field(description="The next five, as far as they come within twenty years.")
+    next_runs: list[UpcomingRun] = Field(description="The next five runs, as far as they are within twenty years.")
 
 
 class CreatedSchedule(DetailedSchedule):
-    """A schedule that was just made."""
+    """A schedule that was just created."""
 
     warnings: list[Notice] = Field(
-        description="What you should know although it is made: that its sender is paused (`sender-paused`), or that "
-        "nobody would get its message as things stand (`no-recipients`)."
+        description=(
+            "What the author should know although the schedule is created: the sender is paused "
+            "(`sender-paused`), or the message has no recipients at present (`no-recipients`)."
+        )
     )
 
 
@@ -108,10 +114,10 @@ class SchedulePage(ResponseModel):
 
 
 class RunView(ResponseModel):
-    """What became of a run."""
+    """A past run."""
 
     run_at: Timestamp
-    rule_time: str | None = Field(description="The local time that the rule names; null when a person asked for it.")
+    rule_time: str | None = Field(description="The local time of the rule; null when a person started the run.")
     outcome: Literal["sent", "missed", "skipped"]
     reason: str | None
     message_id: UUID | None
@@ -159,7 +165,7 @@ def run(recorded: RecordedRun) -> RunView:
 
 def _next_runs(schedule: Schedule, now: datetime) -> list[ScheduledRun]:
     found: list[ScheduledRun] = []
-    # One that cannot be followed says so in its paused_reason; here is what was found until then.
+    # A schedule that cannot be evaluated says so in paused_reason; these are the runs found before that.
     with suppress(InvalidRecurrence, UnknownZone):
         found.extend(islice(schedule.recurrence().runs_after(now), RUNS_SHOWN))
     return found

@@ -32,7 +32,7 @@ class Ledger:
 
 def test_what_comes_during_a_write_is_written_together_by_the_next() -> None:
     ledger = Ledger()
-    commit = GroupCommit(ledger.write, patience_seconds=20)
+    commit = GroupCommit(ledger.write, timeout_seconds=20)
     with ThreadPoolExecutor(CALLERS) as pool:
         puts = [pool.submit(commit.put, 0)]
         wait_until(lambda: bool(ledger.groups))
@@ -48,7 +48,7 @@ def test_what_comes_during_a_write_is_written_together_by_the_next() -> None:
 def test_everybody_in_a_group_that_fails_hears_of_it_and_the_next_group_is_written() -> None:
     ledger = Ledger()
     ledger.go_on.set()
-    commit = GroupCommit(ledger.write, patience_seconds=20)
+    commit = GroupCommit(ledger.write, timeout_seconds=20)
 
     with pytest.raises(ValueError, match="thirteen"):
         commit.put(13)
@@ -59,7 +59,7 @@ def test_everybody_in_a_group_that_fails_hears_of_it_and_the_next_group_is_writt
 
 def test_nothing_is_left_out_and_nothing_written_twice() -> None:
     written: list[int] = []
-    commit: GroupCommit[int] = GroupCommit(written.extend, patience_seconds=20)
+    commit: GroupCommit[int] = GroupCommit(written.extend, timeout_seconds=20)
 
     with ThreadPoolExecutor(CALLERS) as pool:
         list(pool.map(commit.put, range(3000)))
@@ -69,7 +69,7 @@ def test_nothing_is_left_out_and_nothing_written_twice() -> None:
 
 def test_nobody_waits_for_ever_behind_a_write_that_hangs_and_the_next_is_written_when_it_ends() -> None:
     ledger = Ledger()
-    commit = GroupCommit(ledger.write, patience_seconds=0.2)
+    commit = GroupCommit(ledger.write, timeout_seconds=0.2)
     with ThreadPoolExecutor(CALLERS) as pool:
         hung = pool.submit(commit.put, 0)
         wait_until(lambda: bool(ledger.groups))
