@@ -40,7 +40,7 @@ class GroupCommit(Generic[T]):
         self._is_led = False
 
     def put(self, thing: T) -> None:
-        """Write the item with its group. Raises what the write raised, for all callers of the group, or WriteTimeout."""
+        """Write the item with its group. Raises what the write raised, for all its callers, or WriteTimeout."""
         waiter = _Waiter(thing)
         with self._lock:
             self._waiting.append(waiter)

@@ -85,7 +85,7 @@ def test_without_an_idempotency_key_it_says_to_look_before_repeating(
     lost = client_behind.post(SEND, json=body_of(church), headers=church.bearer)
 
     assert lost.status_code == 503
-    assert "without an Idempotency-Key" in lost.get_json()["detail"]
+    assert "had no Idempotency-Key" in lost.get_json()["detail"]
     assert len(stored(database, church)) == 1
 
 
