@@ -26,6 +26,10 @@ _SERVERS = pytest.StashKey[SharedServers]()
 _HERE = Path(__file__).parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", dest="with_extended", help="also run the tests marked `extended`")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # set in the processes that pytest-xdist starts
         config.stash[_SERVERS] = SharedServers()
@@ -37,11 +41,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         running.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Rules need no network: a unit test that opens a socket fails."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give unit tests no network: rules need none, so one that opens a socket fails. Deselect the extended tests.
+
+    Extended tests run with `--all`, or when their file is named on the command line.
+    """
     for item in items:
         if item.path.is_relative_to(_HERE / "unit"):
             item.add_marker(pytest.mark.disable_socket)
+    if not config.getoption("with_extended"):
+        named = _named_files(config)
+        extended = {item for item in items if item.get_closest_marker("extended") and item.path not in named}
+        config.hook.pytest_deselected(items=list(extended))
+        items[:] = [item for item in items if item not in extended]
+
+
+def _named_files(config: pytest.Config) -> set[Path]:
+    """The test files that the command line names, themselves or a test in them."""
+    folder = config.invocation_params.dir
+    return {path for name in config.args if (path := folder / name.partition("::")[0]).is_file()}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -90,7 +90,7 @@ def test_a_run_that_stands_in_the_ledger_makes_no_second_message(database: Datab
     assert messages_made(database, schedule) == 1
 
 
-@pytest.mark.parametrize("step", ["take_due", "settle"])
+@pytest.mark.parametrize("step", ["take_due", "record"])
 def test_a_clock_that_breaks_half_way_has_done_nothing(
     step: str, database: Database, church_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,14 +117,14 @@ from datetime import datetime
 from jobs import run_schedules as job
 from store.database import open_database
 
-settle = job.schedule_runs.settle
+record = job.schedule_runs.record
 
 def stand_still(*args):
-    settle(*args)
+    record(*args)
     print("written", flush=True)
     time.sleep(60)
 
-job.schedule_runs.settle = stand_still
+job.schedule_runs.record = stand_still
 job.run_schedules(open_database(sys.argv[1], size=1, name="killed"), now=datetime.fromisoformat(sys.argv[2]))
 """
 
