@@ -1,6 +1,6 @@
-"""A carrier to send to without an account: an HTTP server that answers as Twilio's Messages API does.
+"""The sandbox carrier: an HTTP server that behaves like Twilio's Messages API and needs no account.
 
-Run it with `python -m tools.sandbox`. It keeps a ledger of what it accepted, walks every message through its
-statuses, calls back with Twilio's signature, and can be told to fail in the ways carriers fail. It knows
-nothing of the product and the product knows nothing of it; tests speak to it through `sandbox.control`.
+Run it with `python -m tools.sandbox`. It keeps a ledger of the messages it accepted, moves every message through its
+statuses, sends signed status callbacks, and injects faults on request. It shares no code with the product. Tests
+control it through `tools.sandbox.control`.
 """

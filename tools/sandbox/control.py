@@ -1,4 +1,4 @@
-"""How a test or a bench speaks to a running sandbox. Standard library only."""
+"""The client of the control API of a running sandbox, for tests and benchmarks. Standard library only."""
 
 import json
 import time
@@ -14,15 +14,15 @@ __all__ = ["Faults", "LedgerRow", "Next", "Sandbox", "SandboxError", "Summary"]
 
 
 class SandboxError(Exception):
-    """The sandbox would not do what it was asked; says why."""
+    """The sandbox refused a request; the message states the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """One accepted message, as the sandbox has it now."""
+    """One accepted message in its present state."""
 
     number: int
-    """Its place in the order of acceptance, from 1."""
+    """Its position in the order of acceptance, from 1."""
     sid: str
     to: str
     sender: str | None
@@ -37,37 +37,37 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The sandbox's counts since it began or was reset."""
+    """The sandbox's counts since it was started or reset."""
 
     requests: int
-    """To the carrier's API, of every kind."""
+    """All requests to the carrier's API."""
     create_requests: int
-    """Of these, those that asked for a message with the right password, answered well or not."""
+    """Those of them that tried to create a message with valid credentials, successful or not."""
     accepted: int
     by_status: dict[str, int]
     under_way: int
-    """Messages with a status still to come."""
+    """Messages that have not reached their final status."""
     recipients: int
-    """Different numbers."""
+    """Distinct recipient numbers."""
     recipients_repeated: int
-    """Numbers with more than one message."""
+    """Recipient numbers with more than one message."""
     repeated: dict[str, int]
-    """How many messages they have: the first 1,000 of these numbers."""
+    """How many messages each of the first 1,000 of these numbers has."""
     faults_drawn: dict[str, int]
     """How often each fault happened since the faults were set."""
     callbacks: dict[str, int]
-    """answered (2xx), refused (answered otherwise), retried, given_up, lost (by a fault), held, waiting."""
+    """answered (2xx), refused (another status, not retried), retried, given_up, lost (by a fault), held, waiting."""
     callbacks_held: bool
-    """Whether the switch is on hold."""
+    """Whether callbacks are held back."""
 
     @property
     def is_quiet(self) -> bool:
-        """Every message has its last status and no callback is still to come (those held back apart)."""
+        """Every message has its final status and no callback is waiting, except those held back."""
         return self.under_way == 0 and self.callbacks["waiting"] == 0
 
 
 class Sandbox:
-    """A running sandbox at `base_url`, such as http://127.0.0.1:4010. A new connection for each question."""
+    """A running sandbox at `base_url`, such as http://127.0.0.1:4010. Each request uses a new connection."""
 
     def __init__(self, base_url: str, *, timeout_seconds: float = 30.0) -> None:
         self.base_url = base_url.rstrip("/")
@@ -76,14 +76,14 @@ class Sandbox:
         self._timeout_seconds = timeout_seconds
 
     def ledger(self) -> list[LedgerRow]:
-        """All accepted messages, in order."""
+        """Return all accepted messages, in order."""
         return list(self.rows())
 
     def rows(self, *, after: int = 0) -> Iterator[LedgerRow]:
-        """Accepted messages from number `after + 1` on, one page in memory at a time."""
+        """Yield accepted messages from number `after + 1` on, with one page in memory at a time."""
         connection = HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
         try:
-            while lines := _ask(connection, "GET", f"ledger?after={after}").splitlines():
+            while lines := _request(connection, "GET", f"ledger?after={after}").splitlines():
                 for line in lines:
                     row: dict[str, Any] = json.loads(line)
                     yield LedgerRow(sender=row.pop("from"), **row)
@@ -92,15 +92,15 @@ class Sandbox:
             connection.close()
 
     def picture_url(self, name: str) -> str:
-        """Where a PNG of that name can be fetched; any name will do."""
+        """Return a URL that serves a PNG; any name works."""
         return f"{self.base_url}/_sandbox/pictures/{name}.png"
 
     def summary(self) -> Summary:
-        """The counts now."""
+        """Return the present counts."""
         return Summary(**json.loads(self._ask("GET", "summary")))
 
-    def wait_until_quiet(self, *, timeout_seconds: float = 10.0) -> Summary:
-        """Wait for the last statuses and their callbacks. Raises TimeoutError."""
+    def wait_until_quiet(self, *, timeout_seconds: float = 30.0) -> Summary:
+        """Wait for the final statuses and their callbacks. Raises TimeoutError."""
         deadline = time.monotonic() + timeout_seconds
         while not (summary := self.summary()).is_quiet:
             if time.monotonic() > deadline:
@@ -109,38 +109,38 @@ class Sandbox:
         return summary
 
     def set_faults(self, faults: Faults) -> None:
-        """From now on these faults and no others; their dice start afresh."""
+        """Replace the faults; their random draws start again from the seed."""
         self._ask("PUT", "faults", json.dumps(faults.to_json()))
 
     def faults(self) -> Faults:
-        """The faults that are set."""
+        """Return the faults that are set."""
         return Faults.from_json(json.loads(self._ask("GET", "faults")))
 
     def clear_faults(self) -> None:
-        """No faults any more."""
+        """Remove all faults."""
         self._ask("DELETE", "faults")
 
     def reset(self) -> None:
-        """Forget all messages, counts and callbacks to come. Faults and the hold stay as they are."""
+        """Delete all messages, counts and unsent callbacks. Faults and the hold stay as they are."""
         self._ask("DELETE", "ledger")
 
     def hold_callbacks(self) -> None:
-        """Keep every callback back from now on."""
+        """Hold back every callback from now on."""
         self._ask("POST", "callbacks/hold")
 
     def release_callbacks(self) -> None:
-        """Let callbacks go again, those held back first."""
+        """Send callbacks again, those held back first."""
         self._ask("POST", "callbacks/release")
 
     def _ask(self, method: str, path: str, body: str | None = None) -> bytes:
         connection = HTTPConnection(self._host, self._port, timeout=self._timeout_seconds)
         try:
-            return _ask(connection, method, path, body)
+            return _request(connection, method, path, body)
         finally:
             connection.close()
 
 
-def _ask(connection: HTTPConnection, method: str, path: str, body: str | None = None) -> bytes:
+def _request(connection: HTTPConnection, method: str, path: str, body: str | None = None) -> bytes:
     connection.request(method, f"/_sandbox/{path}", body)
     response = connection.getresponse()
     answer = response.read()

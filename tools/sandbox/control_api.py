@@ -1,43 +1,43 @@
-"""The control API: how tests look behind the counter. JSON under /_sandbox/, no password, loopback only."""
+"""The control API: JSON under /_sandbox/, without authentication, for loopback only."""
 
 import json
 
-from tools.sandbox.desk import Desk
 from tools.sandbox.faults.faults import Faults, FaultsError
 from tools.sandbox.messages.message import Message
+from tools.sandbox.state import SandboxState
 from tools.sandbox.wire.form import first, read_form
 from tools.sandbox.wire.reply import NO_CONTENT, Reply, respond, respond_json
 from tools.sandbox.wire.request import Request
 
 MOST_ROWS = 5_000
-"""Rows on one page of the ledger: so many take some 10 ms, during which nobody else is served."""
+"""Rows on one page of the ledger: this many take about 10 ms, during which no other request is served."""
 
 
 class ControlApi:
-    """Reads the ledger and turns the switches."""
+    """Shows the ledger and the counts, and changes faults and the hold."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
 
     def answer(self, request: Request) -> Reply:
-        """The reply to a request under /_sandbox/."""
+        """Return the reply to a request under /_sandbox/."""
         match request.method, request.path.removeprefix(b"/_sandbox/"):
             case b"GET", b"ledger":
                 return self._ledger(request)
             case b"DELETE", b"ledger":
-                self._desk.reset()
+                self._state.reset()
             case b"GET", b"summary":
-                return respond_json(200, self._desk.summary())
+                return respond_json(200, self._state.summary())
             case b"GET", b"faults":
-                return respond_json(200, self._desk.faults.to_json())
+                return respond_json(200, self._state.faults.to_json())
             case b"PUT", b"faults":
                 return self._set_faults(request)
             case b"DELETE", b"faults":
-                self._desk.set_faults(Faults())
+                self._state.set_faults(Faults())
             case b"POST", b"callbacks/hold":
-                self._desk.dispatch.hold()
+                self._state.dispatch.hold()
             case b"POST", b"callbacks/release":
-                self._desk.dispatch.release()
+                self._state.dispatch.release()
             case _, b"ledger" | b"summary" | b"faults" | b"callbacks/hold" | b"callbacks/release":
                 return respond_json(405, {"error": "method not allowed"})
             case _:
@@ -49,17 +49,17 @@ class ControlApi:
             faults = Faults.from_json(json.loads(request.body))
         except (FaultsError, ValueError) as error:
             return respond_json(400, {"error": str(error)})
-        self._desk.set_faults(faults)
+        self._state.set_faults(faults)
         return respond_json(200, faults.to_json())
 
     def _ledger(self, request: Request) -> Reply:
-        """One JSON object a line: the messages after the first `after`, at most `limit` of them."""
+        """Return one JSON object per line: the messages after the first `after`, at most `limit` of them."""
         form = read_form(request.query)
         after, limit = first(form, "after") or "0", first(form, "limit") or str(MOST_ROWS)
         if not (after.isdecimal() and limit.isdecimal()):
             return respond_json(400, {"error": "after and limit must be whole numbers"})
         start = int(after)
-        messages = self._desk.ledger.messages[start : start + min(int(limit), MOST_ROWS)]
+        messages = self._state.ledger.messages[start : start + min(int(limit), MOST_ROWS)]
         return respond(200, "".join(map(_row, messages)).encode(), content_type="application/x-ndjson")
 
 

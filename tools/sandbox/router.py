@@ -1,19 +1,19 @@
-"""Which request goes where."""
+"""Routes requests to the carrier's API and to the control API."""
 
 import logging
 from base64 import b64decode
 from binascii import Error as Base64Error
 
-from tools.sandbox import pictures
+from tools.sandbox import sample_picture
 from tools.sandbox.control_api import ControlApi
 from tools.sandbox.credentials import Credentials
-from tools.sandbox.desk import Desk
 from tools.sandbox.mail import control_api as mail_control_api
 from tools.sandbox.mail.control_api import MailControlApi
 from tools.sandbox.messages.create import CreateMessage
 from tools.sandbox.messages.errors import refuse
 from tools.sandbox.messages.read import ReadMessages
 from tools.sandbox.messages.representation import Representation
+from tools.sandbox.state import SandboxState
 from tools.sandbox.wire.reply import Reply
 from tools.sandbox.wire.request import Request
 
@@ -23,13 +23,13 @@ API_ROOT = b"/2010-04-01/"
 
 
 class Router:
-    """Answers every request: the carrier's API behind its password, the control API without one."""
+    """Answers every request. The carrier's API requires credentials, the control API does not."""
 
     def __init__(
         self,
         *,
         credentials: Credentials,
-        desk: Desk,
+        state: SandboxState,
         create: CreateMessage,
         read: ReadMessages,
         control: ControlApi,
@@ -38,7 +38,7 @@ class Router:
     ) -> None:
         self._credentials = credentials
         self._basic = credentials.basic_authorization
-        self._desk = desk
+        self._state = state
         self._create = create
         self._read = read
         self._control = control
@@ -47,60 +47,62 @@ class Router:
         self._item_root = f"{representation.messages_path}/".encode()
 
     def answer(self, request: Request) -> Reply:
-        """The reply to a request. A mistake in here is printed and answered 500; the server goes on."""
+        """Return the reply to a request. An unexpected exception is logged and answered with 500."""
         try:
             if request.target == self._list_path and request.method == b"POST":
-                self._desk.requests += 1
-                if request.authorization == self._basic or self._may_enter(request):
-                    self._desk.create_requests += 1
-                    return self._create.answer(request.body, dice=self._desk.dice)
+                self._state.requests += 1
+                if request.authorization == self._basic or self._is_authorized(request):
+                    self._state.create_requests += 1
+                    return self._create.answer(request.body, injector=self._state.injector)
                 return refuse(20003)
             if request.target.startswith(mail_control_api.ROOT):
                 return self._mail_control.answer(request)
-            if request.target.startswith(pictures.ROOT):
-                return pictures.answer(request)
+            if request.target.startswith(sample_picture.ROOT):
+                return sample_picture.answer(request)
             if request.target.startswith(b"/_sandbox/"):
                 return self._control.answer(request)
-            self._desk.requests += 1
+            self._state.requests += 1
             return self._read_api(request)
-        except Exception:  # noqa: BLE001 (the edge: one request must not end the server)
+        except Exception:  # noqa: BLE001 (one request must not end the server)
             _log.exception("a request could not be answered")
             return refuse(20500)
 
     def _read_api(self, request: Request) -> Reply:
         path = request.path
-        if path.startswith(API_ROOT) and not self._may_enter(request):
+        if path.startswith(API_ROOT) and not self._is_authorized(request):
             return refuse(20003)
         if path == self._list_path:
             if request.method == b"POST":
-                return self._create.answer(request.body, dice=self._desk.dice)
+                return self._create.answer(request.body, injector=self._state.injector)
             if request.method != b"GET":
                 return _wrong_method("GET, POST")
-            return self._read.list_page(request.query, dice=self._desk.dice)
+            return self._read.list_page(request.query, injector=self._state.injector)
         if path.startswith(self._item_root) and path.endswith(b".json"):
             sid = path[len(self._item_root) : -len(b".json")]
             if sid.isalnum():
                 if request.method != b"GET":
                     return _wrong_method("GET")
-                return self._read.fetch(sid.decode("ascii", "replace"), dice=self._desk.dice)
+                return self._read.fetch(sid.decode("ascii", "replace"), injector=self._state.injector)
         return refuse(20404, path.decode("ascii", "replace"))
 
-    def _may_enter(self, request: Request) -> bool:
-        """Whether the Basic credentials are right, however they are spelled, and the account is theirs."""
+    def _is_authorized(self, request: Request) -> bool:
+        """Return whether the Basic credentials are valid, in any spelling, and belong to the account in the path."""
         scheme, _, encoded = request.authorization.partition(b" ")
         try:
-            given = b64decode(encoded.strip(), validate=True)
+            credentials = b64decode(encoded.strip(), validate=True)
         except Base64Error:
             return False
-        known = f"{self._credentials.account_sid}:{self._credentials.auth_token}".encode()
+        expected = f"{self._credentials.account_sid}:{self._credentials.auth_token}".encode()
         account = request.target.split(b"/", 4)[3:4]
         return (
-            scheme.lower() == b"basic" and given == known and account in ([], [self._credentials.account_sid.encode()])
+            scheme.lower() == b"basic"
+            and credentials == expected
+            and account in ([], [self._credentials.account_sid.encode()])
         )
 
 
 def _wrong_method(allowed: str) -> Reply:
-    """405, with the `Allow` that RFC 9110 asks for."""
+    """Return a 405 with the `Allow` header that RFC 9110 requires."""
     reply = refuse(20004)
     head, _, rest = reply.payload.partition(b"\r\n")
     return Reply(b"%b\r\nAllow: %b\r\n%b" % (head, allowed.encode(), rest))

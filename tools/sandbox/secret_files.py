@@ -1,11 +1,11 @@
-"""Secrets from files: what stands on a command line can be read by every user of the machine."""
+"""Reads secrets from files, because any user of the machine can see command lines."""
 
 from argparse import ArgumentTypeError
 from pathlib import Path
 
 
 def read_secret(path: str) -> str:
-    """The file's text without the space around it. Raises ArgumentTypeError when there is none."""
+    """Return the file's text, stripped. Raises ArgumentTypeError when it cannot be read or is empty."""
     try:
         text = Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:

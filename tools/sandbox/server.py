@@ -1,14 +1,13 @@
-"""The running carrier: its parts, its socket, its end."""
+"""Builds the sandbox, listens, and stops on a signal."""
 
 import asyncio
 import gc
 import signal
 import sys
 
-from tools.sandbox.callbacks.callback import Writer
+from tools.sandbox.callbacks.callback import CallbackWriter
 from tools.sandbox.callbacks.dispatch import Dispatch
 from tools.sandbox.control_api import ControlApi
-from tools.sandbox.desk import Desk
 from tools.sandbox.mail.control_api import MailControlApi
 from tools.sandbox.mail.server import MailServer
 from tools.sandbox.messages.create import CreateMessage
@@ -18,37 +17,38 @@ from tools.sandbox.messages.read import ReadMessages
 from tools.sandbox.messages.representation import Representation
 from tools.sandbox.options import Options
 from tools.sandbox.router import Router
-from tools.sandbox.wheel import Wheel
+from tools.sandbox.state import SandboxState
+from tools.sandbox.timers import Timers
 from tools.sandbox.wire.protocol import ServerProtocol
 
 BACKLOG = 1_024
-"""Connections the kernel may hold ready for us: load tests open hundreds at once."""
+"""Pending connections that the kernel queues: load tests open hundreds at once."""
 
 
 def build(options: Options, loop: asyncio.AbstractEventLoop, mail: MailServer | None = None) -> Router:
-    """Put the parts together."""
-    wheel, ledger = Wheel(loop), Ledger()
+    """Create the components and return the router in front of them."""
+    timers, ledger = Timers(loop), Ledger()
     representation = Representation(options.credentials.account_sid)
-    dispatch = Dispatch(loop=loop, wheel=wheel, writer=Writer(options.credentials), manners=options.manners)
-    lifecycle = Lifecycle(ledger, wheel=wheel, pace=options.pace, on_status=dispatch.tell)
-    desk = Desk(ledger=ledger, wheel=wheel, lifecycle=lifecycle, dispatch=dispatch)
+    dispatch = Dispatch(loop=loop, timers=timers, writer=CallbackWriter(options.credentials), options=options.callbacks)
+    lifecycle = Lifecycle(ledger, timers=timers, delays=options.delays, on_status=dispatch.on_status)
+    state = SandboxState(ledger=ledger, timers=timers, lifecycle=lifecycle, dispatch=dispatch)
     return Router(
         credentials=options.credentials,
-        desk=desk,
+        state=state,
         create=CreateMessage(ledger=ledger, lifecycle=lifecycle, representation=representation),
         read=ReadMessages(ledger=ledger, representation=representation),
-        control=ControlApi(desk),
+        control=ControlApi(state),
         mail_control=MailControlApi(mail),
         representation=representation,
     )
 
 
 async def serve(options: Options) -> int:
-    """Listen until SIGTERM or SIGINT. Returns the exit code: 1 if the address could not be had."""
+    """Listen until SIGTERM or SIGINT. Returns the exit status: 1 if the address could not be bound."""
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for end in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(end, ended.set)
+    stop_requested = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop_requested.set)
     connections: set[asyncio.Protocol] = set()
     mail = None
     try:
@@ -67,11 +67,11 @@ async def serve(options: Options) -> int:
         sys.stderr.write(f"sandbox carrier cannot listen on {place}: {reason}\n")
         return 1
     port = server.sockets[0].getsockname()[1]
-    # Messages are never garbage before a reset: look through a million of them seldom.
+    # Messages live until a reset, and there may be a million: collect garbage rarely.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     sys.stdout.write(f"sandbox carrier listening on http://{options.host}:{port}\n")
     sys.stdout.flush()
-    await ended.wait()
+    await stop_requested.wait()
     server.close()
     return 0

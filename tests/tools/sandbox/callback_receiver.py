@@ -1,33 +1,33 @@
-"""A real HTTP server that is called back, and remembers by what."""
+"""An HTTP server that receives callbacks and stores them."""
 
-import time
 from collections import deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
+from tests.harness.waiting import wait_until
 from tools.sandbox.credentials import AUTH_TOKEN
 
 SENDER = "+15005550006"
 MEMBER = "+15551230001"
 IN_ORDER = ["sending", "sent", "delivered"]
-"""The statuses that are told of a message that goes well."""
+"""The statuses that callbacks report for a message that is delivered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """One callback as it came."""
+    """One received callback."""
 
     url: str
     form: dict[str, str]
     signature: str
     client_port: int
-    """Tells one connection from another."""
+    """Identifies the connection."""
 
     @property
     def status(self) -> str:
@@ -42,18 +42,22 @@ class Received:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
-    """The default of 5 would make some of eight connections at once wait a second for their handshake."""
+    """With the default of 5, some of eight simultaneous connections would wait a second for their handshake."""
 
 
 class CallbackReceiver:
-    """Listens on a free port. `answers` holds HTTP statuses for the next callbacks; otherwise 204."""
+    """Listens on a free port. `answers` holds the HTTP statuses for the next callbacks; the default is 204.
+
+    While `may_answer` is cleared, callbacks are received and not answered.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: deque[int] = deque()
-        self.answer_delay_seconds = 0.0
+        self.may_answer = Event()
+        self.may_answer.set()
         self.most_at_once = 0
-        self._at_once = 0
+        self.at_once = 0
         self._lock = Lock()
         receiver = self
 
@@ -80,33 +84,31 @@ class CallbackReceiver:
         )
         with self._lock:
             self.received.append(received)
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
             status = self.answers.popleft() if self.answers else 204
-        time.sleep(self.answer_delay_seconds)
+        self.may_answer.wait()
         with self._lock:
-            self._at_once -= 1
+            self.at_once -= 1
         request.send_response(status)
         request.send_header("Content-Length", "0")
         request.end_headers()
 
-    def wait_for(self, count: int, *, timeout_seconds: float = 5.0) -> list[Received]:
-        """The callbacks received, once there are so many."""
-        deadline = time.monotonic() + timeout_seconds
-        while len(self.received) < count:
-            assert time.monotonic() < deadline, f"{len(self.received)} of {count} callbacks came"
-            time.sleep(0.005)
+    def wait_for(self, count: int) -> list[Received]:
+        """Wait until `count` callbacks have arrived, and return all."""
+        wait_until(lambda: len(self.received) >= count, pause_seconds=0.005, condition=f"{count} callbacks arrive")
         return list(self.received)
 
     def statuses(self) -> list[str]:
         return [received.status for received in self.received]
 
     def close(self) -> None:
+        self.may_answer.set()
         self._server.shutdown()
         self._server.server_close()
 
 
 def send(client: Client, receiver: CallbackReceiver, *, to: str = MEMBER, path: str = "/sms") -> str:
-    """Send a message that wants its callbacks here; its sid."""
+    """Send a message whose callbacks go to the receiver, and return its sid."""
     callback = receiver.base_url + path
     return str(client.messages.create(to=to, from_=SENDER, body="Hello", status_callback=callback).sid)

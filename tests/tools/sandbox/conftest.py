@@ -1,4 +1,4 @@
-"""One sandbox process for the whole folder, empty and without faults before every test."""
+"""One sandbox process for the whole folder, reset before every test."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,8 @@ from tools.sandbox.control import Sandbox
 
 @pytest.fixture(scope="session")
 def base_url() -> Iterator[str]:
-    with running_carrier("--callback-backoff-ms", "20", "--callback-timeout-ms", "300") as url:
+    """A sandbox that sends callbacks over one connection, so that they arrive in the order in which it sends them."""
+    with running_carrier("--callback-backoff-ms", "20", "--callback-connections", "1") as url:
         yield url
 
 

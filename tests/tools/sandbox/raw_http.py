@@ -1,6 +1,8 @@
-"""Requests as bytes, for what no client library would send."""
+"""Requests as bytes, for requests that no client library sends."""
 
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tools.sandbox.credentials import ACCOUNT_SID, Credentials
@@ -18,14 +20,29 @@ def create_request(to: str) -> bytes:
 
 
 def exchange(base_url: str, sent: bytes, *, answers: int = 1) -> bytes:
-    """What comes back for raw bytes, until so many answers are in or the connection is closed."""
+    """Send raw bytes and return what comes back: that many answers, or everything until the connection is closed."""
     address = urlsplit(base_url)
-    with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.sendall(sent)
-        came = b""
-        while came.count(b"HTTP/1.1 ") < answers or not came.endswith((b"}", b"\n")):
+        received = b""
+        while received.count(b"HTTP/1.1 ") < answers or not received.endswith((b"}", b"\n")):
             part = connection.recv(65536)
             if not part:
                 break
-            came += part
-    return came
+            received += part
+    return received
+
+
+@contextmanager
+def unanswered(base_url: str, sent: bytes) -> Generator[None]:
+    """Send a request that must not be answered before the end of the block."""
+    address = urlsplit(base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(sent)
+        yield
+        connection.setblocking(False)
+        try:
+            received = connection.recv(65536)
+        except BlockingIOError:
+            return
+        raise AssertionError(f"answered: {received!r}")

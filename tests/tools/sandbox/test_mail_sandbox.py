@@ -1,8 +1,9 @@
-"""The sandbox's mail server, spoken to as any client would."""
+"""The sandbox's mail server, over SMTP."""
 
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
@@ -14,17 +15,18 @@ from tools.sandbox.mail.faults import MailFaultError
 
 
 @pytest.fixture
-def client(mail_sandbox: MailSandbox) -> smtplib.SMTP:
-    client = smtplib.SMTP("127.0.0.1", mail_sandbox.smtp_port, timeout=5.0)
+def client(mail_sandbox: MailSandbox) -> Iterator[smtplib.SMTP]:
+    client = smtplib.SMTP("127.0.0.1", mail_sandbox.smtp_port, timeout=30.0)
     client.ehlo()
-    return client
+    yield client
+    client.close()
 
 
 def send(client: smtplib.SMTP, *to: str) -> None:
     client.sendmail("office@grace.example.org", to or ("ruth@example.org",), b"Subject: x\r\n\r\n.dot\r\n")
 
 
-def test_what_is_taken_is_in_the_ledger_byte_by_byte(client: smtplib.SMTP, mail_sandbox: MailSandbox) -> None:
+def test_an_accepted_mail_is_in_the_ledger_byte_by_byte(client: smtplib.SMTP, mail_sandbox: MailSandbox) -> None:
     send(client, "ruth@example.org", "amos@example.org")
 
     mails = mail_sandbox.mails()
@@ -36,7 +38,7 @@ def test_what_is_taken_is_in_the_ledger_byte_by_byte(client: smtplib.SMTP, mail_
     assert not mails[0].encrypted
 
 
-def test_a_fault_happens_as_often_and_to_whom_it_should(client: smtplib.SMTP, mail_sandbox: MailSandbox) -> None:
+def test_a_fault_is_limited_by_count_and_recipient(client: smtplib.SMTP, mail_sandbox: MailSandbox) -> None:
     mail_sandbox.set_faults(MailFault(at=Step.RCPT, do="550 5.1.1 no", times=2, only_to="ruth@example.org"))
 
     send(client, "amos@example.org")
@@ -48,7 +50,7 @@ def test_a_fault_happens_as_often_and_to_whom_it_should(client: smtplib.SMTP, ma
     assert [mail.recipient for mail in mail_sandbox.mails()] == ["amos@example.org", "ruth@example.org"]
 
 
-def test_a_fault_for_a_share_meets_about_so_many_and_is_counted(
+def test_a_fault_with_a_probability_happens_to_some_mails_and_is_counted(
     client: smtplib.SMTP, mail_sandbox: MailSandbox
 ) -> None:
     mail_sandbox.set_faults(
@@ -71,7 +73,7 @@ def test_a_fault_for_a_share_meets_about_so_many_and_is_counted(
 
 
 @pytest.mark.parametrize("step", [Step.MAIL, Step.RCPT, Step.DATA, Step.BODY, Step.DOT, Step.ACCEPTED])
-def test_a_dropped_connection_leaves_a_mail_behind_only_once_it_was_accepted(
+def test_a_mail_is_stored_before_a_drop_only_if_it_was_accepted(
     client: smtplib.SMTP, mail_sandbox: MailSandbox, step: Step
 ) -> None:
     mail_sandbox.set_faults(MailFault(at=step, do=DROP))
@@ -82,7 +84,7 @@ def test_a_dropped_connection_leaves_a_mail_behind_only_once_it_was_accepted(
     assert len(mail_sandbox.mails()) == (1 if step is Step.ACCEPTED else 0)
 
 
-def test_clearing_forgets_mails_connections_and_faults(client: smtplib.SMTP, mail_sandbox: MailSandbox) -> None:
+def test_clear_removes_mails_connections_and_faults(client: smtplib.SMTP, mail_sandbox: MailSandbox) -> None:
     send(client)
     mail_sandbox.set_faults(MailFault(at=Step.MAIL, do="550 no"))
 
@@ -102,19 +104,19 @@ def test_clearing_forgets_mails_connections_and_faults(client: smtplib.SMTP, mai
         {"at": Step.MAIL, "do": DROP, "share": 1.5},
     ],
 )
-def test_a_fault_that_cannot_be_is_refused(fault: dict[str, object]) -> None:
+def test_an_invalid_fault_is_refused(fault: dict[str, object]) -> None:
     with pytest.raises(MailFaultError):
         MailFault(**fault)  # type: ignore[arg-type]
 
 
-def test_the_control_api_says_what_is_wrong(mail_sandbox: MailSandbox) -> None:
+def test_the_control_api_explains_a_refusal(mail_sandbox: MailSandbox) -> None:
     with pytest.raises(MailSandboxError, match="no such field"):
         mail_sandbox._ask("PUT", "faults", '[{"at": "mail", "do": "drop", "colour": 1}]')  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(MailSandboxError, match="404"):
         mail_sandbox._ask("GET", "nothing")  # pyright: ignore[reportPrivateUsage]
 
 
-# --- the pages that show them -----------------------------------------------------------------------------------------
+# --- web pages --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -130,12 +132,12 @@ def compose(subject: str, text: str = "Amen.") -> bytes:
     return mail.as_bytes()
 
 
-def test_kept_mails_can_be_read_newest_first(client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str) -> None:
+def test_the_page_lists_mails_newest_first(client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str) -> None:
     for subject in ("First", "Zweiter, für alle"):
         client.sendmail("office@grace.example.org", "ruth@example.org", compose(subject, "Grüße."))
 
-    page, one = requests.get(address, timeout=5), requests.get(f"{address}/2", timeout=5)
-    source = requests.get(f"{address}/2.eml", timeout=5)
+    page, one = requests.get(address, timeout=30), requests.get(f"{address}/2", timeout=30)
+    source = requests.get(f"{address}/2.eml", timeout=30)
 
     assert "2 mails taken" in page.text
     assert 0 < page.text.index("Zweiter, für alle") < page.text.index("First")
@@ -145,27 +147,27 @@ def test_kept_mails_can_be_read_newest_first(client: smtplib.SMTP, mail_sandbox:
     assert source.content == mail_sandbox.mails()[1].raw
 
 
-def test_what_a_mail_says_is_never_html_of_the_page(
+def test_the_content_of_a_mail_is_never_rendered_as_html(
     client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str
 ) -> None:
     client.sendmail("office@grace.example.org", "ruth@example.org", compose("<script>alert(1)</script>"))
 
-    page, one = requests.get(address, timeout=5), requests.get(f"{address}/1", timeout=5)
+    page, one = requests.get(address, timeout=30), requests.get(f"{address}/1", timeout=30)
 
     assert "<script>" not in page.text
     assert "&lt;script&gt;" in page.text
     assert one.headers["Content-Type"].startswith("text/plain")
-    for answer in (page, one, requests.get(f"{address}/1.eml", timeout=5)):
+    for answer in (page, one, requests.get(f"{address}/1.eml", timeout=30)):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
-def test_many_mails_come_in_pages(client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str) -> None:
+def test_many_mails_are_listed_in_pages(client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str) -> None:
     for _ in range(pages.MAILS_ON_A_PAGE + 1):
         send(client)
 
-    newest = requests.get(address, timeout=5).text
-    older = requests.get(f"{address}?before=2", timeout=5).text
+    newest = requests.get(address, timeout=30).text
+    older = requests.get(f"{address}?before=2", timeout=30).text
 
     assert newest.count(">source</a>") == pages.MAILS_ON_A_PAGE
     assert "?before=2" in newest
@@ -183,18 +185,14 @@ def test_many_mails_come_in_pages(client: smtplib.SMTP, mail_sandbox: MailSandbo
         b"\xff\xfe\r\n",
     ],
 )
-def test_a_mail_that_cannot_be_understood_is_shown_all_the_same(
-    client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str, raw: bytes
-) -> None:
+def test_a_malformed_mail_is_shown(client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str, raw: bytes) -> None:
     client.sendmail("office@grace.example.org", "ruth@example.org", raw)
 
-    assert [requests.get(f"{address}{path}", timeout=5).status_code for path in ("", "/1", "/1.eml")] == [200] * 3
+    assert [requests.get(f"{address}{path}", timeout=30).status_code for path in ("", "/1", "/1.eml")] == [200] * 3
 
 
 @pytest.mark.parametrize("path", ["/0", "/2", "/x", "/1.txt", "/-1", "/9999999999999", "x"])
-def test_a_mail_that_is_not_there_is_a_404(
-    client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str, path: str
-) -> None:
+def test_a_missing_mail_is_a_404(client: smtplib.SMTP, mail_sandbox: MailSandbox, address: str, path: str) -> None:
     send(client)
 
-    assert requests.get(f"{address}{path}", timeout=5).status_code == 404
+    assert requests.get(f"{address}{path}", timeout=30).status_code == 404

@@ -1,4 +1,4 @@
-"""Which faults can be set, and what is said of those that cannot."""
+"""Which faults can be set, and how invalid ones are refused."""
 
 import pytest
 import requests
@@ -25,7 +25,7 @@ MEMBER = "+15551230001"
         {"seed": "x"},
     ],
 )
-def test_impossible_faults_are_refused_by_name(wrong: dict[str, object]) -> None:
+def test_an_invalid_fault_is_refused_with_its_name(wrong: dict[str, object]) -> None:
     with pytest.raises(FaultsError, match=next(iter(wrong))):
         Faults(**wrong)  # type: ignore[arg-type]
 
@@ -41,15 +41,15 @@ def test_impossible_faults_are_refused_by_name(wrong: dict[str, object]) -> None
         ("not json", "Expecting"),
     ],
 )
-def test_the_control_api_refuses_what_is_no_fault(carrier: Sandbox, body: str, named: str) -> None:
-    response = requests.put(f"{carrier.base_url}/_sandbox/faults", data=body, timeout=5)
+def test_the_control_api_refuses_invalid_faults(carrier: Sandbox, body: str, named: str) -> None:
+    response = requests.put(f"{carrier.base_url}/_sandbox/faults", data=body, timeout=30)
 
     assert response.status_code == 400
     assert named in response.json()["error"]
     assert carrier.faults() == Faults()
 
 
-def test_faults_come_back_as_they_were_set(carrier: Sandbox) -> None:
+def test_faults_are_returned_as_they_were_set(carrier: Sandbox) -> None:
     faults = Faults(latency_ms=5, timeout=Next(count=3), callback_lost=0.25, only_to=MEMBER, seed=9)
 
     carrier.set_faults(faults)
@@ -57,6 +57,6 @@ def test_faults_come_back_as_they_were_set(carrier: Sandbox) -> None:
     assert carrier.faults() == faults
 
 
-def test_the_control_client_says_why_it_failed(carrier: Sandbox) -> None:
+def test_the_control_client_raises_the_reason(carrier: Sandbox) -> None:
     with pytest.raises(SandboxError, match="405"):
         carrier._ask("POST", "summary")  # pyright: ignore[reportPrivateUsage]

@@ -1,4 +1,4 @@
-"""HTTP: pipelined, in crumbs, and as nobody should speak it."""
+"""HTTP: pipelined, fragmented and malformed requests."""
 
 import json
 import socket
@@ -20,21 +20,21 @@ SENDER = "+15005550006"
         Faults(latency_ms=30, latency_jitter_ms=30),
         Faults(latency_ms=50, only_to="+15551230003"),
     ],
-    ids=["at once", "all late", "one late"],
+    ids=["no latency", "latency for all", "latency for one"],
 )
 def test_pipelined_requests_are_answered_in_order(carrier: Sandbox, faults: Faults) -> None:
     carrier.set_faults(faults)
     sent = b"".join(create_request(f"1555123{n:04d}") for n in range(30))
 
-    came = exchange(carrier.base_url, sent, answers=30)
+    received = exchange(carrier.base_url, sent, answers=30)
 
-    bodies = [part.partition(b"\r\n\r\n")[2] for part in came.split(b"HTTP/1.1 ")[1:]]
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 ")[1:]]
     assert [json.loads(body)["to"] for body in bodies] == [f"+1555123{n:04d}" for n in range(30)]
 
 
-def test_a_request_may_come_in_crumbs(carrier: Sandbox) -> None:
+def test_a_request_may_arrive_byte_by_byte(carrier: Sandbox) -> None:
     address = urlsplit(carrier.base_url)
-    with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in create_request("15551230001"):
             connection.sendall(bytes([byte]))
@@ -77,7 +77,7 @@ HEAD = f"Host: sandbox\r\nAuthorization: {BASIC}\r\n"
         ),
     ],
 )
-def test_what_is_not_right_gets_its_status_and_the_carrier_lives_on(
+def test_a_malformed_request_gets_its_status_and_the_sandbox_keeps_running(
     carrier: Sandbox, client: Client, sent: bytes, status: int
 ) -> None:
     assert exchange(carrier.base_url, sent).startswith(f"HTTP/1.1 {status} ".encode())

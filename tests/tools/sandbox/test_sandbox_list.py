@@ -1,14 +1,16 @@
-"""The list of messages, as the official library pages through it."""
+"""The list of messages, read with the official library."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from raw_http import create_request, unanswered
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 from twilio_clients import async_client
 
+from tests.harness.waiting import wait_until
 from tools.sandbox.control import Faults, Sandbox
 
 SENDER = "+15005550006"
@@ -29,13 +31,13 @@ def sids(client: Client) -> list[str]:
     return [str(message.sid) for message in reversed(sent)]
 
 
-def test_pages_follow_each_other_newest_first(client: Client, sids: list[str]) -> None:
+def test_pages_are_listed_newest_first(client: Client, sids: list[str]) -> None:
     assert [message.sid for message in client.messages.list(page_size=10)] == sids
     assert [message.sid for message in client.messages.list(page_size=25)] == sids
     assert [message.sid for message in client.messages.list(limit=7, page_size=3)] == sids[:7]
 
 
-def test_the_asynchronous_client_pages_too(carrier: Sandbox, sids: list[str]) -> None:
+def test_the_asynchronous_client_reads_pages(carrier: Sandbox, sids: list[str]) -> None:
     async def read() -> tuple[list[str | None], list[str | None]]:
         async with async_client(carrier.base_url) as client:
             listed = await client.messages.list_async(page_size=10)
@@ -48,7 +50,7 @@ def test_the_asynchronous_client_pages_too(carrier: Sandbox, sids: list[str]) ->
     assert streamed == sids
 
 
-def test_messages_that_come_while_paging_disturb_nothing(client: Client, sids: list[str]) -> None:
+def test_new_messages_do_not_shift_the_pages(client: Client, sids: list[str]) -> None:
     page = client.messages.page(page_size=10)
     client.messages.create(to="+15551230000", from_=SENDER, body="One more")
 
@@ -58,7 +60,7 @@ def test_messages_that_come_while_paging_disturb_nothing(client: Client, sids: l
     assert [message.sid for message in following] == sids[10:20]
 
 
-def test_filters_hold_on_every_page(client: Client, sids: list[str]) -> None:
+def test_filters_apply_to_every_page(client: Client, sids: list[str]) -> None:
     to_one = client.messages.list(to="+15551239999", page_size=2)
     from_other = client.messages.list(from_=OTHER_SENDER, page_size=5)
 
@@ -87,39 +89,35 @@ def test_dates_filter_by_day_and_by_second(client: Client, carrier: Sandbox, sid
     assert count(date_sent_after=first.date().isoformat()) >= 1
 
 
-def test_a_message_not_sent_yet_is_listed_unless_told_otherwise(client: Client, carrier: Sandbox) -> None:
-    carrier.set_faults(Faults(latency_ms=400, only_to="+15551230001"))  # its statuses wait with its answer
-    with pytest.raises(Exception, match="timed out"):
-        client.http_client.session.post(  # type: ignore[attr-defined]
-            carrier.base_url + f"/2010-04-01/Accounts/{client.account_sid}/Messages.json",
-            data={"To": "+15551230001", "From": SENDER, "Body": "Hello"},
-            auth=client.auth,
-            timeout=0.05,
-        )
-    carrier.clear_faults()
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    assert len(client.messages.list(date_sent_after=yesterday)) == 1
+def test_an_unsent_message_is_listed_unless_a_fault_hides_it(client: Client, carrier: Sandbox) -> None:
+    carrier.set_faults(Faults(latency_ms=3_600_000, only_to="+15551230001"))  # delays its statuses too
+    with unanswered(carrier.base_url, create_request("15551230001")):
+        wait_until(lambda: len(carrier.ledger()) == 1)
+        carrier.clear_faults()
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        assert len(client.messages.list(date_sent_after=yesterday)) == 1
 
-    carrier.set_faults(Faults(unsent_unlisted=True))
-    assert client.messages.list(date_sent_after=yesterday) == []
-    assert len(client.messages.list()) == 1
+        carrier.set_faults(Faults(unsent_unlisted=True))
+        assert client.messages.list(date_sent_after=yesterday) == []
+        assert len(client.messages.list()) == 1
 
-    carrier.wait_until_quiet()
-    assert len(client.messages.list(date_sent_after=yesterday)) == 1
+        client.messages.create(to="+15551230002", from_=SENDER, body="Hello")
+        wait_until(lambda: carrier.ledger()[1].status == "delivered")
+        assert [message.to for message in client.messages.list(date_sent_after=yesterday)] == ["+15551230002"]
 
 
 @pytest.mark.parametrize("page_size", [1001, 5000])
-def test_too_large_a_page_is_refused(carrier: Sandbox, client: Client, page_size: int) -> None:
+def test_a_page_that_is_too_large_is_refused(carrier: Sandbox, client: Client, page_size: int) -> None:
     with pytest.raises(TwilioException):
         client.messages.page(page_size=page_size)
 
 
-def test_a_thousand_fit_on_one_page(client: Client, sids: list[str]) -> None:
+def test_a_page_may_have_a_thousand_messages(client: Client, sids: list[str]) -> None:
     assert len(list(client.messages.page(page_size=1000))) == 25
 
 
 @pytest.mark.parametrize("query", ["DateSent=tomorrow", "PageToken=PAnonsense!", "PageSize=-1", "Page=x"])
-def test_unreadable_parameters_are_refused(carrier: Sandbox, client: Client, query: str) -> None:
+def test_invalid_parameters_are_refused(carrier: Sandbox, client: Client, query: str) -> None:
     response = client.http_client.session.get(  # type: ignore[attr-defined]
         f"{carrier.base_url}/2010-04-01/Accounts/{client.account_sid}/Messages.json?{query}", auth=client.auth
     )

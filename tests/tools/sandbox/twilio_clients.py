@@ -1,4 +1,4 @@
-"""The official library, unchanged, but for the host it speaks to."""
+"""The official Twilio library, which sends its requests to the sandbox."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ TWILIO = "https://api.twilio.com"
 
 
 class SandboxHttpClient(TwilioHttpClient):
-    """Sends what is meant for Twilio to the sandbox."""
+    """Sends requests for Twilio to the sandbox."""
 
     def __init__(self, base_url: str, timeout_seconds: float) -> None:
         super().__init__(timeout=timeout_seconds)
@@ -28,7 +28,7 @@ class SandboxHttpClient(TwilioHttpClient):
 
 
 class AsyncSandboxHttpClient(AsyncTwilioHttpClient):
-    """The same, asynchronously. To be made inside a running loop."""
+    """The asynchronous client. Must be created inside a running event loop."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -36,11 +36,11 @@ class AsyncSandboxHttpClient(AsyncTwilioHttpClient):
 
     async def request(self, method: str, url: str, *arguments: Any, **named: Any) -> Response:
         assert url.startswith(TWILIO)
-        self.session = self.session or ClientSession(timeout=ClientTimeout(total=5))
+        self.session = self.session or ClientSession(timeout=ClientTimeout(total=30))
         return await super().request(method, self.base_url + url.removeprefix(TWILIO), *arguments, **named)
 
 
-def sync_client(base_url: str, *, token: str = AUTH_TOKEN, timeout_seconds: float = 5.0) -> Client:
+def sync_client(base_url: str, *, token: str = AUTH_TOKEN, timeout_seconds: float = 30.0) -> Client:
     return Client(ACCOUNT_SID, token, http_client=SandboxHttpClient(base_url, timeout_seconds))
 
 

@@ -1,1 +1,1 @@
-"""Status callbacks: signed, carried over few kept connections, and mislaid when asked to."""
+"""Status callbacks: signed, sent over a few persistent connections, with faults on request."""

@@ -1,4 +1,4 @@
-"""One status callback, and how it is written and signed."""
+"""One status callback, and how it is encoded and signed."""
 
 import hmac
 from base64 import b64encode
@@ -12,7 +12,7 @@ from tools.sandbox.wire.form import encode_number, encode_repeated
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Callback:
-    """What is told: that a message has reached a status. Written out only when it leaves."""
+    """Reports that a message reached a status. It is encoded only when it is sent."""
 
     message: Message
     url: str
@@ -27,15 +27,15 @@ class Callback:
         return f"{scheme}://{rest.partition('/')[0].partition('?')[0]}"
 
 
-class Writer:
-    """Writes callbacks for one account: https://www.twilio.com/docs/usage/webhooks/webhooks-security"""
+class CallbackWriter:
+    """Encodes callbacks for one account: https://www.twilio.com/docs/usage/webhooks/webhooks-security"""
 
     def __init__(self, credentials: Credentials) -> None:
         self._account_sid = credentials.account_sid
         self._key = credentials.auth_token.encode()
 
     def write(self, callback: Callback) -> bytes:
-        """The whole HTTP request; its fields stand in the order in which they are signed."""
+        """Return the whole HTTP request. Its form fields are in the order in which they are signed."""
         message, status = callback.message, callback.status
         sid, to, sender = message.sid, message.to, message.sender or ""
         service, code = message.messaging_service_sid, callback.error_code

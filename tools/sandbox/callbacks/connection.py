@@ -1,4 +1,4 @@
-"""The client side of one connection to a host that is called back."""
+"""The client side of one connection to a host that receives callbacks."""
 
 from asyncio import BaseTransport, Protocol, Transport
 from collections.abc import Callable
@@ -13,35 +13,35 @@ OnLost = Callable[["CallbackConnection", Callback | None], None]
 
 
 class CallbackConnection(Protocol):
-    """Carries one callback at a time, and says what was answered or that the connection is gone."""
+    """Sends one callback at a time; calls `on_answer` with the HTTP status, or `on_lost` when the connection closes."""
 
     def __init__(self, *, on_answer: OnAnswer, on_lost: OnLost) -> None:
         self._on_answer = on_answer
         self._on_lost = on_lost
         self._transport: Transport | None = None
         self._parser = HttpResponseParser(self)
-        self._carried: Callback | None = None
-        self.carried_since = 0.0
-        """When the callback under way was sent, on the loop's clock."""
+        self._in_flight: Callback | None = None
+        self.sent_at = 0.0
+        """When the callback in flight was sent, on the loop's clock."""
         self.is_reusable = True
 
     def send(self, callback: Callback, request: bytes, *, now: float) -> None:
-        """Send a callback; there must be none under way."""
-        self._carried = callback
-        self.carried_since = now
+        """Send a callback. No other may be in flight."""
+        self._in_flight = callback
+        self.sent_at = now
         if self._transport is not None:
             self._transport.write(request)
 
     @property
-    def is_carrying(self) -> bool:
-        return self._carried is not None
+    def is_busy(self) -> bool:
+        return self._in_flight is not None
 
     def abort(self) -> None:
-        """Cut the connection; `on_lost` hears of it."""
+        """Abort the connection; this calls `on_lost`."""
         if self._transport is not None:
             self._transport.abort()
 
-    # What the transport calls.
+    # Called by the transport.
 
     def connection_made(self, transport: BaseTransport) -> None:
         self._transport = cast("Transport", transport)
@@ -49,9 +49,9 @@ class CallbackConnection(Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's name)
         self.is_reusable = False
         self._transport = None
-        carried, self._carried = self._carried, None
-        self._on_lost(self, carried)
-        del self._parser  # it points back here
+        callback, self._in_flight = self._in_flight, None
+        self._on_lost(self, callback)
+        del self._parser  # breaks the reference cycle with this object
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -59,15 +59,15 @@ class CallbackConnection(Protocol):
         except HttpParserError:
             self.abort()
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        carried = self._carried
-        if status < 200 or carried is None:
+        callback = self._in_flight
+        if status < 200 or callback is None:
             return
-        self._carried = None
+        self._in_flight = None
         if not self._parser.should_keep_alive():
             self.is_reusable = False
             self.abort()
-        self._on_answer(self, carried, status)
+        self._on_answer(self, callback, status)

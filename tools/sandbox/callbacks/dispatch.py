@@ -1,45 +1,48 @@
-"""From a new status to a callback: mislaid, doubled, delayed, shuffled or held back if that is wanted."""
+"""Turns status changes into callbacks. On request they are lost, repeated, delayed, reordered or held back."""
 
 from asyncio import AbstractEventLoop
 from collections import Counter, deque
 from dataclasses import replace
 from functools import partial
 
-from tools.sandbox.callbacks.callback import Callback, Writer
-from tools.sandbox.callbacks.manners import Manners
-from tools.sandbox.callbacks.pool import Pool
-from tools.sandbox.faults.dice import Dice
-from tools.sandbox.messages.magic_numbers import FATES
+from tools.sandbox.callbacks.callback import Callback, CallbackWriter
+from tools.sandbox.callbacks.connection_pool import ConnectionPool
+from tools.sandbox.callbacks.options import CallbackOptions
+from tools.sandbox.faults.injector import FaultInjector
+from tools.sandbox.messages.magic_numbers import OUTCOMES
 from tools.sandbox.messages.message import FINAL_STATUSES, Message
-from tools.sandbox.wheel import Wheel
+from tools.sandbox.timers import Timers
 
-SHUFFLED_APART_SECONDS = 0.03
-"""Between callbacks sent in the wrong order: so far apart that they arrive in it."""
+REORDERED_GAP_SECONDS = 0.03
+"""Time between two reordered callbacks: long enough that they arrive in that order."""
 
-RELEASED_AT_ONCE = 1_000
+RELEASE_CHUNK = 1_000
+"""How many held callbacks are sent before the event loop handles anything else."""
 
 RETRIED = frozenset((429, *range(500, 600)))
-"""Answers after which a callback is made again."""
+"""HTTP statuses after which a callback is retried."""
 
 
 class Dispatch:
-    """Makes the callbacks of all messages."""
+    """Sends the callbacks of all messages."""
 
-    def __init__(self, *, loop: AbstractEventLoop, wheel: Wheel, writer: Writer, manners: Manners) -> None:
+    def __init__(
+        self, *, loop: AbstractEventLoop, timers: Timers, writer: CallbackWriter, options: CallbackOptions
+    ) -> None:
         self._loop = loop
-        self._wheel = wheel
+        self._timers = timers
         self._writer = writer
-        self._manners = manners
-        self._pools: dict[str, Pool] = {}
+        self._options = options
+        self._pools: dict[str, ConnectionPool] = {}
         self._held: deque[Callback] = deque()
-        self._shuffled: dict[Message, list[Callback]] = {}
+        self._reordered: dict[Message, list[Callback]] = {}
         self._delayed = 0
-        self.holds = False
-        self.dice: Dice | None = None
+        self.is_holding = False
+        self.injector: FaultInjector | None = None
         self.outcomes: Counter[str] = Counter()
 
-    def tell(self, message: Message) -> None:
-        """Make the callback for the status that a message has just reached, if it wants any."""
+    def on_status(self, message: Message) -> None:
+        """Send the callback for the status that a message has just reached, if its sender asked for callbacks."""
         if message.status_callback is None:
             return
         callback = Callback(
@@ -48,109 +51,109 @@ class Dispatch:
             status=message.status,
             error_code=message.error_code,
         )
-        if self.dice is None and not self._shuffled:
+        if self.injector is None and not self._reordered:
             self._send(callback)
         else:
             self._send_with_faults(callback)
 
     def hold(self) -> None:
-        """Keep every callback back from now on."""
-        self.holds = True
+        """Hold back every callback from now on."""
+        self.is_holding = True
 
     def release(self) -> None:
-        """Let callbacks go again, those held back first."""
-        self.holds = False
-        self._let_go()
+        """Send callbacks again, those held back first."""
+        self.is_holding = False
+        self._send_held()
 
-    def _let_go(self) -> None:
-        """Send what was held back, some at a time: it may be millions."""
-        for _ in range(min(RELEASED_AT_ONCE, len(self._held))):
-            if self.holds:
+    def _send_held(self) -> None:
+        """Send what was held back, in chunks: there may be millions."""
+        for _ in range(min(RELEASE_CHUNK, len(self._held))):
+            if self.is_holding:
                 return
             self._send(self._held.popleft())
         if self._held:
-            self._loop.call_soon(self._let_go)
+            self._loop.call_soon(self._send_held)
 
-    def forget(self) -> None:
-        """Drop every callback that has not left."""
+    def clear(self) -> None:
+        """Drop every callback that was not sent yet."""
         self._held.clear()
-        self._shuffled.clear()
+        self._reordered.clear()
         self._delayed = 0
         self.outcomes.clear()
         for pool in self._pools.values():
             pool.waiting.clear()
 
     def counts(self) -> dict[str, int]:
-        """How many callbacks were answered, lost, made again, given up, and are still to come."""
+        """How many callbacks were answered, refused, retried, given up and lost, and how many are still to be sent."""
         return {
             **{name: self.outcomes[name] for name in ("answered", "refused", "retried", "given_up", "lost")},
             "held": len(self._held),
             "waiting": self._delayed
-            + sum(map(len, self._shuffled.values()))
-            + sum(len(pool.waiting) + pool.under_way for pool in self._pools.values()),
+            + sum(map(len, self._reordered.values()))
+            + sum(len(pool.waiting) + pool.in_flight for pool in self._pools.values()),
         }
 
     def _send(self, callback: Callback) -> None:
-        if self.holds:
+        if self.is_holding:
             self._held.append(callback)
             return
         origin = callback.origin
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(
-                origin, loop=self._loop, writer=self._writer, manners=self._manners, on_done=self._done
+            pool = self._pools[origin] = ConnectionPool(
+                origin, loop=self._loop, writer=self._writer, options=self._options, on_done=self._done
             )
         pool.submit(callback)
 
     def _send_later(self, callback: Callback, *, delay_seconds: float) -> None:
         self._delayed += 1
-        self._wheel.after(delay_seconds, partial(self._send_delayed, callback))
+        self._timers.after(delay_seconds, partial(self._send_delayed, callback))
 
     def _send_delayed(self, callback: Callback) -> None:
         self._delayed -= 1
         self._send(callback)
 
     def _send_with_faults(self, callback: Callback) -> None:
-        message, to, dice = callback.message, callback.message.to, self.dice
-        if dice is not None and _begins_a_series(callback) and dice.happens("callbacks_out_of_order", to=to):
-            self._shuffled[message] = []
-        if message in self._shuffled:
-            self._shuffle(callback)
-        elif dice is None:
+        message, to, injector = callback.message, callback.message.to, self.injector
+        if injector is not None and _is_first_of_series(callback) and injector.happens("callbacks_out_of_order", to=to):
+            self._reordered[message] = []
+        if message in self._reordered:
+            self._reorder(callback)
+        elif injector is None:
             self._send(callback)
-        elif dice.happens("callback_lost", to=to):
+        elif injector.happens("callback_lost", to=to):
             self.outcomes["lost"] += 1
-        elif dice.happens("callback_late", to=to):
-            self._send_later(callback, delay_seconds=dice.faults.callback_late_ms / 1000)
+        elif injector.happens("callback_late", to=to):
+            self._send_later(callback, delay_seconds=injector.faults.callback_late_ms / 1000)
         else:
             self._send(callback)
-            if dice.happens("callback_repeated", to=to):
+            if injector.happens("callback_repeated", to=to):
                 self._send(replace(callback))
 
-    def _shuffle(self, callback: Callback) -> None:
-        """Keep a message's callbacks until its last, then send them last first."""
-        kept = self._shuffled[callback.message]
-        kept.append(callback)
+    def _reorder(self, callback: Callback) -> None:
+        """Collect a message's callbacks until its final status, then send them in reverse order."""
+        collected = self._reordered[callback.message]
+        collected.append(callback)
         if callback.status in FINAL_STATUSES:
-            del self._shuffled[callback.message]
-            for place, late in enumerate(reversed(kept)):
-                self._send_later(late, delay_seconds=place * SHUFFLED_APART_SECONDS)
+            del self._reordered[callback.message]
+            for place, each in enumerate(reversed(collected)):
+                self._send_later(each, delay_seconds=place * REORDERED_GAP_SECONDS)
 
     def _done(self, callback: Callback, status: int | None) -> None:
         if status is not None and status not in RETRIED:
             self.outcomes["answered" if status < 300 else "refused"] += 1
             return
         callback.attempts += 1
-        if callback.attempts >= self._manners.attempts:
+        if callback.attempts >= self._options.attempts:
             self.outcomes["given_up"] += 1
             return
         self.outcomes["retried"] += 1
-        backoff_seconds = self._manners.backoff_ms / 1000 * 2 ** (callback.attempts - 1)
+        backoff_seconds = self._options.backoff_ms / 1000 * 2 ** (callback.attempts - 1)
         self._send_later(callback, delay_seconds=backoff_seconds)
 
 
-def _begins_a_series(callback: Callback) -> bool:
-    """Whether this is the first callback of a message that will reach a last status."""
+def _is_first_of_series(callback: Callback) -> bool:
+    """Whether this is the first callback of a message that will reach a final status."""
     first = "sending" if callback.message.messaging_service_sid is None else "queued"
-    fate = FATES.get(callback.message.to)
-    return callback.status == first and (fate is None or fate.status is not None)
+    outcome = OUTCOMES.get(callback.message.to)
+    return callback.status == first and (outcome is None or outcome.status is not None)

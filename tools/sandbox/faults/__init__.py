@@ -1,1 +1,1 @@
-"""The ways a carrier fails, on demand and repeatably."""
+"""Fault injection: the ways a carrier can fail, on request and repeatable."""

@@ -1,4 +1,4 @@
-"""Which faults are wanted. One frozen value, checked when it is made; JSON at the control API."""
+"""The faults to inject: one frozen value, validated on creation; JSON at the control API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -6,12 +6,12 @@ from typing import Any, cast
 
 
 class FaultsError(ValueError):
-    """A fault that cannot be: the message names the field."""
+    """A fault is not valid; the message names the field."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Next:
-    """A fault for exactly the next so many requests it applies to."""
+    """A fault for exactly the next `count` requests that it applies to."""
 
     count: int
 
@@ -26,82 +26,82 @@ Chance = float | Next
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """What goes wrong. Without arguments: nothing.
+    """The faults to inject. Without arguments: none.
 
     A create request meets at most one fault, the first drawn of `refuse`, `timeout`, `too_many_requests`,
-    `server_error`, and, once a message is made, `accept_then_drop`, `server_error_after_creation`. Latency is
-    for fetches and lists too.
+    `server_error`, and, once the message is created, `accept_then_drop`, `server_error_after_creation`. Latency
+    applies to fetches and lists too.
     """
 
     latency_ms: float = 0.0
-    """Answers are this late. A message's statuses begin to run when its answer is due."""
+    """Delay of every answer. A message changes its first status only after its answer is due."""
     latency_jitter_ms: float = 0.0
-    """Up to this much is added to the latency, evenly spread."""
+    """Up to this much is added to the latency, uniformly distributed."""
 
     refuse: Chance = 0.0
     """The connection is closed at once; nothing is created."""
     timeout: Chance = 0.0
-    """No answer ever; nothing is created."""
+    """The request is never answered; nothing is created."""
     too_many_requests: Chance = 0.0
     """429 with code 20429; nothing is created."""
     retry_after_seconds: int | None = None
-    """The `Retry-After` of that 429, if any."""
+    """The `Retry-After` header of that 429, if any."""
     server_error: Chance = 0.0
     """500; nothing is created."""
     accept_then_drop: Chance = 0.0
-    """The message is created and its callbacks go out, but the connection is closed without an answer."""
+    """The message is created and its callbacks are sent, but the connection is closed without an answer."""
     server_error_after_creation: Chance = 0.0
-    """The message is created and its callbacks go out, but the answer is a 500."""
+    """The message is created and its callbacks are sent, but the answer is a 500."""
     unreadable: Chance = 0.0
-    """Fetching and listing messages answer 500."""
+    """Fetching and listing messages are answered with 500."""
     unsent_unlisted: bool = False
     """Lists filtered by `DateSent` leave out messages that have not been sent yet."""
 
     callback_lost: Chance = 0.0
     callback_repeated: Chance = 0.0
-    """The callback is made twice."""
+    """The callback is sent twice."""
     callback_late: Chance = 0.0
-    """The callback waits `callback_late_ms` longer."""
+    """The callback is sent `callback_late_ms` later."""
     callback_late_ms: float = 1_000.0
     callbacks_out_of_order: Chance = 0.0
-    """A message's callbacks all wait for its last status and then go out last first."""
+    """A message's callbacks are collected until its final status and then sent in reverse order."""
 
     only_to: str | None = None
-    """Only messages to this number meet the faults, and fetches and lists of this number."""
+    """The faults apply only to messages to this number, and to fetches and lists of this number."""
     seed: int = 0
-    """The same faults, seed and requests give the same failures."""
+    """The same faults, seed and requests produce the same failures."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not _FITS[field.type](value):
-                raise FaultsError(f"{field.name}: {value!r} is not possible")
+            if not _VALIDATORS[field.type](value):
+                raise FaultsError(f"{field.name}: {value!r} is not a valid value")
 
     def to_json(self) -> dict[str, Any]:
-        """As the control API takes it: a `Next` is `{"next": 3}`."""
+        """Return the JSON of the control API, in which a `Next` is `{"next": 3}`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: {"next": value.count} if isinstance(value, Next) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, value: object) -> "Faults":
-        """The faults in a JSON object; fields left out are as without faults. Raises FaultsError."""
+        """Return the faults in a JSON object; missing fields have their defaults. Raises FaultsError."""
         if not isinstance(value, dict):
             raise FaultsError("faults: must be an object")
-        given = cast("dict[str, Any]", value)
-        unknown = given.keys() - {field.name for field in fields(cls)}
+        values = cast("dict[str, Any]", value)
+        unknown = values.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise FaultsError(f"{min(unknown)}: no such fault")
-        return cls(**{name: _chance(name, part) for name, part in given.items()})
+        return cls(**{name: _chance(name, part) for name, part in values.items()})
 
 
 def _chance(name: str, value: object) -> Any:
-    """Turns `{"next": N}` into a `Next`; anything else is left for the checks."""
+    """Turn `{"next": N}` into a `Next`. Return anything else unchanged, to be validated later."""
     if not isinstance(value, dict):
         return value
-    given = cast("dict[str, Any]", value)
-    if given.keys() != {"next"} or type(given["next"]) is not int:
+    values = cast("dict[str, Any]", value)
+    if values.keys() != {"next"} or type(values["next"]) is not int:
         raise FaultsError(f'{name}: must be a probability or {{"next": N}}')
-    return Next(count=given["next"])
+    return Next(count=values["next"])
 
 
 def _is_bool(value: object) -> bool:
@@ -120,7 +120,7 @@ def _is_chance(value: object) -> bool:
     return isinstance(value, Next) or (_is_duration(value) and cast("float", value) <= 1)
 
 
-_FITS: dict[object, Callable[[object], bool]] = {
+_VALIDATORS: dict[object, Callable[[object], bool]] = {
     bool: _is_bool,
     int: _is_count,
     float: _is_duration,
@@ -128,4 +128,4 @@ _FITS: dict[object, Callable[[object], bool]] = {
     int | None: lambda value: value is None or _is_count(value),
     str | None: lambda value: value is None or isinstance(value, str),
 }
-"""By a field's type: whether a value is one it can have."""
+"""By the type of a field: the function that validates its value."""

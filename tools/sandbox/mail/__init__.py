@@ -1,1 +1,1 @@
-"""A mail server that keeps what it is sent and can be told to fail, beside the HTTP carrier."""
+"""A mail server beside the HTTP carrier: it stores mails and injects faults."""

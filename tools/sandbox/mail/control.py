@@ -1,4 +1,4 @@
-"""How a test speaks to the mail server of a running sandbox."""
+"""The client of the control API of a running sandbox's mail server, for tests."""
 
 import json
 from base64 import b64decode
@@ -17,7 +17,7 @@ __all__ = ["DROP", "HANG", "MailFault", "MailSandbox", "MailSandboxError", "Mail
 
 
 class MailSandboxError(Exception):
-    """The sandbox would not do what it was asked; says why."""
+    """The sandbox refused a request; the message states the reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,15 +25,15 @@ class MailSummary:
     """The mail server's counts."""
 
     mails: int
-    """Taken so far, each copy counted."""
+    """Mails accepted so far, one for each recipient."""
     connections: int
-    """Opened so far."""
+    """Connections opened so far."""
     faults_met: dict[str, int]
     """How often each fault happened since the faults were set, by names such as `rcpt: 450`."""
 
 
 class MailSandbox:
-    """The mail server of the sandbox whose control API is at `base_url`. A new connection for each question."""
+    """The mail server of the sandbox whose control API is at `base_url`. Each request uses a new connection."""
 
     def __init__(self, base_url: str) -> None:
         address = urlsplit(base_url)
@@ -45,28 +45,28 @@ class MailSandbox:
 
     @property
     def smtp_url(self) -> str:
-        """As the product takes it, without encryption."""
+        """The value of SMTP_URL, without encryption."""
         return f"smtp://{self._host}:{self.smtp_port}?starttls=never"
 
     def mails(self) -> list[TakenMail]:
-        """All that was taken, in order."""
+        """Return all accepted mails, in order."""
         rows: list[dict[str, Any]] = json.loads(self._ask("GET", "ledger"))["mails"]
         return [TakenMail(raw=b64decode(row.pop("raw")), **row) for row in rows]
 
     def summary(self) -> MailSummary:
-        """The counts now."""
+        """Return the present counts."""
         return MailSummary(**json.loads(self._ask("GET", "summary")))
 
     def connections(self) -> int:
-        """How many were opened."""
+        """Return how many connections were opened."""
         return self.summary().connections
 
     def set_faults(self, *faults: MailFault) -> None:
-        """From now on these and no others."""
+        """Replace the faults."""
         self._ask("PUT", "faults", json.dumps([fault.to_json() for fault in faults]))
 
     def clear(self) -> None:
-        """No mails and no faults any more."""
+        """Delete all mails and faults."""
         self.set_faults()
         self._ask("DELETE", "ledger")
 
@@ -84,5 +84,5 @@ class MailSandbox:
 
 
 def parsed(mail: TakenMail) -> EmailMessage:
-    """The mail as a mail reader sees it."""
+    """Return the mail, parsed."""
     return message_from_bytes(mail.raw, policy=SMTP)

@@ -13,13 +13,13 @@ ROOT = b"/_sandbox/mail/"
 
 
 class MailControlApi:
-    """Reads the mails and turns the switches."""
+    """Shows the mails and the counts, and changes faults."""
 
     def __init__(self, server: MailServer | None) -> None:
         self._server = server
 
     def answer(self, request: Request) -> Reply:
-        """The reply to a request under /_sandbox/mail/."""
+        """Return the reply to a request under /_sandbox/mail/."""
         if self._server is None:
             return respond_json(404, {"error": "there is no mail server: start the sandbox with --mail-port"})
         if request.method == b"GET" and request.path.startswith(pages.ROOT):
@@ -41,8 +41,8 @@ class MailControlApi:
 
     def _set_faults(self, server: MailServer, request: Request) -> Reply:
         try:
-            given = cast("list[Any]", json.loads(request.body))
-            faults = [MailFault.from_json(value) for value in given]
+            values = cast("list[Any]", json.loads(request.body))
+            faults = [MailFault.from_json(value) for value in values]
         except (MailFaultError, ValueError) as error:
             return respond_json(400, {"error": str(error)})
         server.faults.set(faults)

@@ -1,4 +1,4 @@
-"""The ways a mail server fails, at each step of a conversation. JSON at the control API."""
+"""The faults of the mail server, for each step of an SMTP session. JSON at the control API."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from typing import Any, cast
 
 
 class MailFaultError(ValueError):
-    """A fault that cannot be: the message says why."""
+    """A fault is not valid; the message states the reason."""
 
 
 class Step(StrEnum):
-    """Where in a conversation."""
+    """Where in an SMTP session."""
 
     CONNECT = "connect"
     """Instead of the greeting."""
@@ -23,13 +23,13 @@ class Step(StrEnum):
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"
-    """At the command: nothing of the mail was read."""
+    """At the command, before anything of the mail is read."""
     BODY = "body"
-    """The mail was asked for (354) and is not read to its end. Drop and hang only."""
+    """After the reply 354; the mail is not read to its end. Drop and hang only."""
     DOT = "dot"
-    """The mail is whole, and is not taken."""
+    """The mail was read to its end, and is not accepted."""
     ACCEPTED = "accepted"
-    """The mail was taken: it is in the ledger, and only the answer goes wrong."""
+    """The mail was accepted and is in the ledger; only the reply fails."""
 
 
 DROP, HANG = "drop", "hang"
@@ -37,23 +37,23 @@ DROP, HANG = "drop", "hang"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailFault:
-    """At this step, do that."""
+    """What to do at one step of an SMTP session."""
 
     at: Step
     do: str
-    """`drop` the connection, `hang` without an answer, or the answer itself, such as `550 5.1.1 no such user`."""
+    """`drop` the connection, `hang` without a reply, or the reply itself, such as `550 5.1.1 no such user`."""
     times: int | None = None
-    """Only the next so many times; None: from now on."""
+    """How many times it happens; None for always."""
     only_to: str | None = None
-    """Only mails to this recipient; from RCPT on."""
+    """Only for mails to this recipient; possible from RCPT on."""
     share: float = 1.0
-    """Of all occasions, how many meet it: a probability from 0 to 1."""
+    """The probability, from 0 to 1, that it happens when this step is reached."""
 
     def __post_init__(self) -> None:
         if self.do not in (DROP, HANG) and not (self.do[:3].isdecimal() and self.do[3:4] in ("", " ")):
-            raise MailFaultError(f"do: {self.do!r} is neither drop, hang nor an answer")
+            raise MailFaultError(f"do: {self.do!r} is neither drop, hang nor an SMTP reply")
         if self.do not in (DROP, HANG) and self.at is Step.BODY:
-            raise MailFaultError("do: a server does not answer in the middle of a mail")
+            raise MailFaultError("do: a server cannot reply in the middle of a mail")
         if self.only_to is not None and self.at in (Step.CONNECT, Step.LOGIN, Step.MAIL):
             raise MailFaultError("only_to: the recipient is not known yet at this step")
         if isinstance(self.share, bool) or not 0 <= self.share <= 1:
@@ -61,7 +61,7 @@ class MailFault:
 
     @property
     def name(self) -> str:
-        """Where and what, in short: `accepted: drop`, `rcpt: 450`."""
+        """The step and the action, such as `accepted: drop` or `rcpt: 450`."""
         return f"{self.at}: {self.do.partition(' ')[0]}"
 
     def to_json(self) -> dict[str, Any]:
@@ -72,38 +72,38 @@ class MailFault:
         """Raises MailFaultError."""
         if not isinstance(value, dict):
             raise MailFaultError("a fault must be an object")
-        given = dict(cast("dict[str, Any]", value))
-        if unknown := given.keys() - {field.name for field in fields(cls)}:
+        values = dict(cast("dict[str, Any]", value))
+        if unknown := values.keys() - {field.name for field in fields(cls)}:
             raise MailFaultError(f"{min(unknown)}: no such field")
         try:
-            return cls(at=Step(given.pop("at")), **given)
+            return cls(at=Step(values.pop("at")), **values)
         except (KeyError, TypeError, ValueError) as error:
             raise MailFaultError(str(error)) from error
 
 
 class MailFaults:
-    """Those that are set now. Several threads look."""
+    """The faults that are set now. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._faults: list[MailFault] = []
         self._lock = Lock()
         self._met: Counter[str] = Counter()
-        self._random = Random(0)  # noqa: S311 (to be repeatable is the point)
+        self._random = Random(0)  # noqa: S311 (runs must be repeatable)
 
     def set(self, faults: Iterable[MailFault]) -> None:
-        """From now on these and no others; they are counted afresh, and so drawn."""
+        """Replace the faults; counts and random draws start again."""
         with self._lock:
             self._faults = list(faults)
             self._met = Counter()
             self._random.seed(0)
 
     def met(self) -> dict[str, int]:
-        """How often each was met since they were set."""
+        """Return how often each fault happened since they were set."""
         with self._lock:
             return dict(self._met)
 
-    def meet(self, step: Step, *, recipient: str | None = None) -> str | None:
-        """What is to be done at this step; None: what a good server does."""
+    def next_action(self, step: Step, *, recipient: str | None = None) -> str | None:
+        """Return what a fault requires at this step (see `MailFault.do`), or None for normal behaviour."""
         with self._lock:
             for place, fault in enumerate(self._faults):
                 if fault.at is not step or fault.only_to not in (None, recipient) or fault.times == 0:

@@ -1,4 +1,4 @@
-"""What the mail server took."""
+"""The mails that the mail server accepted."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TakenMail:
-    """One mail as it came in, dots unstuffed."""
+    """One accepted mail, after dot-unstuffing."""
 
     connection: int
-    """The number of the connection it came over, from 1."""
+    """The number of the connection that it arrived on, from 1."""
     encrypted: bool
     user: str | None
-    """Who had logged in."""
+    """The user who had logged in."""
     sender: str
-    """Of the envelope: where bounces go."""
+    """The envelope sender, where bounces go."""
     recipient: str
     raw: bytes
 
 
 class MailLedger:
-    """All mails in the order in which they were taken. One thread writes, others read."""
+    """All mails in the order of acceptance. One thread writes, others read."""
 
     def __init__(self) -> None:
         self.mails: list[TakenMail] = []
         self.connections = 0
-        """Opened so far."""
+        """Connections opened so far."""
 
     def clear(self) -> None:
         self.mails = []
         self.connections = 0
 
     def to_json(self) -> dict[str, Any]:
-        """`raw` in base64."""
+        """Return the ledger as JSON, with `raw` in base64."""
         return {
             "connections": self.connections,
             "mails": [

@@ -1,4 +1,4 @@
-"""How the mail server is told where to listen, and whom to let in."""
+"""The options of the mail server: where it listens and who may log in."""
 
 import ssl
 from argparse import ArgumentParser, Namespace
@@ -10,15 +10,15 @@ from tools.sandbox.secret_files import read_secret
 
 @dataclass(frozen=True, kw_only=True)
 class MailOptions:
-    """Without a port there is no mail server."""
+    """Without a port no mail server is started."""
 
     port: int | None = None
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     certificate: Path | None = None
-    """PEM, its private key included. With one, STARTTLS is offered."""
+    """PEM file with the private key. If set, STARTTLS is offered."""
     implicit_tls: bool = False
-    """Encrypted from the first byte instead."""
+    """TLS from the first byte instead of STARTTLS."""
 
     def starttls_context(self) -> ssl.SSLContext | None:
         return None if self.implicit_tls else self._context()
@@ -35,18 +35,22 @@ class MailOptions:
 
 
 def add_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--mail-port", type=int, help="also take mail there; 0 picks a free port")
-    parser.add_argument("--mail-user", help="who must log in (default: nobody)")
-    parser.add_argument("--mail-password-file", type=read_secret, dest="mail_password")
-    parser.add_argument("--mail-certificate", type=Path, help="PEM with its key: offer STARTTLS")
-    parser.add_argument("--mail-implicit-tls", action="store_true", help="encrypt from the first byte instead")
+    parser.add_argument(
+        "--mail-port", type=int, help="also accept mail on this port; 0 picks a free one (default: no mail server)"
+    )
+    parser.add_argument("--mail-user", help="user name that clients must log in with (default: no login)")
+    parser.add_argument("--mail-password-file", type=read_secret, dest="mail_password", help="file with the password")
+    parser.add_argument("--mail-certificate", type=Path, help="PEM file with its key: offer STARTTLS")
+    parser.add_argument(
+        "--mail-implicit-tls", action="store_true", help="use TLS from the first byte instead of STARTTLS"
+    )
 
 
-def read(given: Namespace) -> MailOptions:
+def read(arguments: Namespace) -> MailOptions:
     return MailOptions(
-        port=given.mail_port,
-        user=given.mail_user,
-        password=given.mail_password,
-        certificate=given.mail_certificate,
-        implicit_tls=given.mail_implicit_tls,
+        port=arguments.mail_port,
+        user=arguments.mail_user,
+        password=arguments.mail_password,
+        certificate=arguments.mail_certificate,
+        implicit_tls=arguments.mail_implicit_tls,
     )

@@ -1,4 +1,4 @@
-"""The mails that were taken, for people to read in a browser. Nothing of a mail is ever shown as HTML."""
+"""Web pages that show the accepted mails. No part of a mail is rendered as HTML."""
 
 import html
 from email import message_from_bytes
@@ -23,14 +23,14 @@ _STYLE = (
 
 
 def answer(ledger: MailLedger, request: Request) -> Reply:
-    """The list, newest first; `/N` one mail as text; `/N.eml` the mail as it came."""
-    wanted = request.path.removeprefix(ROOT).strip(b"/").decode("ascii", "replace")
+    """Return the list, newest first; for `/N` one mail as text; for `/N.eml` its source."""
+    name = request.path.removeprefix(ROOT).strip(b"/").decode("ascii", "replace")
     mails = ledger.mails
-    if not wanted:
+    if not name:
         before = first(read_form(request.query), "before")
-        return _list(mails, before=int(before) if _is_place(before) else len(mails) + 1)
-    number, dot, ending = wanted.partition(".")
-    if not _is_place(number) or not 1 <= int(number) <= len(mails) or (dot and ending != "eml"):
+        return _list(mails, before=int(before) if _is_number(before) else len(mails) + 1)
+    number, dot, ending = name.partition(".")
+    if not _is_number(number) or not 1 <= int(number) <= len(mails) or (dot and ending != "eml"):
         return respond_json(404, {"error": "no such mail"})
     mail = mails[int(number) - 1]
     if dot:
@@ -52,7 +52,7 @@ def _list(mails: list[TakenMail], *, before: int) -> Reply:
 
 
 def _row(number: int, mail: TakenMail) -> str:
-    # Only what stands above the empty line is parsed: a page shows a hundred mails.
+    # Only the headers are parsed, because a page lists a hundred mails.
     headers = message_from_bytes(mail.raw.partition(b"\r\n\r\n")[0], policy=compat32)
     subject, sender = (html.escape(_header(headers, name)) for name in ("Subject", "From"))
     address = f"{ROOT.decode()}/{number}"
@@ -90,5 +90,5 @@ def _body(part: "Message[str, str]") -> str:
         return raw.decode("utf-8", "replace")
 
 
-def _is_place(text: str) -> bool:
+def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10

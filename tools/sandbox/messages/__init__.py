@@ -1,1 +1,1 @@
-"""Twilio's Messages resource: creating, reading, and the way of a message to its last status."""
+"""Twilio's Messages resource: creating and reading messages, and their way to a final status."""

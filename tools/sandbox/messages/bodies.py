@@ -1,4 +1,4 @@
-"""What is to know about a text, worked out once however many recipients it has."""
+"""Facts about a message text, computed once for all its recipients."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LONGEST_BODY_CHARACTERS = 1_600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A text, its JSON literal, and how many segments it takes as an SMS."""
+    """A text, its JSON literal, and the number of its SMS segments."""
 
     text: str
     literal: str
@@ -21,7 +21,7 @@ class Body:
 
 
 @lru_cache(maxsize=10_000)
-def weigh_body(text: str) -> Body:
-    """The facts about a text. Segments as Twilio counts them: GSM-7 or UCS-2, 160/153 or 70/67."""
+def analyze_body(text: str) -> Body:
+    """Return the facts about a text. Segments are counted as by Twilio: GSM-7 (160/153) or UCS-2 (70/67)."""
     parts = cast("list[object]", smsutil.split(text).parts)  # pyright: ignore[reportUnknownMemberType]
     return Body(text=text, literal=json.dumps(text), segments=len(parts))

@@ -1,9 +1,9 @@
-"""Creating a message: the request everything here is made to answer quickly."""
+"""Creating a message. This request must be fast: benchmarks send thousands a second."""
 
 from time import time
 
-from tools.sandbox.faults.dice import AFTER_CREATION, BEFORE_CREATION, Dice
-from tools.sandbox.messages.bodies import weigh_body
+from tools.sandbox.faults.injector import AFTER_CREATION, BEFORE_CREATION, FaultInjector
+from tools.sandbox.messages.bodies import analyze_body
 from tools.sandbox.messages.draft import read_draft
 from tools.sandbox.messages.errors import refuse
 from tools.sandbox.messages.ledger import Ledger
@@ -14,23 +14,23 @@ from tools.sandbox.wire.reply import DROP, HANG, Reply
 
 
 class CreateMessage:
-    """Accepts messages, or fails as it was told to."""
+    """Accepts messages, or fails as the faults require."""
 
     def __init__(self, *, ledger: Ledger, lifecycle: Lifecycle, representation: Representation) -> None:
         self._ledger = ledger
         self._lifecycle = lifecycle
         self._representation = representation
 
-    def answer(self, body: bytes, *, dice: Dice | None) -> Reply:
-        """Reply to one create request whose form is `body`."""
+    def answer(self, body: bytes, *, injector: FaultInjector | None) -> Reply:
+        """Return the reply to one create request whose form is `body`."""
         form = read_form(body)
         latency_seconds = 0.0
-        if dice is not None:
+        if injector is not None:
             to = first(form, "To")
-            fault = dice.first_of(BEFORE_CREATION, to=to)
+            fault = injector.first_of(BEFORE_CREATION, to=to)
             if fault is not None:
-                return _fail(fault, dice)
-            latency_seconds = dice.latency_seconds(to=to)
+                return _fail(fault, injector)
+            latency_seconds = injector.latency_seconds(to=to)
         draft = read_draft(form)
         if isinstance(draft, Reply):
             return Reply(draft.payload, latency_seconds)
@@ -38,16 +38,16 @@ class CreateMessage:
             to=draft.to,
             sender=draft.sender,
             messaging_service_sid=draft.messaging_service_sid,
-            body=weigh_body(draft.body),
+            body=analyze_body(draft.body),
             media_urls=draft.media_urls,
             status_callback=draft.status_callback,
             now=time(),
         )
         self._lifecycle.begin(message, delay_seconds=latency_seconds)
-        if dice is not None:
-            fault = dice.first_of(AFTER_CREATION, to=draft.to)
+        if injector is not None:
+            fault = injector.first_of(AFTER_CREATION, to=draft.to)
             if fault is not None:
-                failure = _fail(fault, dice)
+                failure = _fail(fault, injector)
                 return Reply(failure.payload, latency_seconds, failure.closes)
         payload = self._representation.render(message).encode("ascii")
         return Reply(b"%b%d\r\n\r\n%b" % (_CREATED, len(payload), payload), latency_seconds)
@@ -56,15 +56,15 @@ class CreateMessage:
 _CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: "
 
 
-def _fail(fault: str, dice: Dice) -> Reply:
-    """What a client sees of a fault."""
+def _fail(fault: str, injector: FaultInjector) -> Reply:
+    """Return what the client receives for a fault."""
     match fault:
         case "refuse" | "accept_then_drop":
             return DROP
         case "timeout":
             return HANG
         case "too_many_requests":
-            return _too_many(dice.faults.retry_after_seconds)
+            return _too_many(injector.faults.retry_after_seconds)
         case _:
             return refuse(20500)
 

@@ -1,4 +1,4 @@
-"""What a client wants sent: read from its form, or refused with Twilio's code."""
+"""Validates the parameters of a create request, with Twilio's error codes."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MOST_MEDIA = 10
 """https://www.twilio.com/docs/messaging/api/message-resource"""
 
 _RECIPIENT = re.compile(r"(?:[a-z]+:)?\+[1-9]\d{7,14}", re.ASCII)
-"""E.164, with the channel in front where it is not SMS."""
+"""E.164, with a channel prefix where it is not SMS."""
 
 _SENDER = re.compile(r"(?:[a-z]+:)?\+[1-9]\d{2,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}", re.ASCII)
 """A number, a short code, or an alphanumeric sender ID."""
@@ -21,12 +21,12 @@ _SENDER = re.compile(r"(?:[a-z]+:)?\+[1-9]\d{2,14}|\d{3,8}|(?=.*[A-Za-z])[A-Za-z
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 _URL = re.compile(r"https?://[A-Za-z0-9.\-]+(?::\d{1,5})?(?:[/?][\x21-\x22\x24-\x7e]*)?")
-"""Printable ASCII without a fragment: it is signed and called exactly as it stands here."""
+"""Printable ASCII without a fragment: the URL is signed and requested exactly as given."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """The parameters of one create request, found sound."""
+    """The valid parameters of one create request."""
 
     to: str
     sender: str | None
@@ -37,7 +37,7 @@ class Draft:
 
 
 def read_draft(form: Form) -> Draft | Reply:
-    """The draft in a form, or the error to answer with."""
+    """Return the draft in a form, or the error reply."""
     to, sender, service = first(form, "To"), first(form, "From"), first(form, "MessagingServiceSid")
     body, media, callback = first(form, "Body"), form.get("MediaUrl"), first(form, "StatusCallback")
     code = _addresses_error(to=to, sender=sender, service=service)
@@ -52,9 +52,9 @@ def read_draft(form: Form) -> Draft | Reply:
     if media:
         if len(media) > MOST_MEDIA:
             return refuse(21623)
-        broken = next((url for url in media if _URL.fullmatch(url) is None), None)
-        if broken is not None:
-            return refuse(21620, broken)
+        invalid = next((url for url in media if _URL.fullmatch(url) is None), None)
+        if invalid is not None:
+            return refuse(21620, invalid)
     return Draft(
         to=to,
         sender=sender or None,
@@ -66,7 +66,7 @@ def read_draft(form: Form) -> Draft | Reply:
 
 
 def _addresses_error(*, to: str, sender: str, service: str) -> int | None:
-    """The code for what is wrong with who sends to whom; None if nothing is."""
+    """Return the error code for the sender and the recipient, or None if both are valid."""
     if not to:
         return 21604
     if _RECIPIENT.fullmatch(to) is None:

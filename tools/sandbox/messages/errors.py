@@ -1,4 +1,4 @@
-"""Twilio's errors: HTTP status and wording by code. https://www.twilio.com/docs/api/errors"""
+"""Twilio's errors: HTTP status and text by code. https://www.twilio.com/docs/api/errors"""
 
 from typing import Final
 
@@ -42,7 +42,7 @@ ERRORS: Final[dict[int, tuple[int, str]]] = {
     21703: (400, "The Messaging Service contains no phone numbers"),
     21705: (400, "The Messaging Service is invalid"),
 }
-"""Refusals of a request. {0} and {1} are what the refusal is about, such as the To and the From number."""
+"""Errors at submission. {0} and {1} stand for the values concerned, such as the To and the From number."""
 
 LATER_ERRORS: Final[dict[int, str]] = {
     11200: "HTTP retrieval failure",
@@ -65,11 +65,11 @@ LATER_ERRORS: Final[dict[int, str]] = {
     63019: "Media failed to download",
     63038: "Account exceeded the daily messages limit",
 }
-"""Why an accepted message failed afterwards."""
+"""Errors of messages that failed after acceptance."""
 
 
 def refuse(code: int, *about: str) -> Reply:
-    """The error reply with this code: {code, message, more_info, status}."""
+    """Return the error reply with this code: {code, message, more_info, status}."""
     status, message = ERRORS[code]
     return respond_json(
         status,

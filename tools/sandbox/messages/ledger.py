@@ -1,4 +1,4 @@
-"""Every message the carrier accepted, in order, in memory."""
+"""Every message that the carrier accepted, in order, in memory."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ _SID_LENGTH = 34
 
 
 class Ledger:
-    """Keeps messages by place, by sid and by recipient."""
+    """Stores messages by position, by sid and by recipient."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Begin anew: no message, and sids unlike those before."""
+        """Delete all messages. New sids differ from the earlier ones."""
         self.messages: list[Message] = []
         self.by_status: Counter[Status] = Counter()
         self.sent_more_than_once: dict[str, int] = {}
-        """How many messages there are to a number, for the numbers with more than one."""
+        """The number of messages to each recipient that has more than one."""
         self._last_to: dict[str, Message] = {}
         nonce = token_hex(12)
         self._sms_stem, self._mms_stem = f"SM{nonce}", f"MM{nonce}"
@@ -31,7 +31,7 @@ class Ledger:
 
     @property
     def recipients(self) -> int:
-        """How many different numbers got something."""
+        """The number of distinct recipients."""
         return len(self._last_to)
 
     def add(
@@ -45,7 +45,7 @@ class Ledger:
         status_callback: str | None,
         now: float,
     ) -> Message:
-        """Write down a new message: `queued`, or `accepted` as long as it has no sender."""
+        """Store a new message: `queued`, or `accepted` while it has no sender."""
         status: Status = "accepted" if sender is None else "queued"
         previous = self._last_to.get(to)
         message = Message(
@@ -69,8 +69,8 @@ class Ledger:
         self.by_status[status] += 1
         return message
 
-    def move(self, message: Message, status: Status, *, now: float, error_code: int | None = None) -> None:
-        """Record that a message has reached a status."""
+    def set_status(self, message: Message, status: Status, *, now: float, error_code: int | None = None) -> None:
+        """Record that a message reached a status."""
         self.by_status[message.status] -= 1
         self.by_status[status] += 1
         message.status = status
@@ -80,7 +80,7 @@ class Ledger:
             message.sent_at = now
 
     def find(self, sid: str) -> Message | None:
-        """The message with this sid, if there is one."""
+        """Return the message with this sid, or None."""
         try:
             message = self.messages[int(sid[-8:], 16)] if len(sid) == _SID_LENGTH else None
         except (ValueError, IndexError):
@@ -88,7 +88,7 @@ class Ledger:
         return message if message is not None and message.sid == sid else None
 
     def newest_first(self, *, to: str | None = None, before: int | None = None) -> Iterator[Message]:
-        """Messages, all or to one number, from the newest back; only those at places below `before`."""
+        """Yield messages, all or to one number, newest first; only those at positions below `before`."""
         if to is None:
             start = len(self.messages) if before is None else min(before, len(self.messages))
             for number in range(start - 1, -1, -1):

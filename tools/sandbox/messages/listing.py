@@ -1,4 +1,4 @@
-"""The list of messages: its filters and its pages."""
+"""Filters and pages of the message list."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FILTERS = ("To", "From", "DateSent", "DateSent<", "DateSent>")
 
 
 class _QueryError(ValueError):
-    """A parameter that cannot be read; carries Twilio's code and what it is about."""
+    """A query parameter is not valid; holds the error reply with Twilio's code."""
 
     def __init__(self, code: int, about: str) -> None:
         self.reply = refuse(code, about)
@@ -26,7 +26,7 @@ class _QueryError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """Which messages are wanted, and which page of them. Times in seconds since the epoch, both inclusive."""
+    """The filters and the page of a list request. Times are in seconds since the epoch, both inclusive."""
 
     to: str | None
     sender: str | None
@@ -35,22 +35,22 @@ class Query:
     page: int
     page_size: int
     before: int | None
-    """Only messages at ledger places below this one: where the page before ended."""
-    carried: tuple[tuple[str, str], ...]
-    """The filters as they came, for the addresses of other pages."""
+    """Only messages at ledger positions below this one, where the previous page ended."""
+    filters: tuple[tuple[str, str], ...]
+    """The filters as given, for the URLs of other pages."""
 
     @property
     def is_dated(self) -> bool:
         return self.sent_from > 0 or self.sent_until != float("inf")
 
-    def address(self, path: str, *, page: int, token: str | None = None) -> str:
-        """The address of another page, relative to the host."""
-        parts = [*self.carried, ("PageSize", str(self.page_size)), ("Page", str(page))]
+    def page_url(self, path: str, *, page: int, token: str | None = None) -> str:
+        """Return the URL of another page, relative to the host."""
+        parts = [*self.filters, ("PageSize", str(self.page_size)), ("Page", str(page))]
         return f"{path}?{urlencode(parts + ([('PageToken', token)] if token else []))}"
 
 
 def read_query(form: Form) -> Query | Reply:
-    """The query in a query string, or the error to answer with."""
+    """Return the query in a query string, or the error reply."""
     try:
         page_size = _page_size(form)
         on_from, on_until = _span(form, "DateSent")
@@ -61,17 +61,17 @@ def read_query(form: Form) -> Query | Reply:
             sent_until=min(on_until, _span(form, "DateSent<")[1]),
             page=_number(form, "Page", default=0),
             page_size=page_size,
-            before=_place(form),
-            carried=tuple((name, first(form, name)) for name in _FILTERS if first(form, name)),
+            before=_page_token(form),
+            filters=tuple((name, first(form, name)) for name in _FILTERS if first(form, name)),
         )
     except _QueryError as error:
         return error.reply
 
 
 def select(ledger: Ledger, query: Query, *, leave_out_unsent: bool) -> tuple[list[Message], bool]:
-    """The messages of the page, newest first, and whether there are more.
+    """Return the messages of the page, newest first, and whether there are more.
 
-    A message not sent yet is dated by its creation, or left out of dated lists if that is asked for.
+    A message that is not sent yet counts by its creation date. With `leave_out_unsent`, lists filtered by date omit it.
     """
     skipped = query.page * query.page_size if query.before is None else 0
     found = _matching(ledger, query, leave_out_unsent=leave_out_unsent and query.is_dated)
@@ -106,8 +106,8 @@ def _page_size(form: Form) -> int:
     return max(1, page_size)
 
 
-def _place(form: Form) -> int | None:
-    """The ledger place in a page token: `PA` and the sid of the last message of the page before."""
+def _page_token(form: Form) -> int | None:
+    """Return the ledger position in a page token: `PA` and the sid of the last message of the previous page."""
     token = first(form, "PageToken")
     if not token:
         return None
@@ -118,7 +118,7 @@ def _place(form: Form) -> int | None:
 
 
 def _span(form: Form, name: str) -> tuple[float, float]:
-    """First and last second that a date (a whole day, GMT) or a time names; all time if it is not given."""
+    """Return the first and last second of a date (a whole day, GMT) or time; without a value, an unbounded range."""
     text = first(form, name)
     if not text:
         return 0.0, float("inf")

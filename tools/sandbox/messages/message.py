@@ -13,27 +13,27 @@ FINAL_STATUSES: frozenset[Status] = frozenset(("delivered", "undelivered", "fail
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Message:
-    """What the carrier knows of a message. A million of them must fit in memory: no field without need."""
+    """What the carrier knows about a message. A million of them must fit in memory, so fields are few."""
 
     number: int
-    """Its place in the ledger, from 0. The sid ends in it."""
+    """Its position in the ledger, from 0. The sid ends with it."""
     sid_stem: str
     """SM or MM and 24 hex digits, shared by all messages of one ledger."""
     to: str
     sender: str | None
-    """Twilio's `from`; None until a messaging service has chosen one."""
+    """Twilio's `from`; None until the messaging service has chosen one."""
     messaging_service_sid: str | None
     body: Body
     media_urls: tuple[str, ...]
     status_callback: str | None
     status: Status
     created_at: float
-    """Seconds since the epoch, as all times here."""
+    """Seconds since the epoch, like all times here."""
     updated_at: float
     sent_at: float | None = None
     error_code: int | None = None
     previous_to: "Message | None" = None
-    """The message before this one to the same number."""
+    """The previous message to the same number."""
 
     @property
     def sid(self) -> str:
@@ -41,7 +41,7 @@ class Message:
 
     @property
     def num_segments(self) -> int:
-        """Segments as billed: one for an MMS, none while a messaging service has chosen no sender."""
+        """Billed segments: 1 for an MMS, 0 until the messaging service has chosen a sender."""
         if self.sender is None:
             return 0
         return 1 if self.media_urls else self.body.segments

@@ -1,4 +1,4 @@
-"""A message as Twilio's JSON. Filled into a template: dumping a dictionary costs several times as much."""
+"""A message as Twilio's JSON. A template is filled in, because json.dumps() takes several times as long."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -12,25 +12,25 @@ API_VERSION = "2010-04-01"
 
 @lru_cache(maxsize=4096)
 def _rfc2822(second: int) -> str:
-    """A time as a JSON string in RFC 2822 form, such as "Thu, 24 Aug 2023 05:01:45 +0000"."""
+    """Return a time as a JSON string in RFC 2822 format, such as "Thu, 24 Aug 2023 05:01:45 +0000"."""
     return f'"{format_datetime(datetime.fromtimestamp(second, UTC))}"'
 
 
 @lru_cache(maxsize=4096)
 def _literal(text: str | None) -> str:
-    """A checked text (a number, a sender, a sid) as JSON; none of them needs escaping."""
+    """Return a validated value (a number, a sender, a sid) as JSON; none of them needs escaping."""
     return "null" if text is None else f'"{text}"'
 
 
 class Representation:
-    """Turns messages of one account into JSON."""
+    """Renders messages of one account as JSON."""
 
     def __init__(self, account_sid: str) -> None:
         self.messages_path = f"/{API_VERSION}/Accounts/{account_sid}/Messages"
         self._opening = f'{{"account_sid":"{account_sid}","api_version":"{API_VERSION}","body":'
 
     def render(self, message: Message) -> str:
-        """The whole resource: https://www.twilio.com/docs/messaging/api/message-resource#message-properties"""
+        """Return the whole resource: https://www.twilio.com/docs/messaging/api/message-resource#message-properties"""
         sid = message.sid
         uri = f"{self.messages_path}/{sid}"
         code = message.error_code
@@ -50,7 +50,7 @@ class Representation:
 
 
 def _price(message: Message) -> str:
-    """What it cost, once sent: null before, as Twilio's. The rates stand for any."""
+    """Return the price, which is null until the message is sent, as at Twilio. The rates are arbitrary."""
     if message.sent_at is None:
         return "null"
     return f'"-{0.02 if message.media_urls else 0.0079 * message.num_segments:.5f}"'

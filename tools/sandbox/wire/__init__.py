@@ -1,1 +1,1 @@
-"""HTTP/1.1 as bytes: requests in, replies out, and nothing about carriers."""
+"""HTTP/1.1: parses requests and encodes replies. Knows nothing about carriers."""

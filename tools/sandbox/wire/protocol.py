@@ -1,4 +1,4 @@
-"""The server side of one connection: parses requests, answers them in the order in which they came."""
+"""The server side of one connection: parses requests and answers them in order."""
 
 from asyncio import AbstractEventLoop, BaseTransport, Protocol, Transport
 from collections import deque
@@ -19,14 +19,14 @@ Handler = Callable[[Request], Reply]
 
 
 class _RequestError(Exception):
-    """The request is not one to go on reading."""
+    """The request is not valid; its connection is closed."""
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
 
 
-class _Turn:
-    """The place of a reply that has to wait, for its own hour or for those before it."""
+class _PendingReply:
+    """The position of a reply that waits for its delay or for the replies before it."""
 
     __slots__ = ("reply",)
 
@@ -35,10 +35,10 @@ class _Turn:
 
 
 class ServerProtocol(Protocol):
-    """Reads requests from one connection, hands each to the handler, and writes what it replies.
+    """Reads requests from one connection, passes each to the handler, and writes the replies.
 
-    Requests may be pipelined (RFC 9112, 9.3.2): those read at once are answered with one write. A reply with
-    a delay keeps the later ones of its connection waiting, and they keep their order.
+    Requests may be pipelined (RFC 9112, 9.3.2): those read together are answered with one write. Replies keep their
+    order, so a delayed reply delays the later ones of its connection.
     """
 
     def __init__(self, handle: Handler, *, loop: AbstractEventLoop, open_connections: set[Protocol]) -> None:
@@ -48,8 +48,8 @@ class ServerProtocol(Protocol):
         self._transport: Transport | None = None
         self._parser: HttpRequestParser | None = None
         self._out: list[bytes] = []
-        self._turns: deque[_Turn] = deque()
-        self._deaf = False
+        self._pending: deque[_PendingReply] = deque()
+        self._ignores_input = False
         self._begin()
 
     def _begin(self) -> None:
@@ -58,7 +58,7 @@ class ServerProtocol(Protocol):
         self._body = b""
         self._headers_bytes = 0
 
-    # What the transport calls.
+    # Called by the transport.
 
     def connection_made(self, transport: BaseTransport) -> None:
         self._transport = cast("Transport", transport)
@@ -67,12 +67,12 @@ class ServerProtocol(Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's name)
         self._open_connections.discard(self)
-        self._deaf = True
-        self._transport = self._parser = None  # they point back here: without this only the collector frees them
-        self._turns.clear()
+        self._ignores_input = True
+        self._transport = self._parser = None  # breaks reference cycles with this object
+        self._pending.clear()
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf or self._parser is None:
+        if self._ignores_input or self._parser is None:
             return
         try:
             self._parser.feed_data(data)
@@ -91,7 +91,7 @@ class ServerProtocol(Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         self._begin()
@@ -119,7 +119,7 @@ class ServerProtocol(Protocol):
             raise _RequestError(TOO_LARGE)
 
     def on_message_complete(self) -> None:
-        if self._deaf or self._parser is None:
+        if self._ignores_input or self._parser is None:
             return
         method = self._parser.get_method()
         request = Request(method=method, target=self._target, authorization=self._authorization, body=self._body)
@@ -131,23 +131,23 @@ class ServerProtocol(Protocol):
     # Answering.
 
     def _answer(self, reply: Reply) -> None:
-        """Write a reply now, or give it its turn if it or one before it has to wait."""
+        """Write a reply now, or queue it if it or one before it has to wait."""
         if reply.closes or reply.hangs:
-            self._deaf = True
-        if not self._turns and not reply.delay_seconds:
+            self._ignores_input = True
+        if not self._pending and not reply.delay_seconds:
             self._write(reply)
             return
-        turn = _Turn()
-        self._turns.append(turn)
+        pending = _PendingReply()
+        self._pending.append(pending)
         if reply.delay_seconds:
-            self._loop.call_later(reply.delay_seconds, self._come_due, turn, reply)
+            self._loop.call_later(reply.delay_seconds, self._on_delay_over, pending, reply)
         else:
-            turn.reply = reply
+            pending.reply = reply
 
-    def _come_due(self, turn: _Turn, reply: Reply) -> None:
-        turn.reply = reply
-        while self._turns and (ready := self._turns[0].reply) is not None:
-            self._turns.popleft()
+    def _on_delay_over(self, pending: _PendingReply, reply: Reply) -> None:
+        pending.reply = reply
+        while self._pending and (ready := self._pending[0].reply) is not None:
+            self._pending.popleft()
             self._write(ready)
         self._flush()
 

@@ -1,4 +1,4 @@
-"""Replies to what is not even a request; the connection ends with them."""
+"""Replies to requests that are not valid HTTP; the connection is closed after them."""
 
 from typing import Final
 
@@ -13,5 +13,5 @@ def _refuse(status: int, text: str) -> Reply:
 
 BAD_REQUEST: Final = _refuse(400, "This is not HTTP/1.1.")
 TOO_LARGE: Final = _refuse(413, "The body is too large.")
-TARGET_TOO_LONG: Final = _refuse(414, "The address is too long.")
+TARGET_TOO_LONG: Final = _refuse(414, "The request target is too long.")
 HEADERS_TOO_LARGE: Final = _refuse(431, "The headers are too large.")

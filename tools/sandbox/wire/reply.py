@@ -1,4 +1,4 @@
-"""What a client is answered, and what becomes of its connection."""
+"""Replies: their bytes, their delay, and whether the connection stays open."""
 
 import json
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The bytes of a response, when they leave, and what happens then."""
+    """A response and how it is sent."""
 
     payload: bytes = b""
     delay_seconds: float = 0.0
     closes: bool = False
-    """The connection ends after the payload; with an empty payload the client is answered by silence."""
+    """The connection is closed after the payload; with an empty payload the client gets no answer."""
     hangs: bool = False
-    """No answer, ever; the connection stays open and hears no more."""
+    """The request is never answered; the connection stays open and its input is ignored."""
 
 
 DROP: Final = Reply(closes=True)
@@ -42,7 +42,7 @@ NO_CONTENT: Final = Reply(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
 def respond(status: int, body: bytes, *, content_type: str = JSON, headers: str = "", closes: bool = False) -> Reply:
-    """A complete response. `headers` are whole lines, each ending in CR LF."""
+    """Return a complete response. `headers` are whole lines, each ending in CR LF."""
     if closes:
         headers += "Connection: close\r\n"
     head = (
@@ -53,5 +53,5 @@ def respond(status: int, body: bytes, *, content_type: str = JSON, headers: str 
 
 
 def respond_json(status: int, value: object) -> Reply:
-    """A response whose body is `value` as JSON."""
+    """Return a response whose body is `value` as JSON."""
     return respond(status, json.dumps(value).encode())

@@ -1,15 +1,15 @@
-"""What a client asked."""
+"""An HTTP request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """One HTTP request, read to its end. Not frozen only because it is made for every one of very many."""
+    """One complete HTTP request. Not frozen, because creating frozen dataclasses is slower and there are very many."""
 
     method: bytes
     target: bytes
-    """Path and query as they came, percent signs and all."""
+    """Path and query as received, not decoded."""
     authorization: bytes
     body: bytes
 

@@ -1,4 +1,4 @@
-"""A picture to send: so small that looking at it costs nothing, under as many names as are wanted. No password."""
+"""Serves a small PNG under any name, so that tests and demos have media URLs. No authentication."""
 
 from base64 import b64decode
 
@@ -11,7 +11,7 @@ PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAC0lEQVR4nGNgAAI
 
 
 def answer(request: Request) -> Reply:
-    """The reply to a request under /_sandbox/pictures/: the same PNG for every name that ends in .png."""
+    """Return the reply to a request under /_sandbox/pictures/: the same PNG for every name that ends in .png."""
     if not request.path.endswith(b".png"):
         return respond_json(404, {"error": "no such picture"})
     if request.method == b"GET":

@@ -1,26 +1,26 @@
-"""A bounded number of kept connections to one host, and the callbacks that wait for one."""
+"""A bounded number of persistent connections to one host, and the callbacks that wait for one."""
 
 import ssl
 from asyncio import AbstractEventLoop, Task, TimerHandle, timeout
 from collections import deque
 from collections.abc import Callable
 
-from tools.sandbox.callbacks.callback import Callback, Writer
+from tools.sandbox.callbacks.callback import Callback, CallbackWriter
 from tools.sandbox.callbacks.connection import CallbackConnection
-from tools.sandbox.callbacks.manners import Manners
+from tools.sandbox.callbacks.options import CallbackOptions
 
 OnDone = Callable[[Callback, int | None], None]
-"""Told how a callback went: the HTTP status it was answered with, or None if there was no answer."""
+"""Called with the HTTP status that a callback was answered with, or None if there was no answer."""
 
 SWEEP_SECONDS = 0.25
-"""How often callbacks that wait too long for an answer are looked for."""
+"""How often the pool looks for callbacks whose answer is overdue."""
 
 
-class Pool:
-    """Carries callbacks to one origin, such as http://127.0.0.1:8000."""
+class ConnectionPool:
+    """Sends callbacks to one origin, such as http://127.0.0.1:8000."""
 
     def __init__(
-        self, origin: str, *, loop: AbstractEventLoop, writer: Writer, manners: Manners, on_done: OnDone
+        self, origin: str, *, loop: AbstractEventLoop, writer: CallbackWriter, options: CallbackOptions, on_done: OnDone
     ) -> None:
         scheme, _, authority = origin.partition("://")
         host, _, port = authority.partition(":")
@@ -29,7 +29,7 @@ class Pool:
         self._tls = ssl.create_default_context() if scheme == "https" else None
         self._loop = loop
         self._writer = writer
-        self._manners = manners
+        self._options = options
         self._on_done = on_done
         self._idle: list[CallbackConnection] = []
         self._open: set[CallbackConnection] = set()
@@ -38,29 +38,29 @@ class Pool:
         self.waiting: deque[Callback] = deque()
 
     @property
-    def under_way(self) -> int:
-        """How many callbacks have left and are not answered yet."""
-        return len(self._opening) + sum(connection.is_carrying for connection in self._open)
+    def in_flight(self) -> int:
+        """How many callbacks were sent and are not answered yet."""
+        return len(self._opening) + sum(connection.is_busy for connection in self._open)
 
     def submit(self, callback: Callback) -> None:
-        """Have a callback carried as soon as a connection is free."""
+        """Send the callback as soon as a connection is free."""
         self.waiting.append(callback)
-        self._carry_on()
+        self._send_waiting()
 
-    def _carry_on(self) -> None:
+    def _send_waiting(self) -> None:
         while self.waiting:
             if self._idle:
                 self._send(self._idle.pop(), self.waiting.popleft())
-            elif len(self._open) + len(self._opening) < self._manners.connections:
+            elif len(self._open) + len(self._opening) < self._options.connections:
                 task = self._loop.create_task(self._connect(self.waiting.popleft()))
                 self._opening.add(task)
-                task.add_done_callback(self._opening.discard)
+                task.add_done_callback(self._opened)
             else:
                 return
 
     async def _connect(self, callback: Callback) -> None:
         try:
-            async with timeout(self._manners.timeout_ms / 1000):
+            async with timeout(self._options.timeout_ms / 1000):
                 _, connection = await self._loop.create_connection(
                     lambda: CallbackConnection(on_answer=self._answered, on_lost=self._lost),
                     self._host,
@@ -69,10 +69,14 @@ class Pool:
                 )
         except OSError:
             self._on_done(callback, None)
-            self._loop.call_soon(self._carry_on)
             return
         self._open.add(connection)
         self._send(connection, callback)
+
+    def _opened(self, task: Task[None]) -> None:
+        """Called when an attempt to connect has ended. If it failed, another callback may now connect."""
+        self._opening.discard(task)
+        self._send_waiting()
 
     def _send(self, connection: CallbackConnection, callback: Callback) -> None:
         connection.send(callback, self._writer.write(callback), now=self._loop.time())
@@ -83,23 +87,23 @@ class Pool:
         if connection.is_reusable:
             self._idle.append(connection)
         self._on_done(callback, status)
-        self._carry_on()
+        self._send_waiting()
 
-    def _lost(self, connection: CallbackConnection, carried: Callback | None) -> None:
+    def _lost(self, connection: CallbackConnection, callback: Callback | None) -> None:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if carried is not None:
-            self._on_done(carried, None)
-        self._carry_on()
+        if callback is not None:
+            self._on_done(callback, None)
+        self._send_waiting()
 
     def _sweep(self) -> None:
-        """Cut the connections whose callback was not answered in time."""
+        """Abort the connections whose callback was not answered in time."""
         self._sweeper = None
-        carrying = [connection for connection in self._open if connection.is_carrying]
-        latest = self._loop.time() - self._manners.timeout_ms / 1000
-        for connection in carrying:
-            if connection.carried_since <= latest:
+        busy = [connection for connection in self._open if connection.is_busy]
+        latest = self._loop.time() - self._options.timeout_ms / 1000
+        for connection in busy:
+            if connection.sent_at <= latest:
                 connection.abort()
-        if carrying:
+        if busy:
             self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)

@@ -1,20 +1,20 @@
-"""Timers by the hundred thousand: what falls due within the same few milliseconds shares one timer."""
+"""Timers for hundreds of thousands of tasks: tasks that are due within the same few milliseconds share one."""
 
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from heapq import heappop, heappush
 
 SLOT_SECONDS = 0.005
-"""How finely time is cut. A task runs up to this much late, never early."""
+"""The resolution. A task runs up to this much late, never early."""
 
-TASKS_PER_TURN = 2_000
-"""How many tasks run before the loop is let go: a long queue must not keep requests waiting."""
+BATCH_SIZE = 2_000
+"""How many tasks run before the event loop handles requests again."""
 
 Task = Callable[[], None]
 
 
-class Wheel:
-    """Runs tasks after a delay, in the order in which they fall due, in batches."""
+class Timers:
+    """Runs tasks after a delay, in the order in which they are due, in batches."""
 
     __slots__ = ("_armed_for", "_heap", "_loop", "_slots", "_timer")
 
@@ -26,7 +26,7 @@ class Wheel:
         self._armed_for = 0
 
     def after(self, delay_seconds: float, task: Task) -> None:
-        """Have `task` run once, `delay_seconds` from now."""
+        """Run `task` once, `delay_seconds` from now."""
         slot = int((self._loop.time() + delay_seconds) / SLOT_SECONDS) + 1
         tasks = self._slots.get(slot)
         if tasks is None:
@@ -38,7 +38,7 @@ class Wheel:
             tasks.append(task)
 
     def clear(self) -> None:
-        """Forget every task that has not run."""
+        """Delete every task that has not run."""
         self._slots.clear()
         self._heap.clear()
 
@@ -46,12 +46,12 @@ class Wheel:
         if self._timer is not None:
             self._timer.cancel()
         self._armed_for = self._heap[0]
-        self._timer = self._loop.call_at(self._armed_for * SLOT_SECONDS, self._turn)
+        self._timer = self._loop.call_at(self._armed_for * SLOT_SECONDS, self._run_due)
 
-    def _turn(self) -> None:
+    def _run_due(self) -> None:
         self._timer = None
         now = int(self._loop.time() / SLOT_SECONDS)
-        left = TASKS_PER_TURN
+        left = BATCH_SIZE
         while self._heap and self._heap[0] <= now and left > 0:
             slot = self._heap[0]
             tasks = self._slots[slot]

@@ -1,4 +1,4 @@
-"""Throws the dice: which fault, if any, this request meets."""
+"""Decides which fault, if any, a request meets."""
 
 from collections import Counter
 from random import Random
@@ -9,17 +9,17 @@ BEFORE_CREATION = ("refuse", "timeout", "too_many_requests", "server_error")
 AFTER_CREATION = ("accept_then_drop", "server_error_after_creation")
 
 
-class Dice:
-    """Draws faults from one `Faults`, repeatably, and counts what it drew."""
+class FaultInjector:
+    """Draws faults from one `Faults` with a seeded generator, and counts those drawn."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.drawn: Counter[str] = Counter()
-        self._random = Random(faults.seed)  # noqa: S311 (to be repeatable is the point)
+        self._random = Random(faults.seed)  # noqa: S311 (runs must be repeatable)
         self._left: dict[str, int] = {}
 
     def happens(self, name: str, *, to: str) -> bool:
-        """Whether the fault of this name happens now to a message for this number."""
+        """Return whether this fault happens now to a message for this number."""
         if self.faults.only_to is not None and to != self.faults.only_to:
             return False
         chance: Chance = getattr(self.faults, name)
@@ -34,11 +34,11 @@ class Dice:
         return happens
 
     def first_of(self, names: tuple[str, ...], *, to: str) -> str | None:
-        """The first of these faults that happens."""
+        """Return the first of these faults that happens, or None."""
         return next((name for name in names if self.happens(name, to=to)), None)
 
     def latency_seconds(self, *, to: str) -> float:
-        """How late this request is answered."""
+        """Return by how much the answer to this request is delayed."""
         faults = self.faults
         if faults.only_to is not None and to != faults.only_to:
             return 0.0

@@ -1,4 +1,4 @@
-"""One conversation of the mail server, with the faults that are set."""
+"""One SMTP session of the mail server, with the faults that are set."""
 
 import asyncio
 from typing import Any
@@ -10,20 +10,20 @@ from tools.sandbox.mail.ledger import MailLedger, TakenMail
 from tools.sandbox.mail.options import MailOptions
 
 _OK = "250 2.0.0 OK"
-_FOREVER_SECONDS = 3600.0
+_HANG_SECONDS = 3600.0
 
 
 class Handler:
-    """What is done with envelopes: refused as the faults want it, else kept."""
+    """Stores mails, unless a fault refuses them."""
 
     def __init__(self, ledger: MailLedger, faults: MailFaults) -> None:
         self.ledger = ledger
         self.faults = faults
 
-    async def handle_MAIL(  # noqa: N802 - aiosmtpd calls it so
+    async def handle_MAIL(  # noqa: N802 - the name is aiosmtpd's
         self, server: "FaultySMTP", _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        answer = await server.meet(Step.MAIL)
+        answer = await server.apply_fault(Step.MAIL)
         if answer is None:
             envelope.mail_from = address
         return answer or "250 2.1.0 OK"
@@ -31,14 +31,14 @@ class Handler:
     async def handle_RCPT(  # noqa: N802
         self, server: "FaultySMTP", _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        answer = await server.meet(Step.RCPT, recipient=address)
+        answer = await server.apply_fault(Step.RCPT, recipient=address)
         if answer is None:
             envelope.rcpt_tos.append(address)
         return answer or "250 2.1.5 OK"
 
     async def handle_DATA(self, server: "FaultySMTP", session: Session, envelope: Envelope) -> str:  # noqa: N802
         recipient = envelope.rcpt_tos[0]
-        refusal = await server.meet(Step.DOT, recipient=recipient)
+        refusal = await server.apply_fault(Step.DOT, recipient=recipient)
         if refusal is not None:
             return refusal
         raw = envelope.original_content or b""
@@ -54,11 +54,11 @@ class Handler:
             )
             for each in envelope.rcpt_tos
         ]
-        return await server.meet(Step.ACCEPTED, recipient=recipient) or _OK
+        return await server.apply_fault(Step.ACCEPTED, recipient=recipient) or _OK
 
 
 class FaultySMTP(SMTP):
-    """aiosmtpd's server, which drops, hangs and refuses where it is told to."""
+    """aiosmtpd's SMTP server with fault injection: it drops, hangs and refuses where a fault requires it."""
 
     def __init__(self, handler: Handler, options: MailOptions, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -74,15 +74,15 @@ class FaultySMTP(SMTP):
         self._handler, self._options = handler, options
         self.number = 0
 
-    async def meet(self, step: Step, *, recipient: str | None = None) -> str | None:
-        """The answer that a fault wants given at this step, if any. Does not return where it drops or hangs."""
-        wanted = self._handler.faults.meet(step, recipient=recipient)
-        if wanted == HANG:
-            await asyncio.sleep(_FOREVER_SECONDS)
-        if wanted in (DROP, HANG):
+    async def apply_fault(self, step: Step, *, recipient: str | None = None) -> str | None:
+        """Return the reply that a fault requires at this step, or None. Does not return if the fault drops or hangs."""
+        action = self._handler.faults.next_action(step, recipient=recipient)
+        if action == HANG:
+            await asyncio.sleep(_HANG_SECONDS)
+        if action in (DROP, HANG):
             self._abort()
             raise asyncio.CancelledError
-        return wanted
+        return action
 
     @property
     def is_encrypted(self) -> bool:
@@ -92,7 +92,7 @@ class FaultySMTP(SMTP):
     async def _handle_client(self) -> None:
         self._handler.ledger.connections += 1
         self.number = self._handler.ledger.connections
-        answer = await self.meet(Step.CONNECT)
+        answer = await self.apply_fault(Step.CONNECT)
         if answer is not None:
             await self.push(answer)
             self._abort(flush=True)
@@ -100,7 +100,7 @@ class FaultySMTP(SMTP):
         await super()._handle_client()
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
-        answer = await self.meet(Step.LOGIN)
+        answer = await self.apply_fault(Step.LOGIN)
         if answer is not None:
             await self.push(answer)
             return
@@ -109,14 +109,14 @@ class FaultySMTP(SMTP):
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         recipients = [] if self.envelope is None else self.envelope.rcpt_tos
         recipient = recipients[0] if recipients else None
-        answer = await self.meet(Step.DATA, recipient=recipient)
+        answer = await self.apply_fault(Step.DATA, recipient=recipient)
         if answer is not None:
             await self.push(answer)
             return
-        if recipient is not None and (wanted := self._handler.faults.meet(Step.BODY, recipient=recipient)):
+        if recipient is not None and (action := self._handler.faults.next_action(Step.BODY, recipient=recipient)):
             await self.push("354 Go on")
-            if wanted == HANG:
-                await asyncio.sleep(_FOREVER_SECONDS)
+            if action == HANG:
+                await asyncio.sleep(_HANG_SECONDS)
             self._abort()
             raise asyncio.CancelledError
         await super().smtp_DATA(arg)
@@ -127,6 +127,6 @@ class FaultySMTP(SMTP):
             transport.close() if flush else transport.abort()
 
     def _log_in(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any) -> AuthResult:
-        wanted = ((self._options.user or "").encode(), (self._options.password or "").encode())
-        fits = isinstance(data, LoginPassword) and (data.login, data.password) == wanted
-        return AuthResult(success=fits, handled=False, auth_data=data)
+        expected = ((self._options.user or "").encode(), (self._options.password or "").encode())
+        is_valid = isinstance(data, LoginPassword) and (data.login, data.password) == expected
+        return AuthResult(success=is_valid, handled=False, auth_data=data)
