@@ -1,1 +1,1 @@
-"""Child processes and their supervisor, for workers, gunicorn and the tools. Knows nothing of what they do."""
+"""Child processes and their supervisor, for workers, gunicorn and the tools. Knows nothing about what they do."""

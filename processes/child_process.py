@@ -1,7 +1,8 @@
 """Starts child processes that do not outlive their parent, even when the parent is killed with SIGKILL.
 
-Linux sends a child a signal of our choice when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG), so
-children must be started from threads that last. macOS has no such signal: there a child ends only when it is stopped.
+Linux can send a child a signal when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG). So children must
+be started from a thread that runs as long as they do. macOS has no such signal: there, a child ends only when it is
+stopped.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ class Program:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] | None = None
-    """The child's whole environment; None: the parent's."""
+    """The child's whole environment; None for the parent's."""
     folder: Path | None = None
     output: Path | None = None
-    """The file that standard output and error are appended to; None: the parent's."""
+    """The file to which standard output and error are appended; None for the parent's."""
     kept_fds: tuple[int, ...] = ()
-    """File descriptors that the child inherits, for instance of a lock."""
+    """File descriptors that the child inherits, such as that of a lock."""
     stop_signal: signal.Signals = signal.SIGTERM
     drain_seconds: float = 60.0
-    """How long it may take to end after `stop_signal`, before it is killed."""
+    """How long it may take to exit after `stop_signal` before it is killed."""
     quick_exits_allowed: int | None = None
-    """How often the program may exit in quick succession before its supervisor gives up; None: always restart it."""
+    """How many quick exits in a row its supervisor accepts before it gives up; None to restart it always."""
 
 
 def start(program: Program) -> subprocess.Popen[bytes]:
@@ -72,7 +73,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def describe_end(exit_status: int) -> str:
-    """`exit status 1`, or `SIGKILL` for a child that a signal ended (subprocess negates its number)."""
+    """Return `exit status 1`, or `SIGKILL` for a child that a signal ended (subprocess negates its number)."""
     if exit_status >= 0:
         return f"exit status {exit_status}"
     try:
@@ -94,7 +95,7 @@ def _end_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
 
     def end_with_parent() -> None:
         die_with_parent(death_signal)
-        if os.getppid() != parent:  # it ended before prctl: no signal will come
+        if os.getppid() != parent:  # the parent ended before prctl: no signal will be sent
             os._exit(1)
 
     return end_with_parent

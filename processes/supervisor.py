@@ -1,4 +1,4 @@
-"""Keeps child processes alive, and stops them in order.
+"""Restarts child processes that exit, and stops them in order.
 
 A child that exits is started again after a pause, which doubles while it keeps exiting. SIGTERM, SIGINT and SIGHUP
 request a stop; each further one is passed on to the children that are still draining.
@@ -36,12 +36,12 @@ class Backoff:
     """After a child ran this long, the next pause is the first one again."""
 
     def pause_seconds(self, exits: int) -> float:
-        """The pause after the `exits`-th exit in quick succession (1 is the first)."""
+        """Return the pause after the `exits`-th quick exit in a row (1 is the first)."""
         return backoff_seconds(exits, base_seconds=self.first_seconds, limit_seconds=self.longest_seconds)
 
 
 class ProgramKeepsExiting(Exception):
-    """A program exited more often in quick succession than it may."""
+    """A program exited more often in a row than `quick_exits_allowed`."""
 
     def __init__(self, program: Program, exit_status: int) -> None:
         super().__init__(f"{program.name} keeps exiting ({child_process.describe_end(exit_status)})")
@@ -59,7 +59,7 @@ class _Child:
 
 
 class Supervisor:
-    """A context manager for the main thread. Inside it, it handles signals; when it is left, no child keeps running."""
+    """A context manager for the main thread. It handles signals inside the block, and kills all children at its end."""
 
     def __init__(self, *, backoff: Backoff | None = None, on_tick: Callable[[], None] | None = None) -> None:
         self._backoff = backoff or Backoff()
@@ -77,7 +77,7 @@ class Supervisor:
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         for name in STOP_SIGNALS:
             self._handlers_before[name] = signal.signal(name, self._request_stop)
-        # It only wakes `tick`, which reaps.
+        # SIGCHLD only wakes `tick`, which reaps the child.
         self._handlers_before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _ignore)
         self._wakeup_before = signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         return self
@@ -100,11 +100,11 @@ class Supervisor:
         return self._stop_requests > 0
 
     def pids(self) -> dict[str, int]:
-        """The process id of each child that is running now, by program name."""
+        """Return the process id of each running child, by program name."""
         return {name: child.process.pid for name, child in self._children.items() if child.process}
 
     def start(self, program: Program) -> None:
-        """Start the program, and start it again whenever it exits, until it is stopped."""
+        """Start the program, and restart it whenever it exits, until it is stopped."""
         child = self._children[program.name] = _Child(program=program)
         self._start(child)
 
@@ -141,7 +141,7 @@ class Supervisor:
             self.tick(60.0)
 
     def stop(self, *names: str) -> None:
-        """Send all these programs their stop signals, and wait. Kill those that outlive their `drain_seconds`."""
+        """Send all these programs their stop signals, and wait. Kill those that run longer than `drain_seconds`."""
         stopping = [child for name in names if (child := self._children.pop(name, None)) and child.process]
         handled, began = -1, time.monotonic()
         while stopping:

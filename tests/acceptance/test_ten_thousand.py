@@ -1,4 +1,4 @@
-"""Ten thousand members, one message: each gets it once, and both ledgers say so."""
+"""One message to ten thousand members is delivered to each exactly once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from tools.sandbox.control import Sandbox
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the processes are tied together with prctl"),
     pytest.mark.timeout(300),
+    pytest.mark.extended,
 ]
-CONTENT = "Ten thousand of you, and each reads this once."
+CONTENT = "A message to ten thousand members."
 
 
-def test_each_of_ten_thousand_gets_it_once(tmp_path: Path, free_port: int) -> None:
+def test_each_of_ten_thousand_members_gets_the_message_once(tmp_path: Path, free_port: int) -> None:
     with running_system(environment_of(tmp_path / "var", free_port), tmp_path / "output") as run:
         found = re.search(r"sandbox carrier listening on (\S+)", run.output.read_text())
         assert found is not None

@@ -13,7 +13,8 @@ from tests.harness.process_output import report_output
 from tests.harness.waiting import wait_until
 from tools.local.environment import ROOT
 
-UP = "Ctrl-C stops everything in order."
+UP = "Ctrl-C stops everything."
+"""The last line of the banner."""
 
 
 def environment_of(var_dir: Path, port: int, **more: str) -> dict[str, str]:
@@ -22,7 +23,7 @@ def environment_of(var_dir: Path, port: int, **more: str) -> dict[str, str]:
 
 
 class RunningSystem:
-    """A bin/run that is up, and what it has written."""
+    """A bin/run that has started everything, and its output."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
         self.process = process

@@ -1,1 +1,1 @@
-"""Everything on one machine with nothing installed: `bin/run`. No part of the product imports it."""
+"""`bin/run`: the whole system on one machine, with embedded servers. No part of the product imports it."""

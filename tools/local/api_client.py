@@ -1,4 +1,4 @@
-"""The public API as bin/run uses it. Standard library only."""
+"""A client of the public API. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-_opener = build_opener(ProxyHandler({}))  # the API is on this machine: through no proxy
+_opener = build_opener(ProxyHandler({}))  # no proxy: the API is on this machine
 
 
 class Refused(Exception):
@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 class Unreachable(Exception):
-    """No answer came."""
+    """The API did not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,26 +31,26 @@ class ApiClient:
     timeout_seconds: float = 120.0
 
     def get(self, path: str) -> Any:
-        """The JSON at the path. Raises Refused and Unreachable."""
-        return self._ask(Request(self.base_url + path))  # noqa: S310 - always http
+        """Return the JSON at the path. Raises Refused and Unreachable."""
+        return self._request(Request(self.base_url + path))  # noqa: S310 - always http
 
     def post(self, path: str, body: object, **headers: str) -> Any:
-        """The JSON answer; in the names of `headers` an underscore is a hyphen. Raises Refused and Unreachable."""
+        """Return the JSON answer. Underscores in `headers` names become hyphens. Raises Refused and Unreachable."""
         request = Request(self.base_url + path, data=json.dumps(body).encode(), method="POST")  # noqa: S310 - http
         request.add_header("Content-Type", "application/json")
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
-        return self._ask(request)
+        return self._request(request)
 
     def is_ready(self) -> bool:
-        """Whether messages are accepted now."""
+        """Return whether the API accepts messages now."""
         try:
             self.get("/health/ready")
         except (Refused, Unreachable):
             return False
         return True
 
-    def _ask(self, request: Request) -> Any:
+    def _request(self, request: Request) -> Any:
         if self.key:
             request.add_header("Authorization", f"Bearer {self.key}")
         try:

@@ -1,43 +1,54 @@
-"""What bin/run says once everything runs: where to look, and a command to paste."""
+"""The text that bin/run prints when everything runs: addresses, and a command to try."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tools.local.demo_church import DemoChurch
-from tools.local.environment import Local
+from tools.local.environment import LocalConfig, var_dir_of
 
 
-def lines(*, local: Local, var_dir: Path, environment: Mapping[str, str], church: DemoChurch | None) -> Iterator[str]:
+def lines(
+    *, config: LocalConfig, var_dir: Path, environment: Mapping[str, str], church: DemoChurch | None
+) -> Iterator[str]:
     yield ""
-    yield f"API            {local.base_url}"
-    yield f"Documentation  {local.base_url}/docs"
-    if local.queues_enabled:
-        yield f"Dashboard      {local.base_url}/rq{_how_to_enter(local, environment)}"
+    yield f"API            {config.base_url}"
+    yield f"Documentation  {config.base_url}/docs"
+    if config.queues_enabled:
+        yield f"Dashboard      {config.base_url}/rq{_login(config, environment)}"
     if church:
         carrier_url = environment["TWILIO_API_BASE_URL"]
-        yield f"Texts          {carrier_url}/_sandbox/ledger shows what the sandbox carrier took (docs/sandbox.md)"
-        if local.needs_mail_sandbox:
+        yield f"Texts          {carrier_url}/_sandbox/ledger lists what the sandbox carrier accepted (docs/sandbox.md)"
+        if config.needs_mail_sandbox:
             yield f"Mails          {carrier_url}/_sandbox/mail/mails"
-        yield f"Demo church    {var_dir / 'demo.env'} holds its id and its key. Send to all of it:"
+        yield f"Demo church    {var_dir / 'demo.env'} holds its id and its key. Send a message to all its members:"
         yield ""
-        yield from _curl(local.base_url, church)
+        yield from _curl(config.base_url, church)
     else:
-        yield "Carrier        Twilio, with your account: nothing is sent until you ask for it"
-        if "PUBLIC_URL" not in local.given:
-            yield "               PUBLIC_URL is not set, so Twilio cannot report what becomes of a text"
+        yield "Carrier        Twilio, with your account. Nothing is sent until you send it."
+        if "PUBLIC_URL" not in config.variables:
+            yield "               PUBLIC_URL is not set, so Twilio cannot send status callbacks."
     yield ""
-    yield "In a second terminal, bin/flask --help lists the operator's commands; bin/flask list-keys runs one."
-    yield "Ctrl-C stops everything in order."
+    flask = _flask(var_dir)
+    yield f"Commands       In a second terminal, {flask} --help lists the operator's commands. Try {flask} list-keys"
+    yield "Ctrl-C stops everything."
 
 
-def _how_to_enter(local: Local, environment: Mapping[str, str]) -> str:
-    """Only the password that was made here is shown."""
-    if "OPERATOR_PASSWORD" in local.given:
+def _login(config: LocalConfig, environment: Mapping[str, str]) -> str:
+    """Show the operator's password only if bin/run generated it."""
+    if "OPERATOR_PASSWORD" in config.variables:
         return ""
     return f" (password {environment['OPERATOR_PASSWORD']})"
+
+
+def _flask(var_dir: Path) -> str:
+    """Return the command that runs `flask` against this bin/run."""
+    if var_dir == var_dir_of({}):
+        return "bin/flask"
+    return f"VAR_DIR={shlex.quote(str(var_dir))} bin/flask"
 
 
 def _curl(base_url: str, church: DemoChurch) -> Iterator[str]:

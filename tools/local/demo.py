@@ -1,4 +1,4 @@
-"""The demo: at the first start with the sandbox carrier, one message to the demo church's 1,000 people."""
+"""The demo: the first bin/run with the sandbox carrier sends one message to the demo church's 1,000 members."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from tools.local.terminal import Terminal
 from tools.local.var_dir import write_private
 
 _CONTENT = "Welcome! This is the first message of the demo church. Reply STOP to opt out."
-_PATIENCE_SECONDS = 120.0
+_LIMIT_SECONDS = 120.0
 
 
 class Demo:
-    """Each step may be the last before a crash: the next start takes it up there, and nobody gets a second text."""
+    """Creates the demo church and sends its message. After a crash at any step, the next start continues; nobody gets
+    two texts.
+    """
 
     def __init__(self, var_dir: Path, *, base_url: str, environment: Mapping[str, str], terminal: Terminal) -> None:
         self._env_file = var_dir / "demo.env"
@@ -27,16 +29,17 @@ class Demo:
         self._environment = environment
         self._terminal = terminal
 
-    def play(self) -> Generator[None, None, DemoChurch]:
-        """Make the church, send, and show how far it is; yields between questions, so that others get their turn.
+    def run(self) -> Generator[None, None, DemoChurch]:
+        """Create the church, send the message and show the progress. Yields between requests, so that the caller can do
+        other work.
 
         Raises Refused, Unreachable and LocalError.
         """
         church = demo_church.read(self._env_file)
         if church is None or not demo_church.is_known(church, base_url=self._base_url):
-            self._terminal.say("making the demo church")
+            self._terminal.print_line("creating the demo church")
             self._sent_file.unlink(missing_ok=True)
-            church = demo_church.found(self._env_file, environment=self._environment)
+            church = demo_church.create(self._env_file, environment=self._environment)
         yield
         api = ApiClient(base_url=self._base_url, key=church.api_key)
         if not self._sent_file.exists():
@@ -44,7 +47,7 @@ class Demo:
             yield
             began = time.monotonic()
             body = {"churchId": church.church_id, "content": _CONTENT, "targetType": "all"}
-            # The same key after a crash: the message that was accepted is given again.
+            # The same key as before a crash: the API returns the message that it already accepted.
             message = api.post("/api/messages/send", body, Idempotency_Key="bin-run-demo")
             write_private(self._sent_file, message["id"] + "\n")
             yield from self._watch(api, message["id"], began)
@@ -54,20 +57,20 @@ class Demo:
         while True:
             counts: dict[str, int] = api.get(f"/api/messages/{message_id}")["counts"]
             took = time.monotonic() - began
-            if is_over(counts):
-                self._terminal.settle(f"demo message: {_progress(counts)} in {took:.1f} s")
+            if is_finished(counts):
+                self._terminal.finish_progress(f"demo message: {_progress(counts)} in {took:.1f} s")
                 return
-            if took > _PATIENCE_SECONDS:
-                self._terminal.settle(f"demo message: {_progress(counts)}; it goes on by itself")
+            if took > _LIMIT_SECONDS:
+                self._terminal.finish_progress(f"demo message: {_progress(counts)}; sending continues")
                 return
-            self._terminal.move(f"demo message: {_progress(counts)}")
+            self._terminal.show_progress(f"demo message: {_progress(counts)}")
             yield
 
 
-def is_over(counts: Mapping[str, Any]) -> bool:
-    """Every delivery has come to its end."""
-    open_ones = sum(counts[status] for status in ("queued", "sending", "sent", "unknown"))
-    return counts["audience"] > 0 and open_ones == 0
+def is_finished(counts: Mapping[str, Any]) -> bool:
+    """Return whether every delivery has reached a final status."""
+    unfinished = sum(counts[status] for status in ("queued", "sending", "sent", "unknown"))
+    return counts["audience"] > 0 and unfinished == 0
 
 
 def _progress(counts: Mapping[str, int]) -> str:

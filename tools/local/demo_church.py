@@ -1,4 +1,4 @@
-"""The demo church and its 1,000 contacts: made once, over the operator's command line and the public API."""
+"""The demo church and its 1,000 contacts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.local.api_client import ApiClient, Refused
 from tools.local.environment import ROOT, LocalError
 from tools.local.var_dir import write_private
 
-# 555-0100 to 555-0199 are set aside for fiction in every area (NANPA, 555 line numbers): they ring nowhere.
+# 555-0100 to 555-0199 are reserved for fiction in every area code (NANPA, 555 line numbers): nobody has them.
 _AREAS = (202, 212, 213, 303, 312, 404, 415, 503, 602, 713)
 _FIRST_NAMES = ("Abel", "Anna", "Boaz", "Clara", "Daniel", "Esther", "Gideon", "Hannah", "Isaac", "Julia")
 _LAST_NAMES = ("Baker", "Carter", "Fisher", "Harper", "Mason", "Miller", "Parker", "Porter", "Potter", "Shepherd")
@@ -26,7 +26,7 @@ class DemoChurch:
 
 
 def contacts() -> list[dict[str, str]]:
-    """1,000 people with 1,000 valid numbers."""
+    """Return 1,000 people with distinct, valid numbers."""
     return [
         {
             "name": f"{_FIRST_NAMES[line // 10]} {_LAST_NAMES[line % 10]}",
@@ -39,21 +39,21 @@ def contacts() -> list[dict[str, str]]:
 
 
 def read(file: Path) -> DemoChurch | None:
-    """The church that demo.env names; None without the file."""
+    """Return the church in demo.env, or None without the file."""
     if not file.exists():
         return None
     values = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
     return DemoChurch(church_id=values["CHURCH_ID"], api_key=values["API_KEY"])
 
 
-def found(file: Path, *, environment: Mapping[str, str]) -> DemoChurch:
-    """Make a new church and write demo.env at once: its key is shown this one time.
+def create(file: Path, *, environment: Mapping[str, str]) -> DemoChurch:
+    """Create a church with `flask create-church` and write demo.env. The command shows the key only once.
 
     Raises LocalError.
     """
     command = ("-m", "flask", "--app", "wsgi", "create-church", "--name", "Demo Church")
     options = ("--sms-from", "+15005550006", "--mail-from", "office@demo-church.example.org", "--json")
-    hours = ("--texting-hours", "00:00-24:00")  # whoever tries it out may do so at night
+    hours = ("--texting-hours", "00:00-24:00")  # so that the demo works at night
     done = subprocess.run(
         (sys.executable, *command, *options, *hours),
         env=environment,
@@ -63,15 +63,15 @@ def found(file: Path, *, environment: Mapping[str, str]) -> DemoChurch:
         check=False,
     )
     if done.returncode != 0:
-        raise LocalError(f"the demo church could not be made: {_last_line(done.stderr)}")
-    made = json.loads(done.stdout)
-    church = DemoChurch(church_id=made["churchId"], api_key=made["apiKey"])
+        raise LocalError(f"the demo church could not be created: {_last_line(done.stderr)}")
+    created = json.loads(done.stdout)
+    church = DemoChurch(church_id=created["churchId"], api_key=created["apiKey"])
     write_private(file, f"CHURCH_ID={church.church_id}\nAPI_KEY={church.api_key}\n")
     return church
 
 
 def is_known(church: DemoChurch, *, base_url: str) -> bool:
-    """Whether this database has the church: another DATABASE_URL may have been set since."""
+    """Return whether the database has this church. DATABASE_URL may have changed since it was created."""
     try:
         ApiClient(base_url=base_url, key=church.api_key).get("/api/contacts?limit=1")
     except Refused as error:
@@ -82,5 +82,5 @@ def is_known(church: DemoChurch, *, base_url: str) -> bool:
 
 
 def _last_line(text: str) -> str:
-    """What a command says last: why it ended, after what it logged."""
+    """Return the last line of a command's output: the error, after its log lines."""
     return ["", *text.strip().splitlines()][-1]

@@ -22,7 +22,7 @@ _APP = "api.command_line"
 
 
 def write_configuration(var_dir: Path, environment: Mapping[str, str]) -> None:
-    """Stores the variables that the product reads."""
+    """Store the variables that the product reads."""
     configuration = {name: value for name, value in environment.items() if name in VARIABLES}
     write_private(var_dir / _FILE, json.dumps(configuration, indent=1) + "\n")
 
@@ -32,7 +32,7 @@ def remove_configuration(var_dir: Path) -> None:
 
 
 def command_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns `environment` with the product's variables replaced by those of the running bin/run.
+    """Return `environment` with the product's variables replaced by those of the running bin/run.
 
     Raises LocalError when no bin/run is running in the var folder.
     """
@@ -41,13 +41,13 @@ def command_environment(environment: Mapping[str, str]) -> dict[str, str]:
         raise LocalError(
             f"nothing is running in {var_dir}: start bin/run in another terminal, or set VAR_DIR to the folder it uses"
         )
-    others = {name: value for name, value in environment.items() if name not in VARIABLES}
-    # Otherwise `flask` would add variables from a .env file that bin/run did not read.
-    return {**others, **json.loads((var_dir / _FILE).read_text()), "FLASK_SKIP_DOTENV": "1"}
+    other_variables = {name: value for name, value in environment.items() if name not in VARIABLES}
+    # FLASK_SKIP_DOTENV: bin/run does not read a .env file, so the command must not either.
+    return {**other_variables, **json.loads((var_dir / _FILE).read_text()), "FLASK_SKIP_DOTENV": "1"}
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Replaces this process by `flask`. Raises SystemExit when nothing is running."""
+    """Replace this process by `flask`. Raises SystemExit when nothing is running."""
     environment = terminal_environment()
     if arguments and "--help" not in arguments:
         try:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
 
 from tools.local.environment import LocalError
 
-_BELOW_OUTGOING = (12_000, 32_000)
-"""Linux and macOS give outgoing connections ports from 32768 and 49152 on."""
+_RANGE = (12_000, 32_000)
+"""Below the ports of outgoing connections, which begin at 32768 (Linux) and 49152 (macOS)."""
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now. Raises LocalError for a host that does not exist."""
+    """Return whether a server could listen there now. Raises LocalError if this machine has no such host."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise LocalError(f"HOST {host!r} is no address of this machine") from error
+        raise LocalError(f"HOST {host!r} is not an address of this machine") from error
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,8 +32,31 @@ def is_free(host: str, port: int) -> bool:
 
 
 def choose_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens now, and which no outgoing connection is given meanwhile."""
+    """Return a free port of 127.0.0.1. Until this process ends, the function returns it to no process of this user."""
     while True:
-        port = random.randint(*_BELOW_OUTGOING)  # noqa: S311 - nothing is to be kept secret
-        if is_free("127.0.0.1", port):
+        port = random.randint(*_RANGE)  # noqa: S311 - not a secret
+        if port not in _chosen and _reserve(port) and is_free("127.0.0.1", port):
+            _chosen.add(port)
             return port
+
+
+_chosen: set[int] = set()
+
+
+def _reserve(port: int) -> bool:
+    """Lock the byte of this number in a file that all processes of the user share. The lock ends with the process."""
+    try:
+        fcntl.lockf(_lock_file(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):  # another process holds the lock
+        return False
+    return True
+
+
+@cache
+def _lock_file() -> int:
+    # It stays open: closing any descriptor of the file would release the locks.
+    return os.open(
+        Path(tempfile.gettempdir()) / f"koinonia-ports-{os.getuid()}.lock",
+        os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW,
+        0o600,
+    )

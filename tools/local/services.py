@@ -1,4 +1,4 @@
-"""What bin/run brings along: PostgreSQL, Valkey and the sandbox carrier, each only where none is configured."""
+"""The servers that bin/run starts if they are not configured: PostgreSQL, Valkey and the sandbox carrier."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from redis.exceptions import RedisError
 from processes.child_process import Program
 from settings import mask_url
 from tools.local import ports
-from tools.local.environment import Local, LocalError
+from tools.local.environment import LocalConfig, LocalError
 from tools.local.postgres import Postgres
 from tools.local.postgres import prepare as prepare_postgres
-from tools.local.programs import DEATHS_ALLOWED, MAIL_SANDBOX, POSTGRES, SANDBOX, VALKEY, Programs
+from tools.local.programs import MAIL_SANDBOX, POSTGRES, QUICK_EXITS_ALLOWED, SANDBOX, VALKEY, Programs
 from tools.local.valkey import Valkey
 from tools.local.valkey import prepare as prepare_valkey
 from tools.local.var_dir import VarDir, write_private
@@ -27,7 +27,7 @@ from tools.local.var_dir import VarDir, write_private
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A server to start, and how to know that it serves."""
+    """A server to start, and a check whether it is ready."""
 
     program: Program
     is_ready: Callable[[], bool]
@@ -35,15 +35,15 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Their ports and passwords are chosen once, and kept in the var folder."""
+    """The servers, with ports and passwords that are generated once and stored in the var folder."""
 
-    local: Local
+    config: LocalConfig
     var: VarDir
 
     def check_redis(self) -> None:
-        """Without it everything would start and nothing would be sent. Raises LocalError."""
-        if self.local.queues_enabled and not self.local.needs_valkey:
-            url = self.local.given["REDIS_URL"]
+        """Check that the configured Redis answers; without it nothing would be sent. Raises LocalError."""
+        if self.config.queues_enabled and not self.config.needs_valkey:
+            url = self.config.variables["REDIS_URL"]
             try:
                 with Redis.from_url(url, socket_timeout=5.0) as redis:
                     redis.ping()
@@ -51,43 +51,43 @@ class Services:
                 raise LocalError(f"REDIS_URL {mask_url(url)}: {error}") from error
 
     def all(self) -> Iterator[Service]:
-        """What is needed here, in the order to start it. Raises LocalError."""
-        if self.local.needs_valkey:
+        """Yield the servers that are needed, in the order of their start. Raises LocalError."""
+        if self.config.needs_valkey:
             yield self._service(self._valkey.program(), self._valkey.is_ready)
-        if self.local.needs_postgres:
+        if self.config.needs_postgres:
             yield self._service(self._postgres.program(), self._postgres.is_ready)
-        if self.local.needs_sandbox:
+        if self.config.needs_sandbox:
             port = self._port(SANDBOX)
-            account_sid, _ = self._account  # and makes the file of the token
+            account_sid, _ = self._account  # this creates the token file
             token_file = self._secret_file(SANDBOX)
-            programs = Programs(var=self.var, environment=self.local.given)
-            mail_port = self._port(MAIL_SANDBOX) if self.local.needs_mail_sandbox else None
+            programs = Programs(var=self.var, environment=self.config.variables)
+            mail_port = self._port(MAIL_SANDBOX) if self.config.needs_mail_sandbox else None
             program = programs.sandbox(
                 port=port, account_sid=account_sid, auth_token_file=token_file, mail_port=mail_port
             )
             yield self._service(program, lambda: _listens(port))
 
     def environment(self) -> dict[str, str]:
-        """All of the product's environment. What is brought along must be ready."""
+        """Return the whole environment of the product. The servers must be ready."""
         environment = {
-            "PORT": str(self.local.port),
-            "PUBLIC_URL": self.local.base_url,
+            "PORT": str(self.config.port),
+            "PUBLIC_URL": self.config.base_url,
             "PYTHONUNBUFFERED": "1",
-            **self.local.given,
+            **self.config.variables,
         }
         if "OPERATOR_PASSWORD" not in environment:
             environment["OPERATOR_PASSWORD"] = self._secret("operator")
-        if self.local.needs_valkey:
+        if self.config.needs_valkey:
             environment["REDIS_URL"] = self._valkey.url()
-        if self.local.needs_postgres:
+        if self.config.needs_postgres:
             environment["DATABASE_URL"] = self._postgres.make_application(self._secret("koinonia"))
-        if self.local.needs_sandbox:
+        if self.config.needs_sandbox:
             environment["TWILIO_ACCOUNT_SID"], environment["TWILIO_AUTH_TOKEN"] = self._account
             environment.setdefault("MEDIA_ALLOW_PRIVATE", "true")
             environment["TWILIO_API_BASE_URL"] = f"http://127.0.0.1:{self._port(SANDBOX)}"
-        if self.local.needs_mail_sandbox:
+        if self.config.needs_mail_sandbox:
             environment["SMTP_URL"] = f"smtp://127.0.0.1:{self._port(MAIL_SANDBOX)}?starttls=never"
-            environment.setdefault("SECRET_KEY", self.var.kept("mail.secret", lambda: secrets.token_hex(32)))
+            environment.setdefault("SECRET_KEY", self.var.read_or_create("mail.secret", lambda: secrets.token_hex(32)))
         return environment
 
     @cached_property
@@ -104,9 +104,9 @@ class Services:
         return {}
 
     def _port(self, name: str) -> int:
-        """The port of the run before, unless somebody else has taken it since."""
+        """Return the port of the previous run, or a new one if that is taken."""
         if name not in self._ports:
-            port = int(self.var.kept(f"{name}.port", lambda: str(ports.choose_port())))
+            port = int(self.var.read_or_create(f"{name}.port", lambda: str(ports.choose_port())))
             if not ports.is_free("127.0.0.1", port):
                 port = ports.choose_port()
                 write_private(self.var.path / f"{name}.port", f"{port}\n")
@@ -114,23 +114,23 @@ class Services:
         return self._ports[name]
 
     def _secret(self, name: str) -> str:
-        return self.var.kept(self._secret_file(name).name, lambda: secrets.token_hex(12))
+        return self.var.read_or_create(self._secret_file(name).name, lambda: secrets.token_hex(12))
 
     def _secret_file(self, name: str) -> Path:
         return self.var.path / f"{name}.password"
 
     @property
     def _account(self) -> tuple[str, str]:
-        account_sid = self.var.kept(f"{SANDBOX}.account", lambda: "AC" + secrets.token_hex(16))
+        account_sid = self.var.read_or_create(f"{SANDBOX}.account", lambda: "AC" + secrets.token_hex(16))
         return account_sid, self._secret(SANDBOX)
 
     def _service(self, program: Program, is_ready: Callable[[], bool]) -> Service:
-        """Its servers hold the lock of the var folder: nobody else may use their files while they are at work."""
+        """Return the program as a service. It inherits the lock of the var folder, which protects its files."""
         watched = replace(
             program,
             output=self.var.logs / f"{program.name}.log",
             kept_fds=(self.var.lock_fd,),
-            quick_exits_allowed=DEATHS_ALLOWED,
+            quick_exits_allowed=QUICK_EXITS_ALLOWED,
         )
         return Service(program=watched, is_ready=is_ready)
 

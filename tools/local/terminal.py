@@ -1,4 +1,4 @@
-"""What the person who started bin/run sees: our lines, one line that is rewritten, and the programs' logs."""
+"""The terminal output of bin/run: lines, one progress line that is rewritten, and the programs' logs."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from pathlib import Path
 
 
 def is_routine(line: str) -> bool:
-    """Whether a log line says that all is well (LOG_FORMAT text or json)."""
+    """Return whether a log line has the level info (LOG_FORMAT text or json)."""
     return "[info " in line or '"level": "info"' in line
 
 
 class Terminal:
-    """Standard output. Not a terminal: nothing is rewritten, and the moving line comes once a second."""
+    """Writes to standard output. If that is not a terminal, progress is printed once a second as a line of its own."""
 
     def __init__(self) -> None:
         self._rewrites = sys.stdout.isatty()
-        self._moving = ""
-        self._moved_at = 0.0
+        self._progress = ""
+        self._progress_at = 0.0
 
-    def say(self, text: str) -> None:
-        """A line that stays."""
+    def print_line(self, text: str) -> None:
+        """Print a line above the progress line."""
         self._clear()
         print(text, flush=True)
-        if self._moving:
-            print(self._moving, end="", flush=True)
+        if self._progress:
+            print(self._progress, end="", flush=True)
 
-    def move(self, text: str) -> None:
-        """The moving line as it is now."""
+    def show_progress(self, text: str) -> None:
+        """Replace the progress line."""
         if self._rewrites:
             self._clear()
-            self._moving = text
+            self._progress = text
             print(text, end="", flush=True)
-        elif time.monotonic() - self._moved_at >= 1.0:
-            self._moved_at = time.monotonic()
+        elif time.monotonic() - self._progress_at >= 1.0:
+            self._progress_at = time.monotonic()
             print(text, flush=True)
 
-    def settle(self, text: str) -> None:
-        """The moving line for the last time; it stays."""
+    def finish_progress(self, text: str) -> None:
+        """Replace the progress line by a line that stays."""
         self._clear()
-        self._moving = ""
+        self._progress = ""
         print(text, flush=True)
 
     def _clear(self) -> None:
-        if self._moving:
+        if self._progress:
             print("\r\x1b[2K", end="")
 
 
 class LogFile:
-    """What a program writes, in a file that outlives the terminal: a program that drains may always write."""
+    """The output of a program, in a file: the program can write to it even after the terminal is closed."""
 
     def __init__(self, path: Path) -> None:
-        """Start a new file; the one of the run before is kept beside it."""
+        """Create the file; that of the previous run gets the suffix `.before`."""
         self.path = path
         if path.exists():
             path.replace(path.with_name(path.name + ".before"))
@@ -61,7 +61,7 @@ class LogFile:
         self._rest = b""
 
     def new_lines(self) -> list[str]:
-        """The whole lines written since the last call."""
+        """Return the complete lines written since the last call."""
         with self.path.open("rb") as file:
             file.seek(self._read_to)
             chunk = file.read()

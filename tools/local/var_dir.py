@@ -1,4 +1,4 @@
-"""The folder of a local deployment: one bin/run at a time, and small values that are made once and kept."""
+"""The var folder of bin/run: it is locked by one bin/run at a time, and stores generated values."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from pathlib import Path
 from tools.local.environment import LocalError
 
 _OWNER, _WORK = "owner.lock", "work.lock"
-_PATIENCE_SECONDS = 90.0
+_WAIT_SECONDS = 90.0
 
 
 class VarDir:
-    """Holds two locks: that of the owner, which is this process, and that of the work, which its programs share.
+    """Holds two locks: the owner's lock, held by this process alone, and the work lock, which its programs inherit.
 
-    The work's lock is free only when every program that was given `lock_fd` has ended too. So whoever has both knows
-    that no server of an earlier run is at work on the files, however that run ended.
+    The work lock is free only when every program that inherited `lock_fd` has exited. So a process that holds both
+    knows that no server of an earlier run still uses the files, even if that run was killed.
     """
 
     def __init__(self, path: Path) -> None:
-        """Make the folder if need be and lock it. Raises LocalError when another bin/run has it."""
+        """Create the folder if necessary and lock it. Raises LocalError when another bin/run holds it."""
         self.path = path
         self.logs = path / "log"
         try:
             is_ours = not path.exists() or (path / _OWNER).exists()
             self.logs.mkdir(parents=True, exist_ok=True)
-            _shut_to_others(path, self.logs, whole=is_ours)
+            _close_to_other_users(path, self.logs, whole=is_ours)
             self._owner_fd = _open(path / _OWNER)
             self.lock_fd = _open(path / _WORK)
         except OSError as error:
-            raise LocalError(f"cannot write in {path}: {error.strerror} (set VAR_DIR to another folder)") from error
+            raise LocalError(f"cannot write in {path}: {error.strerror}. Set VAR_DIR to another folder") from error
         if not _try_lock(self._owner_fd):
-            raise LocalError(f"another bin/run is using {path} (set VAR_DIR to another folder for a second one)")
-        self._await_work()
+            raise LocalError(f"another bin/run is using {path}: stop it, or set VAR_DIR to another folder")
+        self._wait_for_leftover_programs()
 
-    def kept(self, name: str, make: Callable[[], str]) -> str:
-        """The text of the file `name`, made at first and readable by its owner alone."""
+    def read_or_create(self, name: str, create: Callable[[], str]) -> str:
+        """Return the text of the file `name`. If it does not exist, create it, readable by its owner only."""
         file = self.path / name
         if not file.exists():
-            write_private(file, make() + "\n")
+            write_private(file, create() + "\n")
         return file.read_text().strip()
 
-    def _await_work(self) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+    def _wait_for_leftover_programs(self) -> None:
+        deadline = time.monotonic() + _WAIT_SECONDS
         if not _try_lock(self.lock_fd):
-            print("waiting for the programs of a run that was killed", flush=True)
+            print("waiting until the programs of a killed bin/run have exited", flush=True)
             while not _try_lock(self.lock_fd):
                 if time.monotonic() > deadline:
-                    raise LocalError(f"programs of a run that was killed are still using {self.path}")
+                    raise LocalError(f"programs of a killed bin/run are still running in {self.path}")
                 time.sleep(0.1)
 
 
-def is_winding_down(path: Path) -> bool:
-    """Whether programs of a run that was killed are still at work on the folder."""
+def has_leftover_programs(path: Path) -> bool:
+    """Return whether programs of a killed bin/run still use the folder."""
     if not (path / _OWNER).exists() or not (path / _WORK).exists():
         return False
     owner_fd, work_fd = _open(path / _OWNER), _open(path / _WORK)
@@ -68,7 +68,7 @@ def is_winding_down(path: Path) -> bool:
 
 
 def is_in_use(path: Path) -> bool:
-    """Whether a bin/run is running with this folder."""
+    """Return whether a bin/run is using the folder."""
     if not (path / _OWNER).exists():
         return False
     owner_fd = _open(path / _OWNER)
@@ -82,11 +82,11 @@ def _open(file: Path) -> int:
     return os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
 
 
-def _shut_to_others(path: Path, logs: Path, *, whole: bool) -> None:
-    """Take from everybody else what they may do with our files. `whole`: nobody but bin/run uses the folder."""
+def _close_to_other_users(path: Path, logs: Path, *, whole: bool) -> None:
+    """Remove other users' permissions. `whole`: on everything in the folder, because only bin/run uses it."""
     ours = (path, *path.iterdir()) if whole else (path / _OWNER, path / _WORK)
     for each in (*ours, logs, *logs.iterdir()):
-        with suppress(FileNotFoundError, PermissionError):  # not made yet, or another user's: not ours to change
+        with suppress(FileNotFoundError, PermissionError):  # it does not exist yet, or belongs to another user
             if not each.is_symlink():
                 each.chmod(each.stat().st_mode & ~0o077)
 
@@ -100,12 +100,12 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write the file whole or not at all, readable by its owner alone (mode 600)."""
-    half = file.with_name(file.name + ".half")
-    half.unlink(missing_ok=True)
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write the file atomically, readable by its owner only (mode 600)."""
+    temporary = file.with_name(file.name + ".half")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as writing:
         writing.write(text)
         writing.flush()
         os.fsync(writing.fileno())
-    half.replace(file)
+    temporary.replace(file)

@@ -1,6 +1,6 @@
-"""Starts both embedded servers in a folder and waits, as a process to be killed: `servers_owner.py FOLDER [WAY]`.
+"""Starts both embedded servers in a folder and waits until it is killed: `servers_owner.py FOLDER [nobody]`.
 
-Prints one JSON line when both serve. WAY `nobody`: as if user namespaces were forbidden here.
+Prints one JSON line when both are ready. With `nobody`, PostgreSQL runs as where user namespaces are forbidden.
 """
 
 from __future__ import annotations
@@ -17,21 +17,20 @@ from tools.local import ports, postgres, unprivileged, valkey
 
 folder = Path(sys.argv[1])
 if sys.argv[2:] == ["nobody"]:
-    unprivileged._ways = lambda death_signal: iter([unprivileged.as_nobody(death_signal)])  # type: ignore[assignment]
+    unprivileged._candidates = lambda death_signal: iter([unprivileged.as_nobody(death_signal)])  # type: ignore[assignment]
 database = postgres.prepare(folder / "postgres", port=ports.choose_port(), superuser_password="su")
-bell = valkey.prepare(folder / "valkey", port=ports.choose_port(), password=secrets.token_hex(4))
+redis = valkey.prepare(folder / "valkey", port=ports.choose_port(), password=secrets.token_hex(4))
 processes = [
     child_process.start(database.program(output=folder / "postgres.log")),
-    child_process.start(bell.program(output=folder / "valkey.log")),
+    child_process.start(redis.program(output=folder / "valkey.log")),
 ]
-wait_until(database.is_ready, timeout_seconds=30.0)
-wait_until(bell.is_ready, timeout_seconds=30.0)
-told = {
+wait_until(database.is_ready, timeout_seconds=60.0)
+wait_until(redis.is_ready, timeout_seconds=60.0)
+servers = {
     "pids": [process.pid for process in processes],
     "database_url": database.make_application("pass/word"),
-    "redis_url": bell.url(),
-    "way": database.way.prefix[:1],
+    "redis_url": redis.url(),
 }
-sys.stdout.write(json.dumps(told) + "\n")
+sys.stdout.write(json.dumps(servers) + "\n")
 sys.stdout.flush()
 time.sleep(300)

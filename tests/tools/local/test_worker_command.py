@@ -48,19 +48,19 @@ def workers(environment: dict[str, str], output: Path, *arguments: str) -> Gener
 
 
 def serving(redis_url: str) -> list[str]:
-    """The queues of the workers that are on duty, a name for each worker."""
+    """Return the queue of each registered worker."""
     with Redis.from_url(redis_url) as redis:
         return sorted(name for worker in Worker.all(connection=redis) for name in worker.queue_names())
 
 
-def test_it_serves_every_queue_and_drains(environment: dict[str, str], redis_url: str, tmp_path: Path) -> None:
+def test_a_worker_serves_every_queue_and_drains(environment: dict[str, str], redis_url: str, tmp_path: Path) -> None:
     with workers(environment, tmp_path / "output") as process:
         wait_until(lambda: len(serving(redis_url)) == 4, timeout_seconds=60)
         assert serving(redis_url) == ["analytics", "mail", "mms", "sms"]
-        told = (tmp_path / "output").read_text()
-        assert "Queue system initialized" in told
-        assert "Total workers: 4" in told
-        assert sorted(re.findall(r"(\w+) queue connected to Redis", told)) == ["Analytics", "MMS", "Mail", "SMS"]
+        output = (tmp_path / "output").read_text()
+        assert "Queue system initialized" in output
+        assert "Total workers: 4" in output
+        assert sorted(re.findall(r"(\w+) queue connected to Redis", output)) == ["Analytics", "MMS", "Mail", "SMS"]
         children = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
@@ -74,7 +74,7 @@ def test_one_queue_can_have_many_processes(environment: dict[str, str], redis_ur
         assert "Total workers: 2" in (tmp_path / "output").read_text()
         children = descendants(process.pid)
         process.kill()
-        wait_until(lambda: not any(map(is_running, children)), timeout_seconds=30)
+        wait_until(lambda: not any(map(is_running, children)), timeout_seconds=60)
 
 
 def test_a_killed_worker_is_replaced(environment: dict[str, str], redis_url: str, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_killed_worker_is_replaced(environment: dict[str, str], redis_url: str
 
 
 @pytest.mark.parametrize(
-    ("arguments", "more", "complaint"),
+    ("arguments", "variables", "message"),
     [
         (["fax"], {}, "not an enabled queue: fax"),
         (["mail"], {"MAIL_ENABLED": "false"}, "not an enabled queue: mail"),
@@ -95,12 +95,12 @@ def test_a_killed_worker_is_replaced(environment: dict[str, str], redis_url: str
         ([], {"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
-    environment: dict[str, str], arguments: list[str], more: dict[str, str], complaint: str
+def test_invalid_arguments_and_settings_are_refused(
+    environment: dict[str, str], arguments: list[str], variables: dict[str, str], message: str
 ) -> None:
     command = (sys.executable, "worker.py", *arguments)
     done = subprocess.run(
-        command, cwd=ROOT, env=environment | more, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=ROOT, env=environment | variables, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 2
-    assert complaint in done.stderr
+    assert message in done.stderr

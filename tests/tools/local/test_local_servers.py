@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Valkey: they start for root and for anybody, keep what they have, and leave no orphan."""
+"""The embedded PostgreSQL and Valkey: they start for any user, keep their data, and leave no process behind."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from typing import Any
 import psycopg
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
+from redis.retry import Retry
 
+from processes import child_process
 from tests.harness.process_tree import descendants, is_running
 from tests.harness.waiting import wait_until
+from tools.local import valkey
 from tools.local.environment import ROOT
 
 OWNER = str(Path(__file__).with_name("servers_owner.py"))
 NOBODY = 65534
-# Somebody else than root who may nevertheless read this clone, wherever it lies.
+# A user other than root who may read the project's folder wherever it is.
 AS_USER = (
     "setpriv",
     f"--reuid={NOBODY}",
@@ -39,7 +43,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 @contextmanager
 def owner(folder: Path, *way: str, prefix: tuple[str, ...] = ()) -> Generator[dict[str, Any]]:
-    """Both servers, until their owner is killed with SIGKILL; then not one process of theirs may be left."""
+    """Both servers. At the end their owner is killed with SIGKILL, and then none of their processes may be left."""
     command = (*prefix, sys.executable, "-B", OWNER, str(folder), *way)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -47,69 +51,69 @@ def owner(folder: Path, *way: str, prefix: tuple[str, ...] = ()) -> Generator[di
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line, "the servers did not start"
-            theirs = descendants(process.pid)
-            told = json.loads(line)
-            assert set(told["pids"]) < theirs
-            yield told
+            servers_pids = descendants(process.pid)
+            servers = json.loads(line)
+            assert set(servers["pids"]) < servers_pids
+            yield servers
         finally:
             process.kill()
-    wait_until(lambda: not any(map(is_running, theirs)), timeout_seconds=20.0)
+    wait_until(lambda: not any(map(is_running, servers_pids)), timeout_seconds=60.0)
 
 
-def write(told: dict[str, Any]) -> None:
-    with psycopg.connect(told["database_url"]) as connection:
+def write(servers: dict[str, Any]) -> None:
+    with psycopg.connect(servers["database_url"]) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 'still here' AS text")
-    with Redis.from_url(told["redis_url"], decode_responses=True) as redis:
+    with Redis.from_url(servers["redis_url"], decode_responses=True) as redis:
         redis.set("kept", "still here")
 
 
-def read(told: dict[str, Any]) -> tuple[Any, Any]:
-    with psycopg.connect(told["database_url"]) as connection:
+def read(servers: dict[str, Any]) -> tuple[Any, Any]:
+    with psycopg.connect(servers["database_url"]) as connection:
         row = connection.execute("SELECT text FROM kept").fetchone()
-    with Redis.from_url(told["redis_url"], decode_responses=True) as redis:
+    with Redis.from_url(servers["redis_url"], decode_responses=True) as redis:
         return row and row[0], redis.get("kept")
 
 
 @pytest.mark.parametrize(
     ("way", "prefix"),
     [
-        pytest.param((), (), id="as we are"),
+        pytest.param((), (), id="the present user"),
         pytest.param(("nobody",), (), id="root without user namespaces", marks=only_root),
         pytest.param((), AS_USER, id="an ordinary user", marks=only_root),
     ],
 )
-def test_a_killed_owner_leaves_no_process_and_the_data_stays(
+def test_a_killed_owner_leaves_no_process_and_keeps_the_data(
     tmp_path: Path, way: tuple[str, ...], prefix: tuple[str, ...]
 ) -> None:
     folder = tmp_path / "var"
     folder.mkdir()
     if prefix:
         os.chown(folder, NOBODY, NOBODY)
-    with owner(folder, *way, prefix=prefix) as told:
-        write(told)
-    with owner(folder, *way, prefix=prefix) as told:
-        assert read(told) == ("still here", "still here")
+    with owner(folder, *way, prefix=prefix) as servers:
+        write(servers)
+    with owner(folder, *way, prefix=prefix) as servers:
+        assert read(servers) == ("still here", "still here")
     assert "database system was shut down at" in (folder / "postgres.log").read_text()
 
 
 @only_root
-def test_files_of_one_way_are_taken_over_by_the_other(tmp_path: Path) -> None:
-    with owner(tmp_path, "nobody") as told:
-        write(told)
-    with owner(tmp_path) as told:
-        assert read(told) == ("still here", "still here")
+def test_files_are_usable_after_a_change_of_the_user(tmp_path: Path) -> None:
+    with owner(tmp_path, "nobody") as servers:
+        write(servers)
+    with owner(tmp_path) as servers:
+        assert read(servers) == ("still here", "still here")
 
 
-def test_a_lock_file_that_names_a_stranger_does_not_matter(tmp_path: Path) -> None:
-    with owner(tmp_path) as told:
-        write(told)
-    # As after a power cut, when the number went to another process.
+def test_a_stale_lock_file_is_ignored(tmp_path: Path) -> None:
+    with owner(tmp_path) as servers:
+        write(servers)
+    # As after a power cut, when the process id is in use again.
     (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path / 'postgres'}\n")
-    with owner(tmp_path) as told:
-        assert read(told)[0] == "still here"
+    with owner(tmp_path) as servers:
+        assert read(servers)[0] == "still here"
 
 
-def test_an_initdb_that_was_killed_is_done_again(tmp_path: Path) -> None:
+def test_an_interrupted_initdb_is_repeated(tmp_path: Path) -> None:
     half = tmp_path / "postgres.half"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
@@ -117,8 +121,8 @@ def test_an_initdb_that_was_killed_is_done_again(tmp_path: Path) -> None:
         assert not half.exists()
 
 
-def test_the_products_role_is_plain_and_owns_its_database(tmp_path: Path) -> None:
-    with owner(tmp_path) as told, psycopg.connect(told["database_url"]) as connection:
+def test_the_products_role_has_no_privileges_and_owns_its_database(tmp_path: Path) -> None:
+    with owner(tmp_path) as servers, psycopg.connect(servers["database_url"]) as connection:
         role = connection.execute(
             "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles"
             " WHERE rolname = current_user"
@@ -130,11 +134,16 @@ def test_the_products_role_is_plain_and_owns_its_database(tmp_path: Path) -> Non
     assert owns == ("koinonia",)
 
 
-def test_a_full_valkey_refuses_and_a_stranger_is_not_let_in(tmp_path: Path) -> None:
-    with owner(tmp_path) as told:
-        with Redis.from_url(told["redis_url"], decode_responses=True) as redis:
+def test_valkey_evicts_nothing_is_durable_and_requires_a_password(tmp_path: Path, free_port: int) -> None:
+    server = valkey.prepare(tmp_path / "valkey", port=free_port, password="letters4digits")
+    process = child_process.start(server.program(output=tmp_path / "valkey.log"))
+    try:
+        wait_until(server.is_ready)
+        with Redis.from_url(server.url(), decode_responses=True) as redis:
             assert redis.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
             assert redis.config_get("appendonly") == {"appendonly": "yes"}
-        port = told["redis_url"].split(":")[-1].split("/")[0]
-        with Redis(port=int(port)) as stranger, pytest.raises(AuthenticationError):
+        no_retry = Retry(NoBackoff(), 0)
+        with Redis(port=free_port, retry=no_retry) as stranger, pytest.raises(AuthenticationError):
             stranger.ping()
+    finally:
+        child_process.kill(process)

@@ -1,4 +1,4 @@
-"""What is configured is used; what is not is brought along."""
+"""bin/run starts the servers that are not configured."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 
 import pytest
 
-from tools.local.environment import ROOT, LocalError, read_local
+from tools.local.environment import ROOT, LocalError, read_config
 
 ACCOUNT = {"TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": "t"}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize(
-    ("given", "postgres", "valkey", "sandbox"),
+    ("variables", "postgres", "valkey", "sandbox"),
     [
         ({}, True, True, True),
         ({"DATABASE_URL": "postgresql://x"}, False, True, True),
@@ -30,17 +30,17 @@ def _nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
         (ACCOUNT, True, True, False),
     ],
 )
-def test_what_is_brought_along(
-    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], postgres: bool, valkey: bool, sandbox: bool
+def test_servers_that_are_not_configured_are_needed(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], postgres: bool, valkey: bool, sandbox: bool
 ) -> None:
-    for name, value in given.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    local = read_local()
-    assert (local.needs_postgres, local.needs_valkey, local.needs_sandbox) == (postgres, valkey, sandbox)
+    config = read_config()
+    assert (config.needs_postgres, config.needs_valkey, config.needs_sandbox) == (postgres, valkey, sandbox)
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("variables", "message"),
     [
         ({"TWILIO_ACCOUNT_SID": "AC0"}, "set both TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"),
         ({"TWILIO_AUTH_TOKEN": "t"}, "set both TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"),
@@ -48,11 +48,13 @@ def test_what_is_brought_along(
         ({"PORT": "65536"}, "PORT must be a number"),
     ],
 )
-def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], complaint: str) -> None:
-    for name, value in given.items():
+def test_invalid_variables_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(LocalError, match=complaint):
-        read_local()
+    with pytest.raises(LocalError, match=message):
+        read_config()
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,12 @@ def test_what_makes_no_sense_is_refused(monkeypatch: pytest.MonkeyPatch, given: 
         ("::1", "http://[::1]:8000"),
     ],
 )
-def test_where_the_api_is_reached(monkeypatch: pytest.MonkeyPatch, host: str, base_url: str) -> None:
+def test_the_base_url_follows_host(monkeypatch: pytest.MonkeyPatch, host: str, base_url: str) -> None:
     monkeypatch.setenv("HOST", host)
-    assert read_local().base_url == base_url
+    assert read_config().base_url == base_url
 
 
-def test_the_folder_is_the_projects_own_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_local().var_dir == ROOT / "var"
+def test_the_var_folder_is_in_the_project_unless_var_dir_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_config().var_dir == ROOT / "var"
     monkeypatch.setenv("VAR_DIR", "/elsewhere")
-    assert str(read_local().var_dir) == "/elsewhere"
+    assert str(read_config().var_dir) == "/elsewhere"
