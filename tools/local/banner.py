@@ -32,8 +32,7 @@ def lines(
         if "PUBLIC_URL" not in config.variables:
             yield "               PUBLIC_URL is not set, so Twilio cannot send status callbacks."
     yield ""
-    flask = _flask(var_dir)
-    yield f"Commands       In a second terminal, {flask} --help lists the operator's commands. Try {flask} list-keys"
+    yield f"Commands       {_flask(var_dir)} --help lists the operator's commands. Run them in a second terminal."
     yield "Ctrl-C stops everything."
 
 

@@ -5,6 +5,7 @@ The demo message is sent only with the sandbox carrier. With a Twilio account, b
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from tools.local.flask_command import remove_configuration, write_configuration
 from tools.local.programs import SHOWN, STOP_ORDER, Programs
 from tools.local.services import Service, Services
 from tools.local.terminal import LogFile, Terminal, is_routine
-from tools.local.var_dir import VarDir, has_leftover_programs
+from tools.local.var_dir import VarDir, has_leftover_programs, is_in_use
 
 _TICK_SECONDS = 0.1
 _READY_SECONDS = 60.0
@@ -144,7 +145,25 @@ class Run:
             self._demo_is_running = False
 
 
-def main() -> int:
+_DESCRIPTION = """\
+Starts the whole system on this machine and sends a demo message through a sandbox carrier. Ctrl-C stops everything.
+
+Environment variables:
+  PORT, HOST      where the API listens (default: 8000 on 127.0.0.1)
+  VAR_DIR         folder for data, logs and secrets (default: var)
+  DATABASE_URL    use this PostgreSQL instead of starting one
+  REDIS_URL       use this Redis instead of starting one
+  TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
+                  use this account instead of the sandbox carrier; nothing is sent by itself
+README.md lists the other settings.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="bin/run", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.parse_args(arguments)
     logs.configure(fmt="text", level="INFO")
     os.umask(0o077)  # only the owner may read what this process and its children write
     try:
@@ -160,6 +179,10 @@ def main() -> int:
 
 def _lock_var_dir(config: LocalConfig) -> VarDir:
     """Lock the var folder and return it. Raises LocalError, before anything is written, when the port is taken."""
+    if is_in_use(config.var_dir):
+        raise LocalError(
+            f"another bin/run is using {config.var_dir}: stop it, or set VAR_DIR and PORT for a second one"
+        )
     taken = LocalError(f"port {config.port} of {config.host} is taken: set PORT to another one")
     if not ports.is_free(config.host, config.port) and not has_leftover_programs(config.var_dir):
         raise taken
@@ -191,4 +214,4 @@ def _fail(error: Exception) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -35,7 +35,7 @@ class VarDir:
         except OSError as error:
             raise LocalError(f"cannot write in {path}: {error.strerror}. Set VAR_DIR to another folder") from error
         if not _try_lock(self._owner_fd):
-            raise LocalError(f"another bin/run is using {path}: stop it, or set VAR_DIR to another folder")
+            raise LocalError(f"another bin/run is using {path}: stop it, or set VAR_DIR and PORT for a second one")
         self._wait_for_leftover_programs()
 
     def read_or_create(self, name: str, create: Callable[[], str]) -> str:

@@ -16,7 +16,7 @@ from tests.harness.media_server import picture, serving
 from tests.harness.process_tree import descendants, is_running
 from tests.harness.waiting import wait_until
 from tests.harness.whole_system import RunningSystem, environment_of, running_system
-from tools.local import demo_church, ports
+from tools.local import demo_church, ports, run
 from tools.local.api_client import ApiClient
 from tools.local.demo_church import DemoChurch
 from tools.local.environment import ROOT
@@ -57,13 +57,13 @@ def read_church(var: Path) -> DemoChurch:
     return church
 
 
-def stop_with_ctrl_c(run: RunningSystem) -> None:
+def stop_with_ctrl_c(system: RunningSystem) -> None:
     """Stop bin/run with the signal of Ctrl-C, and check that it stops everything in order."""
-    processes = descendants(run.process.pid)
-    run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(timeout=120) == 0
+    processes = descendants(system.process.pid)
+    system.process.send_signal(signal.SIGINT)
+    assert system.process.wait(timeout=120) == 0
     assert not any(map(is_running, processes))
-    stops = re.findall(r"^stopping (\w+)$", run.output.read_text(), flags=re.MULTILINE)
+    stops = re.findall(r"^stopping (\w+)$", system.output.read_text(), flags=re.MULTILINE)
     assert stops == ["api", "workers", "clock", "sandbox", "postgres", "valkey"]
 
 
@@ -71,14 +71,14 @@ def test_bin_run_starts_everything_delivers_the_demo_and_stops_on_ctrl_c(tmp_pat
     var = tmp_path / "var"
     variables = environment_of(var, free_port)
 
-    with running_system(variables, tmp_path / "output") as run:
+    with running_system(variables, tmp_path / "output") as system:
         # The demo message was delivered, and the banner shows how to continue.
-        banner = run.output.read_text()
+        banner = system.output.read_text()
         assert "demo message: 1,000 of 1,000 delivered" in banner
         assert re.search(r"/rq \(password \S+\)", banner)
         assert f"-H 'Authorization: Bearer {read_church(var).api_key}'" in banner
         assert '-H "Idempotency-Key: ' in banner
-        assert f"VAR_DIR={var} bin/flask list-keys" in banner
+        assert f"VAR_DIR={var} bin/flask --help" in banner
         mails = re.search(r"^Mails +(http://\S+)$", banner, re.MULTILINE)
         texts = re.search(r"^Texts +(http://\S+) ", banner, re.MULTILINE)
         assert mails is not None
@@ -88,13 +88,13 @@ def test_bin_run_starts_everything_delivers_the_demo_and_stops_on_ctrl_c(tmp_pat
 
         # Only the owner can read its files, and no secret is in the process list.
         assert open_to_others(var) == {}
-        assert secrets_in_command_lines(var, run.process.pid) == set()
+        assert secrets_in_command_lines(var, system.process.pid) == set()
 
         # A second bin/run is refused.
-        assert f"port {free_port} of 127.0.0.1 is taken" in refusal(variables)
-        assert "another bin/run is using" in refusal({**variables, "PORT": str(ports.choose_port())})
+        assert f"another bin/run is using {var}" in refusal(variables)
+        assert f"another bin/run is using {var}" in refusal({**variables, "PORT": str(ports.choose_port())})
 
-        stop_with_ctrl_c(run)
+        stop_with_ctrl_c(system)
 
 
 @pytest.mark.extended
@@ -102,19 +102,19 @@ def test_a_restart_after_a_kill_keeps_the_data_and_sends_no_second_text(tmp_path
     var = tmp_path / "var"
     variables = environment_of(var, free_port)
 
-    with running_system(variables, tmp_path / "first") as run:
-        processes = descendants(run.process.pid)
+    with running_system(variables, tmp_path / "first") as system:
+        processes = descendants(system.process.pid)
         assert len(processes) > 10
-        run.process.kill()
-        run.process.wait()
+        system.process.kill()
+        system.process.wait()
         wait_until(lambda: not any(map(is_running, processes)), timeout_seconds=60)
 
-    with running_system(variables, tmp_path / "second") as run:
+    with running_system(variables, tmp_path / "second") as system:
         church = read_church(var)
         api = ApiClient(base_url=f"http://127.0.0.1:{free_port}", key=church.api_key)
         (message,) = api.get("/api/messages")["items"]
         assert api.get(message["links"]["self"])["counts"]["delivered"] == 1000
-        assert "demo message" not in run.output.read_text()
+        assert "demo message" not in system.output.read_text()
 
         # Media on this machine may be used: the sandbox carrier does not fetch them.
         body = {"churchId": church.church_id, "channel": "mms", "targetType": "all"}
@@ -122,7 +122,7 @@ def test_a_restart_after_a_kill_keeps_the_data_and_sends_no_second_text(tmp_path
             sent = api.post("/api/messages/send", {**body, "mediaUrls": [f"http://127.0.0.1:{media.port}/flyer.jpg"]})
         assert sent["channel"] == "mms"
 
-        stop_with_ctrl_c(run)
+        stop_with_ctrl_c(system)
 
 
 @pytest.mark.extended
@@ -135,13 +135,21 @@ def test_with_a_twilio_account_nothing_is_sent_by_itself(tmp_path: Path, free_po
         account = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "a-token"}
         base_url = f"http://127.0.0.1:{carrier.getsockname()[1]}"
         variables = environment_of(var, free_port, **account, TWILIO_API_BASE_URL=base_url, ENABLE_QUEUES="false")
-        with running_system(variables, tmp_path / "output") as run:
-            assert "demo" not in run.output.read_text().lower()
+        with running_system(variables, tmp_path / "output") as system:
+            assert "demo" not in system.output.read_text().lower()
             assert {path.name for path in var.iterdir()}.isdisjoint({"demo.env", "valkey", "sandbox.port"})
-            run.process.terminate()
-            assert run.process.wait(timeout=120) == 0
+            system.process.terminate()
+            assert system.process.wait(timeout=120) == 0
         with pytest.raises(BlockingIOError):
             carrier.accept()
+
+
+def test_help_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run.main(["--help"])
+
+    assert end.value.code == 0
+    assert "usage: bin/run" in capsys.readouterr().out
 
 
 def test_a_taken_port_is_reported_before_anything_is_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Children are kept alive, drained in order, and never outlive their supervisor."""
+"""Children are restarted when they exit, drained on a stop, and never outlive their supervisor."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,15 @@ from tests.harness.waiting import wait_until
 ROOT = Path(__file__).parents[3]
 QUICK = Backoff(first_seconds=0.01, longest_seconds=0.02)
 
-# Tells that it is there, and how it was stopped; drains for a while when asked to end. One write a line: a signal may
-# come in between.
+# Reports its start and its stop. After the stop signal it drains until the file given as argument contains "asked".
+# Each line is one write, because a signal may arrive at any time.
 DRAINS = """
 import os, signal, sys, time
+from pathlib import Path
 def end(*_):
-    os.write(1, b"asked\\n"); time.sleep({drain}); os.write(1, b"drained\\n"); sys.exit(0)
+    os.write(1, b"asked\\n")
+    while "asked" not in Path(sys.argv[1]).read_text(): time.sleep(0.01)
+    os.write(1, b"drained\\n"); sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 os.write(1, b"up\\n")
 while True: time.sleep(1)
@@ -43,40 +47,43 @@ while True: time.sleep(0.05)
 """
 
 
-def program(code: str, output: Path, *, name: str = "child", **more: object) -> Program:
-    return Program(name=name, command=(sys.executable, "-c", code), output=output, **more)  # type: ignore[arg-type]
+def program(code: str, output: Path, *arguments: str, name: str = "child", **more: object) -> Program:
+    command = (sys.executable, "-c", code, *arguments)
+    return Program(name=name, command=command, output=output, **more)  # type: ignore[arg-type]
+
+
+def tick_until(supervisor: Supervisor, predicate: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not predicate():
+        assert time.monotonic() < deadline
+        supervisor.tick(0.1)
 
 
 @pytest.mark.parametrize(
-    ("deaths", "seconds"), [(1, 0.2), (2, 0.4), (3, 0.8), (6, 6.4), (7, 10.0), (8, 10.0), (10_000, 10.0)]
+    ("exits", "seconds"), [(1, 0.2), (2, 0.4), (3, 0.8), (6, 6.4), (7, 10.0), (8, 10.0), (10_000, 10.0)]
 )
-def test_the_pause_doubles_up_to_its_limit(deaths: int, seconds: float) -> None:
-    assert Backoff().pause_seconds(deaths) == pytest.approx(seconds)
+def test_the_pause_doubles_up_to_its_limit(exits: int, seconds: float) -> None:
+    assert Backoff().pause_seconds(exits) == pytest.approx(seconds)
 
 
-def test_a_child_that_ends_is_started_again(tmp_path: Path) -> None:
+def test_a_child_that_exits_is_restarted(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with Supervisor(backoff=QUICK) as supervisor:
         supervisor.start(program("print('up', flush=True)", output))
-        began = time.monotonic()
-        while output.read_text().count("up") < 3 and time.monotonic() - began < 10:
-            supervisor.tick(0.1)
-    assert output.read_text().count("up") >= 3
+        tick_until(supervisor, lambda: output.read_text().count("up") >= 3)
 
 
-def test_a_killed_child_is_started_again_at_once(tmp_path: Path) -> None:
+def test_the_exit_of_a_child_ends_the_wait_of_a_tick(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with Supervisor() as supervisor:
-        supervisor.start(program(DRAINS.format(drain=0), output))
+        supervisor.start(program(STUBBORN, output))
         first = supervisor.pids()["child"]
         os.kill(first, signal.SIGKILL)
-        began = time.monotonic()
         while supervisor.pids().get("child") in (None, first):
-            supervisor.tick(5.0)
-        assert time.monotonic() - began < 2.0
+            supervisor.tick(3600.0)
 
 
-def test_a_child_that_keeps_ending_is_given_up(tmp_path: Path) -> None:
+def test_a_child_that_keeps_exiting_is_given_up(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with Supervisor(backoff=QUICK) as supervisor:
         supervisor.start(program("print('up', flush=True); raise SystemExit(3)", output, quick_exits_allowed=2))
@@ -86,26 +93,23 @@ def test_a_child_that_keeps_ending_is_given_up(tmp_path: Path) -> None:
     assert output.read_text().count("up") == 3
 
 
-def test_a_child_that_lived_long_enough_starts_counting_anew(tmp_path: Path) -> None:
+def test_quick_exits_are_counted_from_0_after_a_healthy_run(tmp_path: Path) -> None:
     output = tmp_path / "out"
     backoff = Backoff(first_seconds=0.01, longest_seconds=0.01, healthy_seconds=0.0)
     with Supervisor(backoff=backoff) as supervisor:
         supervisor.start(program("print('up', flush=True)", output, quick_exits_allowed=1))
-        while output.read_text().count("up") < 4:
-            supervisor.tick(0.1)
+        tick_until(supervisor, lambda: output.read_text().count("up") >= 4)
 
 
-def test_a_signal_stops_it_and_the_children_drain(tmp_path: Path) -> None:
+def test_a_signal_stops_the_supervisor_and_the_children_drain_at_the_same_time(tmp_path: Path) -> None:
     outputs = {name: tmp_path / name for name in ("one", "two")}
     with Supervisor() as supervisor:
-        for name, output in outputs.items():
-            supervisor.start(program(DRAINS.format(drain=0.3), output, name=name))
+        for name, other in (("one", "two"), ("two", "one")):  # each drains until the other has been asked to stop
+            supervisor.start(program(DRAINS, outputs[name], str(outputs[other]), name=name))
         wait_until(lambda: all("up" in output.read_text() for output in outputs.values()))
         os.kill(os.getpid(), signal.SIGTERM)
         supervisor.run()
-        began = time.monotonic()
         supervisor.stop("one", "two")
-        assert time.monotonic() - began < 0.6 + 0.5  # at the same time, not one after the other
     assert [output.read_text().split() for output in outputs.values()] == [["up", "asked", "drained"]] * 2
 
 
@@ -117,11 +121,11 @@ def test_a_child_that_does_not_drain_is_killed(tmp_path: Path) -> None:
         pid = supervisor.pids()["child"]
         began = time.monotonic()
         supervisor.stop("child")
-        assert 0.3 <= time.monotonic() - began < 3.0
+        assert time.monotonic() - began >= 0.3
         assert not is_running(pid)
 
 
-def test_a_second_signal_is_handed_on(tmp_path: Path) -> None:
+def test_a_second_signal_is_passed_on_to_the_children(tmp_path: Path) -> None:
     output = tmp_path / "out"
 
     def ask_again() -> None:
@@ -137,18 +141,18 @@ def test_a_second_signal_is_handed_on(tmp_path: Path) -> None:
     assert output.read_text().split("\n")[:3] == ["up", "asked 1", "asked 2"]
 
 
-def test_one_run_gives_its_exit_status(tmp_path: Path) -> None:
+def test_run_once_returns_the_exit_status(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         assert supervisor.run_once(program("raise SystemExit(7)", tmp_path / "out")) == 7
 
 
-def test_one_run_ends_when_a_stop_is_asked_for(tmp_path: Path) -> None:
+def test_run_once_ends_on_a_stop_request(tmp_path: Path) -> None:
     with Supervisor() as supervisor:
         os.kill(os.getpid(), signal.SIGTERM)
         assert supervisor.run_once(program(STUBBORN, tmp_path / "out")) is None
 
 
-def test_the_signal_handlers_from_before_are_put_back() -> None:
+def test_the_previous_signal_handlers_are_restored() -> None:
     before = [signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)]
     with Supervisor():
         assert signal.getsignal(signal.SIGTERM) != before[0]
@@ -161,17 +165,17 @@ from pathlib import Path
 from processes.supervisor import Supervisor
 from processes.child_process import Program
 with Supervisor() as supervisor:
-    command = (sys.executable, "-c", Path(sys.argv[1]).read_text())
+    command = (sys.executable, "-c", Path(sys.argv[1]).read_text(), sys.argv[2])
     supervisor.start(Program(name="child", command=command, output=Path(sys.argv[2])))
     print(supervisor.pids()["child"], flush=True)
     supervisor.run()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals a child when its parent ends")
 def test_a_killed_supervisor_leaves_no_orphan_and_the_child_drains(tmp_path: Path) -> None:
     code, output = tmp_path / "code", tmp_path / "out"
-    code.write_text(DRAINS.format(drain=0.2))
+    code.write_text(DRAINS)
     command = (sys.executable, "-c", SUPERVISES, str(code), str(output))
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout is not None
