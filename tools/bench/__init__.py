@@ -1,4 +1,4 @@
-"""How fast the product is, beside what else one could use, on the same machine in the same run: `bin/bench`.
+"""`bin/bench`: measures the product and other job queues on the same machine in the same run.
 
-No part of the product imports it, and nothing that it installs is needed by the product.
+No part of the product imports it, and the product needs none of the packages that it installs.
 """

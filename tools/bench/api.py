@@ -1,6 +1,6 @@
 """`api`: latency of POST /api/messages/send at 10 and 100 requests a second and at saturation.
 
-Idle, while a large send goes on, and beside Express and BullMQ.
+Measured when idle, during a large send, and for Express with BullMQ.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from psycopg import Connection
 
 from tools.bench import cpu, express
 from tools.bench.api_reading import ApiReading
-from tools.bench.bench import Bench
-from tools.bench.churches import Church, create_churches, forget_all, forget_sends
+from tools.bench.churches import Church, create_churches, delete_all, delete_sends
 from tools.bench.closed_loop import run_closed
+from tools.bench.context import BenchContext
 from tools.bench.ledger import is_drained
 from tools.bench.load import Planned
 from tools.bench.open_loop import run_planned
-from tools.bench.own_send import all_pids, has_ended, warm
 from tools.bench.peers.table import EXPRESS
 from tools.bench.product import migrate, running_product
+from tools.bench.product_send import all_pids, has_ended, warm
 from tools.bench.send_reading import OURS
 from tools.bench.send_requests import SendRequests
 from tools.sandbox.control import Faults
 
 SECONDS = 10.0
 RATES: tuple[int | None, ...] = (10, 100, None)
-"""Requests a second; None: as many as 32 connections get answered."""
+"""Requests a second; None for a closed loop over 32 connections."""
 CONNECTIONS = 32
 CHURCHES = 50
-"""They ask in turn. Each has one member: what is measured is the request, and not what follows."""
+"""They send requests in turn. Each has one member, so that the measurement covers the request, not the sending."""
 
 _WARM_UP_SECONDS = 1.0
 _DRAIN_SECONDS = 120.0
@@ -39,7 +39,7 @@ _DRAIN_SECONDS = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Something that answers POSTs."""
+    """A server under load."""
 
     candidate: str
     scenario: str
@@ -47,8 +47,8 @@ class Target:
     make_request: Callable[[], bytes]
     pids: Mapping[str, tuple[int, ...]]
     count_stored: Callable[[], int]
-    """How many requests it has put where they outlast it: in PostgreSQL, or on its queue."""
-    outlasts: Callable[[], bool] | None = None
+    """Returns how many requests the server has stored, in PostgreSQL or on its queue."""
+    large_send_is_running: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,22 +58,22 @@ class _Churches:
     large: Church
 
 
-def measure(bench: Bench) -> None:
-    """The scenarios in turn, each with the three loads, as many rounds as asked for."""
+def measure(bench: BenchContext) -> None:
+    """Measure all scenarios in turn, each with the three loads, in every round."""
     bench.machine.sandbox.hold_callbacks()
     migrate(bench.machine)
     with bench.machine.open_ledger() as ledger:
-        forget_all(ledger)
+        delete_all(ledger)
         warm_up, large, *callers = create_churches(ledger, [1_000, bench.options.blast, *[1] * CHURCHES])
         churches = _Churches(callers=callers, warm_up=warm_up, large=large)
         for number in range(1, bench.options.rounds + 1):
             _measure_ours(bench, ledger, churches, number)
-            if _wants(bench, EXPRESS):
+            if _is_selected(bench, EXPRESS):
                 _measure_express(bench, churches, number)
 
 
-def _measure_ours(bench: Bench, ledger: Connection, churches: _Churches, number: int) -> None:
-    if not _wants(bench, OURS):
+def _measure_ours(bench: BenchContext, ledger: Connection, churches: _Churches, number: int) -> None:
+    if not _is_selected(bench, OURS):
         return
     with_workers = bench.options.with_workers
     if with_workers is not True:
@@ -85,12 +85,12 @@ def _measure_ours(bench: Bench, ledger: Connection, churches: _Churches, number:
             for rate in RATES:
                 _read(bench, target, rate, number)
                 _drain(bench, ledger)
-        for rate in RATES:  # each beside a large send of its own, which is to outlast it
+        for rate in RATES:  # each during its own large send, which should last longer than the load
             with _target(bench, ledger, churches, sms_processes=2, during=churches.large) as target:
                 _read(bench, target, rate, number)
 
 
-def _measure_express(bench: Bench, churches: _Churches, number: int) -> None:
+def _measure_express(bench: BenchContext, churches: _Churches, number: int) -> None:
     with express.running(bench) as running:
         if running is None:
             return
@@ -109,10 +109,10 @@ def _measure_express(bench: Bench, churches: _Churches, number: int) -> None:
 
 @contextmanager
 def _target(
-    bench: Bench, ledger: Connection, churches: _Churches, *, sms_processes: int, during: Church | None = None
+    bench: BenchContext, ledger: Connection, churches: _Churches, *, sms_processes: int, during: Church | None = None
 ) -> Generator[Target]:
-    """The product with an empty ledger; with `during`, while everyone in that church is being sent to."""
-    forget_sends(ledger)
+    """The product without messages; with `during`, while it sends to all members of that church."""
+    delete_sends(ledger)
     bench.machine.sandbox.reset()
     bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
     with running_product(bench.machine, sms_processes=sms_processes, settings=bench.options.settings) as product:
@@ -139,19 +139,19 @@ def _target(
             target = replace(
                 target,
                 scenario=f"during a send of {during.members:,}",
-                outlasts=lambda: not has_ended(ledger, message_id),
+                large_send_is_running=lambda: not has_ended(ledger, message_id),
             )
         yield target
 
 
 def _warm_up(target: Target) -> None:
-    """Each process has answered before."""
+    """Let each process answer requests before the measurement."""
     run_closed(target.port, target.make_request, connections=CONNECTIONS, seconds=_WARM_UP_SECONDS)
 
 
-def _read(bench: Bench, target: Target, rate: int | None, number: int) -> None:
+def _read(bench: BenchContext, target: Target, rate: int | None, number: int) -> None:
     seconds = bench.options.seconds or SECONDS
-    bench.terminal.move(f"api: {target.candidate}, {target.scenario}, {rate or 'saturation'}, round {number}")
+    bench.terminal.show_progress(f"api: {target.candidate}, {target.scenario}, {rate or 'saturation'}, round {number}")
     stored_before = target.count_stored()
     before = cpu.cpu_seconds(target.pids)
     if rate is None:
@@ -159,7 +159,7 @@ def _read(bench: Bench, target: Target, rate: int | None, number: int) -> None:
     else:
         plan = [Planned(at_seconds=n / rate, request=target.make_request()) for n in range(int(rate * seconds))]
         load = run_planned(target.port, plan)
-    outlasted = target.outlasts() if target.outlasts else None
+    outlasted = target.large_send_is_running() if target.large_send_is_running else None
     spent = cpu.spent(before, cpu.cpu_seconds(target.pids))
     stored = target.count_stored() - stored_before
     reading = ApiReading.of(
@@ -173,11 +173,11 @@ def _read(bench: Bench, target: Target, rate: int | None, number: int) -> None:
         outlasted=outlasted,
     )
     bench.record(asdict(reading))
-    bench.terminal.settle(str(reading))
+    bench.terminal.finish_progress(str(reading))
 
 
-def _drain(bench: Bench, ledger: Connection) -> None:
-    """Wait until everything accepted is sent."""
+def _drain(bench: BenchContext, ledger: Connection) -> None:
+    """Wait until all accepted messages are sent."""
     bench.machine.wait_until(lambda: is_drained(ledger), what="everything accepted is sent", seconds=_DRAIN_SECONDS)
 
 
@@ -186,5 +186,5 @@ def _count_messages(ledger: Connection) -> int:
     return row[0] if row else 0
 
 
-def _wants(bench: Bench, name: str) -> bool:
+def _is_selected(bench: BenchContext, name: str) -> bool:
     return bench.options.candidates is None or name in bench.options.candidates

@@ -1,4 +1,4 @@
-"""One load on one way of answering POST /api/messages/send."""
+"""One reading of `api`: one load on one candidate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ApiReading:
     scenario: str
     """idle, without workers; idle, with workers; during a send of 50,000."""
     rate: int | None
-    """Requests a second, sent at set times. None: closed loop, as many as are answered."""
+    """Requests a second, sent at fixed times; None for a closed loop."""
     round: int
     seconds: float
     answered: int
@@ -26,17 +26,17 @@ class ApiReading:
     p99_ms: float | None
     max_ms: float | None
     late_p99_ms: float | None
-    """How late the load generator itself was; it is in the latencies."""
+    """How late the load generator sent requests. The latencies include it."""
     stored: int
-    """As many must be in the ledger, or on the queue, as were answered well."""
+    """How many requests were stored. It must equal the number of successful answers."""
     errors: Mapping[str, int]
     cpu_seconds: Mapping[str, float]
     outlasted: bool | None = None
-    """Whether the large send went on until after the last request. None where there was none."""
+    """Whether the large send was still running after the last request; None without a large send."""
 
     @classmethod
     def of(cls, load: Load, **named: Any) -> ApiReading:
-        """What the load came to; `named` are the fields that it does not know."""
+        """Return the reading of a load; `named` are the fields that the load does not contain."""
         return cls(
             seconds=round(load.seconds, 3),
             answered=len(load.latencies_ms),

@@ -1,4 +1,4 @@
-"""Churches, contacts and an empty ledger, by SQL: what a reading needs before it begins."""
+"""Creates churches and contacts, and deletes messages, by SQL."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from psycopg import Connection, sql
 
 FIRST_PHONE = 3_000_000_000
-"""+1 and this is the first contact's number. Peers count from here too."""
+"""+1 followed by this is the first contact's number. Peers use the same numbers."""
 
 _SCOPES = ["messages:write", "messages:read", "contacts:write", "contacts:read"]
 
-# Texts at any hour: readings are taken at night too.
-_FOUND = """
+# Texting hours are unlimited, so that benchmarks run at night too.
+_CREATE_CHURCH = """
 WITH church AS (
     INSERT INTO churches (name, window_opens, window_closes, daily_segment_limit)
     VALUES (%(name)s, 0, 1440, 1000000000)
@@ -29,8 +29,8 @@ WITH church AS (
 )
 SELECT church_id::text FROM church
 """
-# Placed as by the API, so that the sweep has nothing to ask of them.
-_JOIN = """
+# With the same time zone and region as the API would store, so that the sweep does not change them.
+_CREATE_CONTACTS = """
 INSERT INTO contacts (church_id, name, phone, number_zones, number_region)
 SELECT %(church_id)s, 'Person ' || number, '+1' || (%(first)s::bigint + number), 'America/New_York', 'US'
 FROM generate_series(0, %(count)s::bigint - 1) AS number
@@ -42,12 +42,12 @@ class Church:
     church_id: str
     key: str
     sender: str
-    """The number it sends from: by this the carrier's ledger tells churches apart."""
+    """The number it sends from. It identifies the church in the carrier's ledger."""
     members: int
 
 
 def create_churches(ledger: Connection, sizes: Sequence[int], *, paces: Sequence[float | None] = ()) -> list[Church]:
-    """A church for each of `sizes` (members), all with different numbers; `paces` in segments a second.
+    """Create a church for each of `sizes` (members), with distinct numbers; `paces` in segments a second.
 
     `ledger` is a superuser's connection. The tables must be empty of churches.
     """
@@ -57,7 +57,7 @@ def create_churches(ledger: Connection, sizes: Sequence[int], *, paces: Sequence
         key = f"ksms_{secrets.token_urlsafe(32)}"
         sender = f"+1202555{place:04d}"
         row = ledger.execute(
-            _FOUND,
+            _CREATE_CHURCH,
             {
                 "name": f"Church {place}",
                 "sender": sender,
@@ -67,7 +67,7 @@ def create_churches(ledger: Connection, sizes: Sequence[int], *, paces: Sequence
             },
         ).fetchone()
         assert row is not None  # noqa: S101
-        ledger.execute(_JOIN, {"church_id": row[0], "first": first, "count": size})
+        ledger.execute(_CREATE_CONTACTS, {"church_id": row[0], "first": first, "count": size})
         first += size
         churches.append(Church(church_id=row[0], key=key, sender=sender, members=size))
     ledger.execute("VACUUM (ANALYZE) contacts, churches, senders, api_keys")
@@ -75,16 +75,16 @@ def create_churches(ledger: Connection, sizes: Sequence[int], *, paces: Sequence
 
 
 def empty(ledger: Connection, *tables: str) -> None:
-    """Take every row out of the tables, and of those that refer to them."""
+    """Delete all rows of the tables and of the tables that refer to them."""
     names = sql.SQL(", ").join(map(sql.Identifier, tables))
     ledger.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
 
 
-def forget_sends(ledger: Connection) -> None:
-    """No message, delivery or receipt any more; churches, keys and contacts stay."""
+def delete_sends(ledger: Connection) -> None:
+    """Delete all messages, deliveries and receipts; churches, keys and contacts stay."""
     empty(ledger, "messages", "deliveries", "receipts", "daily_totals")
 
 
-def forget_all(ledger: Connection) -> None:
-    """No church either."""
+def delete_all(ledger: Connection) -> None:
+    """Delete all churches, with everything that belongs to them."""
     empty(ledger, "churches", "messages", "deliveries", "receipts", "daily_totals")

@@ -1,4 +1,4 @@
-"""Load as fast as it is answered: what a server can do at most."""
+"""Closed-loop load: each connection sends its next request when the last one is answered."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 import uvloop
 
 from tools.bench.http_connection import LOST, HttpConnection
-from tools.bench.load import PATIENCE_SECONDS, Load, connect
+from tools.bench.load import ANSWER_TIMEOUT_SECONDS, Load, connect
 
 
 def run_closed(port: int, make_request: Callable[[], bytes], *, connections: int, seconds: float) -> Load:
-    """Keep a request under way on each connection for so long."""
+    """Keep one request in flight on each connection for this time."""
     return uvloop.run(_ClosedLoop(port, make_request, seconds=seconds).run(connections))
 
 
@@ -29,9 +29,9 @@ class _ClosedLoop:
     async def run(self, connections: int) -> Load:
         self._zero, self._load.began_at = time.perf_counter(), time.time()
         self._end = self._zero + self._seconds
-        for _ in range(connections):  # one opened, one request sent: a server may give an open one its whole attention
+        for _ in range(connections):  # send at once: a server may block on an idle connection
             await self._open_and_send()
-        deadline = self._end + PATIENCE_SECONDS
+        deadline = self._end + ANSWER_TIMEOUT_SECONDS
         while (self._sent_at or self._opening) and time.perf_counter() < deadline:  # noqa: ASYNC110 - until the time is up
             await asyncio.sleep(0.01)
         self._load.answers[LOST] += len(self._sent_at)
@@ -46,7 +46,7 @@ class _ClosedLoop:
 
     def _answered(self, connection: HttpConnection, status: int) -> None:
         now = time.perf_counter()
-        self._load.note(status, 1000 * (now - self._sent_at.pop(connection)))
+        self._load.record(status, 1000 * (now - self._sent_at.pop(connection)))
         self._load.seconds = now - self._zero
         if now >= self._end:
             connection.close()

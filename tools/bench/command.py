@@ -1,6 +1,6 @@
-"""`bin/bench`: the product beside its peers, on this machine, in one run.
+"""`bin/bench`: measures the product and its peers on this machine in one run.
 
-Exit status: 0 measured; 1 a part could not be measured to its end (what was read is kept); 130 ended from outside.
+Exit status: 0 for success; 1 if a part failed (its readings so far are kept); 130 if a signal ended it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psycopg
 from redis.exceptions import RedisError
 
 from tools.bench import api, fairness, growth, pace, receipts, report, results, send
-from tools.bench.bench import Bench
+from tools.bench.context import BenchContext
 from tools.bench.machine import NotReady, running_machine
 from tools.bench.options import Options, read_options
 from tools.bench.programs import ProgramEnded
@@ -29,7 +29,7 @@ from tools.sandbox.control import SandboxError
 
 RUNS = ROOT / "var" / "bench"
 
-MEASURES: Mapping[str, Callable[[Bench], None]] = {
+MEASURES: Mapping[str, Callable[[BenchContext], None]] = {
     "send": send.measure,
     "growth": growth.measure,
     "api": api.measure,
@@ -37,7 +37,7 @@ MEASURES: Mapping[str, Callable[[Bench], None]] = {
     "pace": pace.measure,
     "receipts": receipts.measure,
 }
-"""The parts, in the order in which they are measured."""
+"""The parts, in the order of measurement."""
 
 REPORT = "report"
 
@@ -54,57 +54,57 @@ _FAILURES = (
 )
 
 
-class Ended(KeyboardInterrupt):
-    """From outside. Of this kind, for event loops swallow any other that a signal handler raises."""
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the run. A KeyboardInterrupt, because event loops swallow other exceptions of signal handlers."""
 
 
 def main(arguments: list[str]) -> int:
     options = read_options(arguments, parts=(*MEASURES, REPORT), description=(__doc__ or "").partition("\n")[0])
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, _end)
+        signal.signal(number, _interrupt)
     parts = options.parts or tuple(MEASURES)
     command = shlex.join(("bin/bench", *arguments))
     terminal = Terminal()
     try:
         failed = [part for part in parts if part != REPORT and not _Part(part, options, terminal).measure(command)]
-    except Ended as end:
-        terminal.settle(f"bench: ended by {end}")
+    except Interrupted as interrupt:
+        terminal.finish_progress(f"bench: ended by {interrupt}")
         return 130
     if REPORT in parts:
         for file in report.write(options.results):
-            terminal.say(f"bench: wrote {file.relative_to(ROOT)}")
+            terminal.print_line(f"bench: wrote {file.relative_to(ROOT)}")
     return 1 if failed else 0
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One part, on servers of its own."""
+    """One part of bin/bench, with its own servers."""
 
     name: str
     options: Options
     terminal: Terminal
 
     def measure(self, command: str) -> bool:
-        """Whether it came to its end."""
+        """Measure the part. Return whether it was measured completely."""
         folder = _make_folder(self.name)
         succeeded = False
         try:
             with running_machine(folder) as machine:
-                run = results.begin_run(machine, command=command, parameters=_told(self.options))
+                run = results.begin_run(machine, command=command, parameters=_parameters(self.options))
                 file = results.ResultFile(self.options.results, self.name, run, add=self.options.add)
                 MEASURES[self.name](
-                    Bench(machine=machine, options=self.options, terminal=self.terminal, record=file.add)
+                    BenchContext(machine=machine, options=self.options, terminal=self.terminal, record=file.add)
                 )
             succeeded = True
         except _FAILURES as error:
-            self.terminal.settle(f"bench: {self.name}: {type(error).__name__}: {error}")
+            self.terminal.finish_progress(f"bench: {self.name}: {type(error).__name__}: {error}")
         finally:
             if succeeded and not self.options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
             else:
-                self.terminal.say(f"bench: logs are in {folder}")
+                self.terminal.print_line(f"bench: logs are in {folder}")
         for line in report.table(self.name, self.options.results):
-            self.terminal.say(line)
+            self.terminal.print_line(line)
         return succeeded
 
 
@@ -120,7 +120,7 @@ def _make_folder(part: str) -> Path:
             return folder
 
 
-def _told(options: Options) -> dict[str, Any]:
+def _parameters(options: Options) -> dict[str, Any]:
     return {
         name: str(value) if isinstance(value, Path) else value
         for name, value in vars(options).items()
@@ -128,7 +128,7 @@ def _told(options: Options) -> dict[str, Any]:
     }
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(other, signal.SIG_IGN)  # leaving in order is already under way
-    raise Ended(signal.Signals(number).name)
+        signal.signal(other, signal.SIG_IGN)  # the orderly exit has begun
+    raise Interrupted(signal.Signals(number).name)

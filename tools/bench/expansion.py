@@ -1,4 +1,4 @@
-"""Writing an audience: the product's own statement beside a bare INSERT … SELECT of the same rows, in the same run."""
+"""Expansion: the product's own statement, compared with a bare INSERT … SELECT of the same rows in the same run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ExpansionReading:
     product_ms: float
     """The whole transaction, commit included."""
     bare_ms: float
-    """The same for the bare statement, into a table with a primary key, a unique and a partial index."""
+    """The bare statement, into a table with a primary key, a unique index and a partial index; commit included."""
 
     def __str__(self) -> str:
         ratio = self.product_ms / self.bare_ms
@@ -62,7 +62,7 @@ class ExpansionReading:
 
 
 def read(ledger: Connection, *, database_url: str, church: Church, number: int) -> ExpansionReading:
-    """One of each, in turn. `ledger` is a superuser's connection; `database_url` that of the product's role."""
+    """Time both statements once. `ledger` is a superuser's connection; `database_url` is for the product's role."""
     row = ledger.execute(_MESSAGE, {"church_id": church.church_id}).fetchone()
     assert row is not None  # noqa: S101
     message_id: UUID = row[0]

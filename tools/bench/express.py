@@ -1,4 +1,4 @@
-"""Express and BullMQ behind POST: what one would build on Node for the same request."""
+"""An Express server that enqueues each POST with BullMQ: the same request on Node."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tools.bench.bench import Bench
+from tools.bench.context import BenchContext
 from tools.bench.machine import Machine
 from tools.bench.peers.environments import NotInstalled, install
 from tools.bench.peers.programs import peer_program
@@ -24,19 +24,19 @@ class RunningExpress:
     pids: dict[str, tuple[int, ...]]
 
     def count_jobs(self) -> int:
-        """Those that wait on the queue: nobody works here."""
+        """Return the number of jobs on the queue. No worker runs here."""
         with self.machine.open_redis() as redis:
             return redis.llen("bull:messages:wait")
 
 
 @contextmanager
-def running(bench: Bench) -> Generator[RunningExpress | None]:
-    """A cluster of two processes on an empty Redis; None when it cannot be installed, which is said."""
+def running(bench: BenchContext) -> Generator[RunningExpress | None]:
+    """A cluster of two processes with an empty Redis; None when it cannot be installed, which is printed."""
     machine = bench.machine
     try:
         installed = install(_BULLMQ)
     except NotInstalled as error:
-        bench.terminal.settle(f"{EXPRESS}: cannot be installed: {error}")
+        bench.terminal.finish_progress(f"{EXPRESS}: cannot be installed: {error}")
         yield None
         return
     with machine.open_redis() as redis:
@@ -47,7 +47,7 @@ def running(bench: Bench) -> Generator[RunningExpress | None]:
         api = ApiClient(base_url=f"http://127.0.0.1:{port}", timeout_seconds=5.0)
         machine.wait_until(api.is_ready, what="Express is ready")
         pids = {"api": (machine.programs.pid(EXPRESS),), **machine.pids()}
-        del pids["postgres"], pids["sandbox"]  # it has none
+        del pids["postgres"], pids["sandbox"]  # it uses neither
         yield RunningExpress(machine=machine, port=port, pids=pids)
     finally:
         machine.programs.stop(EXPRESS)

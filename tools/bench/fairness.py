@@ -1,4 +1,4 @@
-"""`fairness`: what a small church waits while one church sends to 50,000, against the same churches when idle."""
+"""`fairness`: how long small churches wait while one church sends to 50,000, compared with an idle system."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import asdict, dataclass
 
 from psycopg import Connection
 
-from tools.bench.bench import Bench
-from tools.bench.churches import Church, create_churches, forget_all, forget_sends
+from tools.bench.churches import Church, create_churches, delete_all, delete_sends
+from tools.bench.context import BenchContext
 from tools.bench.ledger import accepted_at, is_drained, last_recorded
 from tools.bench.load import Planned
 from tools.bench.open_loop import run_planned
-from tools.bench.own_send import has_ended, warm
 from tools.bench.percentiles import percentile
 from tools.bench.product import migrate, running_product
+from tools.bench.product_send import has_ended, warm
 from tools.bench.send_requests import SendRequests
 from tools.sandbox.control import Faults
 
 SMALL_CHURCHES, MEMBERS = 99, 20
 SECONDS = 20.0
-"""The small churches ask within this time, each at a random moment, the same in every reading."""
+"""The small churches send within this time, each at a random moment that is the same in every reading."""
 
-_PATIENCE_SECONDS = 600.0
+_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,12 @@ class FairnessReading:
     """idle; during a send of 50,000."""
     round: int
     waits_ms: Sequence[float]
-    """From each small church's POST to the carrier's acceptance of its last text."""
+    """For each small church: from its POST to the carrier's acceptance of its last text."""
     recorded_ms: Sequence[float]
-    """... and until the last acceptance was recorded in PostgreSQL."""
+    """For each small church: from its POST until the last acceptance was recorded in PostgreSQL."""
     errors: Mapping[str, int]
     outlasted: bool | None
-    """Whether the large send went on until the last of them was done. None where there was none."""
+    """Whether the large send was still running when the small churches were done; None without a large send."""
 
     def __str__(self) -> str:
         ended = " (the large send ended first)" if self.outlasted is False else ""
@@ -56,26 +56,28 @@ class _Churches:
     small: list[Church]
 
 
-def measure(bench: Bench) -> None:
-    """Idle and busy in turn, as many rounds as asked for."""
+def measure(bench: BenchContext) -> None:
+    """Measure idle and busy in turn, in every round."""
     bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
     bench.machine.sandbox.hold_callbacks()
     migrate(bench.machine)
     with bench.machine.open_ledger() as ledger:
-        forget_all(ledger)
+        delete_all(ledger)
         warm_up, large, *small = create_churches(ledger, [1_000, bench.options.blast, *[MEMBERS] * SMALL_CHURCHES])
         churches = _Churches(warm_up=warm_up, large=large, small=small)
         for number in range(1, bench.options.rounds + 1):
             for is_busy in (False, True):
-                bench.terminal.move(f"fairness: {'busy' if is_busy else 'idle'}, round {number}")
+                bench.terminal.show_progress(f"fairness: {'busy' if is_busy else 'idle'}, round {number}")
                 reading = _read(bench, ledger, churches, number=number, is_busy=is_busy)
                 bench.record(asdict(reading))
-                bench.terminal.settle(str(reading))
+                bench.terminal.finish_progress(str(reading))
 
 
-def _read(bench: Bench, ledger: Connection, churches: _Churches, *, number: int, is_busy: bool) -> FairnessReading:
+def _read(
+    bench: BenchContext, ledger: Connection, churches: _Churches, *, number: int, is_busy: bool
+) -> FairnessReading:
     machine, large = bench.machine, churches.large
-    forget_sends(ledger)
+    delete_sends(ledger)
     with running_product(machine, settings=bench.options.settings) as product:
         warm(product, ledger, churches.warm_up)
         machine.sandbox.reset()
@@ -86,7 +88,9 @@ def _read(bench: Bench, ledger: Connection, churches: _Churches, *, number: int,
         load = run_planned(product.port, [planned for _, planned in plan])
         ids = [church.church_id for church in churches.small]
         machine.wait_until(
-            lambda: is_drained(ledger, ids), what="the small churches are sent to", seconds=_PATIENCE_SECONDS
+            lambda: is_drained(ledger, ids),
+            what="the messages of the small churches are sent",
+            seconds=_TIMEOUT_SECONDS,
         )
         outlasted = None if large_message is None else not has_ended(ledger, large_message)
         posted_at = {church.church_id: load.began_at + planned.at_seconds for church, planned in plan}
@@ -102,8 +106,8 @@ def _read(bench: Bench, ledger: Connection, churches: _Churches, *, number: int,
 
 
 def make_plan(churches: list[Church], *, seconds: float, seed: int) -> list[tuple[Church, Planned]]:
-    """Each church once, at a random moment that its place and the seed decide; in the order of time."""
-    moments = random.Random(seed)  # noqa: S311 - the same every time
+    """Return one request for each church, at a random moment (seeded, so repeatable), ordered by time."""
+    moments = random.Random(seed)  # noqa: S311 - must be repeatable
     plan = [
         (
             church,

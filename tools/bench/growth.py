@@ -1,4 +1,4 @@
-"""`growth`: what a send costs the larger it is, and the more lies in the table already."""
+"""`growth`: how the cost of a send depends on its size and on the rows already in the table."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from redis import Redis
 from rq import Queue
 
 from tools.bench import cpu, expansion
-from tools.bench.bench import Bench
-from tools.bench.churches import Church, create_churches, forget_all, forget_sends
-from tools.bench.old_deliveries import Past
-from tools.bench.own_send import CONTENT, WARM_UP_MEMBERS, all_pids, await_end, complaint, count_sent, warm
+from tools.bench.churches import Church, create_churches, delete_all, delete_sends
+from tools.bench.context import BenchContext
+from tools.bench.old_deliveries import OldDeliveries
 from tools.bench.product import SMS, migrate, running_product
+from tools.bench.product_send import CONTENT, WARM_UP_MEMBERS, all_pids, await_end, count_sent, problem_of, warm
 from tools.sandbox.control import Faults
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 OLD_DELIVERIES = (10, 1_000, 100_000, 1_000_000, 5_000_000)
-BESIDE_OLD = 10_000
-"""Recipients of a send into a table that is not empty."""
+SIZE_WITH_OLD = 10_000
+"""Recipients of the sends into a table with old deliveries."""
 
 _SAMPLE_SECONDS = 0.1
 
@@ -32,7 +32,7 @@ class GrowthReading:
     round: int
     size: int
     old_deliveries: int
-    """In the table before. 0: the reading belongs to the sizes."""
+    """Old deliveries in the table; 0 for a reading by size."""
     sent: int
     seconds: float
     per_second: float
@@ -42,7 +42,7 @@ class GrowthReading:
     redis_bytes_before: int
     redis_bytes_peak: int
     deepest_queue: int
-    """The most jobs on the sms queue at once, as sampled."""
+    """The most jobs on the sms queue in any sample."""
     problem: str | None
 
     def __str__(self) -> str:
@@ -55,18 +55,18 @@ class GrowthReading:
         )
 
 
-def measure(bench: Bench) -> None:
-    """Sizes, then the same size beside more and more old deliveries, then expansions."""
+def measure(bench: BenchContext) -> None:
+    """Measure the sizes, then expansions, then one size with a growing number of old deliveries."""
     bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
     bench.machine.sandbox.hold_callbacks()
     migrate(bench.machine)
     sizes = bench.options.sizes or SIZES
     olds = OLD_DELIVERIES if bench.options.old_deliveries is None else bench.options.old_deliveries
     with bench.machine.open_ledger() as ledger:
-        forget_all(ledger)
-        bench.terminal.move("growth: making contacts")
+        delete_all(ledger)
+        bench.terminal.show_progress("growth: creating contacts")
         warm_up, *churches = create_churches(
-            ledger, [WARM_UP_MEMBERS, *sizes, BESIDE_OLD, min(expansion.RECIPIENTS, bench.options.blast)]
+            ledger, [WARM_UP_MEMBERS, *sizes, SIZE_WITH_OLD, min(expansion.RECIPIENTS, bench.options.blast)]
         )
         *by_size, beside_old, to_expand = churches
         _measure_sizes(bench, ledger, warm_up, by_size)
@@ -74,35 +74,35 @@ def measure(bench: Bench) -> None:
         _measure_old(bench, ledger, warm_up, beside_old, sorted(olds))
 
 
-def _measure_sizes(bench: Bench, ledger: Connection, warm_up: Church, churches: Sequence[Church]) -> None:
+def _measure_sizes(bench: BenchContext, ledger: Connection, warm_up: Church, churches: Sequence[Church]) -> None:
     for church in churches:
         for number in range(1, bench.options.rounds + 1):
-            bench.terminal.move(f"growth: {church.members:,} recipients, round {number}")
-            forget_sends(ledger)
+            bench.terminal.show_progress(f"growth: {church.members:,} recipients, round {number}")
+            delete_sends(ledger)
             _read(bench, ledger, warm_up, church, number=number, old=0)
-    forget_sends(ledger)
+    delete_sends(ledger)
 
 
-def _measure_old(bench: Bench, ledger: Connection, warm_up: Church, church: Church, olds: Sequence[int]) -> None:
-    past = Past(ledger, most=max(olds))
+def _measure_old(bench: BenchContext, ledger: Connection, warm_up: Church, church: Church, olds: Sequence[int]) -> None:
+    old_deliveries = OldDeliveries(ledger, most=max(olds))
     for old in olds:
-        past.fill_up(old, tell=lambda text: bench.terminal.move(f"growth: {text}"))
+        old_deliveries.fill_up(old, report=lambda text: bench.terminal.show_progress(f"growth: {text}"))
         for number in range(1, bench.options.rounds + 1):
-            bench.terminal.move(f"growth: {old:,} old deliveries, round {number}")
-            _forget_sends_of(ledger, warm_up, church)
-            _read(bench, ledger, warm_up, church, number=number, old=past.deliveries)
+            bench.terminal.show_progress(f"growth: {old:,} old deliveries, round {number}")
+            _delete_sends_of(ledger, warm_up, church)
+            _read(bench, ledger, warm_up, church, number=number, old=old_deliveries.count)
 
 
-def _measure_expansion(bench: Bench, ledger: Connection, church: Church) -> None:
+def _measure_expansion(bench: BenchContext, ledger: Connection, church: Church) -> None:
     for number in range(1, bench.options.rounds + 1):
-        forget_sends(ledger)
+        delete_sends(ledger)
         reading = expansion.read(ledger, database_url=bench.machine.database_url, church=church, number=number)
         bench.record(asdict(reading))
-        bench.terminal.settle(str(reading))
-    forget_sends(ledger)
+        bench.terminal.finish_progress(str(reading))
+    delete_sends(ledger)
 
 
-def _read(bench: Bench, ledger: Connection, warm_up: Church, church: Church, *, number: int, old: int) -> None:
+def _read(bench: BenchContext, ledger: Connection, warm_up: Church, church: Church, *, number: int, old: int) -> None:
     machine = bench.machine
     with running_product(machine, settings=bench.options.settings) as product, machine.open_redis() as redis:
         warm(product, ledger, warm_up)
@@ -129,14 +129,14 @@ def _read(bench: Bench, ledger: Connection, warm_up: Church, church: Church, *, 
             redis_bytes_before=samples.bytes_before,
             redis_bytes_peak=samples.bytes_peak,
             deepest_queue=samples.deepest_queue,
-            problem=complaint(bench, sent=sent, size=church.members),
+            problem=problem_of(bench, sent=sent, size=church.members),
         )
     bench.record(asdict(reading))
-    bench.terminal.settle(str(reading))
+    bench.terminal.finish_progress(str(reading))
 
 
 class _Samples:
-    """What Redis holds, looked at now and then."""
+    """Samples the memory of Redis and the length of the sms queue."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -155,8 +155,8 @@ class _Samples:
         return self._redis.info("memory")["used_memory"]
 
 
-def _forget_sends_of(ledger: Connection, *churches: Church) -> None:
-    """Take out what earlier readings left, and its traces; what is old stays."""
+def _delete_sends_of(ledger: Connection, *churches: Church) -> None:
+    """Delete the messages of these churches and vacuum; old deliveries stay."""
     names = {"churches": [church.church_id for church in churches]}
     ledger.execute("DELETE FROM deliveries WHERE church_id = ANY (%(churches)s::uuid[])", names)
     ledger.execute("DELETE FROM messages WHERE church_id = ANY (%(churches)s::uuid[])", names)

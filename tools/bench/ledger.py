@@ -1,4 +1,4 @@
-"""What both ledgers say of many sends: the carrier's and the product's."""
+"""Questions to the carrier's ledger and to the product's database."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ GROUP BY church_id
 
 
 def is_drained(ledger: Connection, churches: Sequence[str] | None = None) -> bool:
-    """Whether all that these churches, or all churches, asked for has left the queue and was answered."""
+    """Return whether these churches, or all, have no message to expand and no delivery queued or being sent."""
     named = [row[0] for row in ledger.execute(_ALL_CHURCHES)] if churches is None else list(churches)
     row = ledger.execute(_NOTHING_OPEN, {"churches": named}).fetchone()
     return bool(row and row[0])
 
 
 def last_recorded(ledger: Connection, churches: Sequence[str]) -> dict[str, float]:
-    """By church: when its last delivery was written to, in seconds since the epoch."""
+    """Return the time of the last update of each church's deliveries, in seconds since the epoch."""
     return dict(ledger.execute(_LAST_RECORDED, {"churches": list(churches)}).fetchall())
 
 
 def accepted_at(sandbox: Sandbox) -> dict[str, list[float]]:
-    """By sender: when the carrier accepted each message, in order, in seconds since the epoch."""
+    """Return the times at which the carrier accepted each sender's messages, in order, in seconds since the epoch."""
     times: defaultdict[str, list[float]] = defaultdict(list)
     for row in sandbox.rows():
         times[row.sender or ""].append(row.created_at)

@@ -1,4 +1,4 @@
-"""What is asked of an HTTP server, and what came of it."""
+"""Planned requests to an HTTP server, and their results."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from tools.bench.http_connection import LOST, HttpConnection
 from tools.bench.percentiles import percentile
 
-PATIENCE_SECONDS = 60.0
-"""After the last request was sent; what is not answered then counts as lost."""
+ANSWER_TIMEOUT_SECONDS = 60.0
+"""Requests that are not answered this long after the last one was sent count as lost."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A request and when it is to be sent, in seconds from the beginning."""
+    """A request and the time to send it, in seconds from the start."""
 
     at_seconds: float
     request: bytes
@@ -25,18 +25,18 @@ class Planned:
 
 @dataclass(kw_only=True)
 class Load:
-    """What came of it. Latencies are in milliseconds, from when the request was to be sent to the end of its answer."""
+    """The results. Latencies are in milliseconds, from the planned time of a request to the end of its answer."""
 
     began_at: float = field(default_factory=time.time)
-    """Seconds since the epoch: the zero of the plan."""
+    """The start of the plan, in seconds since the epoch."""
     latencies_ms: list[float] = field(default_factory=list[float])
-    """Of answers with a 2xx status."""
+    """For answers with a 2xx status."""
     late_ms: list[float] = field(default_factory=list[float])
-    """How much later than planned each request left; it is in the latency."""
+    """How much later than planned each request was sent. The latency includes it."""
     answers: Counter[int] = field(default_factory=Counter[int])
-    """By HTTP status; LOST for none."""
+    """The number of answers by HTTP status; LOST without an answer."""
     seconds: float = 0.0
-    """From the beginning to the last answer."""
+    """From the start to the last answer."""
 
     @property
     def errors(self) -> dict[str, int]:
@@ -44,26 +44,26 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Good answers."""
+        """Successful answers a second."""
         return len(self.latencies_ms) / self.seconds if self.seconds else 0.0
 
     def lateness_ms(self, percent: float) -> float | None:
-        """That percentile of the generator's own lateness; None in a closed loop, which has no plan."""
+        """Return the percentile of how late requests were sent; None for a closed loop, which has no plan."""
         return round(percentile(self.late_ms, percent), 2) if self.late_ms else None
 
-    def note(self, status: int, latency_ms: float) -> None:
-        """One more answer."""
+    def record(self, status: int, latency_ms: float) -> None:
+        """Record one answer."""
         self.answers[status] += 1
         if 200 <= status < 300:
             self.latencies_ms.append(latency_ms)
 
     def latency_ms(self, percent: float) -> float | None:
-        """That percentile; None without a good answer."""
+        """Return the percentile of the latencies; None without a successful answer."""
         return round(percentile(self.latencies_ms, percent), 2) if self.latencies_ms else None
 
 
 async def connect(port: int, on_answer: Callable[[HttpConnection, int], None]) -> HttpConnection:
-    """A new connection to that port of this machine. Raises OSError."""
+    """Open a connection to the port on this machine. Raises OSError."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(lambda: HttpConnection(on_answer), "127.0.0.1", port)
     return connection

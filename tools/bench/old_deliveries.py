@@ -1,4 +1,4 @@
-"""A table with a history: finished deliveries of many churches and messages, by SQL."""
+"""Fills the tables with finished deliveries of many churches and messages, by SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PER_MESSAGE = 500
 _CHUNK = 250_000
 _SPAN_SECONDS = 366 * 86_400.0
 
-# Ids and times lie in the past, in the order in which rows are written, as they would have been.
+# Ids and times lie in the past, in the order of insertion, as if the messages had been sent over a year.
 _MESSAGES = """
 INSERT INTO messages (
     message_id, church_id, channel, content, segments, target_type, target, request_hash, request_id,
@@ -36,7 +36,7 @@ CROSS JOIN generate_series(1, %(each)s) AS number
 WHERE messages.message_id = ANY (%(message_ids)s)
 ORDER BY messages.message_id
 """
-_FOUND = """
+_CREATE_CHURCHES = """
 CREATE TEMPORARY TABLE past_churches AS
 WITH made AS (
     INSERT INTO churches (name) SELECT 'Past ' || number FROM generate_series(1, %(churches)s) AS number
@@ -46,22 +46,22 @@ SELECT church_id, row_number() OVER () - 1 AS place FROM made
 """
 
 
-class Past:
-    """Fills the table up, further at each call. `ledger` is a superuser's connection that stays open meanwhile."""
+class OldDeliveries:
+    """Adds old deliveries up to a growing number. `ledger` is a superuser's connection that stays open."""
 
     def __init__(self, ledger: Connection, *, most: int) -> None:
-        """`most`: how many deliveries it will be in the end. They are a year's."""
+        """`most`: the final number of deliveries, which are spread over a year."""
         self._ledger = ledger
         self._apart_seconds = _SPAN_SECONDS / (most / PER_MESSAGE + 10)
         self._messages = 0
-        self.deliveries = 0
+        self.count = 0
         ledger.execute("SET synchronous_commit = off")
-        ledger.execute(_FOUND, {"churches": CHURCHES})
+        ledger.execute(_CREATE_CHURCHES, {"churches": CHURCHES})
 
-    def fill_up(self, deliveries: int, *, tell: Callable[[str], None]) -> None:
-        """Have as many finished deliveries in the table, and statistics and a visibility map as after a vacuum."""
-        while (missing := deliveries - self.deliveries) > 0:
-            tell(f"filling: {self.deliveries:,} of {deliveries:,} old deliveries")
+    def fill_up(self, deliveries: int, *, report: Callable[[str], None]) -> None:
+        """Add finished deliveries until there are this many, then vacuum and analyze."""
+        while (missing := deliveries - self.count) > 0:
+            report(f"filling: {self.count:,} of {deliveries:,} old deliveries")
             each = min(PER_MESSAGE, missing)
             count = max(1, min(_CHUNK, missing) // each)
             names = {"first": self._messages, "count": count, "churches": CHURCHES}
@@ -69,6 +69,6 @@ class Past:
             made = self._ledger.execute(_MESSAGES, {**names, **times}).fetchall()
             self._ledger.execute(_DELIVERIES, {"message_ids": [row[0] for row in made], "each": each})
             self._messages += count
-            self.deliveries += count * each
-        tell("filling: vacuum")
+            self.count += count * each
+        report("filling: vacuum")
         self._ledger.execute("VACUUM (ANALYZE) messages, deliveries")

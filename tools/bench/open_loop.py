@@ -1,4 +1,4 @@
-"""Load at set times, whatever is answered: what users do."""
+"""Open-loop load: requests are sent at fixed times, whether or not earlier ones are answered."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from collections.abc import Sequence
 import uvloop
 
 from tools.bench.http_connection import LOST, HttpConnection
-from tools.bench.load import PATIENCE_SECONDS, Load, Planned, connect
+from tools.bench.load import ANSWER_TIMEOUT_SECONDS, Load, Planned, connect
 
 
 def run_planned(port: int, plan: Sequence[Planned]) -> Load:
-    """Send each request at its time, whatever became of those before it, over as many connections as that takes.
+    """Send each request at its planned time, over as many connections as that takes.
 
-    A connection is opened when none is free, as clients do, and then kept. A slow answer holds up no later request, and
-    what had to wait for a connection counts from its time in the plan: so nothing slow is left out of the count
-    (coordinated omission).
+    A connection is opened when none is idle, and then stays open. A slow answer delays no later request, and latencies
+    count from the planned time, so that slow periods are not underestimated (coordinated omission).
     """
     [load] = run_together(port, plan)
     return load
 
 
 def run_together(port: int, *plans: Sequence[Planned]) -> list[Load]:
-    """Several plans at the same time, each with a count of its own."""
+    """Run several plans at the same time, with separate results."""
 
     async def run() -> list[Load]:
         return await asyncio.gather(*(_OpenLoop(port).run(plan) for plan in plans))
@@ -46,8 +45,8 @@ class _OpenLoop:
         for planned in plan:
             await self._sleep_until(self._zero + planned.at_seconds)
             self._fire(planned)
-        deadline = time.perf_counter() + PATIENCE_SECONDS
-        while (self._due or self._opening) and time.perf_counter() < deadline:  # noqa: ASYNC110 - answers may never come
+        deadline = time.perf_counter() + ANSWER_TIMEOUT_SECONDS
+        while (self._due or self._opening) and time.perf_counter() < deadline:  # noqa: ASYNC110 - some requests may never be answered
             await asyncio.sleep(0.005)
         self._load.answers[LOST] += len(self._due) + len(self._opening)
         for connection in (*self._due, *self._idle):
@@ -56,14 +55,14 @@ class _OpenLoop:
 
     @staticmethod
     async def _sleep_until(moment: float) -> None:
-        """The loop's timers are whole milliseconds: never early, at most so much late."""
+        """Sleep until the moment. Timers of the loop have a resolution of a millisecond and may be late."""
         while (missing := moment - time.perf_counter()) > 0:  # noqa: ASYNC110 - timers may be early
             await asyncio.sleep(math.ceil(missing * 1000) / 1000)
 
     def _fire(self, planned: Planned) -> None:
         due = self._zero + planned.at_seconds
         while self._idle:
-            connection = self._idle.pop()  # the last used first: the server closes those that rest
+            connection = self._idle.pop()  # the last used first, because the server closes idle ones
             if connection.is_open:
                 self._send(connection, planned.request, due)
                 return
@@ -86,7 +85,7 @@ class _OpenLoop:
 
     def _answered(self, connection: HttpConnection, status: int) -> None:
         now = time.perf_counter()
-        self._load.note(status, 1000 * (now - self._due.pop(connection)))
+        self._load.record(status, 1000 * (now - self._due.pop(connection)))
         self._load.seconds = now - self._zero
         if connection.is_open:
             self._idle.append(connection)

@@ -1,4 +1,4 @@
-"""What bin/bench is told."""
+"""The command line of bin/bench."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tools.bench.peers.table import EXPRESS, PEERS
 from tools.bench.send_reading import OURS
 
 CANDIDATES = (OURS, *(peer.name for peer in PEERS), EXPRESS)
-"""Of `send` all but the last; of `api` the first and the last."""
+"""`send` uses all but the last, `api` the first and the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """None stands for the part's own default."""
+    """None means the default of the part."""
 
     parts: tuple[str, ...]
     rounds: int
@@ -40,24 +40,48 @@ class Options:
 
 
 def read_options(arguments: Sequence[str], *, parts: Sequence[str], description: str) -> Options:
-    """Exits with 2 and a usage line if they make no sense."""
+    """Return the options. Exits with status 2 and a usage line if they are not valid."""
     parser = argparse.ArgumentParser(prog="bin/bench", description=description)
     add = parser.add_argument
     add("parts", nargs="*", metavar="part", help=f"{', '.join(parts)} (default: all)")
-    add("--rounds", type=_positive, default=3, metavar="N", help="readings of each candidate, in turn (default: 3)")
+    add("--rounds", type=_positive, default=3, metavar="N", help="readings of each candidate (default: 3)")
     add("--sizes", type=_numbers, metavar="N,N", help="recipients (send: 1000,10000,100000; growth: up to 1000000)")
-    add("--cap-seconds", type=float, default=30.0, metavar="S", help="a longer reading is cut there (default: 30)")
-    add("--latency-ms", type=float, metavar="MS", help="of the carrier's answers (default: 100; receipts: 5)")
-    add("--candidates", type=_words, metavar="A,B", help="only these of send and api (default: all)")
-    add("--concurrency", type=_pair, action="append", default=[], metavar="PEER=N", help="other than in the table")
-    add("--seconds", type=float, metavar="S", help="how long to load (api: 10; pace: 60; fairness: 20)")
-    add("--sends", type=_positive, default=100_000, metavar="N", help="receipts: texts sent first (default: 100000)")
-    add("--blast", type=_positive, default=50_000, metavar="N", help="recipients of the large send that others meet")
-    add("--old-deliveries", type=_numbers, metavar="N,N", help="growth: already there (default: 10 to 5000000)")
+    add(
+        "--cap-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="stop a reading of `send` after this time (default: 30)",
+    )
+    add("--latency-ms", type=float, metavar="MS", help="latency of the carrier's answers (default: 100; receipts: 5)")
+    add("--candidates", type=_words, metavar="A,B", help="measure only these in send and api (default: all)")
+    add(
+        "--concurrency",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="PEER=N",
+        help="instead of the number in tools/bench/peers/table.py",
+    )
+    add("--seconds", type=float, metavar="S", help="duration of the load (api: 10; pace: 60; fairness: 20)")
+    add("--sends", type=_positive, default=100_000, metavar="N", help="receipts: number of texts (default: 100000)")
+    add(
+        "--blast",
+        type=_positive,
+        default=50_000,
+        metavar="N",
+        help="recipients of the large send in api and fairness (default: 50000)",
+    )
+    add(
+        "--old-deliveries",
+        type=_numbers,
+        metavar="N,N",
+        help="growth: deliveries already in the table (default: 10 to 5000000)",
+    )
     workers = parser.add_mutually_exclusive_group()
     workers.add_argument("--with-workers", action="store_true", default=None, help="api: only with sms workers")
     workers.add_argument("--without-workers", action="store_false", dest="with_workers", help="api: only without")
-    add("--seed", type=int, default=1, help="of random moments (default: 1)")
+    add("--seed", type=int, default=1, help="of the random moments in fairness (default: 1)")
     add(
         "--setting",
         type=_setting,
@@ -67,20 +91,26 @@ def read_options(arguments: Sequence[str], *, parts: Sequence[str], description:
         metavar="NAME=VALUE",
         help="for the product",
     )
-    add("--results", type=Path, default=results.FOLDER, metavar="FOLDER", help="where readings go (bench/results)")
-    add("--add", action="store_true", help="to the readings that are there, instead of replacing the part's")
-    add("--keep", action="store_true", help="keep the folder with logs and data")
-    given = parser.parse_args(arguments)
+    add(
+        "--results",
+        type=Path,
+        default=results.FOLDER,
+        metavar="FOLDER",
+        help="where readings are stored (default: tools/bench/results)",
+    )
+    add("--add", action="store_true", help="add to the stored readings instead of replacing those of the part")
+    add("--keep", action="store_true", help="do not delete the folder with logs and data")
+    parsed = parser.parse_args(arguments)
     for what, named, known in (
-        ("part", given.parts, parts),
-        ("candidate", given.candidates or (), CANDIDATES),
-        ("peer", dict(given.concurrency), CANDIDATES[1:]),
+        ("part", parsed.parts, parts),
+        ("candidate", parsed.candidates or (), CANDIDATES),
+        ("peer", dict(parsed.concurrency), CANDIDATES[1:]),
     ):
         if unknown := set(named) - set(known):
             parser.error(f"no such {what}: {', '.join(sorted(unknown))} (there are {', '.join(known)})")
-    values: dict[str, Any] = vars(given)
-    values["parts"] = tuple(given.parts)
-    values["concurrency"], values["settings"] = dict(given.concurrency), dict(given.settings)
+    values: dict[str, Any] = vars(parsed)
+    values["parts"] = tuple(parsed.parts)
+    values["concurrency"], values["settings"] = dict(parsed.concurrency), dict(parsed.settings)
     return Options(**values)
 
 

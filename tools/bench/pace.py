@@ -1,4 +1,4 @@
-"""`pace`: senders with a speed limit, served by four worker processes at once: how near they come, and never over."""
+"""`pace`: senders with a rate limit, served by four worker processes: how close to it they come."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 
 from psycopg import Connection
 
-from tools.bench.bench import Bench
-from tools.bench.churches import Church, create_churches, forget_all, forget_sends
+from tools.bench.churches import Church, create_churches, delete_all, delete_sends
+from tools.bench.context import BenchContext
 from tools.bench.ledger import accepted_at
-from tools.bench.own_send import warm
 from tools.bench.product import migrate, running_product
+from tools.bench.product_send import warm
 from tools.sandbox.control import Faults
 
 PACES = (1.0, 10.0, 100.0)
@@ -22,7 +22,7 @@ SECONDS = 60.0
 WINDOW_SECONDS = 10.0
 
 _SPARE_SECONDS = 15.0
-"""Recipients for so much longer: nobody runs out of them."""
+"""Recipients for this much longer than the measurement, so that no sender runs out of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class PaceReading:
     per_second: float
     """(sent - 1) / seconds."""
     window_per_second: float
-    """The most in any 10 seconds, divided by 10."""
+    """The highest rate over any 10 seconds."""
 
     def __str__(self) -> str:
         return (
@@ -47,26 +47,26 @@ class PaceReading:
         )
 
 
-def measure(bench: Bench) -> None:
-    """All senders at the same time, as many rounds as asked for."""
+def measure(bench: BenchContext) -> None:
+    """Measure all senders at the same time, in every round."""
     seconds = bench.options.seconds or SECONDS
     bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
     bench.machine.sandbox.hold_callbacks()
     migrate(bench.machine)
     with bench.machine.open_ledger() as ledger:
-        forget_all(ledger)
+        delete_all(ledger)
         sizes = [int(pace * (seconds + _SPARE_SECONDS)) for pace in PACES]
         warm_up, *churches = create_churches(ledger, [2_000, *sizes], paces=[None, *PACES])
         for number in range(1, bench.options.rounds + 1):
             for reading in _read(bench, ledger, warm_up, churches, seconds=seconds, number=number):
                 bench.record(asdict(reading))
-                bench.terminal.settle(str(reading))
+                bench.terminal.finish_progress(str(reading))
 
 
 def _read(
-    bench: Bench, ledger: Connection, warm_up: Church, churches: Sequence[Church], *, seconds: float, number: int
+    bench: BenchContext, ledger: Connection, warm_up: Church, churches: Sequence[Church], *, seconds: float, number: int
 ) -> list[PaceReading]:
-    forget_sends(ledger)
+    delete_sends(ledger)
     machine = bench.machine
     with running_product(machine, sms_processes=PROCESSES, settings=bench.options.settings) as product:
         warm(product, ledger, warm_up)
@@ -79,7 +79,7 @@ def _read(
         first = max(times[0] for times in accepted_at(machine.sandbox).values())
         end = first + seconds
         while (left := end - time.time()) > 0:
-            bench.terminal.move(f"pace: round {number}, {left:.0f} s to go")
+            bench.terminal.show_progress(f"pace: round {number}, {left:.0f} s to go")
             machine.programs.check()
             time.sleep(min(left, 1.0))
         times = accepted_at(machine.sandbox)
@@ -90,7 +90,7 @@ def _read(
 
 
 def reading_of(times: Sequence[float], *, allowed: float, number: int) -> PaceReading:
-    """From the moments of acceptance, in order, in seconds; there must be two or more."""
+    """Return the reading for times of acceptance (seconds, in order, at least two)."""
     seconds = times[-1] - times[0]
     return PaceReading(
         allowed=allowed,
@@ -104,7 +104,7 @@ def reading_of(times: Sequence[float], *, allowed: float, number: int) -> PaceRe
 
 
 def most_within(times: Sequence[float], seconds: float) -> int:
-    """The most of the moments, which must be in order, that lie within any stretch of so many seconds."""
+    """Return the largest number of times, which must be in order, within any period of this length."""
     most = first = 0
     for place, moment in enumerate(times):
         while times[first] <= moment - seconds:

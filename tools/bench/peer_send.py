@@ -1,4 +1,4 @@
-"""One reading of `send` with a peer: from the first enqueue to the carrier's last answer."""
+"""One reading of `send` for a peer: from the first enqueue to the carrier's last answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from processes import child_process
 from processes.child_process import Program
 from tools.bench import cpu
-from tools.bench.bench import Bench
+from tools.bench.context import BenchContext
 from tools.bench.machine import NotReady
 from tools.bench.peers.environments import Installed
 from tools.bench.peers.programs import peer_program
@@ -21,36 +21,36 @@ from tools.bench.programs import ProgramEnded
 from tools.bench.send_reading import WORKERS, SendReading
 
 PROCESSES = 2
-"""As many as the product's: the machine has two cores."""
+"""As many as for the product: the machine has two cores."""
 
 _WARM_UP_FIRST = 5_000_000_000
-"""Numbers of the warm-up begin here (of the 3,000,000,000 there are from where the peers count)."""
+"""The warm-up uses the numbers from here on, counted from the first number of the peers."""
 _WARM_UP_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _PRODUCER = "producer"
 
 
 @dataclass(frozen=True)
-class _Producing:
+class _Producer:
     process: subprocess.Popen[bytes]
     output: Path
 
-    def told(self) -> dict[str, Any]:
-        """What it has told so far."""
-        told: dict[str, Any] = {}
+    def reports(self) -> dict[str, Any]:
+        """Return what it has printed so far (see peers/table.py)."""
+        reports: dict[str, Any] = {}
         for line in self.output.read_text(errors="replace").splitlines():
             if line.startswith("{"):
-                told |= json.loads(line)
-        return told
+                reports |= json.loads(line)
+        return reports
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeerSend:
-    bench: Bench
+    bench: BenchContext
     installed: Installed
 
     def read(self, size: int, number: int) -> SendReading:
-        """On an empty Redis and with fresh workers. What goes wrong is said in the reading."""
+        """Take a reading with an empty Redis and new workers. The reading contains any problem."""
         machine, name = self.bench.machine, self.installed.peer.name
         workers = [f"{name}-{size}-{number}-{place}" for place in range(1, PROCESSES + 1)]
         with machine.open_redis() as redis:
@@ -71,18 +71,18 @@ class PeerSend:
     def _measure(self, size: int, number: int, workers: list[str]) -> SendReading:
         machine = self.bench.machine
         groups = {WORKERS: tuple(map(machine.programs.pid, workers)), **machine.pids()}
-        del groups["postgres"]  # they have none
+        del groups["postgres"]  # peers do not use it
         before = cpu.cpu_seconds(groups)
-        producing = self._produce(size, first=0)
+        producer = self._produce(size, first=0)
         try:
-            accepted, cut = self._await_acceptance(size, producing)
+            accepted, cut = self._await_acceptance(size, producer)
             spent = cpu.spent(before, cpu.cpu_seconds(groups))
-            told = producing.told()
-            enqueued = "ended_at" in told
-            spent[_PRODUCER] = round(told["cpu_seconds"], 2) if enqueued else self._cpu_of(producing)
+            reports = producer.reports()
+            enqueued = "ended_at" in reports
+            spent[_PRODUCER] = round(reports["cpu_seconds"], 2) if enqueued else self._cpu_of(producer)
         finally:
-            child_process.kill(producing.process)
-        began = float(told["began_at"])
+            child_process.kill(producer.process)
+        began = float(reports["began_at"])
         return SendReading(
             candidate=self.installed.peer.name,
             size=size,
@@ -92,24 +92,24 @@ class PeerSend:
             cut=cut,
             cpu_seconds=spent,
             concurrency=self._concurrency,
-            enqueued_seconds=told["ended_at"] - began if enqueued else None,
-            problem=None if cut else self._complaint(size),
+            enqueued_seconds=reports["ended_at"] - began if enqueued else None,
+            problem=None if cut else self._problem(size),
         )
 
-    def _await_acceptance(self, size: int, producing: _Producing) -> tuple[int, bool]:
-        """How many the carrier accepted until all were, or the cap was reached; and whether it was that."""
+    def _await_acceptance(self, size: int, producer: _Producer) -> tuple[int, bool]:
+        """Wait for all acceptances, or until the cap. Return their number, and whether the cap was reached."""
         sandbox, cap_seconds = self.bench.machine.sandbox, self.bench.options.cap_seconds
         began: float | None = None
         while True:
             accepted = sandbox.summary().accepted
-            began = began or producing.told().get("began_at")
+            began = began or producer.reports().get("began_at")
             if accepted >= size:
                 time.sleep(2 * self.bench.latency_ms / 1000)  # for the last answers
                 return sandbox.summary().accepted, False
             if began is not None and time.time() - began >= cap_seconds:
                 return sandbox.summary().accepted, True
-            if began is None and producing.process.poll() is not None:
-                raise NotReady(f"its producer ended before it began (log: {producing.output})")
+            if began is None and producer.process.poll() is not None:
+                raise NotReady(f"its producer ended before it began (log: {producer.output})")
             self.bench.machine.programs.check()
             time.sleep(_POLL_SECONDS)
 
@@ -117,7 +117,7 @@ class PeerSend:
         last = next(self.bench.machine.sandbox.rows(after=size - 1))
         return last.created_at + self.bench.latency_ms / 1000
 
-    def _complaint(self, size: int) -> str | None:
+    def _problem(self, size: int) -> str | None:
         summary = self.bench.machine.sandbox.summary()
         if summary.accepted != size or summary.recipients_repeated:
             return f"{summary.accepted} at the carrier, {summary.recipients_repeated} recipients with several"
@@ -125,7 +125,7 @@ class PeerSend:
 
     def _warm_up(self) -> None:
         machine, jobs = self.bench.machine, self.installed.peer.warm_up_jobs
-        producing = self._produce(jobs, first=_WARM_UP_FIRST)
+        producer = self._produce(jobs, first=_WARM_UP_FIRST)
         try:
             machine.wait_until(
                 lambda: machine.sandbox.summary().accepted >= jobs,
@@ -133,7 +133,7 @@ class PeerSend:
                 seconds=_WARM_UP_SECONDS,
             )
         finally:
-            child_process.kill(producing.process)
+            child_process.kill(producer.process)
         time.sleep(2 * self.bench.latency_ms / 1000)
 
     @property
@@ -143,11 +143,11 @@ class PeerSend:
     def _worker(self, name: str, place: int) -> Program:
         return self._program(name, *self.installed.peer.work_command(concurrency=self._concurrency, number=place))
 
-    def _produce(self, count: int, *, first: int) -> _Producing:
+    def _produce(self, count: int, *, first: int) -> _Producer:
         program = self._program("producer", *self.installed.peer.produce_command(count, first=first))
         assert program.output is not None  # noqa: S101
         program.output.write_bytes(b"")
-        return _Producing(process=child_process.start(program), output=program.output)
+        return _Producer(process=child_process.start(program), output=program.output)
 
     def _program(self, name: str, *arguments: str) -> Program:
         settings = {"CONCURRENCY": str(self._concurrency)}
@@ -158,5 +158,5 @@ class PeerSend:
         return READY in log.read_text(errors="replace")
 
     @staticmethod
-    def _cpu_of(producing: _Producing) -> float:
-        return round(cpu.cpu_seconds({_PRODUCER: (producing.process.pid,)})[_PRODUCER], 2)
+    def _cpu_of(producer: _Producer) -> float:
+        return round(cpu.cpu_seconds({_PRODUCER: (producer.process.pid,)})[_PRODUCER], 2)

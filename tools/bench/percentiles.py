@@ -1,4 +1,4 @@
-"""What is told of many readings: percentiles and medians."""
+"""Percentiles and medians."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` of 100 of them do not exceed (nearest rank). Raises ValueError."""
+    """Return the smallest value that at least `percent` % of them do not exceed (nearest rank). Raises ValueError."""
     if not values:
         raise ValueError("there are no values")
     rank = math.ceil(percent / 100 * len(values))
@@ -15,7 +15,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """The value in the middle, or the mean of the two there. Raises ValueError."""
+    """Return the middle value, or the mean of the two middle values. Raises ValueError."""
     if not values:
         raise ValueError("there are no values")
     ordered = sorted(values)

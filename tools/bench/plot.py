@@ -1,4 +1,4 @@
-"""The picture of docs/performance.md: sends a second, a bar for each candidate, a panel for each size. Plain SVG."""
+"""Draws the SVG chart of docs/performance.md: sends a second, a panel for each size, a bar for each candidate."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ text { font: 13px system-ui, sans-serif; fill: #222 }
 
 
 def draw_rates(readings: Sequence[SendReading]) -> str:
-    """An SVG that fits light and dark pages. There must be readings with sends."""
-    good = [reading for reading in readings if reading.sent]
-    names = [name for name in TITLES if any(reading.candidate == name for reading in good)]
-    sizes = sorted({reading.size for reading in good})
+    """Return an SVG for light and dark pages. There must be readings with sends."""
+    valid = [reading for reading in readings if reading.sent]
+    names = [name for name in TITLES if any(reading.candidate == name for reading in valid)]
+    sizes = sorted({reading.size for reading in valid})
     step = _PANEL_WIDTH + _VALUE_WIDTH
     width, height = _NAME_WIDTH + step * len(sizes), _TOP + _ROW * len(names) + 8
     parts = [
@@ -33,7 +33,7 @@ def draw_rates(readings: Sequence[SendReading]) -> str:
         f'role="img" aria-label="Sends a second by candidate and number of recipients">',
         f"<style>{_STYLE}</style>",
         *(_name(name, row) for row, name in enumerate(names)),
-        *(line for place, size in enumerate(sizes) for line in _panel(good, names, size, _NAME_WIDTH + step * place)),
+        *(line for place, size in enumerate(sizes) for line in _panel(valid, names, size, _NAME_WIDTH + step * place)),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

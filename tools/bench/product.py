@@ -1,4 +1,4 @@
-"""The product as it is deployed: API, workers and clock, told everything by environment variables."""
+"""Runs the product as it is deployed: API, workers and clock, configured by environment variables."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
 API, SMS, ANALYTICS, CLOCK = "api", "sms workers", "analytics worker", "clock"
 
-_CALM = {"RECEIPT_AFTER_SECONDS": "86400"}
-"""Callbacks are held back while sends are measured; nobody is to ask after them meanwhile."""
+_NO_RECEIPT_FETCHING = {"RECEIPT_AFTER_SECONDS": "86400"}
+"""Callbacks are held back while sends are measured, so the product must not fetch the missing receipts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """Its running processes on a machine."""
+    """The running processes of the product."""
 
     machine: Machine
     port: int
-    """Of the API."""
+    """The port of the API."""
     parts: tuple[str, ...]
 
     @property
@@ -38,11 +38,11 @@ class Product:
         return f"http://127.0.0.1:{self.port}"
 
     def pids(self) -> dict[str, tuple[int, ...]]:
-        """The processes of each part that was started."""
+        """Return the process ids of each part that was started."""
         return {name: (self.machine.programs.pid(name),) for name in self.parts}
 
     def send(self, church: Church, *, content: str, key: str | None = None) -> str:
-        """Send to everyone in the church; the message's id."""
+        """Send a message to all members of the church, and return its id."""
         api = ApiClient(base_url=self.api_url, key=church.key)
         headers = {} if key is None else {"Idempotency_Key": key}
         body = {"churchId": church.church_id, "content": content, "targetType": "all"}
@@ -57,9 +57,9 @@ def running_product(
     settings: Mapping[str, str] | None = None,
     ticks: bool = True,
 ) -> Generator[Product]:
-    """All of the product on an empty Redis, ready to serve; ended with the block.
+    """Run the whole product with an empty Redis until the end of the block.
 
-    Without `sms_processes` nothing is sent; without `ticks` there are neither clock nor analytics worker.
+    Without `sms_processes` nothing is sent; without `ticks` neither the clock nor the analytics worker is started.
     Raises NotReady.
     """
     with machine.open_redis() as redis:
@@ -89,7 +89,7 @@ def running_product(
 
 
 def migrate(machine: Machine) -> None:
-    """Bring the database to the newest schema. Raises NotReady."""
+    """Migrate the database to the newest schema. Raises NotReady."""
     command = (sys.executable, "-m", "store.migrate")
     environment = product_environment(machine, port=1, settings={})
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
@@ -98,10 +98,10 @@ def migrate(machine: Machine) -> None:
 
 
 def product_environment(machine: Machine, *, port: int, settings: Mapping[str, str]) -> dict[str, str]:
-    """All that the product's processes are told; `settings` come last."""
+    """Return the environment of the product's processes; `settings` override the rest."""
     return {
         **bare_environment(machine.folder),
-        **_CALM,
+        **_NO_RECEIPT_FETCHING,
         "DATABASE_URL": machine.database_url,
         "REDIS_URL": machine.valkey.url(),
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,

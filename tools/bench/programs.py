@@ -1,4 +1,4 @@
-"""The processes of a run: started by name, ended by their own process ids, and none left when the block ends."""
+"""Starts the programs of a run, and stops them at its end."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from types import TracebackType
 
 from processes import child_process
 from processes.child_process import Program
-from tools.bench.processes import read_processes
+from tools.bench.process_table import read_process_table
 
 
 class ProgramEnded(Exception):
-    """A program ended that should be running; the message names its log."""
+    """A program exited that should be running; the message names its log."""
 
 
 class Programs:
-    """A context manager for the main thread. What ends by itself is not started again: the reading is spoilt."""
+    """A context manager for the main thread. Programs that exit are not restarted, because the reading is invalid."""
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[Program, subprocess.Popen[bytes]]] = {}
@@ -34,7 +34,7 @@ class Programs:
             self.stop(name)
 
     def start(self, program: Program) -> int:
-        """Start the program; its process id. There must be none of that name."""
+        """Start the program and return its process id. No other may have its name."""
         assert program.name not in self._running, program.name  # noqa: S101
         process = child_process.start(program)
         self._running[program.name] = (program, process)
@@ -44,7 +44,7 @@ class Programs:
         return self._running[name][1].pid
 
     def stop(self, *names: str) -> None:
-        """Ask the programs to end and wait; what does not within its `drain_seconds` is killed."""
+        """Send the stop signals and wait. Kill programs that run longer than their `drain_seconds`."""
         stopping = [self._running.pop(name) for name in names if name in self._running]
         for program, process in stopping:
             with suppress(ProcessLookupError):
@@ -56,27 +56,27 @@ class Programs:
             child_process.kill(process)
 
     def kill(self, *names: str) -> None:
-        """End the programs and all that they started, whatever they are doing."""
-        processes = read_processes()
+        """Kill the programs and all their descendants."""
+        table = read_process_table()
         for name in names:
             if name in self._running:
                 _, process = self._running.pop(name)
-                started = [pid for pid in processes.tree(process.pid) if pid != process.pid]
+                started = [pid for pid in table.tree(process.pid) if pid != process.pid]
                 child_process.kill(process)
                 for pid in started:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
 
     def check(self) -> None:
-        """Raises ProgramEnded if one of them is no longer running."""
+        """Raise ProgramEnded if a program has exited."""
         for program, process in self._running.values():
             if process.poll() is not None:
                 end = child_process.describe_end(process.returncode)
-                raise ProgramEnded(f"{program.name} ended ({end}): {_last_words(program)}")
+                raise ProgramEnded(f"{program.name} ended ({end}): {_last_log_line(program)}")
 
 
-def _last_words(program: Program) -> str:
+def _last_log_line(program: Program) -> str:
     if program.output is None or not program.output.exists():
         return "it left no log"
     lines = [line for line in program.output.read_text(errors="replace").splitlines() if line.strip()]
-    return f"{lines[-1] if lines else 'nothing said'} ({program.output})"
+    return f"{lines[-1] if lines else 'its log is empty'} ({program.output})"

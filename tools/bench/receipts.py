@@ -1,6 +1,6 @@
 """`receipts`: three callbacks for each of 100,000 texts, all at once: how fast they are stored and applied.
 
-Meanwhile a front end goes on asking.
+Meanwhile front ends send requests to the API.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from psycopg import Connection
 
 from tools.bench import cpu
-from tools.bench.bench import Bench
-from tools.bench.churches import Church, create_churches, forget_all, forget_sends
+from tools.bench.churches import Church, create_churches, delete_all, delete_sends
+from tools.bench.context import BenchContext
 from tools.bench.ledger import is_drained
 from tools.bench.load import Load, Planned
 from tools.bench.open_loop import run_together
-from tools.bench.own_send import CONTENT, all_pids, await_end, warm
 from tools.bench.product import Product, migrate, running_product
+from tools.bench.product_send import CONTENT, all_pids, await_end, warm
 from tools.bench.send_requests import SendRequests, get
 from tools.sandbox.control import Faults
 
@@ -27,7 +27,7 @@ API_PER_SECOND = 100
 API_SECONDS = 20.0
 CHURCHES = 50
 
-_PATIENCE_SECONDS = 3_600.0
+_TIMEOUT_SECONDS = 3_600.0
 _POLL_SECONDS = 0.25
 
 _RECEIPTS = """
@@ -47,19 +47,19 @@ class ReceiptsReading:
     round: int
     sends: int
     callbacks: int
-    """Answered by the API: also those that tell nothing new and are not stored."""
+    """Callbacks that the API answered, including those that contain nothing new and are not stored."""
     callbacks_retried: int
     callbacks_given_up: int
     seconds: float
-    """From the release of the first to the answer to the last."""
+    """From the release of the callbacks to the last answer."""
     callbacks_per_second: float
     stored: int
     stored_per_second: float
-    """From the first to the last row."""
+    """From the first stored receipt to the last."""
     applied_per_second: float
-    """From the first row to the last one applied."""
+    """From the first stored receipt to the last applied one."""
     statuses: Mapping[str, int]
-    """Deliveries at the end."""
+    """The number of deliveries by status, at the end."""
     get_p50_ms: float | None
     get_p99_ms: float | None
     post_p50_ms: float | None
@@ -77,30 +77,30 @@ class ReceiptsReading:
         )
 
 
-def measure(bench: Bench) -> None:
+def measure(bench: BenchContext) -> None:
     latency_ms = LATENCY_MS if bench.options.latency_ms is None else bench.options.latency_ms
     bench.machine.sandbox.set_faults(Faults(latency_ms=latency_ms))
     migrate(bench.machine)
     with bench.machine.open_ledger() as ledger:
-        forget_all(ledger)
+        delete_all(ledger)
         warm_up, large, *callers = create_churches(ledger, [1_000, bench.options.sends, *[1] * CHURCHES])
         for number in range(1, bench.options.rounds + 1):
             reading = _read(bench, ledger, warm_up, large, callers, number=number)
             bench.record(asdict(reading))
-            bench.terminal.settle(str(reading))
+            bench.terminal.finish_progress(str(reading))
 
 
 def _read(
-    bench: Bench, ledger: Connection, warm_up: Church, large: Church, callers: list[Church], *, number: int
+    bench: BenchContext, ledger: Connection, warm_up: Church, large: Church, callers: list[Church], *, number: int
 ) -> ReceiptsReading:
     machine = bench.machine
-    forget_sends(ledger)
+    delete_sends(ledger)
     machine.sandbox.hold_callbacks()
     with running_product(machine, settings=bench.options.settings) as product:
         warm(product, ledger, warm_up)
         machine.sandbox.reset()
-        forget_sends(ledger)
-        bench.terminal.move(f"receipts: sending {large.members:,}, round {number}")
+        delete_sends(ledger)
+        bench.terminal.show_progress(f"receipts: sending {large.members:,}, round {number}")
         message_id = product.send(large, content=CONTENT)
         await_end(bench, ledger, message_id, began=time.time(), cap_seconds=None)
         machine.wait_until(lambda: machine.sandbox.summary().under_way == 0, what="the carrier has finished")
@@ -114,9 +114,9 @@ def _read(
         return _reading(bench, ledger, number, answered_at - released_at, gets, posts, spent)
 
 
-def _ask_meanwhile(bench: Bench, product: Product, callers: list[Church]) -> tuple[Load, Load]:
-    """Front ends that look at their messages, and front ends that send, in turn."""
-    bench.terminal.move("receipts: callbacks released")
+def _ask_meanwhile(bench: BenchContext, product: Product, callers: list[Church]) -> tuple[Load, Load]:
+    """Alternate between requests that list messages and requests that send one."""
+    bench.terminal.show_progress("receipts: callbacks released")
     count = int(API_PER_SECOND * (bench.options.seconds or API_SECONDS) / 2)
     reads = [get("/api/messages?limit=20", key=caller.key) for caller in callers]
     posts = SendRequests(callers, content="Good morning!")
@@ -128,15 +128,15 @@ def _ask_meanwhile(bench: Bench, product: Product, callers: list[Church]) -> tup
     return gets, sends
 
 
-def _await_last(bench: Bench, ledger: Connection) -> float:
-    """Wait until every callback is answered and every receipt applied; when the last answer was seen."""
+def _await_last(bench: BenchContext, ledger: Connection) -> float:
+    """Wait until every callback is answered and every receipt applied. Return when the last answer was seen."""
     answered_at: float | None = None
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         bench.machine.programs.check()
         summary = bench.machine.sandbox.summary()
         row = ledger.execute(_UNAPPLIED).fetchone()
-        bench.terminal.move(f"receipts: {summary.callbacks['answered']:,} callbacks answered")
+        bench.terminal.show_progress(f"receipts: {summary.callbacks['answered']:,} callbacks answered")
         if not summary.is_quiet or summary.callbacks["held"] or not is_drained(ledger):
             answered_at = None
         else:
@@ -148,7 +148,7 @@ def _await_last(bench: Bench, ledger: Connection) -> float:
 
 
 def _reading(
-    bench: Bench,
+    bench: BenchContext,
     ledger: Connection,
     number: int,
     seconds: float,

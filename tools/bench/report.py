@@ -1,4 +1,4 @@
-"""docs/performance.md: its tables, between markers, and its picture, from the readings in files."""
+"""Writes the tables (between markers) and the chart of docs/performance.md from the result files."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _VERSIONS = ("python", "postgresql", "valkey")
 
 
 def write(folder: Path) -> list[Path]:
-    """Bring the page and its picture up to date with the files in `folder`; what was written.
+    """Update the page and its chart from the files in `folder`. Return the files written.
 
-    A part without readings stays as it stands.
+    A part without readings is not changed.
     """
     text = PAGE.read_text()
     for part in TABLES:
@@ -44,7 +44,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def table(part: str, folder: Path) -> list[str]:
-    """The part's tables and where they come from; nothing without readings."""
+    """Return the tables of the part and the origin of the readings; an empty list without readings."""
     runs = [run for run in load_runs(folder / f"{part}.json") if run.readings]
     if not runs:
         return []
@@ -53,7 +53,7 @@ def table(part: str, folder: Path) -> list[str]:
 
 
 def replace_between(text: str, part: str, lines: Sequence[str]) -> str:
-    """The text with other lines between the part's markers. Raises ValueError when they are not there."""
+    """Return the text with these lines between the markers of the part. Raises ValueError without markers."""
     opening, closing = f"<!-- bench: {part} -->", f"<!-- end: {part} -->"
     before, found, rest = text.partition(opening)
     _, found_too, after = rest.partition(closing)

@@ -1,4 +1,4 @@
-"""Readings in files: every single one, with the machine, the versions and the command that it came from."""
+"""Result files: every reading, with the machine, the versions and the command."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tools.local.environment import ROOT
 FOLDER = ROOT / "tools" / "bench" / "results"
 
 Reading = dict[str, Any]
-"""One reading of one candidate; the fields are those of the part's own dataclass."""
+"""One reading of one candidate; its fields are those of the dataclass of the part."""
 
 _PACKAGES = ("rq", "redis", "psycopg", "flask", "gunicorn", "aiohttp", "uvloop", "twilio")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one call of bin/bench read of one part."""
+    """The readings of one part in one call of bin/bench."""
 
     date: str
     command: str
@@ -38,10 +38,10 @@ class Run:
 
 
 class ResultFile:
-    """`<folder>/<part>.json`. Written after every reading: what was read is kept, whatever comes after."""
+    """`<folder>/<part>.json`. Written after every reading, so that none is lost if the run fails."""
 
     def __init__(self, folder: Path, part: str, run: Run, *, add: bool) -> None:
-        """With `add` the runs before stay in the file."""
+        """With `add`, earlier runs stay in the file."""
         self._path = folder / f"{part}.json"
         folder.mkdir(parents=True, exist_ok=True)
         self._runs_before = load_runs(self._path) if add else []
@@ -50,13 +50,13 @@ class ResultFile:
     def add(self, reading: Reading) -> None:
         self.run.readings.append(reading)
         text = json.dumps([asdict(run) for run in (*self._runs_before, self.run)], indent=1)
-        half = self._path.with_suffix(".half")
-        half.write_text(text + "\n")
-        half.replace(self._path)
+        temporary = self._path.with_suffix(".temporary")
+        temporary.write_text(text + "\n")
+        temporary.replace(self._path)
 
 
 def load_runs(path: Path) -> list[Run]:
-    """The runs in the file, the oldest first; none without the file."""
+    """Return the runs in the file, oldest first; an empty list without the file."""
     if not path.exists():
         return []
     return [Run(**cast("dict[str, Any]", run)) for run in json.loads(path.read_text())]
@@ -86,7 +86,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_versions(machine: Machine) -> dict[str, str]:
-    """Of everything in the product's chain; peers are pinned in their folders."""
+    """Return the versions of the product's dependencies. The peers are pinned in their folders."""
     with machine.open_ledger() as ledger, machine.open_redis() as redis:
         info = redis.info("server")
         postgres = str(ledger.info.server_version)
@@ -105,7 +105,7 @@ def _cpu_model() -> str:
 
 
 def _commit() -> str:
-    """The commit, with `+` when files differ from it; `unknown` outside of git."""
+    """Return the commit, with `+` if files were changed; `unknown` without git."""
     commit, changed = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
     return (commit or "unknown") + ("+" if changed else "")
 

@@ -1,13 +1,13 @@
-"""`send`: N recipients through the whole product, beside the same N as one job for each recipient on each peer."""
+"""`send`: N recipients through the whole product, compared with one job for each of N recipients on each peer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from tools.bench import own_send, peer_send
-from tools.bench.bench import Bench
-from tools.bench.churches import create_churches, forget_all
+from tools.bench import peer_send, product_send
+from tools.bench.churches import create_churches, delete_all
+from tools.bench.context import BenchContext
 from tools.bench.peers.environments import NotInstalled, install
 from tools.bench.peers.table import PEERS
 from tools.bench.product import migrate
@@ -17,7 +17,7 @@ from tools.sandbox.control import Faults
 SIZES = (1_000, 10_000, 100_000)
 
 _Read = Callable[[int, int], SendReading]
-"""Takes a size and a round."""
+"""Arguments: size, round."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,8 @@ class _Candidate:
     read: _Read
 
 
-def measure(bench: Bench) -> None:
-    """Each size: the candidates in turn, as many rounds as asked for. Raises machine.NotReady and its like."""
+def measure(bench: BenchContext) -> None:
+    """Measure all candidates in turn, for each size and round. Raises machine.NotReady and others."""
     sizes = bench.options.sizes or SIZES
     bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
     bench.machine.sandbox.hold_callbacks()
@@ -35,38 +35,38 @@ def measure(bench: Bench) -> None:
     for size in sizes:
         for number in range(1, bench.options.rounds + 1):
             for candidate in candidates:
-                bench.terminal.move(f"send {size:,}: {candidate.name}, round {number}")
+                bench.terminal.show_progress(f"send {size:,}: {candidate.name}, round {number}")
                 reading = candidate.read(size, number)
                 bench.record(asdict(reading))
-                bench.terminal.settle(str(reading))
+                bench.terminal.finish_progress(str(reading))
 
 
-def _ours(bench: Bench, sizes: tuple[int, ...]) -> list[_Candidate]:
+def _ours(bench: BenchContext, sizes: tuple[int, ...]) -> list[_Candidate]:
     if not _is_wanted(bench, OURS):
         return []
     migrate(bench.machine)
     with bench.machine.open_ledger() as ledger:
-        forget_all(ledger)
-        warm_up, *churches = create_churches(ledger, [own_send.WARM_UP_MEMBERS, *sizes])
+        delete_all(ledger)
+        warm_up, *churches = create_churches(ledger, [product_send.WARM_UP_MEMBERS, *sizes])
     by_size = dict(zip(sizes, churches, strict=True))
     return [
         _Candidate(
             name=OURS,
-            read=lambda size, number: own_send.read(bench, church=by_size[size], warm_up=warm_up, number=number),
+            read=lambda size, number: product_send.read(bench, church=by_size[size], warm_up=warm_up, number=number),
         )
     ]
 
 
-def _peers(bench: Bench) -> list[_Candidate]:
+def _peers(bench: BenchContext) -> list[_Candidate]:
     candidates: list[_Candidate] = []
     for peer in PEERS:
         if not _is_wanted(bench, peer.name):
             continue
-        bench.terminal.move(f"send: installing {peer.name}")
+        bench.terminal.show_progress(f"send: installing {peer.name}")
         try:
             installed = install(peer)
         except NotInstalled as error:
-            bench.terminal.settle(f"{peer.name}: cannot be installed: {error}")
+            bench.terminal.finish_progress(f"{peer.name}: cannot be installed: {error}")
             absent = SendReading.absent(peer.name, problem=f"cannot be installed: {error}")
             bench.record(asdict(absent))
             continue
@@ -75,5 +75,5 @@ def _peers(bench: Bench) -> list[_Candidate]:
     return candidates
 
 
-def _is_wanted(bench: Bench, name: str) -> bool:
+def _is_wanted(bench: BenchContext, name: str) -> bool:
     return bench.options.candidates is None or name in bench.options.candidates

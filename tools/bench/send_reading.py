@@ -1,4 +1,4 @@
-"""One reading of one candidate's way through N sends."""
+"""One reading of `send`: one candidate and N recipients."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 OURS = "koinonia"
-"""Our name among the candidates."""
+"""The name of the product among the candidates."""
 
 WORKERS = "workers"
-"""The group of processes that send, in every candidate's CPU times."""
+"""The name of the sending processes in the CPU times of every candidate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendReading:
     candidate: str
     size: int
-    """Recipients. 0: the candidate could not be had at all."""
+    """The number of recipients; 0 if the candidate could not be installed."""
     round: int
     sent: int
-    """Ours: recorded as sent in PostgreSQL. Peers: accepted by the carrier."""
+    """Product: recorded as sent in PostgreSQL. Peers: accepted by the carrier."""
     seconds: float
-    """Ours: from before the POST to the last acceptance recorded. Peers: from the first enqueue to the last answer."""
+    """Product: from the POST to the last recorded acceptance. Peers: from the first enqueue to the last answer."""
     cut: bool
-    """It was ended at the cap."""
+    """Whether the reading was stopped at the cap."""
     cpu_seconds: Mapping[str, float]
-    """By group of processes, while it ran."""
+    """CPU time during the reading, by group of processes."""
     concurrency: int | None = None
-    """Of a peer: jobs under way at once in one process."""
+    """Peers: concurrent jobs in one process."""
     enqueued_seconds: float | None = None
-    """Of a peer: from the first enqueue to the last one. None when it was cut before."""
+    """Peers: from the first enqueue to the last; None if the reading was stopped before."""
     problem: str | None = None
 
     @classmethod
     def absent(cls, candidate: str, *, problem: str, size: int = 0, number: int = 0) -> SendReading:
-        """Nothing could be read, and why."""
+        """Return a reading that failed, with the reason."""
         return cls(
             candidate=candidate,
             size=size,
@@ -52,7 +52,7 @@ class SendReading:
 
     @property
     def worker_ms_per_send(self) -> float:
-        """CPU of the sending processes: the same number as CPU seconds for 1,000 sends."""
+        """CPU time of the sending processes for one send, which equals the CPU seconds for 1,000 sends."""
         return 1000 * self.cpu_seconds.get(WORKERS, 0.0) / self.sent if self.sent else 0.0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""HTTP requests, whole, as bytes."""
+"""HTTP requests as bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tools.bench.churches import Church
 
 
 class SendRequests:
-    """POST /api/messages/send for many churches in turn: everyone in the church, each with a key of its own."""
+    """POST /api/messages/send for many churches in turn, to all members, each with its own Idempotency-Key."""
 
     def __init__(self, churches: list[Church], *, content: str) -> None:
         self._run_id = uuid4().hex.encode()
@@ -17,14 +17,14 @@ class SendRequests:
         self._frames = [_frame(church, content=content) for church in churches]
 
     def make(self) -> bytes:
-        """The next request."""
+        """Return the next request."""
         head, body = self._frames[self._made % len(self._frames)]
         self._made += 1
         return b"%b\r\nIdempotency-Key: %b-%d\r\n\r\n%b" % (head, self._run_id, self._made, body)
 
 
 def get(path: str, *, key: str) -> bytes:
-    """GET the path with a church's key."""
+    """Return a GET request for the path with a church's API key."""
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
 
 

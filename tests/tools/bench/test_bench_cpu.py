@@ -1,4 +1,4 @@
-"""CPU time is that of a whole tree of processes."""
+"""CPU time includes descendants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.bench.cpu import cpu_seconds, spent
 BUSY = "import time; end = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
 
 
-def test_what_ended_children_used_counts_for_their_parent() -> None:
+def test_cpu_time_of_reaped_children_counts_for_their_parent() -> None:
     us = {"us": (os.getpid(),)}
     before = cpu_seconds(us)
 
@@ -20,8 +20,8 @@ def test_what_ended_children_used_counts_for_their_parent() -> None:
     assert spent(before, cpu_seconds(us))["us"] >= 0.2
 
 
-def test_living_children_count_too() -> None:
-    # The shell in the brackets lives on, below the first one, after the busy program that it has waited for.
+def test_cpu_time_of_running_descendants_counts() -> None:
+    # The inner shell reaps the busy program and keeps running as a child of the outer shell.
     script = '("$0" -c "$1"; echo done; read line); exit 0'
     with subprocess.Popen(
         ("/bin/sh", "-c", script, sys.executable, BUSY),
@@ -34,7 +34,7 @@ def test_living_children_count_too() -> None:
         process.communicate(b"\n")
 
 
-def test_a_process_that_is_gone_uses_nothing() -> None:
+def test_an_exited_process_has_no_cpu_time() -> None:
     process = subprocess.Popen((sys.executable, "-c", ""))
     process.wait()
 

@@ -1,4 +1,4 @@
-"""The load generator counts every request once, whatever becomes of it."""
+"""The load generator counts every request once, answered or not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"{}")
 
-    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - its name in the standard library
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - the name in the standard library
 
 
 seen: list[str] = []
@@ -57,7 +57,7 @@ def plan(path: str, *, count: int) -> list[Planned]:
     return [Planned(at_seconds=0.001 * n, request=get(path, key="k")) for n in range(count)]
 
 
-def test_every_planned_request_is_answered_once(port: int) -> None:
+def test_every_planned_request_is_counted_once(port: int) -> None:
     load = run_planned(port, plan("/good", count=50))
 
     assert len(load.latencies_ms) == len(load.late_ms) == 50
@@ -72,11 +72,11 @@ def test_refusals_and_lost_connections_are_errors_and_have_no_latency(port: int)
     assert refused.latencies_ms == lost.latencies_ms == []
 
 
-def test_nobody_there_is_no_answer(free_port: int) -> None:
+def test_a_refused_connection_counts_as_no_answer(free_port: int) -> None:
     assert run_planned(free_port, plan("/good", count=3)).errors == {"no answer": 3}
 
 
-def test_a_closed_loop_gives_every_request_a_number_of_its_own(port: int) -> None:
+def test_a_closed_loop_sends_distinct_idempotency_keys(port: int) -> None:
     church = Church(church_id="c", key="k", sender="+12025550100", members=1)
 
     load = run_closed(port, SendRequests([church], content="Hi").make, connections=4, seconds=0.2)
@@ -84,6 +84,6 @@ def test_a_closed_loop_gives_every_request_a_number_of_its_own(port: int) -> Non
     assert len(load.latencies_ms) == len(seen) == len(set(seen)) > 4
 
 
-def test_percentiles_of_nothing_are_unknown() -> None:
+def test_percentiles_without_answers_are_none() -> None:
     assert Load().latency_ms(50) is None
     assert Load().lateness_ms(99) is None

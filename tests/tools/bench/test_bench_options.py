@@ -1,4 +1,4 @@
-"""What bin/bench may be told."""
+"""The command line of bin/bench."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_part_has_a_table() -> None:
     assert set(MEASURES) == set(TABLES)
 
 
-def test_without_options_every_part_has_its_own_defaults() -> None:
+def test_without_options_the_defaults_of_the_parts_apply() -> None:
     options = read()
 
     assert options.parts == ()
@@ -56,7 +56,7 @@ def test_the_api_is_measured_with_or_without_workers(option: str, value: bool) -
         ("send", "--setting", "BATCH_SIZE"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_refused(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         read(*arguments)
 

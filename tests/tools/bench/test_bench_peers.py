@@ -1,4 +1,4 @@
-"""The table of peers is whole: each has its scripts and its pinned, hashed packages."""
+"""Every peer has its scripts and its pinned, hashed packages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def test_every_folder_is_a_peer_of_the_table_and_every_peer_has_one() -> None:
     assert folders == {peer.name for peer in PEERS}
 
 
-def test_the_peers_asked_for_are_there() -> None:
+def test_all_seven_peers_are_listed() -> None:
     assert {peer.name for peer in PEERS} == {"rq", "celery", "dramatiq", "huey", "arq", "taskiq", "bullmq"}
 
 
 @ALL
-def test_what_is_run_exists(peer: Peer) -> None:
+def test_the_scripts_of_the_commands_exist(peer: Peer) -> None:
     commands = (peer.work_command(concurrency=7, number=1), peer.produce_command(100, first=5))
     scripts = {word for command in commands for word in command if word.endswith((".py", ".mjs"))}
 
@@ -45,9 +45,9 @@ def test_every_package_is_pinned_and_hashed(peer: Peer) -> None:
 
 
 @ALL
-def test_what_is_asked_for_is_locked(peer: Peer) -> None:
-    asked = (peer.folder / "requirements.in").read_text().splitlines()
-    names = {re.split(r"[\[=<>]", line)[0] for line in asked if line and not line.startswith("#")}
+def test_every_requirement_is_locked(peer: Peer) -> None:
+    required = (peer.folder / "requirements.in").read_text().splitlines()
+    names = {re.split(r"[\[=<>]", line)[0] for line in required if line and not line.startswith("#")}
     locked = set(re.findall(r"^([\w.-]+)==", (peer.folder / "requirements.txt").read_text(), re.MULTILINE))
 
     assert names <= locked

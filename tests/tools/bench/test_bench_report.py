@@ -1,4 +1,4 @@
-"""Tables and picture are functions of the readings."""
+"""Tables and chart, from readings."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def run(*readings: Reading) -> Run:
     ("value", "text"),
     [(None, "–"), (0, "0"), (0.0123, "0.012"), (0.5, "0.50"), (12.34, "12.3"), (123.4, "123"), (12345.6, "12,346")],
 )
-def test_numbers_have_the_digits_that_mean_something(value: float | None, text: str) -> None:
+def test_numbers_have_about_three_significant_digits(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
-def test_the_rate_is_the_median_of_the_rounds_and_the_ratio_is_ours_to_theirs() -> None:
+def test_rates_are_medians_and_ratios_compare_the_product_with_the_peer() -> None:
     readings = [
         *(reading(OURS, seconds=seconds, number=n) for n, seconds in enumerate((1.0, 0.5, 0.4))),
         reading("celery", seconds=2.0),
@@ -68,7 +68,7 @@ def test_the_rate_is_the_median_of_the_rounds_and_the_ratio_is_ours_to_theirs() 
     assert rq.endswith("| 100† (20.0×) |")
 
 
-def test_a_peer_that_could_not_be_had_is_named() -> None:
+def test_a_peer_that_could_not_be_installed_is_listed_as_a_problem() -> None:
     absent = SendReading.absent("huey", problem="cannot be installed: no network")
 
     lines = send.lines([asdict(reading(OURS, seconds=1.0)), asdict(absent)])
@@ -77,7 +77,7 @@ def test_a_peer_that_could_not_be_had_is_named() -> None:
     assert not any(line.startswith("| Huey") for line in lines)
 
 
-def test_growth_tells_sizes_and_old_deliveries_apart() -> None:
+def test_growth_has_tables_by_size_and_by_old_deliveries() -> None:
     def of(size: int, old: int, kib: int) -> Reading:
         return asdict(
             GrowthReading(
@@ -105,7 +105,7 @@ def test_growth_tells_sizes_and_old_deliveries_apart() -> None:
     assert "(1.50 times)" in lines[-1]
 
 
-def test_pace_is_counted_between_the_first_and_the_last() -> None:
+def test_the_rate_is_measured_from_the_first_to_the_last_acceptance() -> None:
     found = reading_of([0.0, 1.0, 2.0, 4.0], allowed=1.0, number=1)
 
     assert found.per_second == 0.75
@@ -113,11 +113,11 @@ def test_pace_is_counted_between_the_first_and_the_last() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(1.0, 2), (1.1, 3), (10.0, 5)])
-def test_the_most_within_any_stretch(seconds: float, most: int) -> None:
+def test_most_within_counts_the_fullest_period(seconds: float, most: int) -> None:
     assert most_within([0.0, 0.5, 1.0, 3.0, 3.9], seconds) == most
 
 
-def test_a_table_stands_between_its_markers_and_nothing_else_moves() -> None:
+def test_a_table_replaces_only_the_text_between_its_markers() -> None:
     text = "a\n<!-- bench: send -->\nold\n<!-- end: send -->\nb\n"
 
     once = report.replace_between(text, "send", ["new"])
@@ -126,7 +126,7 @@ def test_a_table_stands_between_its_markers_and_nothing_else_moves() -> None:
     assert report.replace_between(once, "send", ["new"]) == once
 
 
-def test_the_page_has_a_place_for_every_part() -> None:
+def test_the_page_has_markers_for_every_part() -> None:
     text = report.PAGE.read_text()
 
     assert all(report.replace_between(text, part, ["x"]) for part in report.TABLES)
@@ -137,7 +137,7 @@ def test_a_page_without_markers_is_refused() -> None:
         report.replace_between("nothing here", "pace", [])
 
 
-def test_readings_are_kept_and_added_to(tmp_path: Path) -> None:
+def test_readings_are_replaced_or_added(tmp_path: Path) -> None:
     for add, runs in ((False, 1), (True, 2), (False, 1)):
         file = ResultFile(tmp_path, "send", run(), add=add)
         file.add(asdict(reading(OURS, seconds=1.0)))
@@ -152,7 +152,7 @@ def test_without_readings_there_is_no_table(tmp_path: Path) -> None:
     assert report.table("send", tmp_path) == []
 
 
-def test_the_picture_has_a_bar_for_each_candidate_and_size() -> None:
+def test_the_chart_has_a_bar_for_each_candidate_and_size() -> None:
     readings = [reading(name, seconds=1.0, size=size) for name in (OURS, "rq") for size in (1_000, 10_000)]
 
     picture = ElementTree.fromstring(plot.draw_rates(readings))  # noqa: S314 - our own

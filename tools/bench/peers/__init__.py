@@ -1,1 +1,1 @@
-"""What one would otherwise pick: each peer in a folder, its scripts and pinned packages, described in one table."""
+"""The other job queues: a folder for each peer with its scripts and pinned packages. table.py describes all."""

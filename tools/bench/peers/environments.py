@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, made under var/ from its pinned requirements and kept between runs."""
+"""Creates an environment for each peer under var/ from its pinned requirements. It is reused by later runs."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tools.local.environment import ROOT
 
 VENVS = ROOT / "var" / "bench" / "venvs"
 
-_PATIENCE_SECONDS = 600.0
+_TIMEOUT_SECONDS = 600.0
 
 
 class NotInstalled(Exception):
-    """The peer cannot be had on this machine; the message says why."""
+    """The peer cannot be installed on this machine; the message states the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Installed:
-    """A peer that can be run."""
+    """A peer that is installed."""
 
     peer: Peer
     venv: Path
@@ -34,7 +34,7 @@ class Installed:
 
     @property
     def folder(self) -> Path:
-        """Where its scripts are run from. Node looks for packages beside them: they are copied there."""
+        """The folder of its scripts. For Node they are copied, because it looks for packages beside them."""
         return self.venv / "app" if self.peer.interpreter == NODE else self.peer.folder
 
     @property
@@ -43,7 +43,7 @@ class Installed:
 
 
 def install(peer: Peer) -> Installed:
-    """Make the peer's environment unless it is there already. Raises NotInstalled."""
+    """Create the peer's environment unless it exists. Raises NotInstalled."""
     installed = Installed(peer=peer, venv=VENVS / peer.name)
     requirements = peer.folder / "requirements.txt"
     if not _is_done(installed.venv, requirements):
@@ -72,14 +72,14 @@ def _install_node_packages(installed: Installed) -> None:
         shutil.copy(file, installed.folder)
     if not _is_done(installed.folder, lock):
         npm = installed.venv / "bin" / "npm"
-        # It keeps to the lock. `npm ci` does too, but refuses a lock without optional packages for other systems.
+        # It follows the lock file, like `npm ci`, which refuses a lock without the optional packages of other systems.
         options = ("install", "--ignore-scripts", "--no-audit", "--no-fund")
         _run(str(npm), *options, folder=installed.folder, first=npm.parent)
         _mark_done(installed.folder, lock)
 
 
 def _is_done(folder: Path, wanted: Path) -> bool:
-    """Whether what was installed last is what is wanted."""
+    """Return whether this requirement file is the one that was installed last."""
     stamp = folder / f"{wanted.name}.installed"
     return stamp.exists() and stamp.read_bytes() == wanted.read_bytes()
 
@@ -89,11 +89,11 @@ def _mark_done(folder: Path, wanted: Path) -> None:
 
 
 def _run(*command: str, folder: Path | None = None, first: Path | None = None) -> None:
-    """With `first` before the other folders of the PATH. Raises NotInstalled."""
+    """Run a command, with `first` in front of the PATH. Raises NotInstalled."""
     environment = None if first is None else {**os.environ, "PATH": f"{first}{os.pathsep}{os.environ['PATH']}"}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=_PATIENCE_SECONDS
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotInstalled(f"{command[0]}: {error}") from error

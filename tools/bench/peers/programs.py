@@ -1,4 +1,4 @@
-"""A peer's programs, told what every peer is told."""
+"""The programs of a peer, with the environment that all peers get."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tools.bench.machine import Machine, bare_environment
 from tools.bench.peers.environments import Installed
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
-_NOBODY = "http://127.0.0.1:9/callbacks/sms/0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42/1"
-"""As long as the product's own addresses; callbacks are held back."""
+_CALLBACK_URL = "http://127.0.0.1:9/callbacks/sms/0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42/1"
+"""As long as the product's own callback URLs. Callbacks are held back, so it is never requested."""
 
 
 def peer_program(
     machine: Machine, installed: Installed, name: str, *arguments: str, settings: Mapping[str, str] | None = None
 ) -> Program:
-    """A program of the peer in its own environment; its log goes to the run's folder."""
+    """Return a program of the peer in its own environment, with its log in the run's folder."""
     return Program(
         name=name,
         command=(str(installed.interpreter), *arguments),
@@ -28,7 +28,7 @@ def peer_program(
             "CARRIER_URL": f"{machine.sandbox.base_url}/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json",
             "CARRIER_USER": ACCOUNT_SID,
             "CARRIER_PASSWORD": AUTH_TOKEN,
-            "STATUS_CALLBACK": _NOBODY,
+            "STATUS_CALLBACK": _CALLBACK_URL,
             "CONCURRENCY": str(installed.peer.concurrency),
             **(settings or {}),
         },

@@ -1,11 +1,11 @@
-"""The peers, and how each is run at its best settings.
+"""The peers, and how each is run with its best settings.
 
-The contract of a peer's folder: `requirements.txt` (pinned and hashed, locked from `requirements.in`) makes its
+The contract of a peer's folder: `requirements.txt` (pinned and hashed, locked from `requirements.in`) defines its
 environment. `produce COUNT FIRST` enqueues one job for each of COUNT recipients, counted from FIRST, and prints
 `{"began_at": …}` before the first and `{"ended_at": …, "cpu_seconds": …}` after the last (times since the epoch, in
-seconds). `work` serves them in one process, and prints `worker ready` once it does. Environment variables tell them:
-REDIS_URL, CARRIER_URL, CARRIER_USER, CARRIER_PASSWORD, STATUS_CALLBACK, CONCURRENCY (jobs under way at once in one
-process). `submission/` is what the jobs of several peers share.
+seconds). `work` executes them in one process, and prints `worker ready` when it is ready. Both are configured by
+environment variables: REDIS_URL, CARRIER_URL, CARRIER_USER, CARRIER_PASSWORD, STATUS_CALLBACK, CONCURRENCY (concurrent
+jobs in one process). `submission/` contains what the jobs of several peers share.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ PYTHON, NODE = "python", "node"
 READY = "worker ready"
 
 EXPRESS = "express"
-"""Beside `api` alone: Express in front of BullMQ, in BullMQ's environment."""
+"""Only for `api`: Express in front of BullMQ, in BullMQ's environment."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """One peer. Commands are what follows the interpreter."""
+    """One peer. Commands are the arguments of the interpreter."""
 
     name: str
-    """Of its folder."""
+    """The name of its folder."""
     title: str
-    """As people know it, with how it runs here."""
+    """Its usual name, and how it is run here."""
     concurrency: int
-    """The best found, by trying others (`--concurrency NAME=N`) against an answer time of 100 ms."""
+    """The fastest value found with `--concurrency NAME=N` at a carrier latency of 100 ms."""
     work: str
-    """`{concurrency}` stands for CONCURRENCY, `{number}` for which of the workers it is."""
+    """`{concurrency}` stands for CONCURRENCY, `{number}` for the number of the worker."""
     produce: str = "produce.py"
     interpreter: str = PYTHON
     """`python` or `node`, of the peer's own environment."""
     warm_up_jobs: int = 1_000
-    """Sent before a reading: imports done, connections open."""
+    """Jobs sent before a reading, so that imports are done and connections open."""
 
     @property
     def folder(self) -> Path:

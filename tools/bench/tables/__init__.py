@@ -1,1 +1,1 @@
-"""Tables of docs/performance.md, from readings. Pure: each part's `lines` is a function of what was read."""
+"""The tables of docs/performance.md. `lines` in each module is a pure function of the readings."""

@@ -17,13 +17,13 @@ _HEAD = ("load", "answers/s", "p50 ms", "p90", "p95", "p99", "max", "errors", "A
 
 
 def lines(readings: Sequence[Reading]) -> list[str]:
-    everyone = [ApiReading(**reading) for reading in readings]
+    all_readings = [ApiReading(**reading) for reading in readings]
     rows: list[list[str]] = []
     for name in _NAMES:
-        for scenario in dict.fromkeys(r.scenario for r in everyone if r.candidate == name):
-            of_it = [r for r in everyone if (r.candidate, r.scenario) == (name, scenario)]
+        for scenario in dict.fromkeys(r.scenario for r in all_readings if r.candidate == name):
+            of_it = [r for r in all_readings if (r.candidate, r.scenario) == (name, scenario)]
             rows += [_row(name, scenario, rate, of_it) for rate in dict.fromkeys(r.rate for r in of_it)]
-    return [*table(["", *_HEAD], rows), *_remarks(everyone)]
+    return [*table(["", *_HEAD], rows), *_remarks(all_readings)]
 
 
 def _row(name: str, scenario: str, rate: int | None, readings: Sequence[ApiReading]) -> list[str]:
@@ -49,13 +49,13 @@ def _median(readings: Sequence[ApiReading], of: Callable[[ApiReading], float | N
 
 
 def _remarks(readings: Sequence[ApiReading]) -> list[str]:
-    told = [
+    remarks = [
         f"- {_NAMES[r.candidate]}, {r.scenario}, {r.rate or 'saturation'}, round {r.round}: {remark}"
         for r in readings
         for remark in (
             "the large send ended before the last request" if r.outlasted is False else None,
-            f"{r.answered:,} answered well, {r.stored:,} stored" if r.stored < r.answered else None,
+            f"{r.answered:,} answered successfully, {r.stored:,} stored" if r.stored < r.answered else None,
         )
         if remark
     ]
-    return ["", *told] if told else []
+    return ["", *remarks] if remarks else []

@@ -1,4 +1,4 @@
-"""What a send costs by its size, by what is there already, and how long an audience takes to write."""
+"""The cost of a send by its size and by the old deliveries in the table, and the time of an expansion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def lines(readings: Sequence[Reading]) -> list[str]:
     sends = [GrowthReading(**reading) for reading in readings if reading["kind"] == "send"]
     by_size = [reading for reading in sends if not reading.old_deliveries]
     by_old = [reading for reading in sends if reading.old_deliveries]
-    told = [f"- {r.size:,} beside {r.old_deliveries:,} old, round {r.round}: {r.problem}" for r in sends if r.problem]
+    problems = [
+        f"- {r.size:,} beside {r.old_deliveries:,} old, round {r.round}: {r.problem}" for r in sends if r.problem
+    ]
     return [
         *table(["recipients", *_HEAD], [_row(by_size, size=size) for size in sorted({r.size for r in by_size})]),
         "",
@@ -26,7 +28,7 @@ def lines(readings: Sequence[Reading]) -> list[str]:
             [_row(by_old, old=old) for old in sorted({r.old_deliveries for r in by_old})],
         ),
         *_expansions([ExpansionReading(**reading) for reading in readings if reading["kind"] == "expansion"]),
-        *(["", "Readings with something wrong:", "", *told] if told else []),
+        *(["", "Readings with something wrong:", "", *problems] if problems else []),
     ]
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
+    """Return a table with the first column aligned left and the others aligned right."""
     rule = ["---"] + ["--:"] * (len(head) - 1)
     return [_row(head), _row(rule), *map(_row, rows)]
 
 
 def number(value: float | None) -> str:
-    """With three digits that mean something: 12,345; 123; 12.3; 1.23; 0.012. A dash for None."""
+    """Format with about three significant digits: 12,345; 123; 12.3; 1.23; 0.012. A dash for None."""
     if value is None:
         return "–"
     size = abs(value)

@@ -1,4 +1,4 @@
-"""How near senders come to their speed limits."""
+"""How close senders come to their rate limits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from tools.bench.tables.markdown import number, table
 
 
 def lines(readings: Sequence[Reading]) -> list[str]:
-    everyone = [PaceReading(**reading) for reading in readings]
+    all_readings = [PaceReading(**reading) for reading in readings]
     head = ["allowed, segments/s", "achieved", "of the allowed", f"most in any {WINDOW_SECONDS:.0f} s, a second", ""]
     return table(
-        head, [_row([r for r in everyone if r.allowed == pace]) for pace in sorted({r.allowed for r in everyone})]
+        head,
+        [_row([r for r in all_readings if r.allowed == pace]) for pace in sorted({r.allowed for r in all_readings})],
     )
 
 

@@ -1,4 +1,4 @@
-"""How fast callbacks are taken, stored and applied."""
+"""How fast callbacks are answered, stored and applied."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tools.bench.tables.markdown import number, table
 
 
 def lines(readings: Sequence[Reading]) -> list[str]:
-    everyone = [ReceiptsReading(**reading) for reading in readings]
+    all_readings = [ReceiptsReading(**reading) for reading in readings]
     rows = [
-        ["callbacks answered, a second", _median(everyone, lambda r: r.callbacks_per_second)],
-        ["receipts stored, a second", _median(everyone, lambda r: r.stored_per_second)],
-        ["receipts applied, a second", _median(everyone, lambda r: r.applied_per_second)],
-        [f"GET at {API_PER_SECOND // 2}/s meanwhile, p50 ms", _median(everyone, lambda r: r.get_p50_ms)],
-        ["… p99 ms", _median(everyone, lambda r: r.get_p99_ms)],
-        [f"POST at {API_PER_SECOND // 2}/s meanwhile, p50 ms", _median(everyone, lambda r: r.post_p50_ms)],
-        ["… p99 ms", _median(everyone, lambda r: r.post_p99_ms)],
-        ["callbacks made again by the carrier", _median(everyone, lambda r: r.callbacks_retried)],
-        ["callbacks given up", _median(everyone, lambda r: r.callbacks_given_up)],
+        ["callbacks answered, a second", _median(all_readings, lambda r: r.callbacks_per_second)],
+        ["receipts stored, a second", _median(all_readings, lambda r: r.stored_per_second)],
+        ["receipts applied, a second", _median(all_readings, lambda r: r.applied_per_second)],
+        [f"GET at {API_PER_SECOND // 2}/s meanwhile, p50 ms", _median(all_readings, lambda r: r.get_p50_ms)],
+        ["… p99 ms", _median(all_readings, lambda r: r.get_p99_ms)],
+        [f"POST at {API_PER_SECOND // 2}/s meanwhile, p50 ms", _median(all_readings, lambda r: r.post_p50_ms)],
+        ["… p99 ms", _median(all_readings, lambda r: r.post_p99_ms)],
+        ["callbacks made again by the carrier", _median(all_readings, lambda r: r.callbacks_retried)],
+        ["callbacks given up", _median(all_readings, lambda r: r.callbacks_given_up)],
     ]
-    unfinished = [f"- round {r.round}: {dict(r.statuses)}" for r in everyone if set(r.statuses) != {"delivered"}]
-    wrong = [f"- round {r.round}: {dict(r.api_errors)}" for r in everyone if r.api_errors]
+    unfinished = [f"- round {r.round}: {dict(r.statuses)}" for r in all_readings if set(r.statuses) != {"delivered"}]
+    wrong = [f"- round {r.round}: {dict(r.api_errors)}" for r in all_readings if r.api_errors]
     ends = "Not all deliveries ended as delivered:" if unfinished else "All deliveries ended as delivered."
-    sends = " or ".join(sorted({f"{r.sends:,}" for r in everyone}))
+    sends = " or ".join(sorted({f"{r.sends:,}" for r in all_readings}))
     return [*table([f"{sends} texts, all callbacks at once", ""], rows), "", ends, *unfinished, *wrong]
 
 

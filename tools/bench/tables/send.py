@@ -15,25 +15,25 @@ _PARTS = (WORKERS, "postgres", "valkey", "api", "analytics worker", "clock", "sa
 
 
 def lines(readings: Sequence[Reading]) -> list[str]:
-    all_of_them = [SendReading(**reading) for reading in readings]
-    good = [reading for reading in all_of_them if reading.sent]
-    sizes = sorted({reading.size for reading in good})
-    names = [name for name in TITLES if any(reading.candidate == name for reading in good)]
+    all_readings = [SendReading(**reading) for reading in readings]
+    valid = [reading for reading in all_readings if reading.sent]
+    sizes = sorted({reading.size for reading in valid})
+    names = [name for name in TITLES if any(reading.candidate == name for reading in valid)]
     return [
         "Sends a second; in brackets, how many times that the product does. † cut at the cap.",
         "",
-        *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_rate(good, n, s) for s in sizes)] for n in names]),
+        *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_rate(valid, n, s) for s in sizes)] for n in names]),
         "",
         "CPU seconds of the worker processes for 1,000 sends.",
         "",
-        *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_cpu(good, n, s) for s in sizes)] for n in names]),
-        *_our_parts(good, sizes),
-        *_problems(all_of_them),
+        *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_cpu(valid, n, s) for s in sizes)] for n in names]),
+        *_our_parts(valid, sizes),
+        *_problems(all_readings),
     ]
 
 
 def rate(readings: Sequence[SendReading], name: str, size: int) -> float | None:
-    """The median of its rounds, in sends a second; None without any."""
+    """Return the median over the rounds, in sends a second; None without readings."""
     found = [reading.per_second for reading in readings if (reading.candidate, reading.size) == (name, size)]
     return median(found) if found else None
 
@@ -75,5 +75,5 @@ def _part(readings: Sequence[SendReading], part: str, size: int) -> str:
 
 
 def _problems(readings: Sequence[SendReading]) -> list[str]:
-    told = [f"- {r.candidate}, {r.size:,}, round {r.round}: {r.problem}" for r in readings if r.problem]
-    return ["", "Readings with something wrong:", "", *told] if told else []
+    problems = [f"- {r.candidate}, {r.size:,}, round {r.round}: {r.problem}" for r in readings if r.problem]
+    return ["", "Readings with something wrong:", "", *problems] if problems else []

@@ -1,4 +1,4 @@
-"""arq enqueues one job at a time, each in a transaction: many of them at once over many connections."""
+"""arq enqueues one job at a time, each in a transaction, so this runs many enqueues concurrently."""
 
 import asyncio
 import os
@@ -11,9 +11,9 @@ from arq.connections import RedisSettings
 _AT_ONCE = 50
 
 
-async def produce(everyone: list[str]) -> None:
+async def produce(all_recipients: list[str]) -> None:
     redis = await create_pool(RedisSettings.from_dsn(os.environ["REDIS_URL"]))
-    waiting = iter(everyone)
+    waiting = iter(all_recipients)
 
     async def enqueue_some() -> None:
         for to in waiting:

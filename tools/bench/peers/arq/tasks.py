@@ -18,7 +18,7 @@ async def send(_context: dict[str, Any], to: str, body: str) -> None:
     await submit(to, body)
 
 
-async def tell(_context: dict[str, Any]) -> None:
+async def report_ready(_context: dict[str, Any]) -> None:
     print("worker ready", flush=True)
 
 
@@ -26,7 +26,7 @@ class WorkerSettings:
     functions: ClassVar = [func(send, keep_result=0)]
     redis_settings = REDIS
     max_jobs = carrier.CONNECTIONS
-    # Half a second by default: at that the worker would sleep most of the time.
+    # With the default of half a second, the worker would sleep most of the time.
     poll_delay = 0.01
     log_results = False
-    on_startup = tell
+    on_startup = report_ready

@@ -1,4 +1,4 @@
-// The same request as the product's, over undici's pool of kept connections.
+// The same request as the product's, over undici's pool of persistent connections.
 import { Pool } from "undici";
 
 const { CARRIER_URL, CARRIER_USER, CARRIER_PASSWORD, STATUS_CALLBACK, CONCURRENCY } = process.env;
@@ -12,7 +12,7 @@ const headers = {
 export const SENDER = "+12025550100";
 export const BODY = "Service moves to 10:30 this Sunday. See you there!";
 
-/** Create one message; its sid. */
+/** Create one message and return its sid. */
 export async function submit(to, body) {
   const form = new URLSearchParams({ To: to, From: SENDER, Body: body, StatusCallback: STATUS_CALLBACK });
   const answer = await pool.request({ method: "POST", path: address.pathname, headers, body: form.toString() });

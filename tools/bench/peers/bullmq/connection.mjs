@@ -1,4 +1,4 @@
-// Redis, as BullMQ asks for it.
+// Redis, with the options that BullMQ requires.
 import { Redis } from "ioredis";
 
 export const openRedis = () => new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: null });

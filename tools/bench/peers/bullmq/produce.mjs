@@ -1,4 +1,4 @@
-// BullMQ's fastest way in: addBulk. `produce.mjs COUNT FIRST` enqueues a job for each of COUNT recipients.
+// addBulk is BullMQ's fastest way to enqueue. `produce.mjs COUNT FIRST` enqueues a job for each of COUNT recipients.
 import { Queue } from "bullmq";
 import { BODY } from "./carrier.mjs";
 import { openRedis } from "./connection.mjs";

@@ -1,13 +1,13 @@
-"""Celery has no way to enqueue many at once: one kept producer saves what can be saved."""
+"""Celery cannot enqueue many tasks at once. Reusing one producer is the fastest way."""
 
 import carrier
 import production
 from tasks import app, send
 
 
-def enqueue_all(everyone: list[str]) -> None:
+def enqueue_all(all_recipients: list[str]) -> None:
     with app.producer_pool.acquire(block=True) as producer:
-        for to in everyone:
+        for to in all_recipients:
             send.apply_async((to, carrier.BODY), producer=producer, retry=False)
 
 

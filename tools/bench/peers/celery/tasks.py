@@ -22,5 +22,5 @@ def send(to: str, body: str) -> None:
 
 
 @worker_ready.connect
-def tell(**_: object) -> None:
+def report_ready(**_: object) -> None:
     print("worker ready", flush=True)

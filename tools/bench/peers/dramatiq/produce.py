@@ -5,8 +5,8 @@ import production
 from tasks import broker, send
 
 
-def enqueue_all(everyone: list[str]) -> None:
-    for to in everyone:
+def enqueue_all(all_recipients: list[str]) -> None:
+    for to in all_recipients:
         send.send(to, carrier.BODY)
 
 

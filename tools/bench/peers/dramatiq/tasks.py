@@ -9,15 +9,15 @@ from redis import Redis
 from with_threads import submit
 
 
-class Teller(dramatiq.Middleware):
+class ReportReady(dramatiq.Middleware):
     def after_worker_boot(self, *_: object) -> None:
         print("worker ready", flush=True)
 
 
-# Every thread acknowledges over a connection of its own: redis-py's usual 100 would be too few.
+# Every thread acknowledges over its own connection, so redis-py's default of 100 is not enough.
 redis = Redis.from_url(os.environ["REDIS_URL"], max_connections=2 * carrier.CONNECTIONS + 10)
 broker = RedisBroker(client=redis)
-broker.add_middleware(Teller())
+broker.add_middleware(ReportReady())
 dramatiq.set_broker(broker)
 
 

@@ -7,7 +7,7 @@ from huey import RedisHuey
 from redis import ConnectionPool
 from with_threads import submit
 
-# Every thread waits on a connection of its own: redis-py's usual 100 would be too few.
+# Every thread waits on its own connection, so redis-py's default of 100 is not enough.
 redis = ConnectionPool.from_url(os.environ["REDIS_URL"], max_connections=2 * carrier.CONNECTIONS + 10)
 queue = RedisHuey("send", connection_pool=redis, results=False)
 
@@ -18,6 +18,6 @@ def send(to: str, body: str) -> None:
 
 
 @queue.on_startup()
-def tell() -> None:
-    """Told by every thread."""
+def report_ready() -> None:
+    """Printed by every thread."""
     print("worker ready", flush=True)

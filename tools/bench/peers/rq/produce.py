@@ -1,4 +1,4 @@
-"""RQ's fastest way in: enqueue_many, a pipeline for each 500 jobs."""
+"""enqueue_many, with a pipeline for each 500 jobs, is RQ's fastest way to enqueue."""
 
 import os
 
@@ -13,12 +13,12 @@ redis = Redis.from_url(os.environ["REDIS_URL"])
 queue = Queue("send", connection=redis)
 
 
-def enqueue_all(everyone: list[str]) -> None:
-    for start in range(0, len(everyone), _CHUNK):
+def enqueue_all(all_recipients: list[str]) -> None:
+    for start in range(0, len(all_recipients), _CHUNK):
         queue.enqueue_many(
             [
                 Queue.prepare_data("tasks.send", (to, carrier.BODY), result_ttl=0, description="send")
-                for to in everyone[start : start + _CHUNK]
+                for to in all_recipients[start : start + _CHUNK]
             ]
         )
 

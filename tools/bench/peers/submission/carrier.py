@@ -1,13 +1,13 @@
-"""What each job of a peer asks of the carrier: the same request as the product's, to the same address."""
+"""The request of each job of a peer to the carrier: the same as the product's."""
 
 import os
 
 URL = os.environ["CARRIER_URL"]
-"""The whole address of a create request."""
+"""The URL of a create request."""
 USER, PASSWORD = os.environ["CARRIER_USER"], os.environ["CARRIER_PASSWORD"]
 STATUS_CALLBACK = os.environ["STATUS_CALLBACK"]
 CONNECTIONS = int(os.environ["CONCURRENCY"])
-"""As many as jobs are under way at once in one process."""
+"""As many as there are concurrent jobs in one process."""
 TIMEOUT_SECONDS = 60.0
 
 SENDER = "+12025550100"

@@ -1,4 +1,4 @@
-"""The frame of every producer: `produce.py COUNT FIRST` enqueues a job for each of COUNT recipients."""
+"""Shared by all producers: `produce.py COUNT FIRST` enqueues a job for each of COUNT recipients."""
 
 import json
 import sys
@@ -9,13 +9,13 @@ FIRST_NUMBER = 3_000_000_000
 
 
 def recipients(arguments: Sequence[str]) -> list[str]:
-    """COUNT different numbers, the first of them the FIRST-th there is."""
+    """Return COUNT distinct numbers, beginning with number FIRST."""
     count, first = (int(word) for word in arguments)
     return [f"+1{FIRST_NUMBER + number}" for number in range(first, first + count)]
 
 
 class Clock:
-    """Tells on standard output when the first job is about to be enqueued, and when the last one was."""
+    """Prints the times before the first and after the last job is enqueued, and the CPU time between."""
 
     def __enter__(self) -> None:
         self._cpu_before = time.process_time()
@@ -27,8 +27,8 @@ class Clock:
 
 
 def run(enqueue_all: Callable[[list[str]], None], *, warm: Callable[[], object]) -> None:
-    """Connect first, then enqueue under the clock."""
-    everyone = recipients(sys.argv[1:])
+    """Connect, then enqueue and print the times."""
+    all_recipients = recipients(sys.argv[1:])
     warm()
     with Clock():
-        enqueue_all(everyone)
+        enqueue_all(all_recipients)

@@ -1,4 +1,4 @@
-"""For workers with an event loop: one aiohttp session with as many kept connections as jobs at once."""
+"""For workers with an event loop: one aiohttp session with one connection for each concurrent job."""
 
 import json
 
@@ -9,7 +9,7 @@ _session: aiohttp.ClientSession | None = None
 
 
 async def submit(to: str, body: str) -> str:
-    """Create one message; its sid."""
+    """Create one message and return its sid."""
     async with _open_session().post(carrier.URL, data=carrier.form(to, body)) as answer:
         payload = await answer.read()
         if answer.status != 201:
@@ -18,7 +18,7 @@ async def submit(to: str, body: str) -> str:
 
 
 def _open_session() -> aiohttp.ClientSession:
-    """At the first job: there is no loop to belong to before."""
+    """Return the session. It is created at the first job, because before that there is no event loop."""
     global _session
     if _session is None:
         _session = aiohttp.ClientSession(

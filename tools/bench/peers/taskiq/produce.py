@@ -1,4 +1,4 @@
-"""taskiq enqueues one task at a time: many of them at once over many connections."""
+"""taskiq enqueues one task at a time, so this runs many enqueues concurrently."""
 
 import asyncio
 import sys
@@ -11,9 +11,9 @@ from tasks import broker, send
 _AT_ONCE = 50
 
 
-async def produce(everyone: list[str]) -> None:
+async def produce(all_recipients: list[str]) -> None:
     await broker.startup()
-    waiting = iter(everyone)
+    waiting = iter(all_recipients)
 
     async def enqueue_some() -> None:
         for to in waiting:

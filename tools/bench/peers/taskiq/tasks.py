@@ -15,5 +15,5 @@ async def send(to: str, body: str) -> None:
 
 
 @broker.on_event(TaskiqEvents.WORKER_STARTUP)
-def tell(_state: object) -> None:
+def report_ready(_state: object) -> None:
     print("worker ready", flush=True)

@@ -1,4 +1,4 @@
-"""One reading of `send` with the product: from the POST to the last acceptance recorded in PostgreSQL."""
+"""One reading of `send` for the product: from the POST to the last acceptance recorded in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from psycopg import Connection
 
 from tools.bench import cpu
-from tools.bench.bench import Bench
-from tools.bench.churches import Church, forget_sends
+from tools.bench.churches import Church, delete_sends
+from tools.bench.context import BenchContext
 from tools.bench.machine import NotReady
 from tools.bench.product import SMS, Product, running_product
 from tools.bench.send_reading import OURS, WORKERS, SendReading
 
 WARM_UP_MEMBERS = 1_000
-"""Both processes get a turn: imports done, connections open, as for every peer."""
+"""Enough that both worker processes have opened their connections, as for every peer."""
 
 CONTENT = "Service moves to 10:30 this Sunday. See you there!"
 
@@ -33,11 +33,11 @@ WHERE message_id = %(id)s AND status NOT IN ('suppressed', 'canceled', 'queued',
 _SHORTEST_POLL_SECONDS, _LONGEST_POLL_SECONDS, _POLL_SHARE = 0.005, 0.25, 0.01
 
 
-def read(bench: Bench, *, church: Church, warm_up: Church, number: int) -> SendReading:
-    """On fresh processes and without other deliveries in the table. Raises NotReady and its like."""
+def read(bench: BenchContext, *, church: Church, warm_up: Church, number: int) -> SendReading:
+    """Take a reading with new processes and no other deliveries. Raises NotReady, ProgramEnded and others."""
     machine = bench.machine
     with machine.open_ledger() as ledger:
-        forget_sends(ledger)
+        delete_sends(ledger)
         with running_product(machine, settings=bench.options.settings) as product:
             warm(product, ledger, warm_up)
             machine.sandbox.reset()
@@ -59,7 +59,7 @@ def read(bench: Bench, *, church: Church, warm_up: Church, number: int) -> SendR
                 seconds=seconds,
                 cut=ended_at is None,
                 cpu_seconds=spent,
-                problem=None if ended_at is None else complaint(bench, sent=sent, size=church.members),
+                problem=None if ended_at is None else problem_of(bench, sent=sent, size=church.members),
             )
 
 
@@ -68,13 +68,13 @@ def all_pids(product: Product) -> dict[str, tuple[int, ...]]:
 
 
 def warm(product: Product, ledger: Connection, church: Church) -> None:
-    """Send to everyone in the church and wait for the end of it."""
+    """Send a message to all members of the church and wait until it is sent."""
     message_id = product.send(church, content="Good morning!")
     product.machine.wait_until(lambda: has_ended(ledger, message_id), what="the workers have sent a first message")
 
 
 def await_end(
-    bench: Bench,
+    bench: BenchContext,
     ledger: Connection,
     message_id: str,
     *,
@@ -82,7 +82,7 @@ def await_end(
     cap_seconds: float | None,
     each_time: Callable[[], None] = lambda: None,
 ) -> float | None:
-    """When the last acceptance was recorded, in seconds since the epoch, to 1%; None if it was not by the cap."""
+    """Return when the last acceptance was recorded, in seconds since the epoch (to 1%), or None at the cap."""
     while not has_ended(ledger, message_id):
         seconds = time.time() - began
         if cap_seconds is not None and seconds >= cap_seconds:
@@ -101,12 +101,12 @@ def has_ended(ledger: Connection, message_id: str) -> bool:
 def count_sent(ledger: Connection, message_id: str) -> int:
     row = ledger.execute(_SENT, {"id": message_id}).fetchone()
     if row is None:
-        raise NotReady("PostgreSQL counts nothing")
+        raise NotReady("PostgreSQL returned no count")
     return row[0]
 
 
-def complaint(bench: Bench, *, sent: int, size: int) -> str | None:
-    """What is wrong with a send that has ended: it must be whole, and nobody may have it twice."""
+def problem_of(bench: BenchContext, *, sent: int, size: int) -> str | None:
+    """Return what is wrong with a finished send, or None: it must be complete, and nobody may get it twice."""
     summary = bench.machine.sandbox.summary()
     if sent != size or summary.accepted != size or summary.recipients_repeated:
         return f"{sent} recorded, {summary.accepted} at the carrier, {summary.recipients_repeated} with several"

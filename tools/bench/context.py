@@ -1,4 +1,4 @@
-"""What every part is given to measure with."""
+"""What every part of bin/bench needs: servers, options, terminal output and the result file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tools.local.terminal import Terminal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class BenchContext:
     machine: Machine
     options: Options
     terminal: Terminal
     record: Callable[[Reading], None]
-    """Keeps a reading, at once."""
+    """Writes a reading to the result file at once."""
 
     @property
     def latency_ms(self) -> float:
-        """Of the carrier's answers, where the part has no other default."""
+        """The latency of the carrier's answers, for parts without a default of their own."""
         return 100.0 if self.options.latency_ms is None else self.options.latency_ms
