@@ -20,7 +20,7 @@ def lines(readings: Sequence[Reading]) -> list[str]:
         ["… p99 ms", _median(all_readings, lambda r: r.get_p99_ms)],
         [f"POST at {API_PER_SECOND // 2}/s meanwhile, p50 ms", _median(all_readings, lambda r: r.post_p50_ms)],
         ["… p99 ms", _median(all_readings, lambda r: r.post_p99_ms)],
-        ["callbacks made again by the carrier", _median(all_readings, lambda r: r.callbacks_retried)],
+        ["callbacks retried by the carrier", _median(all_readings, lambda r: r.callbacks_retried)],
         ["callbacks given up", _median(all_readings, lambda r: r.callbacks_given_up)],
     ]
     unfinished = [f"- round {r.round}: {dict(r.statuses)}" for r in all_readings if set(r.statuses) != {"delivered"}]

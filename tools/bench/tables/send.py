@@ -20,7 +20,7 @@ def lines(readings: Sequence[Reading]) -> list[str]:
     sizes = sorted({reading.size for reading in valid})
     names = [name for name in TITLES if any(reading.candidate == name for reading in valid)]
     return [
-        "Sends a second; in brackets, how many times that the product does. † cut at the cap.",
+        "Sends a second. In brackets: the product's rate as a multiple of the peer's. † stopped at the cap.",
         "",
         *table(["recipients", *_heads(sizes)], [[TITLES[n], *(_rate(valid, n, s) for s in sizes)] for n in names]),
         "",
@@ -63,7 +63,7 @@ def _our_parts(readings: Sequence[SendReading], sizes: Sequence[int]) -> list[st
     rows = [[part, *(_part(ours, part, size) for size in sizes)] for part in _PARTS]
     return [
         "",
-        "CPU seconds of every process of the product for 1,000 sends, and of the carrier they go to.",
+        "CPU seconds of every process of the product, and of the sandbox carrier, for 1,000 sends.",
         "",
         *table(["recipients", *_heads(sizes)], rows),
     ]
