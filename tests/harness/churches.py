@@ -1,4 +1,4 @@
-"""A church that can send: with a key, a sender, and contacts when a test needs some."""
+"""Creates churches with a key and a sender, and contacts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store.database import Database, church_scope, system_scope
 
 @dataclass(frozen=True, kw_only=True)
 class KnownChurch:
-    """A church in the database and the one key it has."""
+    """A church in the database, and its API key."""
 
     church_id: UUID
     key: str
@@ -36,9 +36,9 @@ def create_church(
     segments_per_second: float | None = None,
     window: Window = ANY_HOUR,
 ) -> KnownChurch:
-    """A new church, which texts at any hour, for tests may run at night.
+    """Create a church that may text at any hour, because tests may run at night.
 
-    `sender` is its number for sms; None leaves it without one.
+    `sender` is its number for sms; None for no sender.
     """
     with system_scope(database) as connection:
         church_id = churches.create(
@@ -57,13 +57,13 @@ def create_church(
 
 
 def another_key(database: Database, church_id: UUID, *, scopes: Sequence[str]) -> str:
-    """One more key of the church, with these scopes only."""
+    """Create another API key of the church, with these scopes only."""
     with system_scope(database) as connection:
         return _key(connection, church_id, scopes)
 
 
 def add_contacts(database: Database, church_id: UUID, *, count: int, first: int = 0) -> list[UUID]:
-    """People with consecutive valid numbers, from +12025550000 on; their ids."""
+    """Create contacts with consecutive valid numbers, from +12025550000 on. Return their ids."""
     people = [Person(name=f"Person {n}", phone=f"+1202{5550000 + n}") for n in range(first, first + count)]
     with church_scope(database, church_id) as connection:
         return [added.contact_id for added in contacts.add(connection, church_id=church_id, people=people)]

@@ -1,4 +1,4 @@
-"""Where the world's clocks are changed."""
+"""All changes of UTC offsets (such as daylight saving time) in all time zones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from messaging.wall_time import find_zone, zone_names
 
 @cache
 def clock_changes(first_year: int, last_year: int) -> dict[tuple[datetime, timedelta, timedelta], str]:
-    """Every change in the years: (instant, offset before, offset after), with one of the zones that have it.
+    """Return every change in these years: (instant, offset before, offset after), with one of the zones that have it.
 
-    Of zones that show the same before and after the same instant one is as good as another.
+    Zones with the same change at the same instant are equivalent for the tests.
     """
     found: dict[tuple[datetime, timedelta, timedelta], str] = {}
     end = datetime(last_year + 1, 1, 1, tzinfo=UTC)

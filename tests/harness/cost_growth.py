@@ -12,14 +12,14 @@ FACTOR = 8
 MAX_GROWTH = 24
 """The limit lies between the two, with room for a noisy machine on either side."""
 _LEAST_SECONDS = 0.001
-"""Shorter times are noise and count as this much."""
+"""Shorter times are noise and are rounded up to this."""
 _RUNS = 3
 
 
 def cost_growth(parse: Callable[[Any], object], hostile: Callable[[int], Any], size: int) -> float:
-    """The factor by which the CPU time grows from an input of `size` to one of FACTOR times that size.
+    """Return the factor by which the CPU time grows from an input of `size` to one of FACTOR times that size.
 
-    It measures CPU time of this process, best of several runs, so that other load on the machine matters little.
+    It measures CPU time of this process, best of several runs, so that other load on the machine has little effect.
     The parser may refuse its input with any Exception except a RecursionError.
     """
     small = max(_best_seconds(parse, hostile(size), enough=0.0), _LEAST_SECONDS)
@@ -27,7 +27,7 @@ def cost_growth(parse: Callable[[Any], object], hostile: Callable[[int], Any], s
 
 
 def _best_seconds(parse: Callable[[Any], object], text: Any, *, enough: float) -> float:
-    """The shortest of several runs; no more are made once one takes no longer than `enough`."""
+    """Return the shortest time of several runs. Stop as soon as one takes no longer than `enough`."""
     best = float("inf")
     for _ in range(_RUNS):
         best = min(best, _seconds(parse, text))

@@ -1,4 +1,4 @@
-"""A migrated database for each test process, made from one template, and emptied between tests."""
+"""A migrated database for each test process, copied from one template, and emptied between tests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SELECT format('%I.%I', n.nspname, c.relname)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  -- The bookkeeping of the migrations.
+  -- The tables of the migration tool.
   AND c.relname !~ '^_?yoyo'
 """
 
 
 def make_database(superuser_url: str, template_url: str, name: str) -> tuple[str, str]:
-    """A copy of the template; its URL for the product's role and for the superuser."""
+    """Copy the template. Return the URLs of the copy for the product's role and for the superuser."""
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         Postgres.make_database(connection, name, template=urlsplit(template_url).path[1:])
     return _at(template_url, name), _at(superuser_url, name)
@@ -30,7 +30,7 @@ def make_database(superuser_url: str, template_url: str, name: str) -> tuple[str
 
 @contextmanager
 def empty_database_beside(database_url: str, superuser_url: str) -> Generator[str]:
-    """The URL of a database without a schema on the same server, owned by the product's role; gone with the block."""
+    """The URL of a database without a schema on the same server, owned by the product's role. Dropped at the end."""
     name = f"{urlsplit(database_url).path[1:]}_empty"
     with psycopg.connect(superuser_url, autocommit=True) as connection:
         owner = sql.Identifier(urlsplit(database_url).username or "")
@@ -45,11 +45,11 @@ def empty_database_beside(database_url: str, superuser_url: str) -> Generator[st
 
 
 class Cleaner:
-    """Empties every table of a database that has rows. As the superuser: to others, rows may be invisible."""
+    """Empties all tables of a database, as the superuser, because row security hides rows from others."""
 
     def __init__(self, superuser_url: str) -> None:
         self._connection = psycopg.connect(superuser_url, autocommit=True)
-        # A test that left a transaction open is to blame, not the next one to hang.
+        # If a test left a transaction open, the next test fails instead of hanging.
         self._connection.execute("SET lock_timeout = '10s'")
 
     def clean(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests to the routes of channels, made without a web server."""
+"""Requests to the routes of channels, without a web server."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ SECRET = "a secret that is long enough for anyone"
 
 
 def mail_settings(smtp_url: str | None = "smtp://127.0.0.1:9?starttls=never", **overrides: Any) -> Settings:
-    """Settings with which mail can be sent, and nothing else."""
+    """Return settings with which only mail can be sent."""
     return load_settings(
         **{
             "database_url": "postgresql://unused",
@@ -55,7 +55,7 @@ def envelope(
 def delivery_report(
     to: str, *, action: str = "failed", status: str = "5.1.1", recipient: str = "r@example.org"
 ) -> bytes:
-    """A bounce as RFC 3464 shows it, in its first example."""
+    """Return a bounce like the first example of RFC 3464."""
     return f"""\
 From: Mail Delivery Subsystem <MAILER-DAEMON@mx.example.org>
 To: <{to}>

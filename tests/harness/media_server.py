@@ -1,4 +1,4 @@
-"""A web server on this machine that has pictures, and any bad habit."""
+"""A web server for media, with configurable faults."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 
 HEAD_END = b"\r\n\r\n"
 Answer = bytes | Callable[[str, socket.socket], bytes]
-"""Bytes to answer with, or what makes them of the request and may write by itself."""
+"""The answer, or a function that returns it for a request and may also write to the connection."""
 
 
 def picture(size_bytes: int = 1_000, content_type: str = "image/jpeg", status: str = "200 OK", **more: str) -> bytes:
-    """The head of an answer, and no body."""
+    """Return the head of an answer without a body."""
     fields = {"Content-Type": content_type, "Content-Length": str(size_bytes), **more}
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode()
@@ -27,7 +27,7 @@ def redirect(location: str, status: int = 302) -> bytes:
 
 
 class MediaServer:
-    """`answers` by path. Whoever connects is counted, whatever is asked is kept."""
+    """Answers requests from `answers` (by path). Counts connections and stores requests."""
 
     def __init__(self, address: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.answers: dict[str, Answer] = {}
@@ -50,7 +50,7 @@ class MediaServer:
 
     @property
     def asked(self) -> list[str]:
-        """Method and path of each request."""
+        """The method and path of each request."""
         return [" ".join(request.split(" ")[:2]) for request in self.requests]
 
     def _serve(self, plain: socket.socket) -> None:
@@ -67,11 +67,11 @@ class MediaServer:
             answer = self.answers.get(request.split(" ")[1], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             line.sendall(answer if isinstance(answer, bytes) else answer(request, line))
         except OSError:
-            pass  # whoever asked has gone
+            pass  # the client has disconnected
 
 
 def by_method(**answers: bytes) -> Answer:
-    """An answer for each method."""
+    """Return a different answer for each method."""
     return lambda request, _: answers[request.split(" ")[0]]
 
 
@@ -84,7 +84,7 @@ def slowly(answer: bytes, *, seconds: float) -> Answer:
 
 
 def endlessly(beginning: bytes, piece: bytes, *, pause_seconds: float = 0.0) -> Answer:
-    """Until whoever asked has gone."""
+    """Send pieces until the client disconnects."""
 
     def pour(_request: str, line: socket.socket) -> bytes:
         line.sendall(beginning)

@@ -1,4 +1,4 @@
-"""A PostgreSQL for one test module alone, which the tests may suspend and kill, with a migrated database."""
+"""A PostgreSQL with a migrated database for one test module, which may suspend and kill it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.local.postgres import Postgres
 
 
 class PrivatePostgres:
-    """start() starts it, also after a kill: committed data survives, because every commit reaches the kernel."""
+    """start() also starts it after a kill. Committed data survives, because every commit is written to the kernel."""
 
     def __init__(self, server: Postgres, folder: Path) -> None:
         self._server, self._folder = server, folder
@@ -41,12 +41,12 @@ class PrivatePostgres:
             child_process.kill(self._process)
 
     def suspended(self) -> AbstractContextManager[None]:
-        """The postmaster and its backends do nothing inside the block."""
+        """Suspend the postmaster and its backends inside the block."""
         assert self._process is not None
         return suspended(self._process.pid)
 
     def socket_url(self) -> str:
-        """The same database over the server's Unix socket."""
+        """Return the URL of the database over the server's Unix socket."""
         user = f"{postgres.APPLICATION}:tests"
         return f"postgresql://{user}@:{self.port}/{postgres.APPLICATION}?host={self._folder}"
 

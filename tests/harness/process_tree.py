@@ -1,4 +1,4 @@
-"""Which processes run, and which they started, read from /proc (Linux)."""
+"""Whether processes run, and their descendants, from /proc (Linux)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def is_running(pid: int) -> bool:
-    """Whether the process runs. One that has ended and waits to be reaped does not."""
+    """Return whether the process runs. One that has exited and is not reaped does not."""
     return _state(pid) not in {None, "Z", "X"}
 
 
 def descendants(pid: int) -> set[int]:
-    """The process's children, their children, and so on, without itself."""
+    """Return the process's children, their children, and so on, without itself."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and (fields := _fields(int(folder.name))):
@@ -31,7 +31,7 @@ def _state(pid: int) -> str | None:
 
 
 def _fields(pid: int) -> list[str] | None:
-    """Of /proc/PID/stat, what follows the name: state, parent and more (proc_pid_stat(5))."""
+    """Return the fields of /proc/PID/stat after the name: state, parent and more (proc_pid_stat(5))."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

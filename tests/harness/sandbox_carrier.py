@@ -1,4 +1,4 @@
-"""The sandbox carrier as a process of its own, on a port that the system chooses."""
+"""Runs the sandbox carrier on a port that the system chooses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _READY = "sandbox carrier listening on "
 
 @contextmanager
 def running_sandbox(log: Path, *more: str) -> Generator[str]:
-    """The base URL of a sandbox that ends with the block. It takes mail too; `more` are options of its command line."""
+    """The base URL of a sandbox with a mail server, which is stopped at the end. `more`: command line options."""
     command = (
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""A church's senders beside the one for texts."""
+"""Creates senders for mail and mms."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One PostgreSQL and one Valkey for a whole test run, each started when the first test asks for it.
+"""One PostgreSQL and one Valkey for a whole test run, each started when the first test needs it.
 
-SharedServers lives in the process that leads the run; the other test processes reach it over a Unix socket.
+SharedServers runs in the main test process; the other test processes send it requests over a Unix socket.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SharedServers:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._replies: dict[str, tuple[Any, str | None]] = {}
         self._listener = Listener(self.address, family="AF_UNIX")
-        # The kernel ends the servers when the thread that started them ends, so this thread runs until close().
+        # The kernel stops the servers when the thread that started them ends, so this thread runs until close().
         self._thread = threading.Thread(target=self._serve, name="shared servers", daemon=True)
         self._thread.start()
 
@@ -60,7 +60,7 @@ class SharedServers:
         self._stop()
 
     def _reply(self, name: str, start: Callable[[], Any]) -> tuple[Any, str | None]:
-        """(what start() returned, or None; the traceback when it failed). Every later request gets the same reply."""
+        """Return (the result of start(), or None; the traceback if it failed). Later requests get the same reply."""
         if name not in self._replies:
             try:
                 self._replies[name] = (start(), None)
@@ -69,7 +69,7 @@ class SharedServers:
         return self._replies[name]
 
     def _start_postgres(self) -> tuple[str, str]:
-        """The URLs of the superuser and of a migrated database, the template of the others."""
+        """Start PostgreSQL. Return the URLs of the superuser and of a migrated database, the template of the others."""
         settings = {**postgres.NOT_DURABLE, "shared_buffers": "64MB", "max_wal_size": "4GB"}
         folder, port = self._folder / "postgres", ports.choose_port()
         server = postgres.prepare(folder, port=port, superuser_password="tests", settings=settings)
@@ -79,7 +79,7 @@ class SharedServers:
         return server.superuser_url, template_url
 
     def _start_valkey(self) -> str:
-        """Its URL without a database number."""
+        """Start Valkey. Return its URL without a database number."""
         folder, port = self._folder / "valkey", ports.choose_port()
         server = valkey.prepare(folder, port=port, password="tests", durable=False)
         self._start(server.program(output=self._folder / "valkey.log"), server.is_ready)
@@ -94,7 +94,7 @@ class SharedServers:
 
     def _stop(self) -> None:
         for process in self._processes.values():
-            process.send_signal(signal.SIGQUIT)  # at once, without writing anything: the files are deleted next
+            process.send_signal(signal.SIGQUIT)  # an immediate shutdown: the files are deleted next
         for process in self._processes.values():
             try:
                 process.wait(timeout=10.0)
@@ -103,7 +103,7 @@ class SharedServers:
 
 
 def _migrate(database_url: str) -> None:
-    """Migrate in a process of its own, as in production: a template database must have no session left."""
+    """Migrate in a separate process, as in production: a template database must have no open session."""
     environment = {
         **os.environ,
         "DATABASE_URL": database_url,
@@ -119,7 +119,7 @@ def _migrate(database_url: str) -> None:
 
 
 def request_server(address: str, name: str) -> Any:
-    """Have the SharedServers at this address start a server, unless it runs. Returns its URLs."""
+    """Ask the SharedServers at this address to start a server unless it runs. Return its URLs."""
     with Client(address, family="AF_UNIX") as connection:
         connection.send(name)
         reply, error = connection.recv()
@@ -129,5 +129,5 @@ def request_server(address: str, name: str) -> Any:
 
 
 def server_log(address: str, name: str) -> Path:
-    """The file that the server writes its log to."""
+    """Return the log file of the server."""
     return Path(address).parent / f"{name}.log"

@@ -1,4 +1,4 @@
-"""Many connections to a server at once that send little, or read nothing."""
+"""Many concurrent connections that send slowly or do not read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.waiting import wait_until
 
 
 class SlowClients:
-    """A context manager of connections; all are closed at its end."""
+    """A context manager that opens connections and closes all of them at its end."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -34,7 +34,7 @@ class SlowClients:
             each.close()
 
     def open(self, count: int, sent: bytes, *, receive_buffer: int | None = None) -> list[socket.socket]:
-        """So many more connections, each of which has sent these bytes."""
+        """Open `count` connections and send these bytes on each."""
         opened: list[socket.socket] = []
         for _ in range(count):
             connection = socket.socket()
@@ -50,42 +50,42 @@ class SlowClients:
 
 
 def trickle(connections: Iterable[socket.socket]) -> None:
-    """One more byte on each connection that still takes it."""
+    """Send one byte on each connection that is still open."""
     for each in connections:
         with suppress(OSError):
             each.send(b"x")
 
 
 def send_and_reset(port: int, sent: bytes) -> None:
-    """Send a request, and reset the connection as soon as the other side has taken all of it."""
+    """Send a request, and reset the connection as soon as the peer has acknowledged all of it."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(sent)
-        wait_until(lambda: _bytes_not_taken(connection) == 0)
+        wait_until(lambda: _unacknowledged_bytes(connection) == 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def read_to_the_end(connections: Iterable[socket.socket], *, seconds: float) -> list[bytes]:
-    """All that the server sent on each connection that it closed within the time. Others are left out."""
-    came: dict[socket.socket, bytes] = dict.fromkeys(connections, b"")
+    """Return what the server sent on each connection that it closed within this time. Omit the others."""
+    received: dict[socket.socket, bytes] = dict.fromkeys(connections, b"")
     ended: list[bytes] = []
     deadline = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
-        for each in came:
+        for each in received:
             selector.register(each, selectors.EVENT_READ)
-        while len(ended) < len(came) and time.monotonic() < deadline:
+        while len(ended) < len(received) and time.monotonic() < deadline:
             for key, _ in selector.select(0.5):
                 connection = key.fileobj
                 assert isinstance(connection, socket.socket)
                 part = _receive(connection)
-                came[connection] += part
+                received[connection] += part
                 if not part:
                     selector.unregister(connection)
-                    ended.append(came[connection])
+                    ended.append(received[connection])
                     connection.close()
     return ended
 
 
-def _bytes_not_taken(connection: socket.socket) -> int:
+def _unacknowledged_bytes(connection: socket.socket) -> int:
     return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
 
 

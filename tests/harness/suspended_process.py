@@ -1,4 +1,4 @@
-"""Suspends processes with SIGSTOP: they behave as on a host that froze or behind a network that went silent."""
+"""Suspends processes with SIGSTOP: they behave like a frozen host or a network that drops every packet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def suspended(pid: int) -> Generator[None]:
     """The process and its descendants do not run inside the block; the kernel still accepts connections for them."""
     stopped: set[int] = set()
     try:
-        while new := {pid, *descendants(pid)} - stopped:  # the parent first, so that it starts no more
+        while new := {pid, *descendants(pid)} - stopped:  # the parent first, so that it starts no new ones
             for each in sorted(new, key=lambda each: each != pid):
                 _signal(each, signal.SIGSTOP)
             stopped |= new

@@ -1,4 +1,4 @@
-"""Texting hours that are closed at the moment a test runs."""
+"""Texting hours that are closed when a test runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A channel made for tests, as docs/adding-a-channel.md describes it: notes that are put into a box.
+"""An example channel for tests and for docs/adding-a-channel.md: its carrier stores notes in a dictionary.
 
-It declares a route for the receipts of its carrier, and one for notes that recipients write.
+It declares a route for receipts, and one for notes from recipients.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class BoxCarrier:
 
 
 def verify(request: IncomingRequest) -> None:
-    """The box signs with a password, so that the body need not be read. Real carriers sign the URL and the body."""
+    """Check the password in a header. Real carriers sign the URL and the body."""
     if request.header("X-Box-Key") != "open sesame":
         raise ForgedRequest("The key of the box is missing.")
 
@@ -106,7 +106,7 @@ class NoteChannel:
             path="/callbacks/note/{delivery_id}/{attempt}",
             media_types=(FORM,),
             handle=take_receipt,
-            summary="Take the box's receipt",
+            summary="Receive a receipt of the box",
             signature_header=("X-Box-Key", "The password of the box."),
         ),
     )
@@ -118,7 +118,7 @@ class NoteChannel:
             path="/callbacks/note/inbound",
             media_types=(FORM,),
             handle=take_note,
-            summary="Take a note that a recipient wrote",
+            summary="Receive a note from a recipient",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Waiting for a condition, no longer than needed, with a failure that states the condition."""
+"""Waits for a condition. On a timeout, the error shows the condition."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def wait_until(
     pause_seconds: float = 0.02,
     condition: str | None = None,
 ) -> None:
-    """Return as soon as the predicate holds.
+    """Return as soon as the predicate is true.
 
-    `condition` names what is waited for; without it the failure shows the predicate's source and its variables.
+    `condition` describes it in the error; without it, the error shows the predicate's source and variables.
     Raises TimeoutError.
     """
     deadline = time.monotonic() + timeout_seconds
@@ -31,7 +31,7 @@ def wait_until(
 
 
 def _describe(predicate: Callable[[], object]) -> str:
-    """The source of the predicate, and the values of the local variables that it reads."""
+    """Return the source of the predicate and the values of the local variables that it reads."""
     code = getattr(predicate, "__code__", None)
     if not isinstance(code, CodeType):
         return repr(predicate)
@@ -46,7 +46,7 @@ def _shortened(value: object) -> str:
 
 
 def _source(code: CodeType) -> str:
-    """Of a lambda, its expression; of a function, its name."""
+    """Return the expression of a lambda, or the name of a function."""
     if code.co_name != "<lambda>":
         return f"{code.co_qualname}()" if hasattr(code, "co_qualname") else f"{code.co_name}()"
     text = "".join(linecache.getlines(code.co_filename))

@@ -1,4 +1,4 @@
-"""The API as it is deployed: gunicorn with our configuration, on a real port, in processes of its own."""
+"""The API as it is deployed: gunicorn with the product's configuration, on a real port."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WebServer:
     log: Path
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Status and body of a GET on a connection of its own. Raises OSError when it takes over ten seconds."""
+        """Return status and body of a GET on a new connection. Raises OSError after ten seconds without an answer."""
         return self.request("GET", path, headers=headers)
 
     def request(
@@ -48,12 +48,12 @@ class WebServer:
             connection.close()
 
     def stop(self) -> int:
-        """Ask it to stop as a host does; its exit status."""
+        """Send SIGTERM, as a host does, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
     def exchange(self, sent: bytes) -> bytes:
-        """All that comes back for these bytes until the server closes the connection."""
+        """Send these bytes, and return all that the server sends until it closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(sent)
             return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -63,12 +63,12 @@ class WebServer:
         return int(children.split()[0])
 
     def worker_memory(self) -> int:
-        """Bytes of memory that the worker process has of its own and in use."""
+        """Return the private resident memory of the worker process in bytes."""
         resident, shared = Path(f"/proc/{self.worker_pid()}/statm").read_text().split()[1:3]
         return (int(resident) - int(shared)) * resource.getpagesize()
 
     def ended(self, reason: str) -> int:
-        """How many connections the server logged as closed for this reason."""
+        """Return how many connections the server logged as closed for this reason."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return sum(line["reasons"].get(reason, 0) for line in lines if line["event"] == "connections closed")
 

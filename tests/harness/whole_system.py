@@ -1,4 +1,4 @@
-"""The whole system as `bin/run` starts it, in a folder and on a port of its own."""
+"""Runs `bin/run` in its own folder and on its own port."""
 
 from __future__ import annotations
 

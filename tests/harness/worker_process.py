@@ -1,4 +1,4 @@
-"""`python -m jobs.worker.run_worker` as a process of its own, with a test's settings in its environment."""
+"""Runs `python -m jobs.worker.run_worker` with a test's settings in its environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PASSED_SETTINGS = (
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """The whole environment of a process of the product that is to use these settings."""
+    """Return the environment of a process of the product with these settings."""
     return {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}},
         **{name.upper(): str(getattr(settings, name)) for name in _PASSED_SETTINGS},
@@ -37,7 +37,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
-    """A worker that is killed at the end of the block, if it has not ended before. It appends its log to `output`."""
+    """A worker that is killed at the end of the block unless it has exited. Its log is appended to `output`."""
     environment = environment_of(settings)
     command = (sys.executable, "-m", "jobs.worker.run_worker", queue)
     with output.open("ab") as writing:
