@@ -22,7 +22,7 @@ from tools.bench.open_loop import run_planned
 from tools.bench.peers.table import EXPRESS
 from tools.bench.product import migrate, running_product
 from tools.bench.product_send import all_pids, has_ended, warm
-from tools.bench.send_reading import OURS
+from tools.bench.send_reading import PRODUCT
 from tools.bench.send_requests import SendRequests
 from tools.sandbox.control import Faults
 
@@ -67,13 +67,13 @@ def measure(bench: BenchContext) -> None:
         warm_up, large, *callers = create_churches(ledger, [1_000, bench.options.blast, *[1] * CHURCHES])
         churches = _Churches(callers=callers, warm_up=warm_up, large=large)
         for number in range(1, bench.options.rounds + 1):
-            _measure_ours(bench, ledger, churches, number)
+            _measure_product(bench, ledger, churches, number)
             if _is_selected(bench, EXPRESS):
                 _measure_express(bench, churches, number)
 
 
-def _measure_ours(bench: BenchContext, ledger: Connection, churches: _Churches, number: int) -> None:
-    if not _is_selected(bench, OURS):
+def _measure_product(bench: BenchContext, ledger: Connection, churches: _Churches, number: int) -> None:
+    if not _is_selected(bench, PRODUCT):
         return
     with_workers = bench.options.with_workers
     if with_workers is not True:
@@ -120,7 +120,7 @@ def _target(
         if sms_processes:
             warm(product, ledger, churches.warm_up)
         target = Target(
-            candidate=OURS,
+            candidate=PRODUCT,
             scenario=scenario,
             port=product.port,
             make_request=SendRequests(churches.callers, content="Good morning!").make,

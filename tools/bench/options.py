@@ -10,9 +10,9 @@ from typing import Any
 
 from tools.bench import results
 from tools.bench.peers.table import EXPRESS, PEERS
-from tools.bench.send_reading import OURS
+from tools.bench.send_reading import PRODUCT
 
-CANDIDATES = (OURS, *(peer.name for peer in PEERS), EXPRESS)
+CANDIDATES = (PRODUCT, *(peer.name for peer in PEERS), EXPRESS)
 """`send` uses all but the last, `api` the first and the last."""
 
 

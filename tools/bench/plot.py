@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from tools.bench.send_reading import OURS, SendReading
+from tools.bench.send_reading import PRODUCT, SendReading
 from tools.bench.tables.markdown import number
 from tools.bench.tables.send import TITLES, rate
 
@@ -45,7 +45,7 @@ def _panel(readings: Sequence[SendReading], names: Sequence[str], size: int, lef
     lines = [f'<text class="head" x="{left}" y="18">{size:,} recipients</text>', _unit(left)]
     for row, name in enumerate(names):
         if name in rates:
-            lines.append(_bar(left, row, rates[name], scale, kind="ours" if name == OURS else "peer"))
+            lines.append(_bar(left, row, rates[name], scale, kind="ours" if name == PRODUCT else "peer"))
     return lines
 
 
@@ -59,7 +59,7 @@ def _bar(left: int, row: int, value: float, scale: float, *, kind: str) -> str:
 
 def _name(name: str, row: int) -> str:
     title = escape(TITLES[name].replace("*", ""))
-    weight = ' class="head"' if name == OURS else ""
+    weight = ' class="head"' if name == PRODUCT else ""
     return f'<text{weight} x="{_NAME_WIDTH - 10}" y="{_TOP + _ROW * row + 13}" text-anchor="end">{title}</text>'
 
 

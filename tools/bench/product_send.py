@@ -12,7 +12,7 @@ from tools.bench.churches import Church, delete_sends
 from tools.bench.context import BenchContext
 from tools.bench.machine import NotReady
 from tools.bench.product import SMS, Product, running_product
-from tools.bench.send_reading import OURS, WORKERS, SendReading
+from tools.bench.send_reading import PRODUCT, WORKERS, SendReading
 
 WARM_UP_MEMBERS = 1_000
 """Enough that both worker processes have opened their connections, as for every peer."""
@@ -52,7 +52,7 @@ def read(bench: BenchContext, *, church: Church, warm_up: Church, number: int) -
             if ended_at is None:
                 machine.programs.kill(SMS)
             return SendReading(
-                candidate=OURS,
+                candidate=PRODUCT,
                 size=church.members,
                 round=number,
                 sent=sent,

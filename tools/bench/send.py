@@ -11,7 +11,7 @@ from tools.bench.context import BenchContext
 from tools.bench.peers.environments import NotInstalled, install
 from tools.bench.peers.table import PEERS
 from tools.bench.product import migrate
-from tools.bench.send_reading import OURS, SendReading
+from tools.bench.send_reading import PRODUCT, SendReading
 from tools.sandbox.control import Faults
 
 SIZES = (1_000, 10_000, 100_000)
@@ -31,7 +31,7 @@ def measure(bench: BenchContext) -> None:
     sizes = bench.options.sizes or SIZES
     bench.machine.sandbox.set_faults(Faults(latency_ms=bench.latency_ms))
     bench.machine.sandbox.hold_callbacks()
-    candidates = [*_ours(bench, sizes), *_peers(bench)]
+    candidates = [*_product(bench, sizes), *_peers(bench)]
     for size in sizes:
         for number in range(1, bench.options.rounds + 1):
             for candidate in candidates:
@@ -41,8 +41,8 @@ def measure(bench: BenchContext) -> None:
                 bench.terminal.finish_progress(str(reading))
 
 
-def _ours(bench: BenchContext, sizes: tuple[int, ...]) -> list[_Candidate]:
-    if not _is_wanted(bench, OURS):
+def _product(bench: BenchContext, sizes: tuple[int, ...]) -> list[_Candidate]:
+    if not _is_wanted(bench, PRODUCT):
         return []
     migrate(bench.machine)
     with bench.machine.open_ledger() as ledger:
@@ -51,7 +51,7 @@ def _ours(bench: BenchContext, sizes: tuple[int, ...]) -> list[_Candidate]:
     by_size = dict(zip(sizes, churches, strict=True))
     return [
         _Candidate(
-            name=OURS,
+            name=PRODUCT,
             read=lambda size, number: product_send.read(bench, church=by_size[size], warm_up=warm_up, number=number),
         )
     ]

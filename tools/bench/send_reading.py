@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-OURS = "koinonia"
+PRODUCT = "koinonia"
 """The name of the product among the candidates."""
 
 WORKERS = "workers"

@@ -13,7 +13,7 @@ from tools.bench.expansion import ExpansionReading
 from tools.bench.growth import GrowthReading
 from tools.bench.pace import most_within, reading_of
 from tools.bench.results import Reading, ResultFile, Run, load_runs
-from tools.bench.send_reading import OURS, WORKERS, SendReading
+from tools.bench.send_reading import PRODUCT, WORKERS, SendReading
 from tools.bench.tables import growth, pace, send
 from tools.bench.tables.markdown import number
 
@@ -53,7 +53,7 @@ def test_numbers_have_about_three_significant_digits(value: float | None, text: 
 
 def test_rates_are_medians_and_ratios_compare_the_product_with_the_peer() -> None:
     readings = [
-        *(reading(OURS, seconds=seconds, number=n) for n, seconds in enumerate((1.0, 0.5, 0.4))),
+        *(reading(PRODUCT, seconds=seconds, number=n) for n, seconds in enumerate((1.0, 0.5, 0.4))),
         reading("celery", seconds=2.0),
         reading("rq", seconds=10.0, cut=True),
     ]
@@ -71,7 +71,7 @@ def test_rates_are_medians_and_ratios_compare_the_product_with_the_peer() -> Non
 def test_a_peer_that_could_not_be_installed_is_listed_as_a_problem() -> None:
     absent = SendReading.absent("huey", problem="cannot be installed: no network")
 
-    lines = send.lines([asdict(reading(OURS, seconds=1.0)), asdict(absent)])
+    lines = send.lines([asdict(reading(PRODUCT, seconds=1.0)), asdict(absent)])
 
     assert any("huey" in line and "no network" in line for line in lines)
     assert not any(line.startswith("| Huey") for line in lines)
@@ -140,7 +140,7 @@ def test_a_page_without_markers_is_refused() -> None:
 def test_readings_are_replaced_or_added(tmp_path: Path) -> None:
     for add, runs in ((False, 1), (True, 2), (False, 1)):
         file = ResultFile(tmp_path, "send", run(), add=add)
-        file.add(asdict(reading(OURS, seconds=1.0)))
+        file.add(asdict(reading(PRODUCT, seconds=1.0)))
         assert len(load_runs(tmp_path / "send.json")) == runs
 
     lines = report.table("send", tmp_path)
@@ -153,7 +153,7 @@ def test_without_readings_there_is_no_table(tmp_path: Path) -> None:
 
 
 def test_the_chart_has_a_bar_for_each_candidate_and_size() -> None:
-    readings = [reading(name, seconds=1.0, size=size) for name in (OURS, "rq") for size in (1_000, 10_000)]
+    readings = [reading(name, seconds=1.0, size=size) for name in (PRODUCT, "rq") for size in (1_000, 10_000)]
 
     picture = ElementTree.fromstring(plot.draw_rates(readings))  # noqa: S314 - our own
 

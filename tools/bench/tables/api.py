@@ -9,10 +9,10 @@ from tools.bench.api_reading import ApiReading
 from tools.bench.peers.table import EXPRESS
 from tools.bench.percentiles import median
 from tools.bench.results import Reading
-from tools.bench.send_reading import OURS
+from tools.bench.send_reading import PRODUCT
 from tools.bench.tables.markdown import number, table
 
-_NAMES = {OURS: "Koinonia SMS", EXPRESS: "Express + BullMQ on Node, 2 processes"}
+_NAMES = {PRODUCT: "Koinonia SMS", EXPRESS: "Express + BullMQ on Node, 2 processes"}
 _HEAD = ("load", "answers/s", "p50 ms", "p90", "p95", "p99", "max", "errors", "API CPU ms a request")
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from tools.bench.peers.table import PEERS
 from tools.bench.percentiles import median
 from tools.bench.results import Reading
-from tools.bench.send_reading import OURS, WORKERS, SendReading
+from tools.bench.send_reading import PRODUCT, WORKERS, SendReading
 from tools.bench.tables.markdown import number, table
 
-TITLES = {OURS: "**Koinonia SMS**, the whole product", **{peer.name: peer.title for peer in PEERS}}
+TITLES = {PRODUCT: "**Koinonia SMS**, the whole product", **{peer.name: peer.title for peer in PEERS}}
 _PARTS = (WORKERS, "postgres", "valkey", "api", "analytics worker", "clock", "sandbox")
 
 
@@ -43,11 +43,11 @@ def _heads(sizes: Sequence[int]) -> list[str]:
 
 
 def _rate(readings: Sequence[SendReading], name: str, size: int) -> str:
-    own, ours = rate(readings, name, size), rate(readings, OURS, size)
+    own, ours = rate(readings, name, size), rate(readings, PRODUCT, size)
     if own is None:
         return "–"
     cut = "†" if any(r.cut for r in readings if (r.candidate, r.size) == (name, size)) else ""
-    times = f" ({number(ours / own)}×)" if ours is not None and name != OURS else ""
+    times = f" ({number(ours / own)}×)" if ours is not None and name != PRODUCT else ""
     return f"{number(own)}{cut}{times}"
 
 
@@ -57,7 +57,7 @@ def _cpu(readings: Sequence[SendReading], name: str, size: int) -> str:
 
 
 def _our_parts(readings: Sequence[SendReading], sizes: Sequence[int]) -> list[str]:
-    ours = [reading for reading in readings if reading.candidate == OURS]
+    ours = [reading for reading in readings if reading.candidate == PRODUCT]
     if not ours:
         return []
     rows = [[part, *(_part(ours, part, size) for size in sizes)] for part in _PARTS]

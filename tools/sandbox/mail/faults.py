@@ -97,7 +97,7 @@ class MailFaults:
             self._met = Counter()
             self._random.seed(0)
 
-    def met(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """Return how often each fault happened since they were set."""
         with self._lock:
             return dict(self._met)

@@ -36,7 +36,7 @@ class MailServer:
         return {
             "mails": len(self.ledger.mails),
             "connections": self.ledger.connections,
-            "faults_met": self.faults.met(),
+            "faults_met": self.faults.counts(),
         }
 
     def _run(self) -> None:
