@@ -9,7 +9,7 @@ from jobs.worker.runtime import current_runtime
 from store import message_lifecycle, receipts, reconciliation
 from store.database import system_scope
 from store.receipts import Receipt
-from store.reconciliation import Unreported
+from store.reconciliation import AwaitingReceipt
 
 log = logs.get_logger(__name__)
 
@@ -26,7 +26,7 @@ def fetch_receipts(channel: str) -> None:
     if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(runtime.database) as connection:
-        unreported = reconciliation.take_unreported(
+        unreported = reconciliation.claim_awaiting_receipts(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )
     by_carrier_id = {each.carrier_id: each for each in unreported}
@@ -40,7 +40,7 @@ def fetch_receipts(channel: str) -> None:
         log.info("statuses fetched", deliveries=len(unreported), new_receipts=new)
 
 
-def _receipt(status: CarrierReceipt, delivery: Unreported) -> Receipt:
+def _receipt(status: CarrierReceipt, delivery: AwaitingReceipt) -> Receipt:
     return Receipt(
         delivery_id=delivery.delivery_id,
         attempt=delivery.attempt,

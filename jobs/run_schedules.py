@@ -56,7 +56,7 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> Progres
     while True:
         with system_scope(database) as connection:
             instant = now or schedule_runs.read_clock(connection)
-            due = schedule_runs.take_due(connection, now=instant, limit=SCHEDULES_AT_ONCE)
+            due = schedule_runs.lock_due(connection, now=instant, limit=SCHEDULES_AT_ONCE)
             evaluated = _evaluate(connection, due, now=instant, deadline=deadline)
             made += _record(connection, evaluated, now=instant)
         if not due or time.monotonic() >= deadline:

@@ -21,7 +21,7 @@ def sweep() -> None:
         log.warning("leases expired: deliveries in doubt, to be looked up at the carrier", deliveries=held)
     _withdraw_failed_jobs(runtime)
     with system_scope(runtime.database) as connection:
-        phones = dict(contacts.not_located(connection, limit=NUMBERS_AT_ONCE))
+        phones = dict(contacts.lock_unlocated(connection, limit=NUMBERS_AT_ONCE))
         if phones:
             contacts.locate_numbers(connection, phones)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from messaging.number_regions import NEVER, find_region, reason_never_texted, region_of
+from messaging.number_regions import NEVER_TEXTED, find_region, reason_never_texted, region_of
 from messaging.number_zones import zones_of
 
 DEFAULT_REGION = "US"
@@ -47,15 +47,15 @@ class PhoneLocation:
 def locate_phone(phone: str) -> PhoneLocation:
     """Where a number is from that `parse_phone` gave."""
     number = phonenumbers.parse(phone)
-    return PhoneLocation(region=phonenumbers.region_code_for_number(number) or NEVER, zones=zones_of(number))
+    return PhoneLocation(region=phonenumbers.region_code_for_number(number) or NEVER_TEXTED, zones=zones_of(number))
 
 
 def locate_stored_phone(phone: str) -> PhoneLocation:
-    """Where a stored number is from, of whatever kind it is: its region is NEVER if it is not to be texted."""
+    """Where a stored number is from, of whatever kind it is: its region is NEVER_TEXTED if it is not to be texted."""
     try:
         number = phonenumbers.parse(phone)
     except phonenumbers.NumberParseException:
-        return PhoneLocation(region=NEVER, zones="")
+        return PhoneLocation(region=NEVER_TEXTED, zones="")
     return PhoneLocation(region=region_of(number), zones=zones_of(number))
 
 

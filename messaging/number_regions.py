@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import phonenumbers
 from phonenumbers import PhoneNumberType as Kind
 
-NEVER = ""
+NEVER_TEXTED = ""
 """Stands for a region where numbers of this kind are never texted."""
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """The ISO 3166 codes of all regions that have numbers."""
@@ -57,16 +57,16 @@ def reason_never_texted(number: phonenumbers.PhoneNumber, region: str) -> str | 
 
 
 def number_region(phone: str) -> str:
-    """The region of a stored number (E.164): an ISO 3166 code, or NEVER."""
+    """The region of a stored number (E.164): an ISO 3166 code, or NEVER_TEXTED."""
     try:
         return region_of(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:
-        return NEVER
+        return NEVER_TEXTED
 
 
 def region_of(number: phonenumbers.PhoneNumber) -> str:
     """The same of a number that was parsed before."""
     region: str | None = phonenumbers.region_code_for_number(number)
     if region is None or reason_never_texted(number, region) is not None:
-        return NEVER
+        return NEVER_TEXTED
     return region

@@ -64,7 +64,7 @@ compares the two.
   claim cancels the delivery again.
 - A person sends `failed`, `undelivered` and `unknown` deliveries again.
 - What the carrier said of a delivery gives way to `unknown` when it turns out to have been said of another delivery
-  (put_in_doubt in store/queries/reconciliation.sql).
+  (put_holders_in_doubt in store/queries/reconciliation.sql).
 """
 
 RECEIPT_STATUSES = (Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED)

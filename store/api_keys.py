@@ -33,7 +33,7 @@ class ApiKey:
     """To the hour."""
 
 
-def listed(connection: Connection[Any], *, church_id: UUID | None) -> list[ApiKey]:
+def list_keys(connection: Connection[Any], *, church_id: UUID | None) -> list[ApiKey]:
     """The keys of one church, or of all, oldest first."""
     with connection.cursor(row_factory=class_row(ApiKey)) as cursor:
         return cursor.execute(_SQL["list_keys"], {"church_id": church_id}).fetchall()

@@ -13,9 +13,9 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from messaging.backoff import HALF_JITTER, backoff_steps
-from messaging.quiet_hours import USUAL, Window
+from messaging.quiet_hours import DEFAULT_WINDOW, Window
 from store import sql
-from store.database import Database, ask
+from store.database import Database, fetch_unscoped
 
 _SQL = sql.load("churches")
 
@@ -46,7 +46,7 @@ class FailedJob:
     job_id: str
 
 
-def create(connection: Connection[Any], *, name: str, time_zone: str, window: Window = USUAL) -> UUID:
+def create(connection: Connection[Any], *, name: str, time_zone: str, window: Window = DEFAULT_WINDOW) -> UUID:
     """`window`: when its people may be texted, by their own clocks."""
     named = {"name": name, "time_zone": time_zone, "window_opens": window.opens, "window_closes": window.closes}
     row = connection.execute(_SQL["insert_church"], named).fetchone()
@@ -63,7 +63,7 @@ def set_window(connection: Connection[Any], *, church_id: UUID, window: Window) 
     """Let its people be texted at other hours. What waits for the old ones is judged anew."""
     names = {"church_id": church_id, "window_opens": window.opens, "window_closes": window.closes}
     connection.execute(_SQL["set_window"], names)
-    connection.execute(_SQL["judge_quiet_anew"], {"church_id": church_id})
+    connection.execute(_SQL["make_quiet_deliveries_due"], {"church_id": church_id})
 
 
 def set_sender(
@@ -178,10 +178,10 @@ def add_key(
 
 def find_key(database: Database, secret_hash: bytes) -> KeyHolder | None:
     """Whom the key with this SHA-256 speaks for; None when there is none, it was revoked or has expired."""
-    found = ask(database, _SQL["find_key"], {"secret_hash": secret_hash})
+    found = fetch_unscoped(database, _SQL["find_key"], {"secret_hash": secret_hash})
     return KeyHolder(church_id=found[0][0], scopes=found[0][1]) if found else None
 
 
 def key_expired_at(database: Database, secret_hash: bytes) -> datetime | None:
     """When the key with this SHA-256 expired; None when it has not, was revoked or does not exist."""
-    return ask(database, _SQL["key_expired_at"], {"secret_hash": secret_hash})[0][0]
+    return fetch_unscoped(database, _SQL["key_expired_at"], {"secret_hash": secret_hash})[0][0]

@@ -45,7 +45,7 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Added:
+class AddedContact:
     """One given contact as it now stands; `created` is false for a person already known."""
 
     contact_id: UUID
@@ -62,7 +62,7 @@ class ContactZones:
     number_zones: str | None = None
 
 
-def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[Added]:
+def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[AddedContact]:
     """Store people; one answer for each, in the order given.
 
     A person is known by number and name; given without a number, by mail address and name.
@@ -71,16 +71,18 @@ def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person
     with_phone = [person for person in people if person.phone is not None]
     without = [person for person in people if person.phone is None]
     if any(person.email for person in with_phone):
-        connection.execute(_SQL["give_numbers"], _lists(church_id, with_phone))
+        connection.execute(_SQL["add_numbers_to_contacts"], _lists(church_id, with_phone))
     by_phone = iter(_add(connection, _SQL["add_by_phone"], church_id, with_phone))
     by_email = iter(_add(connection, _SQL["add_by_email"], church_id, without))
     return [next(by_email if person.phone is None else by_phone) for person in people]
 
 
-def _add(connection: Connection[Any], query: LiteralString, church_id: UUID, people: Sequence[Person]) -> list[Added]:
+def _add(
+    connection: Connection[Any], query: LiteralString, church_id: UUID, people: Sequence[Person]
+) -> list[AddedContact]:
     if not people:
         return []
-    with connection.cursor(row_factory=class_row(Added)) as cursor:
+    with connection.cursor(row_factory=class_row(AddedContact)) as cursor:
         return cursor.execute(query, _lists(church_id, people)).fetchall()
 
 
@@ -104,7 +106,7 @@ def _region(person: Person) -> str | None:
 def set_zones(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, ContactZones]) -> None:
     """Say where contacts are. What is not told stays."""
     connection.execute(
-        _SQL["place_contacts"],
+        _SQL["set_contact_zones"],
         {
             "church_id": church_id,
             "contact_ids": list(where),
@@ -114,16 +116,16 @@ def set_zones(connection: Connection[Any], *, church_id: UUID, where: Mapping[UU
     )
 
 
-def not_located(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
+def lock_unlocated(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
     """Up to `limit` (contact id, phone) whose number was not judged yet. Held until the end of the transaction."""
-    return connection.execute(_SQL["unplaced_contacts"], {"row_limit": limit}).fetchall()
+    return connection.execute(_SQL["lock_unlocated_contacts"], {"row_limit": limit}).fetchall()
 
 
 def locate_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> None:
     """Store which zones and which region the phones of these contacts are of, whosever they are."""
     judged = [locate_stored_phone(phone) for phone in phones.values()]
     connection.execute(
-        _SQL["place_numbers"],
+        _SQL["set_number_locations"],
         {
             "contact_ids": list(phones),
             "number_zones": [each.zones for each in judged],
@@ -132,11 +134,11 @@ def locate_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> N
     )
 
 
-def locate_numbers_of(connection: Connection[Any], *, church_id: UUID) -> None:
+def locate_church_numbers(connection: Connection[Any], *, church_id: UUID) -> None:
     """The same for all of a church's contacts that were not judged yet: those of before, and written past the API."""
     connection.execute(_SQL["lock_church"], {"church_id": church_id})  # no import meanwhile, which locks contacts too
     names = {"church_id": church_id, "row_limit": _JUDGED_AT_ONCE}
-    while phones := dict(connection.execute(_SQL["unjudged_contacts"], names).fetchall()):
+    while phones := dict(connection.execute(_SQL["lock_unlocated_contacts_of_church"], names).fetchall()):
         locate_numbers(connection, phones)
 
 

@@ -81,7 +81,7 @@ def measure(
     )
 
 
-def measure_again(
+def measure_resend(
     connection: Connection[Any], *, church_id: UUID, deliveries: int, segments_each: int, default_limit: int
 ) -> Need | None:
     """What it takes to send so many deliveries once more, now; None as above."""
@@ -108,7 +108,7 @@ def _measured(connection: Connection[Any], parameters: dict[str, Any]) -> Need:
     return need
 
 
-def refuse_beyond(need: Need | None) -> None:
+def require_within_limit(need: Need | None) -> None:
     """Raises DailyLimitReached when it would not fit even on a day of its own."""
     if need is not None and need.segments > need.daily_limit:
         raise DailyLimitReached(need, left=need.daily_limit)
@@ -128,7 +128,7 @@ def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) 
         raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
 
 
-def reserve_changed(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
+def change_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
     """Count a locked message that was changed anew. Raises DailyLimitReached.
 
     One that takes no more than before on the same day always fits, also when the limit was lowered meanwhile.
@@ -150,7 +150,7 @@ def reserve_changed(connection: Connection[Any], *, church_id: UUID, message_id:
     )
 
 
-def give_back(connection: Connection[Any], *, church_id: UUID, message_id: UUID, segments: int | None) -> None:
+def release(connection: Connection[Any], *, church_id: UUID, message_id: UUID, segments: int | None) -> None:
     """A locked message will not send so much of what was counted for it (None: nothing at all)."""
     names = {"church_id": church_id, "message_id": message_id}
     row = connection.execute(_SQL["get_reservation"], names).fetchone()
@@ -161,7 +161,7 @@ def give_back(connection: Connection[Any], *, church_id: UUID, message_id: UUID,
         connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": counted - spared})
 
 
-def keep_counted(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
+def forget_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
     """Nothing of it is given back any more: what is sent a second time was counted on another day."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["set_reservation"], {**names, "day": None, "segments": 0})
@@ -182,12 +182,12 @@ def count_audience(
     """
     names = {"church_id": church_id, "message_id": message_id}
     parameters = {**names, "segment_weight": segment_weight, "default_limit": default_limit}
-    row = connection.execute(_SQL["open_day"], parameters).fetchone()
+    row = connection.execute(_SQL["lock_day"], parameters).fetchone()
     assert row is not None  # noqa: S101 - the message was just expanded
     day, reserved, segments_each, left_over = row
     sent = queued if left_over is None else min(queued, max(0, left_over // segments_each))
     if sent < queued:
-        connection.execute(_SQL["fail_beyond"], {"message_id": message_id, "allowed": sent})
+        connection.execute(_SQL["fail_deliveries_beyond_limit"], {"message_id": message_id, "allowed": sent})
     if sent * segments_each != reserved:
         _count(connection, church_id=church_id, day=day, segments=sent * segments_each - reserved)
         connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": sent * segments_each})

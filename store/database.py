@@ -106,7 +106,7 @@ def open_database(url: str, *, size: int, name: str, limits: Timeouts = SENDING)
     return Database(url, size=size, name=name, limits=limits)
 
 
-def ask(database: Database, question: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def fetch_unscoped(database: Database, question: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The rows that answer one question, in one round trip and outside any transaction.
 
     It works for nobody, and so sees no rows but through a function made for those who do not know yet for whom to work.

@@ -166,7 +166,7 @@ def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, id
         },
     ).rowcount
     if changed < len(results):
-        connection.execute(_SQL["keep_acceptances"], accepted)
+        connection.execute(_SQL["store_acceptances_as_receipts"], accepted)
     return changed
 
 

@@ -52,12 +52,12 @@ def expand(
     names = {"church_id": church_id, "message_id": message_id}
     numbers: Sequence[str] = ()
     if address_kind is AddressKind.PHONE:
-        found = connection.execute(_SQL["find_unjudged"], names).fetchone()
+        found = connection.execute(_SQL["find_unlocated_numbers"], names).fetchone()
         if found is None:
             return Expansion(written=0, beyond_limit=0)
-        numbers, unjudged_contacts = found[0] or (), found[1]
-        if unjudged_contacts:
-            contacts.locate_numbers_of(connection, church_id=church_id)
+        numbers, has_unlocated_contacts = found[0] or (), found[1]
+        if has_unlocated_contacts:
+            contacts.locate_church_numbers(connection, church_id=church_id)
     row = connection.execute(
         _SQL["expand_message"],
         {
@@ -82,12 +82,10 @@ def expand(
     return Expansion(written=written, beyond_limit=queued - sent)
 
 
-def next_expansion(
-    connection: Connection[Any], *, channel: str, passing_over: Sequence[UUID] = ()
-) -> DueExpansion | None:
+def next_expansion(connection: Connection[Any], *, channel: str, excluding: Sequence[UUID] = ()) -> DueExpansion | None:
     """The message that waits longest for its audience to be written, held until the transaction ends."""
     with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
-        cursor.execute(_SQL["next_expansion"], {"channel": channel, "passing_over": list(passing_over)})
+        cursor.execute(_SQL["next_expansion"], {"channel": channel, "excluding": list(excluding)})
         return cursor.fetchone()
 
 

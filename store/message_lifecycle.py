@@ -43,14 +43,14 @@ def pause(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> 
     """Send nothing more of it for now."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["pause_message"], names)
-    connection.execute(_SQL["put_off_deliveries"], names)
+    connection.execute(_SQL["postpone_deliveries"], names)
 
 
 def resume(connection: Connection[Any], *, church_id: UUID, message: Message) -> None:
     """Send the rest of it."""
     names = {"church_id": church_id, "message_id": message.message_id}
     connection.execute(_SQL["resume_message"], names)
-    connection.execute(_SQL["bring_back_deliveries"], {**names, "send_at": message.send_at})
+    connection.execute(_SQL["restore_due_times"], {**names, "send_at": message.send_at})
 
 
 def retry_failed(

@@ -94,7 +94,7 @@ def get(connection: Connection[Any], *, church_id: UUID, address: str) -> OptOut
         return cursor.execute(_SQL["get_opt_out"], {"church_id": church_id, "address": address}).fetchone()
 
 
-def listed(connection: Connection[Any], *, church_id: UUID, address: str | None = None) -> list[OptOut]:
+def list_opt_outs(connection: Connection[Any], *, church_id: UUID, address: str | None = None) -> list[OptOut]:
     """What holds now, oldest first: of one address, or of all."""
     with connection.cursor(row_factory=class_row(OptOut)) as cursor:
         return cursor.execute(_SQL["list_opt_outs"], {"church_id": church_id, "address": address}).fetchall()

@@ -59,18 +59,20 @@ class Applied:
     """Texts that another delivery holds than the one that their receipts name: `resolve_contested` is to decide."""
 
 
-def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> Applied:
+def apply(
+    connection: Connection[Any], *, limit: int, policy: RetryPolicy, retry_pauses: Mapping[str, float]
+) -> Applied:
     """Move deliveries forward by up to `limit` receipts.
 
-    `passing`: the carriers' codes of failures that may pass, with the first pause in seconds before another try.
+    `retry_pauses`: the carriers' codes of failures that may pass, with the first pause in seconds before another try.
     """
     parameters = {
         "from_statuses": [source for source, _ in _MOVES],
         "to_statuses": [target for _, target in _MOVES],
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
-        "retryable_codes": list(passing),
-        "pauses_seconds": list(passing.values()),
+        "retryable_codes": list(retry_pauses),
+        "pauses_seconds": list(retry_pauses.values()),
         "growth": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
         "jitter": HALF_JITTER,
     }
@@ -100,8 +102,8 @@ def resolve_contested(connection: Connection[Any]) -> int:
     A delivery that loses its text goes back in doubt. In a transaction of its own: it waits for deliveries in another
     order than `apply` does.
     """
-    connection.execute(_SQL["give_to_holders"])
-    contested = [row[0] for row in connection.execute(_SQL["contested_ids"])]
+    connection.execute(_SQL["move_receipts_to_holders"])
+    contested = [row[0] for row in connection.execute(_SQL["find_contested_ids"])]
     reconciliation.put_holders_back_in_doubt(connection, contested)
     return len(contested)
 

@@ -48,7 +48,7 @@ class _SuspectRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unreported:
+class AwaitingReceipt:
     """Accepted by the carrier under this id, and no ending heard of."""
 
     delivery_id: UUID
@@ -83,7 +83,7 @@ def find_carrier_id_owners(
 
     Holds off every other settler until the transaction ends, so that no id is given to two deliveries.
     """
-    connection.execute(_SQL["lock_settling"])
+    connection.execute(_SQL["lock_reconciliation"])
     by_id: dict[str, list[CarrierIdOwner]] = {}
     with connection.cursor(row_factory=class_row(CarrierIdOwner)) as cursor:
         cursor.execute(_SQL["find_carrier_id_owners"], {"delivery_ids": list(delivery_ids), "seen": list(seen)})
@@ -140,8 +140,8 @@ def put_holders_back_in_doubt(connection: Connection[Any], carrier_ids: Sequence
     """Let whoever holds these ids of the carrier's be looked for again: the texts turned out to be others'."""
     if carrier_ids:
         names = {"carrier_ids": list(carrier_ids)}
-        connection.execute(_SQL["unsettle_holders"], names)
-        connection.execute(_SQL["put_in_doubt"], names)
+        connection.execute(_SQL["clear_settled_at_of_holders"], names)
+        connection.execute(_SQL["put_holders_in_doubt"], names)
 
 
 def resolve(
@@ -195,9 +195,11 @@ def list_in_doubt(
         ).fetchall()
 
 
-def take_unreported(connection: Connection[Any], *, channel: str, limit: int, after_seconds: float) -> list[Unreported]:
+def claim_awaiting_receipts(
+    connection: Connection[Any], *, channel: str, limit: int, after_seconds: float
+) -> list[AwaitingReceipt]:
     """Up to `limit` deliveries to ask the carrier about, silent for `after_seconds` and longer."""
-    with connection.cursor(row_factory=class_row(Unreported)) as cursor:
+    with connection.cursor(row_factory=class_row(AwaitingReceipt)) as cursor:
         return cursor.execute(
-            _SQL["take_unreported"], {"channel": channel, "row_limit": limit, "after_seconds": after_seconds}
+            _SQL["claim_awaiting_receipts"], {"channel": channel, "row_limit": limit, "after_seconds": after_seconds}
         ).fetchall()

@@ -55,10 +55,10 @@ def read_clock(connection: Connection[Any]) -> datetime:
     return row[0]
 
 
-def take_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[Schedule]:
+def lock_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[Schedule]:
     """Up to `limit` schedules that have a run to be recorded, held until the transaction ends; churches take turns."""
     with connection.cursor(row_factory=class_row(Schedule)) as cursor:
-        return cursor.execute(_SQL["take_due"], {"now": now, "row_limit": limit}).fetchall()
+        return cursor.execute(_SQL["lock_due"], {"now": now, "row_limit": limit}).fetchall()
 
 
 def evaluate(schedule: Schedule, *, now: datetime) -> EvaluatedSchedule:
@@ -157,7 +157,7 @@ def record(connection: Connection[Any], settled: Sequence[EvaluatedSchedule]) ->
         },
     ).rowcount
     connection.execute(
-        _SQL["move_on"],
+        _SQL["set_next_runs"],
         {
             "schedule_ids": [schedule.schedule_id for schedule in settled],
             "next_run_ats": [schedule.next_run.at if schedule.next_run else None for schedule in settled],
@@ -172,13 +172,13 @@ def record(connection: Connection[Any], settled: Sequence[EvaluatedSchedule]) ->
 def _stop(connection: Connection[Any], reasons: Mapping[UUID, str]) -> None:
     if reasons:
         named = {"schedule_ids": list(reasons), "reasons": list(reasons.values())}
-        connection.execute(_SQL["stop_schedules"], named)
+        connection.execute(_SQL["pause_broken_schedules"], named)
 
 
-def record_by_hand(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, message_id: UUID) -> None:
+def record_manual_run(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, message_id: UUID) -> None:
     """A person had it run now, as this message."""
     connection.execute(
-        _SQL["record_run_by_hand"], {"church_id": church_id, "schedule_id": schedule_id, "message_id": message_id}
+        _SQL["record_manual_run"], {"church_id": church_id, "schedule_id": schedule_id, "message_id": message_id}
     )
 
 

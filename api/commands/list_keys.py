@@ -28,7 +28,7 @@ def list_keys(church_id: UUID | None) -> None:
     with ledger() as connection:
         if church_id is not None and churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        found = api_keys.listed(connection, church_id=church_id)
+        found = api_keys.list_keys(connection, church_id=church_id)
     print_keys(found)
 
 

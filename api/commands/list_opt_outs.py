@@ -31,7 +31,7 @@ def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
         else:
             rows = [
                 (found.address, found.source, shown_time(found.opted_out_at))
-                for found in opt_outs.listed(connection, church_id=church_id, address=address)
+                for found in opt_outs.list_opt_outs(connection, church_id=church_id, address=address)
             ]
     if rows:
         print_table(

@@ -68,7 +68,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             target=new_target,
             send_at=send_at,
         )
-        daily_limits.reserve_changed(connection, church_id=caller.church_id, message_id=message_id, need=need)
+        daily_limits.change_reservation(connection, church_id=caller.church_id, message_id=message_id, need=need)
         message_lifecycle.change(
             connection,
             church_id=caller.church_id,

@@ -49,12 +49,12 @@ def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, terms: S
         target=terms.target,
         send_at=None,
     )
-    daily_limits.refuse_beyond(need)
+    daily_limits.require_within_limit(need)
 
 
 def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Message, deliveries: int) -> None:
     """Count deliveries that are sent again against today's limit. Raises DailyLimitReached."""
-    need = daily_limits.measure_again(
+    need = daily_limits.measure_resend(
         connection,
         church_id=church_id,
         deliveries=deliveries,
@@ -63,12 +63,12 @@ def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Mess
     )
     if need is not None:
         daily_limits.reserve(connection, church_id=church_id, need=need)
-        daily_limits.keep_counted(connection, church_id=church_id, message_id=message.message_id)
+        daily_limits.forget_reservation(connection, church_id=church_id, message_id=message.message_id)
 
 
 def give_back(connection: Connection[Any], *, church_id: UUID, message: Message, canceled: int) -> None:
     """Return the segments of canceled deliveries to the limit. `message` is the message before it was canceled."""
-    daily_limits.give_back(
+    daily_limits.release(
         connection,
         church_id=church_id,
         message_id=message.message_id,

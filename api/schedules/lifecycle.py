@@ -166,7 +166,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
         )
         if is_new:
-            schedule_runs.record_by_hand(
+            schedule_runs.record_manual_run(
                 connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
             )
     if is_new:

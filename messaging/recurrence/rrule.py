@@ -60,7 +60,7 @@ class RuleText:
     def has_count(self) -> bool:
         return "COUNT" in self.parts
 
-    def beginning(
+    def starting_at(
         self, start: datetime, *, counted_end: datetime | None = None, steps: Steps | None = None
     ) -> CalendarRule:
         """The rule that begins at the start. Raises InvalidRecurrence.

@@ -97,7 +97,7 @@ def recurrence_by_rrule(
         raise InvalidRecurrence("has a DTSTART that differs from the given start")
     if read.zone_name not in (None, zone.key):
         raise InvalidRecurrence("has a DTSTART with another time zone")
-    rule = read.beginning(start, counted_end=counted_end)
+    rule = read.starting_at(start, counted_end=counted_end)
     return Recurrence(
         rule=rule,
         zone=zone,

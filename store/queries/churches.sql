@@ -13,7 +13,7 @@ UPDATE churches
 SET window_opens = :window_opens, window_closes = :window_closes
 WHERE church_id = :church_id;
 
--- name: judge_quiet_anew!
+-- name: make_quiet_deliveries_due!
 -- What waits for its hour is due now: the next claim puts off what must still wait. Paused ones stay at infinity.
 UPDATE deliveries
 SET due_at = now(), updated_at = now()

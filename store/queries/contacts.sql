@@ -2,7 +2,7 @@
 -- One import of a church at a time: several that meet the same people would each make them, or wait for one another.
 SELECT FROM churches WHERE church_id = :church_id FOR NO KEY UPDATE;
 
--- name: give_numbers!
+-- name: add_numbers_to_contacts!
 -- A person known so far by mail address and name gets the number that they are now given with, unless that number and
 -- name are somebody already.
 WITH given AS (
@@ -102,7 +102,7 @@ WHERE NOT EXISTS (
     WHERE contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id
 );
 
--- name: place_contacts!
+-- name: set_contact_zones!
 -- What is not told stays: a person given by mail address alone may have a number of before.
 UPDATE contacts
 SET time_zone = coalesce(placed.time_zone, contacts.time_zone),
@@ -113,7 +113,7 @@ WHERE contacts.contact_id = placed.contact_id AND contacts.church_id = :church_i
   AND (coalesce(placed.time_zone, contacts.time_zone), coalesce(placed.number_zones, contacts.number_zones))
       IS DISTINCT FROM (contacts.time_zone, contacts.number_zones);
 
--- name: unplaced_contacts
+-- name: lock_unlocated_contacts
 -- Of before numbers were asked where they are from, or written past the API.
 SELECT contact_id, phone
 FROM contacts
@@ -122,7 +122,7 @@ ORDER BY church_id, contact_id
 LIMIT :row_limit
 FOR UPDATE SKIP LOCKED;
 
--- name: unjudged_contacts
+-- name: lock_unlocated_contacts_of_church
 -- Of one church that is about to text them. What another is judging just now is waited for.
 SELECT contact_id, phone
 FROM contacts
@@ -131,7 +131,7 @@ ORDER BY contact_id
 LIMIT :row_limit
 FOR UPDATE;
 
--- name: place_numbers!
+-- name: set_number_locations!
 UPDATE contacts
 SET number_zones = placed.number_zones, number_region = placed.number_region
 FROM unnest(:contact_ids::uuid[], :number_zones::text[], :number_regions::text[])

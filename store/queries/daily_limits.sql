@@ -47,7 +47,7 @@ UPDATE messages
 SET counted_on = :day, counted_segments = :segments
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: open_day
+-- name: lock_day
 -- Locks the day of a message whose audience is about to be written, and returns it with what is left for the message: what
 -- nobody else has taken. A message that was not counted when it was made is counted today.
 WITH message AS (
@@ -68,7 +68,7 @@ SELECT message.day, message.counted_segments AS reserved, message.segments_each,
 FROM message
 CROSS JOIN held;
 
--- name: fail_beyond!
+-- name: fail_deliveries_beyond_limit!
 -- The last ones of an audience that was just written, beyond those that the limit allows. `retry-failed` sends them later.
 UPDATE deliveries
 SET status = 'failed', reason = 'daily limit', due_at = now()

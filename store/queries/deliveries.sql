@@ -186,7 +186,7 @@ SET status = mine.status::delivery_status,
 FROM mine
 WHERE deliveries.delivery_id = mine.delivery_id;
 
--- name: keep_acceptances!
+-- name: store_acceptances_as_receipts!
 -- What the carrier accepted under an id that the delivery does not hold, because it is in another attempt or had its end
 -- before: kept as a receipt, which is applied like any other. So it stops an attempt that is not claimed yet, and nobody takes
 -- the text for another delivery's.

@@ -1,4 +1,4 @@
--- name: find_unjudged
+-- name: find_unlocated_numbers
 -- Before its audience is written: the listed numbers of a message of before their regions were stored with them, and
 -- whether any of the church's contacts was not judged yet.
 SELECT CASE WHEN target_type = 'numbers' AND target -> 'numberRegions' IS NULL THEN target -> 'phoneNumbers' END,
@@ -103,7 +103,7 @@ SELECT count(*), count(*) FILTER (WHERE status = 'queued'), EXISTS (SELECT FROM 
 SELECT church_id, message_id, request_id
 FROM messages
 WHERE channel = :channel AND expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
-  AND message_id <> ALL (:passing_over::uuid[])
+  AND message_id <> ALL (:excluding::uuid[])
 ORDER BY send_at
 LIMIT 1
 FOR UPDATE SKIP LOCKED;

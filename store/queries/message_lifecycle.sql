@@ -49,7 +49,7 @@ UPDATE messages
 SET paused_at = now()
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: put_off_deliveries!
+-- name: postpone_deliveries!
 -- Out of the claim's way, so that a paused message of any size costs the others nothing.
 UPDATE deliveries
 SET due_at = 'infinity', updated_at = now()
@@ -68,7 +68,7 @@ UPDATE messages
 SET paused_at = NULL, resumed_at = now()
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: bring_back_deliveries!
+-- name: restore_due_times!
 -- In their old place: before what was accepted after them.
 UPDATE deliveries
 SET due_at = :send_at, updated_at = now()

@@ -153,7 +153,7 @@ SELECT (SELECT count(*) FROM used) AS used,
        (SELECT count(*) FROM batch) - (SELECT count(*) FROM used) AS waiting,
        (SELECT count(*) FROM contested) AS contested;
 
--- name: give_to_holders!
+-- name: move_receipts_to_holders!
 -- Of texts whose id another delivery holds. The one that the receipt names was submitted again since: the two have changed
 -- places, the text stands for its holder, and so do its receipts. (The same words to the same person: see `judge` in
 -- messaging/reconciliation.py.) To take it from the holder now would be one text too many.
@@ -167,7 +167,7 @@ WHERE receipts.applied_at IS NULL
   AND holders.carrier_id = receipts.carrier_id
   AND holders.delivery_id <> receipts.delivery_id;
 
--- name: contested_ids
+-- name: find_contested_ids
 -- The ids of texts that another delivery holds than the one that its receipts name.
 SELECT DISTINCT receipts.carrier_id
 FROM receipts

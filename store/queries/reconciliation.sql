@@ -53,7 +53,7 @@ JOIN deliveries AS others ON others.status = 'sending' AND others.address = susp
 JOIN messages ON messages.message_id = others.message_id AND messages.content = own.content
 WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[]);
 
--- name: lock_settling
+-- name: lock_reconciliation
 -- One settler at a time looks at whose ids are taken and writes: two must not give the same text to two deliveries.
 SELECT pg_advisory_xact_lock(6051908);
 
@@ -136,7 +136,7 @@ WITH judged AS MATERIALIZED (
 )
 SELECT count(*) FILTER (WHERE status = 'queued') FROM counted;
 
--- name: put_in_doubt!
+-- name: put_holders_in_doubt!
 -- Deliveries that were settled under an id of the carrier's that is another delivery's: whatever was said of it was not about
 -- them. So they are looked for again, whatever ending they had.
 UPDATE deliveries
@@ -156,7 +156,7 @@ FROM (
 ) AS held
 WHERE deliveries.delivery_id = held.delivery_id;
 
--- name: unsettle_holders!
+-- name: clear_settled_at_of_holders!
 -- Before their deliveries are put in doubt: the carrier is to be asked about them again.
 UPDATE messages
 SET settled_at = NULL
@@ -214,7 +214,7 @@ SELECT EXISTS (
     WHERE church_id = :church_id AND message_id = :message_id AND delivery_id = :delivery_id
 );
 
--- name: take_unreported
+-- name: claim_awaiting_receipts
 -- Accepted by the carrier, and no ending heard of: to be asked after, each less often the older it is. Asked only
 -- where a message is not settled, so that no index of all that was ever sent is needed.
 WITH unreported AS MATERIALIZED (

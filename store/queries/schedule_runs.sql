@@ -2,7 +2,7 @@
 -- The clock by which everything else is due.
 SELECT clock_timestamp();
 
--- name: take_due
+-- name: lock_due
 -- Schedules with a run that has come due, but those that failed and are to be tried later. Each church's first, then each
 -- church's second, and so on: a church with hundreds due keeps no other one waiting. Among equals chance decides: when
 -- there is time for a few only, those due longest would otherwise come first again and again. Held until their runs are recorded
@@ -62,7 +62,7 @@ JOIN run ON run.schedule_id = recorded.schedule_id AND run.run_at = recorded.run
 JOIN schedules ON schedules.schedule_id = recorded.schedule_id
 WHERE recorded.message_id IS NOT NULL;
 
--- name: move_on!
+-- name: set_next_runs!
 -- An evaluation that succeeded ends a delay, and has found where the COUNT ends if that was not known.
 UPDATE schedules
 SET next_run_at = moved.next_run_at, next_wall_time = moved.next_wall_time, counted_end = moved.counted_end,
@@ -71,14 +71,14 @@ FROM unnest(:schedule_ids::uuid[], :next_run_ats::timestamptz[], :next_wall_time
     AS moved (schedule_id, next_run_at, next_wall_time, counted_end)
 WHERE schedules.schedule_id = moved.schedule_id;
 
--- name: stop_schedules!
+-- name: pause_broken_schedules!
 -- Those that cannot be followed any more: paused, for a person to see why.
 UPDATE schedules
 SET paused_at = coalesce(schedules.paused_at, now()), paused_reason = stopped.reason, updated_at = now()
 FROM unnest(:schedule_ids::uuid[], :reasons::text[]) AS stopped (schedule_id, reason)
 WHERE schedules.schedule_id = stopped.schedule_id;
 
--- name: record_run_by_hand!
+-- name: record_manual_run!
 -- The message was made by the caller, in the same transaction.
 INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome, reason, message_id)
 VALUES (:schedule_id, clock_timestamp(), :church_id, 'sent', 'a person asked for it', :message_id);

@@ -161,7 +161,7 @@ def contact(text: str) -> object:
 
 
 def rrule(text: str) -> object:
-    return read_rrule(text).beginning(datetime.fromisoformat("2026-01-04T09:00:00"))
+    return read_rrule(text).starting_at(datetime.fromisoformat("2026-01-04T09:00:00"))
 
 
 def with_request(parse: Callable[[], object], **header_names: str) -> Callable[[str], object]:

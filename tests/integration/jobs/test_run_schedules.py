@@ -90,7 +90,7 @@ def test_a_run_that_stands_in_the_ledger_makes_no_second_message(database: Datab
     assert messages_made(database, schedule) == 1
 
 
-@pytest.mark.parametrize("step", ["take_due", "record"])
+@pytest.mark.parametrize("step", ["lock_due", "record"])
 def test_a_clock_that_breaks_half_way_has_done_nothing(
     step: str, database: Database, church_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:

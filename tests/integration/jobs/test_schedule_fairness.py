@@ -135,7 +135,7 @@ def test_all_churches_come_before_the_second_schedule_of_any(database: Database)
             make_schedule(database, church_id, after=START)
 
     with system_scope(database) as connection:
-        taken = schedule_runs.take_due(connection, now=START + timedelta(hours=14), limit=3)
+        taken = schedule_runs.lock_due(connection, now=START + timedelta(hours=14), limit=3)
 
     assert {schedule.church_id for schedule in taken} == set(three)
 

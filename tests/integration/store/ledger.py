@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from psycopg.errors import UniqueViolation
 
 from messaging.addresses import AddressKind
-from messaging.quiet_hours import ANY_HOUR, Window
+from messaging.quiet_hours import Window
 from messaging.retry import RetryPolicy
 from messaging.states import Status
 from store import churches, deliveries, message_expansion, message_lifecycle, messages, receipts
@@ -22,11 +22,12 @@ from store.database import Database, system_scope
 from store.deliveries import Claim, DeliveryUpdate
 from store.messages import Message, NewMessage
 from store.receipts import Receipt
+from tests.harness.texting_hours import ANY_HOUR
 
 T = TypeVar("T")
 
 USUAL = RetryPolicy()
-NONE_PASS: Mapping[str, float] = {}
+NO_RETRIES: Mapping[str, float] = {}
 """No failure may pass."""
 
 
@@ -191,12 +192,14 @@ class Ledger:
             )
             return receipts.insert(connection, [told]) == 1
 
-    def apply(self, *, limit: int = 1000, policy: RetryPolicy = USUAL, passing: Mapping[str, float] = NONE_PASS) -> int:
+    def apply(
+        self, *, limit: int = 1000, policy: RetryPolicy = USUAL, retry_pauses: Mapping[str, float] = NO_RETRIES
+    ) -> int:
         """How many receipts were used up, as by the job."""
         used = 0
         while True:
             with system_scope(self.database) as connection:
-                applied = receipts.apply(connection, limit=limit, policy=policy, passing=passing)
+                applied = receipts.apply(connection, limit=limit, policy=policy, retry_pauses=retry_pauses)
             used += applied.used
             if not applied.contested:
                 return used

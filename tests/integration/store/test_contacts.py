@@ -5,14 +5,14 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from store import contacts
-from store.contacts import Added, Person
+from store.contacts import AddedContact, Person
 from store.database import Database, church_scope
 from tests.integration.store.ledger import Ledger, numbers, together
 
 People = list[tuple[str, str]]
 
 
-def add(database: Database, church_id: UUID, people: People) -> list[Added]:
+def add(database: Database, church_id: UUID, people: People) -> list[AddedContact]:
     with church_scope(database, church_id) as connection:
         return contacts.add(connection, church_id=church_id, people=[Person(name=n, phone=p) for n, p in people])
 
@@ -69,7 +69,7 @@ def test_imports_of_the_same_people_at_once_agree_and_do_not_deadlock(database: 
     church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(300))]
 
-    def add_in_another_order(number: int) -> dict[tuple[str, str], Added]:
+    def add_in_another_order(number: int) -> dict[tuple[str, str], AddedContact]:
         listed = people[number * 40 :] + people[: number * 40]
         return dict(zip(listed, add(database, church_id, listed), strict=True))
 

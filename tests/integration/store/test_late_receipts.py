@@ -69,7 +69,7 @@ def record(
 def hear(ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = FIRST, code: str | None = None) -> None:
     """Store a receipt of the envelope's attempt and apply all."""
     ledger.receive(envelope.delivery_id, status, attempt=envelope.attempt, carrier_id=carrier_id, error_code=code)
-    ledger.apply(passing=PASSING)
+    ledger.apply(retry_pauses=PASSING)
 
 
 def claim_again(ledger: Ledger, church_id: UUID) -> list[Envelope]:
@@ -235,7 +235,7 @@ def test_a_failure_of_one_text_and_a_sign_of_life_of_another_leave_it_with_the_l
     )
     ledger.receive(first.delivery_id, Status.SENT, attempt=first.attempt, carrier_id=FIRST)
 
-    while ledger.apply(limit=limit, passing=PASSING):
+    while ledger.apply(limit=limit, retry_pauses=PASSING):
         pass
 
     stands = ledger.stands(first.delivery_id)
@@ -266,7 +266,7 @@ def test_the_failure_of_a_text_that_lived_is_heeded_once_the_carrier_is_asked(
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour'")
 
     with system_scope(ledger.database) as connection:
-        [asked] = reconciliation.take_unreported(connection, channel="sms", limit=10, after_seconds=60.0)
+        [asked] = reconciliation.claim_awaiting_receipts(connection, channel="sms", limit=10, after_seconds=60.0)
     ledger.receive(asked.delivery_id, Status.FAILED, attempt=asked.attempt, carrier_id=asked.carrier_id)
     ledger.apply()
 
@@ -425,7 +425,7 @@ def test_what_turns_out_to_live_though_canceled_is_asked_after(
     ledger.query("UPDATE messages SET completed_at = now() - interval '1 hour'")
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour'")
     with system_scope(ledger.database) as connection:
-        asked = reconciliation.take_unreported(connection, channel="sms", limit=10, after_seconds=60.0)
+        asked = reconciliation.claim_awaiting_receipts(connection, channel="sms", limit=10, after_seconds=60.0)
     assert [each.carrier_id for each in asked] == [FIRST]
 
 
@@ -472,6 +472,6 @@ def test_an_old_failure_is_not_retried_sooner_for_its_age(ledger: Ledger, church
     ledger.query("UPDATE messages SET send_at = now() - %(age)s", age=timedelta(days=2))
     ledger.receive(first.delivery_id, Status.UNDELIVERED, carrier_id=FIRST, error_code="30003")
 
-    ledger.apply(policy=RetryPolicy(), passing=PASSING)
+    ledger.apply(policy=RetryPolicy(), retry_pauses=PASSING)
 
     assert ledger.stands(first.delivery_id).status == "undelivered"

@@ -223,7 +223,7 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
     )
     if placed:
         with system_scope(ledger.database) as connection:
-            contacts.locate_numbers(connection, dict(contacts.not_located(connection, limit=10)))
+            contacts.locate_numbers(connection, dict(contacts.lock_unlocated(connection, limit=10)))
 
     expand(ledger, church_id, accept(ledger, church_id))
 
@@ -234,7 +234,7 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
         (SATELLITE, "suppressed", "number is never texted"),
     ]
     with system_scope(ledger.database) as connection:
-        assert contacts.not_located(connection, limit=10) == []
+        assert contacts.lock_unlocated(connection, limit=10) == []
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["of before", "of now"])

@@ -8,11 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from messaging.quiet_hours import ANY_HOUR
 from store import churches, contacts
 from store.contacts import ContactZones, Person
 from store.database import church_scope
-from tests.harness.texting_hours import ClosedNow, closed_now
+from tests.harness.texting_hours import ANY_HOUR, ClosedNow, closed_now
 from tests.integration.store.ledger import Ledger, numbers
 
 WAITING = "SELECT address, due_at FROM deliveries WHERE status = 'queued' AND reason = 'quiet hours' ORDER BY address"
@@ -142,9 +141,9 @@ def test_numbers_of_before_are_asked_where_they_are_from(ledger: Ledger, church_
             Person(name="Cora", email="cora@example.org"),
         ]
         contacts.add(connection, church_id=church_id, people=people)
-        found = contacts.not_located(connection, limit=10)
+        found = contacts.lock_unlocated(connection, limit=10)
         contacts.locate_numbers(connection, dict(found))
 
         assert len(found) == 2
-        assert contacts.not_located(connection, limit=10) == []
+        assert contacts.lock_unlocated(connection, limit=10) == []
     assert ledger.query("SELECT number_zones FROM contacts WHERE name = 'Ann'") == [("Pacific/Honolulu",)]

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from store.database import Database, ask, church_scope, open_database, system_scope
+from store.database import Database, church_scope, fetch_unscoped, open_database, system_scope
 from tests.integration.store.ledger import Ledger
 
 ROWS = {
@@ -200,5 +200,5 @@ def test_looking_up_a_key_leaves_the_walls_as_they_were(ledger: Ledger, mine: UU
     with church_scope(ledger.database, mine) as connection:
         assert connection.execute(lookup, {"secret_hash": their_hash}).fetchone() == (theirs,)
         assert owners(connection, "api_keys") == {mine}
-    assert ask(ledger.database, lookup, {"secret_hash": their_hash}) == [(theirs,)]
-    assert ask(ledger.database, "SELECT count(*) FROM api_keys", {}) == [(0,)]
+    assert fetch_unscoped(ledger.database, lookup, {"secret_hash": their_hash}) == [(theirs,)]
+    assert fetch_unscoped(ledger.database, "SELECT count(*) FROM api_keys", {}) == [(0,)]

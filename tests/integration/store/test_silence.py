@@ -40,9 +40,9 @@ def pass_time(ledger: Ledger, seconds: float) -> None:
     )
 
 
-def take(ledger: Ledger) -> list[reconciliation.Unreported]:
+def take(ledger: Ledger) -> list[reconciliation.AwaitingReceipt]:
     with system_scope(ledger.database) as connection:
-        return reconciliation.take_unreported(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
+        return reconciliation.claim_awaiting_receipts(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
 
 
 def settle(ledger: Ledger) -> int:

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from store import timeouts
-from store.database import Database, ask, church_scope, open_database, system_scope
+from store.database import Database, church_scope, fetch_unscoped, open_database, system_scope
 from store.errors import ServerUnresponsive, StatementUnresponsive
 from store.interruptible_connection import shared_wait
 from store.timeouts import COMMAND, HOUSEKEEPING, SENDING, WEB, Timeouts
@@ -52,7 +52,7 @@ def test_the_limits_hold_inside_a_transaction_and_end_with_it(opened: Open) -> N
     with system_scope(database, limits=COMMAND) as connection:
         assert connection.execute(SETTINGS).fetchone() == ("10min", "30s", "2min")
 
-    assert ask(database, SETTINGS, {}) == [("0", "0", "0")]
+    assert fetch_unscoped(database, SETTINGS, {}) == [("0", "0", "0")]
 
 
 @pytest.mark.parametrize("role", [WEB, SENDING, HOUSEKEEPING, COMMAND])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from messaging.addresses import InvalidPhone, locate_phone, parse_phone
-from messaging.number_regions import NEVER, number_region
+from messaging.number_regions import NEVER_TEXTED, number_region
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_the_region_and_not_the_country_code_is_told(phone: str, region: str) ->
 
 @pytest.mark.parametrize("stored", ["+19005550123", "+12029761234", "+881612345678", "+17005550123", "somewhere"])
 def test_stored_numbers_that_are_never_texted(stored: str) -> None:
-    assert number_region(stored) == NEVER
+    assert number_region(stored) == NEVER_TEXTED

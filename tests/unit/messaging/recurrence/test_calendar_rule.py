@@ -19,7 +19,7 @@ def first(text: str, start: str, *, number: int = 5, since: str | None = None) -
     begin = datetime.fromisoformat(start)
     walls = (
         read_rrule(text)
-        .beginning(begin)
+        .starting_at(begin)
         .wall_times(
             start=begin,
             since=datetime.fromisoformat(since) if since else begin,
@@ -195,6 +195,6 @@ def test_another_implementation_agrees(text: str, start: datetime, ahead: int) -
         raise
 
     every = Steps(limit=1_000_000)  # all runs of three years are listed, not one evaluation's
-    ours = read_rrule(text).beginning(start).wall_times(start=start, since=since, last_day=end.date(), steps=every)
+    ours = read_rrule(text).starting_at(start).wall_times(start=start, since=since, last_day=end.date(), steps=every)
 
     assert [wall for wall in ours if since <= wall <= end] == theirs.between(since, end, inc=True)
