@@ -1,4 +1,4 @@
-"""Expansion: writing one delivery for each recipient of a message."""
+"""Expansion: inserts one delivery for each recipient of a message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DueExpansion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expansion:
-    """How many deliveries were written for a message, and how many of them failed for the church's daily limit."""
+    """How many deliveries were written, and how many of them failed because of the church's daily limit."""
 
     written: int
     beyond_limit: int
@@ -43,11 +43,11 @@ def expand(
     default_limit: int | None = None,
     default_regions: Sequence[str] | None = None,
 ) -> Expansion:
-    """Write the message's deliveries; none if that was done before, or its hour has not come.
+    """Write the message's deliveries; none if that was done before or the message is not due yet.
 
-    `address_kind` says at which of their addresses contacts are reached, `keeps_quiet_hours` whether those who are
-    outside the hours for texting wait for them, `segment_weight` what a segment takes of the church's daily limit.
-    The defaults are for churches that have no limit or regions of their own; None: everything is allowed.
+    `address_kind` selects the address of a contact. `keeps_quiet_hours`: whether deliveries wait for the texting hours.
+    `segment_weight`: how much a segment counts against the church's daily limit. The defaults apply to churches without
+    a limit or regions of their own; None: everything is allowed.
     """
     names = {"church_id": church_id, "message_id": message_id}
     numbers: Sequence[str] = ()
@@ -68,8 +68,8 @@ def expand(
             "default_regions": None if default_regions is None else list(default_regions),
         },
     ).fetchone()
-    written, queued, done_now = row if row else (0, 0, False)
-    if not done_now or not segment_weight:
+    written, queued, expanded_now = row if row else (0, 0, False)
+    if not expanded_now or not segment_weight:
         return Expansion(written=written, beyond_limit=0)
     sent = daily_limits.count_audience(
         connection,
@@ -83,12 +83,12 @@ def expand(
 
 
 def next_expansion(connection: Connection[Any], *, channel: str, excluding: Sequence[UUID] = ()) -> DueExpansion | None:
-    """The message that waits longest for its audience to be written, held until the transaction ends."""
+    """Lock and return the message that has been due for expansion the longest."""
     with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
         cursor.execute(_SQL["next_expansion"], {"channel": channel, "excluding": list(excluding)})
         return cursor.fetchone()
 
 
 def channels_to_expand(connection: Connection[Any]) -> list[str]:
-    """The channels with messages whose hour has come and whose audience is not written yet."""
+    """Returns the channels with messages that are due for expansion."""
     return [channel for (channel,) in connection.execute(_SQL["channels_to_expand"]).fetchall()]

@@ -23,7 +23,7 @@ from tests.integration.store.ledger import numbers
 from tools.sandbox.control import Faults, Sandbox
 
 AUDIENCE = 40
-GIVEN_UP = "PostgreSQL stands still"
+GIVEN_UP = "PostgreSQL is unresponsive"
 
 
 @pytest.fixture(scope="module")
