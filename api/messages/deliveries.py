@@ -14,7 +14,7 @@ from api.models import ResponseModel, Timestamp
 from api.problems import RequestRefused
 from api.queries import PageQuery
 from api.services import services
-from messaging.states import Status
+from messaging.states import Status, SuppressionReason
 from store import deliveries, messages
 from store.churches import KeyHolder
 from store.database import church_scope
@@ -44,7 +44,9 @@ class DeliveryView(ResponseModel):
     contact_id: UUID | None
     address: str | None = Field(description="The recipient's phone number in E.164, or e-mail address.")
     status: Status
-    reason: str | None = Field(description="Why it is not delivered, or not yet.")
+    reason: str | None = Field(
+        description="Why it is not delivered, or not yet. If suppressed, one of: " + ", ".join(SuppressionReason) + "."
+    )
     error_code: str | None = Field(description="The carrier's error code.")
     attempts: int
     carrier_id: str | None = Field(description="The carrier's id of the submission.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from messaging.states import Status
-from store import contacts, message_expansion
+from messaging.addresses import AddressKind
+from messaging.states import Status, SuppressionReason
+from store import contacts, message_expansion, opt_outs, sql
 from store.contacts import Person
 from store.database import church_scope, system_scope
 from store.messages import Message
@@ -112,6 +114,31 @@ def test_a_contact_without_a_phone_is_written_with_the_reason(ledger: Ledger) ->
     assert outcome(ledger, message) == {(None, "suppressed", "no address"): 1}
 
 
+def test_the_suppression_reasons_are_those_that_the_query_stores(ledger: Ledger) -> None:
+    church_id = ledger.church()
+    premium, jamaica = "+19005550123", "+18765550123"
+    ids = add(ledger, church_id, *[(phone, phone) for phone in (ANN, BEN, CAT, premium, jamaica)])
+    ledger.opt_out(church_id, ANN)
+    with church_scope(ledger.database, church_id) as connection:
+        opt_outs.opt_out(connection, church_id=church_id, address=BEN, source="bounce")
+    message = ledger.compose(church_id, {"contactIds": [*ids, ids[2], uuid4()]})
+    with church_scope(ledger.database, church_id) as connection:
+        message_expansion.expand(
+            connection,
+            church_id=church_id,
+            message_id=message.message_id,
+            address_kind=AddressKind.PHONE,
+            keeps_quiet_hours=False,
+            default_regions=["US"],
+        )
+
+    stored = {reason for _, status, reason in outcome(ledger, message) if status == "suppressed"}
+    [cases] = re.findall(
+        r"recipients AS \(.*?END AS reason", sql.load("message_expansion")["expand_message"], re.DOTALL
+    )
+    assert stored == set(SuppressionReason) == set(re.findall(r"THEN '([^']+)'", cases))
+
+
 @pytest.mark.parametrize("target", [{}, {"contactIds": []}, {"phoneNumbers": []}])
 def test_an_empty_audience_is_written_as_such(target: dict[str, list[str]], ledger: Ledger) -> None:
     church_id = ledger.church()
@@ -177,7 +204,8 @@ def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> Non
         assert message_expansion.channels_to_expand(other) == ["sms"]
 
 
-def test_fifty_thousand_contacts_are_written_by_one_statement(ledger: Ledger) -> None:
+@pytest.mark.extended
+def test_one_statement_expands_a_message_to_50_000_contacts(ledger: Ledger) -> None:
     church_id = ledger.church()
     ledger.query(
         "INSERT INTO contacts (church_id, name, phone) SELECT %(church_id)s, 'Person ' || n, '+1202' || (5000000 + n) "

@@ -41,6 +41,6 @@ def full_server(database: Database, superuser_database_url: str) -> Iterator[Non
 @pytest.mark.usefixtures("full_server")
 def test_a_long_statement_is_waited_for_when_nobody_gets_a_new_connection(database: Database) -> None:
     with system_scope(database) as connection:
-        connection.execute("SELECT pg_sleep(1.5)")
+        connection.execute("SELECT pg_sleep(1)")
     with system_scope(database) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
