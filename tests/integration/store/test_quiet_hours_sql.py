@@ -126,19 +126,19 @@ def test_in_every_zone_the_wait_ends_inside_the_window(ledger: Ledger) -> None:
 
 
 def test_around_clock_changes_a_text_waits_for_the_first_open_minute(ledger: Ledger) -> None:
-    """Compares with a search minute by minute, for every change of clocks in two years."""
+    """Compares with a search minute by minute, for every change of clocks in a year."""
     changes = agreed_changes(ledger)
-    assert len(changes) > 50
+    assert len(changes) > 30
     draw = random.Random(7)  # noqa: S311 - reproducible, not secret
     questions: list[Question] = []
     expected: list[datetime | None] = []
     for change, name in changes:
         start = change - timedelta(hours=30)
-        minutes = [start + timedelta(minutes=n) for n in range(80 * 60)]
+        minutes = [start + timedelta(minutes=n) for n in range(62 * 60)]
         walls = [to_wall(minute, find_zone(name)) for minute in minutes]
         for window in WINDOWS:
             first_open = first_open_minutes(minutes, [is_open(wall, window) for wall in walls])
-            for place in sorted(draw.sample(range(50 * 60), 12)):
+            for place in sorted(draw.sample(range(36 * 60), 12)):
                 until = first_open[place]
                 questions.append((minutes[place], [name], window))
                 expected.append(None if until == minutes[place] else until)
@@ -187,8 +187,8 @@ def first_open_in_all(instant: datetime, zones: Sequence[str]) -> datetime | Non
 
 def agreed_changes(ledger: Ledger) -> list[tuple[datetime, str]]:
     """The clock changes of zones on which PostgreSQL and Python agree: their zone data may be of different years."""
-    changes = clock_changes(2026, 2027)
-    instants = [datetime(2025, 12, 28, tzinfo=UTC) + timedelta(hours=60 * n) for n in range(300)]
+    changes = clock_changes(2026, 2026)
+    instants = [datetime(2025, 12, 28, tzinfo=UTC) + timedelta(hours=60 * n) for n in range(160)]
     instants += [change + timedelta(minutes=minutes) for change, _, _ in changes for minutes in (-1, 0)]
     agreed: set[str] = set()
     for name in set(changes.values()):
