@@ -181,7 +181,7 @@ def rules(draw: st.DrawFn) -> str:
     return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@settings(max_examples=200, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(text=rules(), start=STARTS, ahead=st.integers(0, 800), count=st.none() | st.integers(1, 30))
 def test_dateutil_has_the_same_wall_times(text: str, start: datetime, ahead: int, count: int | None) -> None:
     start = start.replace(second=0, microsecond=0)
