@@ -157,7 +157,7 @@ WHERE message_id IN (
 -- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock. The CTE carries the results
 -- along with the locked rows: joined a second time they would be joined by a nested loop, because the planner cannot
 -- estimate the size of an array.
-WITH current AS (
+WITH current_results AS (
     SELECT outcome.*
     FROM deliveries
     JOIN unnest(
@@ -176,19 +176,20 @@ WITH current AS (
     FOR UPDATE OF deliveries
 )
 UPDATE deliveries
-SET status = current.status::delivery_status,
-    carrier_id = coalesce(current.carrier_id, deliveries.carrier_id),
-    error_code = current.error_code,
-    reason = current.reason,
-    due_at = CASE WHEN current.delay_seconds IS NOT NULL THEN clock_timestamp() + current.delay_seconds * interval '1 second'
+SET status = current_results.status::delivery_status,
+    carrier_id = coalesce(current_results.carrier_id, deliveries.carrier_id),
+    error_code = current_results.error_code,
+    reason = current_results.reason,
+    due_at = CASE WHEN current_results.delay_seconds IS NOT NULL
+                  THEN clock_timestamp() + current_results.delay_seconds * interval '1 second'
                   -- A delivery of a paused message is due at infinity; once sent, its receipt is to be fetched.
-                  WHEN current.status = 'sent' THEN least(deliveries.due_at, now())
+                  WHEN current_results.status = 'sent' THEN least(deliveries.due_at, now())
                   ELSE deliveries.due_at END,
-    tries = deliveries.tries + current.tries_added,
+    tries = deliveries.tries + current_results.tries_added,
     lease_until = NULL,
     updated_at = now()
-FROM current
-WHERE deliveries.delivery_id = current.delivery_id;
+FROM current_results
+WHERE deliveries.delivery_id = current_results.delivery_id;
 
 -- name: store_acceptances_as_receipts!
 -- Stores acceptances that record_results could not apply, because the delivery is in another attempt or already final. They

@@ -123,26 +123,26 @@ class World:
         )
         records = tuple(CarrierRecord(carrier_id=text, same_content=True) for text in reversed(self.texts))
         with system_scope(self.ledger.database) as connection:
-            suspects = reconciliation.claim_in_doubt(connection, channel="sms", limit=10, hold_seconds=60.0)
-            ids = [suspect.delivery_id for suspect in suspects]
+            in_doubt = reconciliation.claim_in_doubt(connection, channel="sms", limit=10, hold_seconds=60.0)
+            ids = [delivery.delivery_id for delivery in in_doubt]
             owners = reconciliation.find_carrier_id_owners(connection, ids, seen=list(self.texts))
             identical_in_flight = reconciliation.find_identical_in_flight(connection, ids)
             missing: list[tuple[UUID, int]] = []
-            for suspect in suspects:
-                lookup = LookupResult(delivery_id=suspect.delivery_id, attempt=suspect.attempt, records=records)
+            for delivery in in_doubt:
+                lookup = LookupResult(delivery_id=delivery.delivery_id, attempt=delivery.attempt, records=records)
                 match conclude(lookup, owners=owners, identical_in_flight=identical_in_flight):
                     case Found(carrier_id=text):
-                        reconciliation.record_found(connection, [(suspect.delivery_id, suspect.attempt, text)])
+                        reconciliation.record_found(connection, [(delivery.delivery_id, delivery.attempt, text)])
                         owners.setdefault(text, []).append(
                             CarrierIdOwner(
                                 carrier_id=text,
-                                delivery_id=suspect.delivery_id,
-                                attempt=suspect.attempt,
+                                delivery_id=delivery.delivery_id,
+                                attempt=delivery.attempt,
                                 failed=False,
                             )
                         )
                     case Missing():
-                        missing.append((suspect.delivery_id, suspect.attempt))
+                        missing.append((delivery.delivery_id, delivery.attempt))
                     case _:
                         pass
             reconciliation.record_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=0.0)

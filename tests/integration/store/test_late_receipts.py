@@ -88,7 +88,7 @@ def retry(ledger: Ledger, church_id: UUID, message: Message) -> None:
 
 # --- deliveries that return to the queue ------------------------------------------------------------------------------
 
-Way = Callable[[Ledger, UUID, Message, Envelope], None]
+Requeue = Callable[[Ledger, UUID, Message, Envelope], None]
 
 
 def retryable_failure(ledger: Ledger, church_id: UUID, message: Message, first: Envelope) -> None:
@@ -153,27 +153,27 @@ def resumed_after_a_failure(ledger: Ledger, church_id: UUID, message: Message, f
         message_lifecycle.resume(connection, church_id=church_id, message=message)
 
 
-FAILED_BEFORE: list[Way] = [
+FAILED_BEFORE: list[Requeue] = [
     retryable_failure,
     retried_failure,
     unsubmitted_after_a_failure,
     paused_after_a_failure,
     resumed_after_a_failure,
 ]
-BELIEVED_LOST: list[Way] = [
+BELIEVED_LOST: list[Requeue] = [
     retried_refusal,
     sent_again_by_a_person,
     not_found_at_the_carrier,
     refused_after_not_found,
 ]
-every_way_back = pytest.mark.parametrize("way", FAILED_BEFORE + BELIEVED_LOST, ids=lambda way: way.__name__)
+every_requeue = pytest.mark.parametrize("requeue", FAILED_BEFORE + BELIEVED_LOST, ids=lambda requeue: requeue.__name__)
 
 
-@every_way_back
+@every_requeue
 def test_a_queued_delivery_whose_earlier_attempt_was_delivered_is_not_sent_again(
-    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, way: Way
+    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, requeue: Requeue
 ) -> None:
-    way(ledger, church_id, message, first)
+    requeue(ledger, church_id, message, first)
     assert ledger.counts(message) == {Status.QUEUED: 1}
 
     receive_and_apply(ledger, first, Status.DELIVERED)
@@ -185,26 +185,26 @@ def test_a_queued_delivery_whose_earlier_attempt_was_delivered_is_not_sent_again
     assert ledger.complete(church_id) == 1
 
 
-@every_way_back
+@every_requeue
 def test_a_late_sent_receipt_counts_unless_that_text_is_known_to_have_failed(
-    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, way: Way
+    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, requeue: Requeue
 ) -> None:
-    way(ledger, church_id, message, first)
+    requeue(ledger, church_id, message, first)
 
     receive_and_apply(ledger, first, Status.SENT)
 
-    is_sent = way in BELIEVED_LOST
+    is_sent = requeue in BELIEVED_LOST
     assert ledger.counts(message) == {Status.SENT if is_sent else Status.QUEUED: 1}
-    if not is_sent and way is not paused_after_a_failure:
+    if not is_sent and requeue is not paused_after_a_failure:
         assert len(claim_again(ledger, church_id)) == 1
 
 
-@every_way_back
+@every_requeue
 @pytest.mark.parametrize("reported", [Status.UNDELIVERED, Status.FAILED])
 def test_a_late_failure_of_an_old_attempt_does_not_end_the_next(
-    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, way: Way, reported: Status
+    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, requeue: Requeue, reported: Status
 ) -> None:
-    way(ledger, church_id, message, first)
+    requeue(ledger, church_id, message, first)
     if ledger.get(first.delivery_id).attempts == first.attempt:
         return  # still the first attempt, so that the receipt is of the present one
 
@@ -373,7 +373,7 @@ def test_the_acceptance_of_the_present_attempt_replaces_the_id_of_the_first(
 
 @pytest.mark.parametrize("believed_lost", [not_found_at_the_carrier, sent_again_by_a_person], ids=lambda w: w.__name__)
 def test_a_late_acceptance_of_an_old_attempt_prevents_the_next(
-    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, believed_lost: Way
+    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, believed_lost: Requeue
 ) -> None:
     """A worker that was suspended for longer than its lease records the result before a callback arrives."""
     believed_lost(ledger, church_id, message, first)
@@ -431,22 +431,22 @@ def test_the_status_of_a_canceled_delivery_that_was_sent_after_all_is_fetched(
 # --- the claim --------------------------------------------------------------------------------------------------------
 
 
-@every_way_back
+@every_requeue
 @pytest.mark.parametrize("reported", [Status.SENT, Status.DELIVERED, Status.FAILED])
 def test_a_claim_skips_deliveries_with_an_unapplied_receipt(
-    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, way: Way, reported: Status
+    ledger: Ledger, church_id: UUID, message: Message, first: Envelope, requeue: Requeue, reported: Status
 ) -> None:
-    if way is paused_after_a_failure:
-        way = resumed_after_a_failure
-    way(ledger, church_id, message, first)
+    if requeue is paused_after_a_failure:
+        requeue = resumed_after_a_failure
+    requeue(ledger, church_id, message, first)
     ledger.receive(first.delivery_id, reported, attempt=first.attempt, carrier_id=FIRST)
 
     assert claim_again(ledger, church_id) == []
     assert ledger.counts(message) == {Status.QUEUED: 1}
 
     ledger.apply()
-    is_sent = reported is Status.DELIVERED or (reported is Status.SENT and way in BELIEVED_LOST)
-    failed = reported is Status.FAILED and way in (not_found_at_the_carrier,)
+    is_sent = reported is Status.DELIVERED or (reported is Status.SENT and requeue in BELIEVED_LOST)
+    failed = reported is Status.FAILED and requeue in (not_found_at_the_carrier,)
     assert len(claim_again(ledger, church_id)) == (0 if is_sent or failed else 1)
 
 

@@ -61,13 +61,13 @@ def claim(ledger: Ledger, *, limit: int = 100, hold_seconds: float = 60.0) -> li
 def test_a_delivery_is_queued_again_after_enough_look_ups_over_enough_time(
     ledger: Ledger, church_id: UUID, reads: int, age_seconds: float, queued: bool
 ) -> None:
-    message, [suspect] = in_doubt(ledger, church_id, numbers(1))
+    message, [envelope] = in_doubt(ledger, church_id, numbers(1))
     for _ in range(reads - 1):
         age(ledger, 0)
-        assert record_missing(ledger, (suspect.delivery_id, 1)) == 0
+        assert record_missing(ledger, (envelope.delivery_id, 1)) == 0
     age(ledger, age_seconds)
 
-    assert record_missing(ledger, (suspect.delivery_id, 1)) == queued
+    assert record_missing(ledger, (envelope.delivery_id, 1)) == queued
 
     assert ledger.counts(message) == {Status.QUEUED if queued else Status.UNKNOWN: 1}
     [(completed,)] = ledger.query("SELECT completed_at IS NOT NULL FROM messages")
@@ -76,25 +76,25 @@ def test_a_delivery_is_queued_again_after_enough_look_ups_over_enough_time(
 
 
 def test_a_delivery_that_was_not_found_is_looked_up_again_after_a_pause(ledger: Ledger, church_id: UUID) -> None:
-    _, [suspect] = in_doubt(ledger, church_id, numbers(1))
+    _, [envelope] = in_doubt(ledger, church_id, numbers(1))
 
-    record_missing(ledger, (suspect.delivery_id, 1))
+    record_missing(ledger, (envelope.delivery_id, 1))
 
     assert claim(ledger) == []
     ledger.query("UPDATE deliveries SET due_at = due_at - interval '101 seconds'")
-    assert claim(ledger) == [suspect.delivery_id]
+    assert claim(ledger) == [envelope.delivery_id]
 
 
 def test_look_ups_of_an_earlier_attempt_do_not_count_for_the_next(ledger: Ledger, church_id: UUID) -> None:
-    _, [suspect] = in_doubt(ledger, church_id, numbers(1))
+    _, [envelope] = in_doubt(ledger, church_id, numbers(1))
     for _ in range(3):
         age(ledger, 310)
-        record_missing(ledger, (suspect.delivery_id, 1))
+        record_missing(ledger, (envelope.delivery_id, 1))
     [again] = ledger.claim(church_id).envelopes
     ledger.record([DeliveryUpdate(delivery_id=again.delivery_id, attempt=again.attempt, status=Status.UNKNOWN)])
     age(ledger, 310)
 
-    assert record_missing(ledger, (suspect.delivery_id, 1)) == 0
+    assert record_missing(ledger, (envelope.delivery_id, 1)) == 0
     assert ledger.query("SELECT missed_reads FROM deliveries") == [(0,)]
     assert record_missing(ledger, (again.delivery_id, again.attempt)) == 0
     assert ledger.query("SELECT missed_reads FROM deliveries") == [(1,)]
@@ -160,16 +160,16 @@ def test_a_later_receipt_corrects_a_persons_decision(
     ledger: Ledger, church_id: UUID, status: Literal["sent", "failed", "queued"], expected: tuple[str, int]
 ) -> None:
     """After `queued` a new attempt has begun, so only `delivered` of the old one counts."""
-    message, [suspect] = in_doubt(ledger, church_id, numbers(1))
-    names = {"church_id": church_id, "message_id": message.message_id, "delivery_id": suspect.delivery_id}
+    message, [envelope] = in_doubt(ledger, church_id, numbers(1))
+    names = {"church_id": church_id, "message_id": message.message_id, "delivery_id": envelope.delivery_id}
     with system_scope(ledger.database) as connection:
         assert reconciliation.resolve(connection, **names, status=status) is True
         assert reconciliation.resolve(connection, **names, status="queued") is False
         assert reconciliation.resolve(connection, **{**names, "delivery_id": uuid4()}, status="queued") is None
 
-    ledger.receive(suspect.delivery_id, Status.DELIVERED, carrier_id="SM1")
-    late = DeliveryUpdate(delivery_id=suspect.delivery_id, attempt=1, status=Status.FAILED)
-    assert (ledger.apply(), ledger.record([late]), record_missing(ledger, (suspect.delivery_id, 1))) == (1, 0, 0)
+    ledger.receive(envelope.delivery_id, Status.DELIVERED, carrier_id="SM1")
+    late = DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.FAILED)
+    assert (ledger.apply(), ledger.record([late]), record_missing(ledger, (envelope.delivery_id, 1))) == (1, 0, 0)
 
-    delivery = ledger.get(suspect.delivery_id)
+    delivery = ledger.get(envelope.delivery_id)
     assert (delivery.status, delivery.attempts) == expected
