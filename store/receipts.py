@@ -62,19 +62,19 @@ class AppliedReceipts:
 
 
 def apply(
-    connection: Connection[Any], *, limit: int, policy: RetryPolicy, retry_pauses: Mapping[str, float]
+    connection: Connection[Any], *, limit: int, policy: RetryPolicy, retryable_codes: Mapping[str, float]
 ) -> AppliedReceipts:
     """Apply up to `limit` receipts to their deliveries.
 
-    `retry_pauses`: the carriers' codes of retryable failures, each with the first pause in seconds before a retry.
+    `retryable_codes`: the carriers' codes of retryable failures, each with the first pause in seconds before a retry.
     """
     parameters = {
         "from_statuses": [source for source, _ in _APPLIED_TRANSITIONS],
         "to_statuses": [target for _, target in _APPLIED_TRANSITIONS],
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
-        "retryable_codes": list(retry_pauses),
-        "pauses_seconds": list(retry_pauses.values()),
+        "retryable_codes": list(retryable_codes),
+        "pauses_seconds": list(retryable_codes.values()),
         "backoff_factors": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
         "jitter": HALF_JITTER,
     }

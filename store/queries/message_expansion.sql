@@ -103,7 +103,7 @@ SELECT count(*), count(*) FILTER (WHERE status = 'queued'), EXISTS (SELECT FROM 
 SELECT church_id, message_id, request_id
 FROM messages
 WHERE channel = :channel AND expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
-  AND message_id <> ALL (:excluding::uuid[])
+  AND message_id <> ALL (:excluded_ids::uuid[])
 ORDER BY send_at
 LIMIT 1
 FOR UPDATE SKIP LOCKED;

@@ -27,7 +27,7 @@ from tests.harness.texting_hours import ANY_HOUR
 T = TypeVar("T")
 
 USUAL = RetryPolicy()
-NO_RETRIES: Mapping[str, float] = {}
+NO_RETRYABLE_CODES: Mapping[str, float] = {}
 """No failure is retryable."""
 
 
@@ -193,13 +193,13 @@ class Ledger:
             return receipts.insert(connection, [receipt]) == 1
 
     def apply(
-        self, *, limit: int = 1000, policy: RetryPolicy = USUAL, retry_pauses: Mapping[str, float] = NO_RETRIES
+        self, *, limit: int = 1000, policy: RetryPolicy = USUAL, retryable_codes: Mapping[str, float] = NO_RETRYABLE_CODES
     ) -> int:
         """Applies receipts as the job does, and returns how many."""
         used = 0
         while True:
             with system_scope(self.database) as connection:
-                applied = receipts.apply(connection, limit=limit, policy=policy, retry_pauses=retry_pauses)
+                applied = receipts.apply(connection, limit=limit, policy=policy, retryable_codes=retryable_codes)
             used += applied.used
             if not applied.contested:
                 return used

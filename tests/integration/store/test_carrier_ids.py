@@ -57,7 +57,7 @@ def receive_and_apply(
     ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = TEXT, code: str | None = None
 ) -> int:
     ledger.receive(envelope.delivery_id, status, attempt=envelope.attempt, carrier_id=carrier_id, error_code=code)
-    return ledger.apply(retry_pauses={"30003": 300.0})
+    return ledger.apply(retryable_codes={"30003": 300.0})
 
 
 def state(ledger: Ledger, envelope: Envelope) -> tuple[str, str | None]:

@@ -109,7 +109,7 @@ class World:
             )
 
     def apply(self) -> None:
-        self.ledger.apply(limit=self.chance.choice([1, 2, 1000]), retry_pauses=RETRY_PAUSES)
+        self.ledger.apply(limit=self.chance.choice([1, 2, 1000]), retryable_codes=RETRY_PAUSES)
 
     def answer_late(self) -> None:
         if self.answers:
@@ -172,7 +172,7 @@ class World:
                 self.answer_late()
             while self.callbacks:
                 self.call_back()
-            self.ledger.apply(retry_pauses=RETRY_PAUSES)
+            self.ledger.apply(retryable_codes=RETRY_PAUSES)
             self.ledger.complete(self.church_id)
             self.reconcile()
             self.fetch()
@@ -187,7 +187,7 @@ class World:
             "SELECT delivery_id, attempts, carrier_id FROM deliveries WHERE status = 'sent'"
         ):
             self.ledger.receive(delivery_id, self.texts[text], attempt=attempt, carrier_id=text)
-        self.ledger.apply(retry_pauses=RETRY_PAUSES)
+        self.ledger.apply(retryable_codes=RETRY_PAUSES)
 
     def left(self) -> int:
         [(left,)] = self.ledger.query(

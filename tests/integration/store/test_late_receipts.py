@@ -71,7 +71,7 @@ def receive_and_apply(
 ) -> None:
     """Store a receipt of the envelope's attempt and apply all."""
     ledger.receive(envelope.delivery_id, status, attempt=envelope.attempt, carrier_id=carrier_id, error_code=code)
-    ledger.apply(retry_pauses=RETRY_PAUSES)
+    ledger.apply(retryable_codes=RETRY_PAUSES)
 
 
 def claim_again(ledger: Ledger, church_id: UUID) -> list[Envelope]:
@@ -237,7 +237,7 @@ def test_a_failure_of_one_text_and_a_sent_receipt_of_another_leave_the_delivery_
     )
     ledger.receive(first.delivery_id, Status.SENT, attempt=first.attempt, carrier_id=FIRST)
 
-    while ledger.apply(limit=limit, retry_pauses=RETRY_PAUSES):
+    while ledger.apply(limit=limit, retryable_codes=RETRY_PAUSES):
         pass
 
     delivery = ledger.get(first.delivery_id)
@@ -471,6 +471,6 @@ def test_a_retryable_failure_of_an_old_message_is_not_retried(ledger: Ledger, ch
     ledger.query("UPDATE messages SET send_at = now() - %(age)s", age=timedelta(days=2))
     ledger.receive(first.delivery_id, Status.UNDELIVERED, carrier_id=FIRST, error_code="30003")
 
-    ledger.apply(policy=RetryPolicy(), retry_pauses=RETRY_PAUSES)
+    ledger.apply(policy=RetryPolicy(), retryable_codes=RETRY_PAUSES)
 
     assert ledger.get(first.delivery_id).status == "undelivered"

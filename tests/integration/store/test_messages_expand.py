@@ -199,7 +199,7 @@ def test_the_message_that_has_been_due_longest_is_expanded_next(ledger: Ledger) 
         assert first is not None
         assert second is not None
         assert [first.message_id, second.message_id] == [old.message_id, young.message_id]
-        assert message_expansion.next_expansion(other, channel="sms", excluding=[young.message_id]) is None
+        assert message_expansion.next_expansion(other, channel="sms", excluded_ids=[young.message_id]) is None
         assert message_expansion.next_expansion(other, channel="mail") is None
         assert message_expansion.channels_to_expand(other) == ["sms"]
 

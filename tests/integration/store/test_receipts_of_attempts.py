@@ -34,7 +34,7 @@ def delivery(ledger: Ledger, church_id: UUID) -> UUID:
 def fail(ledger: Ledger, delivery: UUID, status: Status = Status.UNDELIVERED, *, code: str = "30003") -> None:
     """Applies a receipt of the present attempt."""
     ledger.receive(delivery, status, attempt=ledger.get(delivery).attempts, error_code=code)
-    ledger.apply(policy=POLICY, retry_pauses=RETRY_PAUSES)
+    ledger.apply(policy=POLICY, retryable_codes=RETRY_PAUSES)
 
 
 def send_again(ledger: Ledger, church_id: UUID) -> None:
@@ -151,7 +151,7 @@ def test_a_failure_followed_by_delivered_is_not_retried(ledger: Ledger, delivery
     ledger.receive(delivery, Status.UNDELIVERED, carrier_id="SM1", error_code="30003")
     ledger.receive(delivery, Status.DELIVERED, carrier_id="SM1")
 
-    ledger.apply(policy=POLICY, retry_pauses=RETRY_PAUSES)
+    ledger.apply(policy=POLICY, retryable_codes=RETRY_PAUSES)
     fail(ledger, delivery)
 
     assert ledger.get(delivery).status == "delivered"

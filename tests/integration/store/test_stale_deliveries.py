@@ -175,7 +175,7 @@ def test_a_retryable_failure_is_retried_after_a_late_retry(ledger: Ledger, churc
     [envelope, *_] = claim.envelopes
     ledger.receive(envelope.delivery_id, Status.UNDELIVERED, attempt=envelope.attempt, error_code="30003")
 
-    ledger.apply(policy=RetryPolicy(age_limit_seconds=LIMIT), retry_pauses={"30003": 60.0})
+    ledger.apply(policy=RetryPolicy(age_limit_seconds=LIMIT), retryable_codes={"30003": 60.0})
 
     assert ledger.get(envelope.delivery_id).status == "queued"
 
