@@ -38,11 +38,11 @@ def _wrap_claim(failpoints: ArmedFailpoints) -> None:
     claim = deliveries.claim
 
     @wraps(claim)
-    def claim_or_die(*arguments: Any, **options: Any) -> Any:
+    def claim_with_failpoint(*arguments: Any, **options: Any) -> Any:
         failpoints.kill_here(Failpoint.BEFORE_CLAIM)
         return claim(*arguments, **options)
 
-    deliveries.claim = claim_or_die
+    deliveries.claim = claim_with_failpoint
 
 
 def _wrap_submit(carrier: type[TwilioCarrier | MailCarrier], failpoints: ArmedFailpoints) -> None:
@@ -50,7 +50,7 @@ def _wrap_submit(carrier: type[TwilioCarrier | MailCarrier], failpoints: ArmedFa
     submit: Callable[..., None] = carrier.submit
 
     @wraps(submit)
-    def submit_or_die(
+    def submit_with_failpoints(
         self: Any,
         batch: Sequence[Envelope],
         *,
@@ -68,7 +68,7 @@ def _wrap_submit(carrier: type[TwilioCarrier | MailCarrier], failpoints: ArmedFa
             on_result = _HeldResults(len(batch), on_result, taken=taken, failpoints=failpoints, record_first=0)
         submit(self, batch, may_submit=may_submit, on_result=on_result)
 
-    carrier.submit = submit_or_die
+    carrier.submit = submit_with_failpoints
 
 
 def _wrap_record() -> None:
@@ -76,14 +76,14 @@ def _wrap_record() -> None:
     record = Dispatcher.record
 
     @wraps(record)
-    def record_and_die(self: Dispatcher, results: Sequence[tuple[Batch, SubmissionResult]]) -> None:
+    def record_then_kill(self: Dispatcher, results: Sequence[tuple[Batch, SubmissionResult]]) -> None:
         record(self, results)
         for _, result in results:
             _recorded_before_kill.discard((result.delivery_id, result.attempt))
         if _recorded_before_kill.armed and not _recorded_before_kill:
             kill_this_process()
 
-    Dispatcher.record = record_and_die
+    Dispatcher.record = record_then_kill
 
 
 class _RecordedBeforeKill(set[tuple[UUID, int]]):
@@ -140,11 +140,11 @@ def _wrap_expansion(failpoints: ArmedFailpoints) -> None:
     begin_sending = expand_messages.begin_sending
 
     @wraps(begin_sending)
-    def begin_or_die(*arguments: Any, **options: Any) -> None:
+    def begin_with_failpoint(*arguments: Any, **options: Any) -> None:
         failpoints.kill_here(Failpoint.AFTER_EXPANSION)
         begin_sending(*arguments, **options)
 
-    expand_messages.begin_sending = begin_or_die
+    expand_messages.begin_sending = begin_with_failpoint
 
 
 def _wrap_schedule_runs(failpoints: ArmedFailpoints) -> None:
@@ -152,7 +152,7 @@ def _wrap_schedule_runs(failpoints: ArmedFailpoints) -> None:
     record, run_schedules = schedule_runs.record, enqueue_due.run_schedules
 
     @wraps(record)
-    def record_or_die(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) -> int:
+    def record_with_failpoints(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) -> int:
         if evaluated:
             failpoints.kill_here(Failpoint.RUN_DUE)
         created = record(connection, evaluated)
@@ -161,11 +161,11 @@ def _wrap_schedule_runs(failpoints: ArmedFailpoints) -> None:
         return created
 
     @wraps(run_schedules)
-    def run_or_die(database: Database) -> Progress:
+    def run_with_failpoint(database: Database) -> Progress:
         progress = run_schedules(database)
         if progress.messages:
             failpoints.kill_here(Failpoint.RUN_COMMITTED)
         return progress
 
-    schedule_runs.record = record_or_die
-    enqueue_due.run_schedules = run_or_die
+    schedule_runs.record = record_with_failpoints
+    enqueue_due.run_schedules = run_with_failpoint
