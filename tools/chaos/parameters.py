@@ -16,9 +16,9 @@ class Ablation(StrEnum):
     """A part of the product's safety that is disabled to show that the run then fails."""
 
     RECONCILE = "reconcile"
-    """Deliveries in doubt are sent again without a look-up at the carrier. The run must find some doubled."""
+    """Deliveries in doubt are sent again without a look-up at the carrier. The run must report doubled ones."""
     SWEEP = "sweep"
-    """No clock runs, so nothing enqueues the work that lost its job. The run must find some lost."""
+    """No clock runs, so nothing enqueues work whose job was lost. The run must report lost deliveries."""
 
 
 @dataclass(frozen=True, kw_only=True)
