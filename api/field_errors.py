@@ -29,7 +29,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "too_long": lambda about: f"must have at most {_many(about['max_length'], 'item')}",
     "greater_than_equal": lambda about: f"must be at least {about['ge']}",
     "less_than_equal": lambda about: f"must be at most {about['le']}",
-    "wrong": lambda about: about["message"],
+    "invalid_value": lambda about: about["message"],
 }
 
 
@@ -41,7 +41,7 @@ class FieldErrors:
     more: int
 
 
-def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_FIELD_ERRORS) -> FieldErrors:
+def field_errors(error: ValidationError, *, within: str = "", at_most: int = MAX_FIELD_ERRORS) -> FieldErrors:
     """Return a field error for each of pydantic's errors, in the order of the fields.
 
     The errors never contain the value, which may be a phone number. `within` is the place of the validated object, such
@@ -59,7 +59,7 @@ def complaints(error: ValidationError, *, within: str = "", at_most: int = MAX_F
 
 def invalid(error: ValidationError, detail: str) -> RequestRefused:
     """Return the exception (422) that lists pydantic's errors."""
-    found = complaints(error)
+    found = field_errors(error)
     return RequestRefused(problems.INVALID, detail, errors=found.listed, more_errors=found.more)
 
 

@@ -8,8 +8,8 @@ import psycopg
 
 import logs
 from api.authentication import PUBLIC
+from api.base_models import ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.models import ResponseModel
 from api.services import services
 from store.database import system_scope
 from store.errors import SchemaMismatch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from api.models import ResponseModel
+from api.base_models import ResponseModel
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5

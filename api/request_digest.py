@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from api.models import RequestModel
+from api.base_models import RequestModel
 
 
 def request_digest(body: RequestModel) -> bytes:

@@ -11,13 +11,13 @@ from pydantic import Field, create_model
 from werkzeug.exceptions import NotFound
 
 import logs
-from api import authentication, problems, queries
+from api import authentication, problems, query_parameters
 from api.authentication import PUBLIC, SIGNATURE, Authentication
-from api.channel_routes.ledger import StoreLedger
+from api.base_models import RequestModel
 from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
 from api.channel_routes.status_callbacks import FAILURE, MAX_ATTEMPT, StatusCallbacks
+from api.channel_routes.store_ledger import StoreLedger
 from api.endpoints import ApiResponse, Endpoint, Header, ResponseSpec
-from api.models import RequestModel
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.incoming import (
@@ -76,7 +76,7 @@ def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> C
                 # StatusCallbacks has served it and left an exception. If not, this URL was never given to a carrier.
                 raise request.environ.get(FAILURE) or NotFound
             texts = {name: str(value) for name, value in parameters.items()}
-            query = {} if query_model is None else queries.read(query_model).model_dump(by_alias=True)
+            query = {} if query_model is None else query_parameters.read(query_model).model_dump(by_alias=True)
             query = {name: value for name, value in query.items() if value is not None}
             return _respond(server.serve(route, request.environ, parameters=texts, query=query))
         except RouteDisabled as error:

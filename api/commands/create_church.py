@@ -8,8 +8,18 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, Email, MessagingService, Name, Pace, Phone, Regions, TextingHours, TimeZone
-from api.commands.ledger import ledger
+from api.commands.option_types import (
+    BadInput,
+    Email,
+    MessagingService,
+    Name,
+    Pace,
+    Phone,
+    Regions,
+    TextingHours,
+    TimeZone,
+)
+from api.commands.transaction import transaction
 from api.services import services
 from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window
@@ -49,7 +59,7 @@ def create_church(
     if segments_per_second is not None and not has_sender:
         raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")
     key, key_hash = keys.new_key()
-    with ledger() as connection:
+    with transaction() as connection:
         church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
         own_regions = regions or _regions_of(sms_from)
         if own_regions:

@@ -9,9 +9,9 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, ChurchId, Expiry, Text
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId, Expiry, Text
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import churches
 
 
@@ -27,7 +27,7 @@ def create_key(church_id: UUID, label: str, scopes: tuple[str, ...], expires: da
         raise BadInput(f"--scope {', '.join(sorted(unknown))} does not exist; there are {', '.join(keys.SCOPES)}.")
     granted = [scope for scope in keys.SCOPES if not scopes or scope in scopes]
     key, key_hash = keys.new_key()
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         key_id = churches.add_key(

@@ -7,9 +7,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import Address, BadInput, ChurchId, Evidence
-from api.commands.ledger import ledger
+from api.commands.option_types import Address, BadInput, ChurchId, Evidence
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import churches, opt_outs
 
 SOURCE = "command"
@@ -25,7 +25,7 @@ def opt_out(church_id: UUID, address: str, evidence: str | None) -> None:
 
     This also applies to deliveries that are already queued.
     """
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         is_news = opt_outs.opt_out(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)

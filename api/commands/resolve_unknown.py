@@ -9,9 +9,9 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
-from api.messages import limits
+from api.commands.option_types import BadInput, ChurchId
+from api.commands.transaction import transaction
+from api.messages import daily_usage
 from api.services import services
 from channels.registry import CHANNELS
 from store import message_lifecycle, reconciliation
@@ -65,7 +65,7 @@ def resolve_unknown(
     if decision is not None and not (church_id or message_id or channel or everything):
         raise BadInput("Select them with --church, --message or --channel, or use --all for those of every church.")
     least_seconds = 60.0 * minutes
-    with ledger() as connection:
+    with transaction() as connection:
         found = reconciliation.list_in_doubt(
             connection, church_id=church_id, message_id=message_id, channel=channel, least_seconds=least_seconds
         )
@@ -86,7 +86,7 @@ def resolve_unknown(
 
 def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: float) -> int:
     """Resolves the deliveries of one message in its own transaction, so a long list blocks nothing else."""
-    with ledger() as connection:
+    with transaction() as connection:
         message = message_lifecycle.lock(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
         assert message is not None  # noqa: S101 - messages are never deleted
         resolved = reconciliation.resolve_all(
@@ -108,7 +108,7 @@ def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: floa
 def _count(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
     """Counts the deliveries that are sent again against the church's daily limit."""
     try:
-        limits.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
+        daily_usage.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
     except DailyLimitReached as error:
         raise click.ClickException(
             f"Message {message.message_id} is unchanged: {error}. `flask set-limits` raises the limit."

@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId
+from api.commands.transaction import transaction
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.job_queue.job_kinds import SWEEP
@@ -21,7 +21,7 @@ from store import churches
 @with_appcontext
 def resume_sender(church_id: UUID, channel: str) -> None:
     """Resume a paused sender, for example after its credentials were corrected. Waiting deliveries are sent."""
-    with ledger() as connection:
+    with transaction() as connection:
         if not churches.has_sender(connection, church_id=church_id, channel=channel):
             raise BadInput(f"The church {church_id} has no sender for {channel}.")
         reason = churches.resume_sender(connection, church_id=church_id, channel=channel)

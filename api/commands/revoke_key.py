@@ -9,10 +9,10 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
-from api.commands.arguments import BadInput
 from api.commands.key_input import read_secret_hash, refuse_key_argument
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import api_keys
 from store.api_keys import ApiKey
 
@@ -31,7 +31,7 @@ def revoke_key(key_id: str | None) -> None:
     """
     refuse_key_argument(key_id)
     wanted = _id(key_id) if key_id is not None else read_secret_hash()
-    with ledger() as connection:
+    with transaction() as connection:
         key = _find(connection, wanted)
         if key is None:
             raise BadInput("There is no such key: `flask list-keys` shows the ids of all.")

@@ -7,9 +7,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
-from api.commands.ledger import ledger
+from api.commands.option_types import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
 from api.commands.show_limits import describe
+from api.commands.transaction import transaction
 from api.services import services
 from store import daily_limits
 
@@ -23,7 +23,7 @@ def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, 
     """Set how many segments a church may send in a day and which regions it may text."""
     if daily_segments is None and regions is None:
         raise BadInput("--daily-segments or --regions is missing; `flask show-limits` shows what is set.")
-    with ledger() as connection:
+    with transaction() as connection:
         if daily_limits.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         if daily_segments is not None:

@@ -8,8 +8,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
+from api.commands.transaction import transaction
 from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
@@ -52,7 +52,7 @@ def set_sender(
     if address is not None:
         from_option = next(each for each in set_sender.params if each.name == "address")
         address = _KINDS[kind].convert(address, from_option, None)
-    with ledger() as connection:
+    with transaction() as connection:
         found = churches.get(connection, church_id)
         if found is None:
             raise BadInput(f"There is no church {church_id}.")

@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId, TextingHours
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId, TextingHours
+from api.commands.transaction import transaction
 from messaging.quiet_hours import Window
 from store import churches
 
@@ -22,7 +22,7 @@ def set_texting_hours(church_id: UUID, hours: Window) -> None:
 
     Outside them texts wait. The new hours also apply to texts that are waiting now.
     """
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         churches.set_window(connection, church_id=church_id, window=hours)

@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId
+from api.commands.transaction import transaction
 from api.services import services
 from settings import Settings
 from store import daily_limits
@@ -20,7 +20,7 @@ from store.daily_limits import ChurchLimits
 @with_appcontext
 def show_limits(church_id: UUID) -> None:
     """Show a church's daily limit, how much of it today has used, and the regions it may text."""
-    with ledger() as connection:
+    with transaction() as connection:
         limits = daily_limits.get(connection, church_id)
     if limits is None:
         raise BadInput(f"There is no church {church_id}.")

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, WrapValidator, field_validator
 
-from api.addresses import Email, Phone
+from api.address_fields import Email, Phone
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel, ResponseModel, ZoneName, field_error
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.field_errors import complaints
+from api.field_errors import field_errors
 from api.messages.sending_checks import allowed_regions, region_error
-from api.models import STORABLE, RequestModel, ResponseModel, ZoneName, field_error
 from api.problems import FieldError
 from api.services import services
 from api.unknown_fields import MAX_FIELD_ERRORS
@@ -153,7 +153,7 @@ def add_contacts(*, caller: KeyHolder, body: ContactImport) -> ApiResponse:
         try:
             good[index] = NewContact.model_validate(given)
         except ValidationError as error:
-            found = complaints(error, within=f"contacts[{index}]", at_most=max(1, room))
+            found = field_errors(error, within=f"contacts[{index}]", at_most=max(1, room))
             room -= len(found.listed)
             refused.append(RefusedContact(index=index, errors=found.listed, more_errors=found.more))
     places = {index: locate_phone(contact.phone) for index, contact in good.items() if contact.phone is not None}

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api import queries
+from api import query_parameters
 from api.authentication import with_key
+from api.base_models import ResponseModel, Timestamp
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.models import ResponseModel, Timestamp
-from api.queries import PageQuery
+from api.query_parameters import PageQuery
 from api.services import services
 from store import contacts
 from store.churches import KeyHolder
@@ -64,6 +64,6 @@ def list_contacts(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
             )
             for contact in shown
         ],
-        next=queries.write_cursor(shown[-1].contact_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].contact_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from api.authentication import PUBLIC, declaring
 from api.documentation import statuses
 from api.documentation.openapi import describe
-from api.documentation.reading import chapters, problem_rows
+from api.documentation.page_contents import chapters, problem_rows
 from api.endpoints import Endpoint
 
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from api import bodies, problems, request_ids
+from api import json_bodies, problems, request_ids
 from api.authentication import AuthenticationScheme
 from api.documentation.schemas import Schemas
 from api.endpoints import Endpoint, Header, ResponseSpec
@@ -92,7 +92,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         content: Json = {"schema": schemas.of(model)}
         if endpoint.example is not None:
             content["example"] = endpoint.example
-        operation["requestBody"] = {"required": not bodies.may_be_absent(model), "content": {media_type: content}}
+        operation["requestBody"] = {"required": not json_bodies.may_be_absent(model), "content": {media_type: content}}
     if endpoint.raw:
         binary = {"schema": {"type": "string", "format": "binary"}}
         operation["requestBody"] = {"required": True, "content": dict.fromkeys(endpoint.raw, binary)}

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from api.base_models import ResponseModel
 from api.endpoints import Endpoint
-from api.models import ResponseModel
 from api.problems import ProblemDetails
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api import unknown_fields
-from api.models import field_error
+from api.base_models import field_error
 from channels.registry import CHANNELS
 
 _PARTS = re.compile(r"[^\[\]]+")

@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from api.addresses import Email, Phone
+from api.address_fields import Email, Phone
+from api.base_models import STORABLE, Moment, RequestModel, field_error
 from api.messages import channel_fields
-from api.models import STORABLE, Moment, RequestModel, field_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind, locate_phone
 

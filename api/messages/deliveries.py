@@ -7,12 +7,12 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from api import problems, queries
+from api import problems, query_parameters
 from api.authentication import with_key
+from api.base_models import ResponseModel, Timestamp
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.models import ResponseModel, Timestamp
 from api.problems import RequestRefused
-from api.queries import PageQuery
+from api.query_parameters import PageQuery
 from api.services import services
 from messaging.states import Status
 from store import deliveries, messages
@@ -21,7 +21,7 @@ from store.database import church_scope
 
 
 def _read_statuses(text: Any) -> list[Status]:
-    return queries.words(text, tuple(Status))
+    return query_parameters.words(text, tuple(Status))
 
 
 class DeliveryQuery(PageQuery):
@@ -86,7 +86,7 @@ def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery
     shown = found[: query.limit]
     page = DeliveryPage(
         items=[_view(delivery) for delivery in shown],
-        next=queries.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)
 

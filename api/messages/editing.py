@@ -8,14 +8,14 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import Moment
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.counted_message import counted_message
-from api.messages.limits import need_of
-from api.messages.revision import Revision, revised
+from api.messages.daily_usage import need_of
+from api.messages.draft_edit import DraftEdit, apply_edit
 from api.messages.sending_checks import check_sendable, new_reference_errors
-from api.models import Moment
 from api.problems import RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
@@ -25,7 +25,7 @@ from store.database import church_scope
 from store.messages import Message
 
 
-class MessageEdit(Revision):
+class MessageEdit(DraftEdit):
     """The fields of a message to change. Fields that are absent stay as they are."""
 
     send_at: Moment | None = Field(default=None, description="As in a new message; null: now.")
@@ -52,7 +52,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         if message.expanded_at is not None or message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, f"It can no longer be changed: the message is {message.status}.")
         target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
-        whole = revised(Composition, _as_request_body(caller, message, target), body)
+        whole = apply_edit(Composition, _as_request_body(caller, message, target), body)
         if "send_at" in body.model_fields_set:
             send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
         else:

@@ -12,10 +12,10 @@ from pydantic import Field, StringConstraints
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel, ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.messages import limits, responses
+from api.messages import daily_usage, responses
 from api.messages.counted_message import counted_message
-from api.models import STORABLE, RequestModel, ResponseModel
 from api.problems import RequestRefused
 from api.services import services
 from messaging.states import Status
@@ -67,7 +67,7 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
             raise RequestRefused(problems.WRONG_STATE, "Everything of this message has been sent.")
         if message.canceled_at is None:
             canceled = message_lifecycle.cancel(connection, church_id=caller.church_id, message_id=message_id)
-            limits.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
+            daily_usage.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
         return _stands(connection, caller, message_id)
 
 
@@ -131,7 +131,7 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResp
             reasons=body.reasons,
             error_codes=body.error_codes,
         )
-        limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
+        daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
         shown = _counted(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=200, content=RetryResult(retried=retried, message=shown))

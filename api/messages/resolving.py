@@ -10,10 +10,10 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel, ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.messages import limits, responses
+from api.messages import daily_usage, responses
 from api.messages.counted_message import counted_message
-from api.models import STORABLE, RequestModel, ResponseModel
 from api.problems import RequestRefused
 from api.services import services
 from store import message_lifecycle, messages, reconciliation
@@ -85,7 +85,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             raise RequestRefused(problems.WRONG_STATE, "The delivery is not in doubt.")
         if body.status == "queued":
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
-            limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
+            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
     if body.status == "queued":
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=204)
@@ -118,7 +118,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
         sends_again = resolved > 0 and body.status == "queued"
         if sends_again:
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
-            limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
+            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
         resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert resolved_message is not None  # noqa: S101 - it is locked
         shown = counted_message(connection, church_id=caller.church_id, message=resolved_message)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.base_models import ResponseModel, Timestamp
 from api.messages.wait_reasons import Notice, Wait
-from api.models import ResponseModel, Timestamp
 from messaging.states import Status
 from store.message_progress import MessageProgress
 from store.messages import Message, MessageStatus

@@ -10,7 +10,7 @@ from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
 from api.messages import responses, send_times
 from api.messages.composition import Composition
-from api.messages.limits import need_of
+from api.messages.daily_usage import need_of
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused

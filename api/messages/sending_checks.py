@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from api import problems
 from api.messages.composition import Draft
-from api.messages.revision import Revision
+from api.messages.draft_edit import DraftEdit
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
@@ -36,7 +36,7 @@ def reference_errors(draft: Draft) -> list[FieldError]:
     return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
 
 
-def new_reference_errors(changes: Revision, *, church_id: UUID) -> list[FieldError]:
+def new_reference_errors(changes: DraftEdit, *, church_id: UUID) -> list[FieldError]:
     """Return the same for an edit, for those fields that are valid by themselves. The others are refused with the
     whole."""
     found: list[FieldError] = []

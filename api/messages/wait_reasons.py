@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from pydantic import Field
 
-from api.models import ResponseModel, Timestamp
+from api.base_models import ResponseModel, Timestamp
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from store import message_progress

@@ -11,9 +11,9 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 import logs
-from api.operator.attempts import Attempts
 from api.operator.guard import DATABASE_AWAY, SHUT, check_origin
 from api.operator.known_browsers import KnownBrowsers
+from api.operator.login_attempts import LoginAttempts
 from api.operator.notices import notice
 from api.operator.session import Sessions
 
@@ -22,15 +22,15 @@ _log = logs.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
+class LoginServices:
     """What a login needs: the password's sessions, and who may try how often."""
 
     sessions: Sessions
     known_browsers: KnownBrowsers
-    attempts: Attempts
+    attempts: LoginAttempts
 
 
-def login_pages(door: Door | None) -> Blueprint:
+def login_pages(door: LoginServices | None) -> Blueprint:
     """The pages under /operator. Without a door (no password is set) they say only that."""
     pages = Blueprint("operator", __name__, url_prefix="/operator", template_folder="templates")
 
@@ -60,7 +60,7 @@ def login_pages(door: Door | None) -> Blueprint:
     return pages
 
 
-def _admit(door: Door) -> ResponseReturnValue:
+def _admit(door: LoginServices) -> ResponseReturnValue:
     address, browser = request.remote_addr or "", door.known_browsers.presented()
     wait_seconds = door.attempts.wait_seconds(address, known_browser=browser)
     if wait_seconds:

@@ -6,12 +6,12 @@ from api import problems
 from api.authentication import with_key
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
-from api.messages.limits import refuse_runs_beyond
+from api.messages.daily_usage import refuse_runs_beyond
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
 from api.request_digest import request_digest
-from api.schedules import limit, responses
+from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
 from api.schedules.new_schedule import NewSchedule
 from api.services import services
@@ -60,7 +60,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     complaints = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         terms, first = define_schedule(connection, church_id=caller.church_id, plan=body)
-        with limit.one_more(connection, caller.church_id):
+        with schedule_limit.enforced(connection, caller.church_id):
             schedule, is_new = schedules.insert(
                 connection,
                 terms,

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from psycopg import Connection, OperationalError
 from pydantic import Field, StringConstraints
 
-import logs
 from api import problems
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
-from api.messages.limits import need_of
+from api.messages.daily_usage import need_of
 from api.messages.responses import AcceptedMessage, accepted
 from api.messages.sending_checks import unavailable
 from api.messages.wait_reasons import notices
-from api.models import STORABLE, RequestModel
 from api.problems import FieldError, RequestRefused
 from api.request_ids import request_id
-from api.schedules import limit, responses
+from api.schedules import responses, schedule_limit
+from api.schedules.locked_schedule import locked_schedule, schedule_response
 from api.services import services
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
 from store import messages, schedule_runs, schedules
 from store.churches import KeyHolder
 from store.daily_limits import Need
-from store.database import church_scope
 from store.messages import NewMessage, NoSender
 from store.schedules import Schedule
-
-log = logs.get_logger(__name__)
 
 _CURRENT = (ResponseSpec(status=200, description="The schedule after the change.", content=responses.DetailedSchedule),)
 
@@ -44,45 +38,6 @@ class SchedulePause(RequestModel):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
         default="paused by the church", description="Shown with the schedule."
     )
-
-
-@contextmanager
-def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any], Schedule]]:
-    """Yield the schedule with its row locked. Raises RequestRefused (404).
-
-    Runs that are already due are recorded first, as the unchanged schedule defines them.
-    """
-    with church_scope(services().database, caller.church_id) as connection:
-        schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
-        if schedule is None:
-            raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
-        yield connection, _caught_up(connection, schedule)
-
-
-def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
-    """Return the schedule after its due runs were recorded. A failure of that must not prevent fixing the schedule."""
-    now = schedule_runs.read_clock(connection)
-    if schedule.next_run_at is None or schedule.next_run_at > now:
-        return schedule
-    try:
-        with connection.transaction():
-            return schedule_runs.catch_up(connection, schedule, now=now)
-    except OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001 - logged without its text, which may quote the message's words
-        log.error(  # noqa: TRY400
-            "due runs of a schedule cannot be recorded",
-            schedule_id=str(schedule.schedule_id),
-            error=type(error).__name__,
-        )
-        return schedule
-
-
-def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Return the response with the schedule after a change."""
-    schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
-    assert schedule is not None  # noqa: S101 - it is locked
-    return ApiResponse(status=200, content=responses.detailed(schedule))
 
 
 @endpoint(
@@ -98,11 +53,11 @@ def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) ->
 def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> ApiResponse:
     """Creates no messages until the schedule is resumed: its runs are skipped, and listed as skipped. Repeating the
     request changes nothing."""
-    with held(caller, schedule_id) as (connection, schedule):
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.status == "ended":
             raise RequestRefused(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
         schedules.pause(connection, church_id=caller.church_id, schedule_id=schedule_id, reason=body.reason)
-        return stands(connection, caller, schedule_id)
+        return schedule_response(connection, caller, schedule_id)
 
 
 @endpoint(
@@ -115,7 +70,7 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
 )
 def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Continues with the next run; skipped runs are not made up for. Repeating the request changes nothing."""
-    with held(caller, schedule_id) as (connection, schedule):
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.paused_at is not None:
             try:
                 next_run = schedule.recurrence().next_run(schedule_runs.read_clock(connection))
@@ -123,9 +78,9 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
                 raise _unfollowable(f"the rule {error}") from None
             except UnknownZone as error:
                 raise _unfollowable(f"the time zone {error}") from None
-            with limit.changed(connection, schedule, next_run=next_run):
+            with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
                 schedules.resume(connection, schedule, next_run=next_run)
-        return stands(connection, caller, schedule_id)
+        return schedule_response(connection, caller, schedule_id)
 
 
 @endpoint(
@@ -143,7 +98,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Sends the message once, in addition to the schedule's own runs. Also possible while the schedule is paused or
     after it has ended."""
     key = idempotency_key()
-    with held(caller, schedule_id) as (connection, schedule):
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
         need = need_of(
             connection,
             church_id=caller.church_id,

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from api.base_models import RequestModel, WallTime, ZoneName, field_error
 from api.messages.composition import Draft
-from api.models import RequestModel, WallTime, ZoneName, field_error
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence

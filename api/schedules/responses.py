@@ -11,8 +11,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.base_models import ResponseModel, Timestamp
 from api.messages.wait_reasons import Notice
-from api.models import ResponseModel, Timestamp
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
 from messaging.wall_time import UnknownZone, find_zone

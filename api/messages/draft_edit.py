@@ -11,10 +11,10 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails
 
+from api.base_models import RequestModel, field_error
 from api.field_errors import invalid
 from api.messages import channel_fields
 from api.messages.composition import MAX_RECIPIENTS, Draft, Urgency
-from api.models import RequestModel, field_error
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
 
@@ -35,7 +35,7 @@ def _describe(schema: dict[str, Any]) -> None:
     describe_without_defaults(schema)
 
 
-class Revision(RequestModel):
+class DraftEdit(RequestModel):
     """The fields to change, including the fields of single channels. Fields that are absent stay as they are.
 
     The defaults are never used: only fields that were set count.
@@ -77,7 +77,7 @@ class Revision(RequestModel):
         return {**body, **{name: value for name, value in given.items() if name not in no_lists}}
 
 
-def revised(model: type[AnyDraft], current: Mapping[str, Any], changes: Revision) -> AnyDraft:
+def apply_edit(model: type[AnyDraft], current: Mapping[str, Any], changes: DraftEdit) -> AnyDraft:
     """Return the current one with the changes applied. Raises RequestRefused (422).
 
     `current` is a request body that would have created it.

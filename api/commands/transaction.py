@@ -18,7 +18,7 @@ from store.timeouts import COMMAND
 
 
 @contextmanager
-def ledger() -> Generator[Connection[Any]]:
+def transaction() -> Generator[Connection[Any]]:
     """Opens a transaction that sees every church. It is rolled back when the block raises.
 
     Raises click.ClickException with the remedy when the database is unreachable, busy or not migrated.

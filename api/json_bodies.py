@@ -1,4 +1,4 @@
-"""Reads request bodies: JSON into a model, others in pieces of bounded size."""
+"""Reads the JSON body of a request into its model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api.field_errors import invalid
 from api.problems import RequestRefused
 
 MAX_BYTES = 8_000_000
-"""Enough for 10,000 contacts, and little enough to keep a process busy only briefly."""
+"""Enough for 10,000 contacts, and small enough to be parsed quickly."""
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -30,9 +30,9 @@ def read(model: type[Body]) -> Body:
     try:
         return model.model_validate_json(request.get_data(cache=False))
     except ValidationError as error:
-        if _is_no_json(error):
+        if _is_not_json(error):
             raise RequestRefused(problems.MALFORMED, "The body is not JSON in UTF-8.") from None
-        raise invalid(error, "Some fields of the body are wrong.") from None
+        raise invalid(error, "Some fields of the body have errors.") from None
 
 
 def may_be_absent(model: type[BaseModel]) -> bool:
@@ -40,31 +40,7 @@ def may_be_absent(model: type[BaseModel]) -> bool:
     return not any(field.is_required() for field in model.model_fields.values())
 
 
-def _is_no_json(error: ValidationError) -> bool:
-    if error.error_count() > 1:  # a body that cannot be parsed is a single error
+def _is_not_json(error: ValidationError) -> bool:
+    if error.error_count() > 1:  # a body that cannot be parsed is reported as a single error
         return False
     return error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
-
-
-def refuse_larger(limit: int, detail: str) -> None:
-    """Raise RequestRefused (413) when the request announces a larger body, before any of it is read."""
-    if (request.content_length or 0) > limit:
-        raise RequestRefused(problems.TOO_LARGE, detail)
-
-
-def read_bytes(count: int) -> bytes:
-    """Return the next `count` bytes of the request's body, or all that are left."""
-    pieces: list[bytes] = []
-    while count > 0 and (piece := request.stream.read(count)):
-        pieces.append(piece)
-        count -= len(piece)
-    return b"".join(pieces)
-
-
-def read_at_most(limit: int, detail: str) -> bytes:
-    """Return the whole body. Raises RequestRefused (413) when it is larger, whatever Content-Length announced."""
-    refuse_larger(limit, detail)
-    body = read_bytes(limit + 1)
-    if len(body) > limit:
-        raise RequestRefused(problems.TOO_LARGE, detail)
-    return body

@@ -24,7 +24,7 @@ _IPV6_NETWORK_BITS = 64
 _OVERALL = "overall"
 
 
-class Attempts:
+class LoginAttempts:
     """Counts in Redis, for all processes together; while Redis is away or switched off, in this process alone."""
 
     def __init__(self, redis: Redis | None) -> None:

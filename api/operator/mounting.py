@@ -8,11 +8,11 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 
 from api.authentication import OPERATOR, PUBLIC, declaring
-from api.operator import dashboard, policy
-from api.operator.attempts import Attempts
+from api.operator import content_security_policy, dashboard
 from api.operator.guard import Guard
 from api.operator.known_browsers import KnownBrowsers
-from api.operator.login import Door, login_pages
+from api.operator.login import LoginServices, login_pages
+from api.operator.login_attempts import LoginAttempts
 from api.operator.notices import notice
 from api.operator.session import Sessions
 from api.services import services
@@ -24,14 +24,14 @@ _REDIS_SECONDS = 2.0
 """How long a page waits for one answer of a Redis that stands still."""
 
 
-def register(app: Flask, settings: Settings) -> None:
+def mount(app: Flask, settings: Settings) -> None:
     """/operator/login, /operator/logout, and the dashboard at /rq for whom they let in.
 
     Without OPERATOR_PASSWORD all of them answer 503. Without queues /rq says that there are none.
     """
     redis = open_redis(settings, timeout_seconds=_REDIS_SECONDS) if settings.enable_queues else None
-    door = _door(settings, database=services(app).database, attempts=Attempts(redis))
-    policy.register(app)
+    door = _door(settings, database=services(app).database, attempts=LoginAttempts(redis))
+    content_security_policy.register(app)
     app.before_request(Guard(door.sessions if door else None).check_dashboard)
     with declaring(app, PUBLIC):
         app.register_blueprint(login_pages(door))
@@ -43,12 +43,12 @@ def register(app: Flask, settings: Settings) -> None:
             app.add_url_rule("/rq/<path:_page>", "rq_off", _no_queues)
 
 
-def _door(settings: Settings, *, database: Database, attempts: Attempts) -> Door | None:
+def _door(settings: Settings, *, database: Database, attempts: LoginAttempts) -> LoginServices | None:
     """None where no password is set."""
     if settings.operator_password is None:
         return None
     password, secure = settings.operator_password.get_secret_value(), settings.cookies_are_secure
-    return Door(
+    return LoginServices(
         sessions=Sessions(password, secure=secure, database=database),
         known_browsers=KnownBrowsers(password, secure=secure),
         attempts=attempts,

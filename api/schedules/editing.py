@@ -10,14 +10,14 @@ from pydantic import ConfigDict, Field
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import RequestModel, WallTime
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.messages.limits import refuse_runs_beyond
-from api.messages.revision import Revision, describe_without_defaults, revised
+from api.messages.daily_usage import refuse_runs_beyond
+from api.messages.draft_edit import DraftEdit, apply_edit, describe_without_defaults
 from api.messages.sending_checks import check_sendable, new_reference_errors
-from api.models import RequestModel, WallTime
-from api.schedules import limit, responses
+from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
-from api.schedules.lifecycle import held, stands
+from api.schedules.locked_schedule import locked_schedule, schedule_response
 from api.schedules.new_schedule import MissedPolicy, NewSchedule, Recurrence, WithinMinutes
 from store import schedules
 from store.churches import KeyHolder
@@ -33,7 +33,7 @@ class MissedRunsEdit(RequestModel):
     within_minutes: WithinMinutes = 60
 
 
-class ScheduleEdit(Revision):
+class ScheduleEdit(DraftEdit):
     """The fields of a schedule to change. Fields that are absent stay as they are."""
 
     recurrence: Recurrence | None = None
@@ -61,14 +61,14 @@ class ScheduleEdit(Revision):
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
     """Changes the content, the target or the rule, from the next run on. Messages of earlier runs do not change."""
     complaints = new_reference_errors(body, church_id=caller.church_id)  # asks other servers, so no transaction is open
-    with held(caller, schedule_id) as (connection, schedule):
-        plan = revised(NewSchedule, _as_request_body(caller, schedule), body)
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
+        plan = apply_edit(NewSchedule, _as_request_body(caller, schedule), body)
         terms, next_run = define_schedule(connection, church_id=caller.church_id, plan=plan)
         check_sendable(connection, church_id=caller.church_id, draft=plan, target=terms.target, complaints=complaints)
         refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
-        with limit.changed(connection, schedule, next_run=next_run):
+        with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
             schedules.change(connection, schedule, terms, next_run=next_run)
-        return stands(connection, caller, schedule_id)
+        return schedule_response(connection, caller, schedule_id)
 
 
 @endpoint(
@@ -82,7 +82,7 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
 def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Ends the schedule for good. Messages of earlier runs do not change; one that is not yet being sent can be
     canceled."""
-    with held(caller, schedule_id) as (connection, _):
+    with locked_schedule(caller, schedule_id) as (connection, _):
         schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)
     return ApiResponse(status=204)
 

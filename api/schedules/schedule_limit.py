@@ -18,7 +18,7 @@ from store.schedules import Schedule
 
 
 @contextmanager
-def one_more(connection: Connection[Any], church_id: UUID) -> Generator[None]:
+def enforced(connection: Connection[Any], church_id: UUID) -> Generator[None]:
     """Wrap a change that gives a church another active schedule. Raises RequestRefused (409) above the limit.
 
     Concurrent requests of one church run one after the other, so two cannot both take the last place. The exception
@@ -36,9 +36,9 @@ def one_more(connection: Connection[Any], church_id: UUID) -> Generator[None]:
         )
 
 
-def changed(
+def enforced_on_change(
     connection: Connection[Any], schedule: Schedule, *, next_run: ScheduledRun | None
 ) -> AbstractContextManager[None]:
     """Wrap a change of a schedule's next run. A schedule that had ended or was stopped counts as another one."""
     is_one_more = schedule.next_run_at is None and next_run is not None
-    return one_more(connection, schedule.church_id) if is_one_more else nullcontext()
+    return enforced(connection, schedule.church_id) if is_one_more else nullcontext()

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -63,7 +62,7 @@ class ResponseModel(BaseModel):
 
 def field_error(message: str) -> PydanticCustomError:
     """Return the error that a validator raises. `message` follows the field's name in a sentence."""
-    return PydanticCustomError("wrong", "{message}", {"message": message})
+    return PydanticCustomError("invalid_value", "{message}", {"message": message})
 
 
 def _storable(text: str) -> str:
@@ -72,12 +71,6 @@ def _storable(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise field_error("must not contain half of a surrogate pair")
     return text
-
-
-def _rfc_3339(value: Any) -> Any:
-    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
-        raise field_error("must be a time with its offset as in RFC 3339, such as 2026-12-24T17:00:00-05:00")
-    return value.upper()
 
 
 def _not_long_past(time: datetime) -> datetime:
@@ -113,9 +106,6 @@ def _zone(name: str) -> str:
 STORABLE = AfterValidator(_storable)
 """For text that is stored: PostgreSQL can store it."""
 
-Instant = Annotated[AwareDatetime, Strict(False), BeforeValidator(_rfc_3339), AfterValidator(_not_long_past)]
-"""A time in RFC 3339 with an offset: https://www.rfc-editor.org/rfc/rfc3339#section-5.6"""
-
 Moment = Annotated[
     datetime,
     Strict(False),
@@ -128,7 +118,7 @@ Moment = Annotated[
         }
     ),
 ]
-"""An instant as above, or a local time without an offset."""
+"""A time with an offset (https://www.rfc-editor.org/rfc/rfc3339#section-5.6), or a local time without one."""
 
 WallTime = Annotated[
     datetime,

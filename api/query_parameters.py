@@ -14,8 +14,8 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from api import problems
+from api.base_models import RequestModel, field_error
 from api.field_errors import invalid
-from api.models import RequestModel, field_error
 from api.problems import FieldError, RequestRefused
 
 DEFAULT_LIMIT = 50

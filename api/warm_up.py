@@ -16,7 +16,7 @@ _WAIT_SECONDS = 2.0
 _log = logs.get_logger(__name__)
 
 
-def warm(app: Flask) -> None:
+def warm_up(app: Flask) -> None:
     """Open a connection, load the tables of numbers and characters, and sort the routes.
 
     If PostgreSQL cannot be reached within a moment, the app starts without it and answers 503.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from api.models import field_error
+from api.base_models import field_error
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class RequestTime:
+class DatabaseWaitLimit:
     """WSGI middleware: all waits of a request for PostgreSQL count together, since its caller waits for all of them."""
 
     def __init__(self, application: WSGIApplication) -> None:
