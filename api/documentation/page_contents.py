@@ -1,4 +1,4 @@
-"""The OpenAPI document laid out for people: chapters of operations, and tables of fields."""
+"""Arranges the OpenAPI document for the page at /docs: operations by tag, with tables of their fields."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from api import problems
 from api.idempotency import IDEMPOTENCY_KEY
-from api.problems import Problem
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One line of a table of fields."""
+    """One row of a table of fields or parameters."""
 
     name: str
     kind: str
@@ -28,6 +26,8 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
+    """One endpoint on the page."""
+
     anchor: str
     method: str
     path: str
@@ -36,25 +36,21 @@ class Operation:
     scope: str | None
     parameters: list[Row]
     fields: list[Row]
-    answers: list[tuple[str, str]]
-    answer_fields: list[Row]
+    responses: list[tuple[str, str]]
+    response_fields: list[Row]
     curl: str | None
 
 
-def chapters(document: Json) -> dict[str, list[Operation]]:
-    """Operations by tag, in the document's order."""
-    laid_out: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
+def operations_by_tag(document: Json) -> dict[str, list[Operation]]:
+    """Return the operations by tag, in the order of the document."""
+    operations: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            laid_out[operation["tags"][0]].append(_lay_out(document, path, method, operation))
-    return laid_out
+            operations[operation["tags"][0]].append(_operation(document, path, method, operation))
+    return operations
 
 
-def problem_rows() -> tuple[Problem, ...]:
-    return problems.CATALOGUE
-
-
-def _lay_out(document: Json, path: str, method: str, operation: Json) -> Operation:
+def _operation(document: Json, path: str, method: str, operation: Json) -> Operation:
     security = operation.get("security")
     body = _first_content(operation.get("requestBody", {}))
     success = _first_content(next(iter(operation["responses"].values())))
@@ -75,9 +71,9 @@ def _lay_out(document: Json, path: str, method: str, operation: Json) -> Operati
             )
             for parameter in operation["parameters"]
         ],
-        fields=list(_rows(document, body.get("schema"), given=True)),
-        answers=[(status, answer["description"]) for status, answer in operation["responses"].items()],
-        answer_fields=list(_rows(document, success.get("schema"), given=False)),
+        fields=list(_rows(document, body.get("schema"), is_request=True)),
+        responses=[(status, response["description"]) for status, response in operation["responses"].items()],
+        response_fields=list(_rows(document, success.get("schema"), is_request=False)),
         curl=_curl(document, path, method, operation),
     )
 
@@ -87,8 +83,8 @@ def _first_content(part: Json) -> Json:
     return contents[0] if contents else {}
 
 
-def _rows(document: Json, schema: Json | None, *, given: bool, within: str = "") -> Iterable[Row]:
-    """The fields of an object, and of the objects in it: `counts.queued`, `items[].id`."""
+def _rows(document: Json, schema: Json | None, *, is_request: bool, within: str = "") -> Iterable[Row]:
+    """Yield the fields of an object, and of the objects in it: `counts.queued`, `items[].id`."""
     if schema is None:
         return
     model = _resolved(document, schema)
@@ -97,14 +93,14 @@ def _rows(document: Json, schema: Json | None, *, given: bool, within: str = "")
         yield Row(
             name=place,
             kind=_kind(document, field),
-            required=given and name in model.get("required", ()),
+            required=is_request and name in model.get("required", ()),
             description=field.get("description", ""),
         )
         choices = [field, *field.get("anyOf", ())]
         if inner := next((choice for choice in choices if "$ref" in choice), None):
-            yield from _rows(document, inner, given=given, within=f"{place}.")
+            yield from _rows(document, inner, is_request=is_request, within=f"{place}.")
         elif "$ref" in field.get("items", {}):
-            yield from _rows(document, field["items"], given=given, within=f"{place}[].")
+            yield from _rows(document, field["items"], is_request=is_request, within=f"{place}[].")
 
 
 def _resolved(document: Json, schema: Json) -> Json:
@@ -114,7 +110,7 @@ def _resolved(document: Json, schema: Json) -> Json:
 
 
 def _kind(document: Json, schema: Json) -> str:
-    """`uuid`, `list of string`, `all | contacts`, `object`: a type as people say it."""
+    """Return the type in words: `uuid`, `list of string`, `all | contacts`, `object`."""
     schema = _resolved(document, schema)
     if "enum" in schema:
         return " | ".join(str(choice) for choice in schema["enum"])
@@ -126,13 +122,16 @@ def _kind(document: Json, schema: Json) -> str:
 
 
 def _curl(document: Json, path: str, method: str, operation: Json) -> str | None:
-    """A line to paste: only the key and the ids are to be filled in. For what has an example, or makes something."""
+    """Return an example command, in which only the key and the ids are missing.
+
+    None for an operation without an example body that accepts no Idempotency-Key.
+    """
     example = _first_content(operation.get("requestBody", {})).get("example")
-    makes = any(parameter["name"] == IDEMPOTENCY_KEY.name for parameter in operation["parameters"])
-    if example is None and not makes:
+    takes_idempotency_key = any(parameter["name"] == IDEMPOTENCY_KEY.name for parameter in operation["parameters"])
+    if example is None and not takes_idempotency_key:
         return None
     lines = [f"curl -X {method.upper()} {document['servers'][0]['url']}{path}", '-H "Authorization: Bearer $KEY"']
-    if makes:
+    if takes_idempotency_key:
         lines.append(f'-H "{IDEMPOTENCY_KEY.name}: $(uuidgen)"')
     if example is not None:
         lines.append("-H 'Content-Type: application/json'")

@@ -1,4 +1,4 @@
-"""What browsers are told about the operator's pages, so that text stored in a job can run nothing."""
+"""The Content-Security-Policy of the operator's pages, so that no text stored in a job can run as a script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 BLUEPRINTS = frozenset({"operator", "rq_dashboard"})
 
 
-def register(app: Flask) -> None:
+def install(app: Flask) -> None:
     app.context_processor(lambda: {"csp_nonce": _nonce()})
     app.after_request(_protect)
 
@@ -28,7 +28,7 @@ def _protect(response: Response) -> Response:
             "default-src 'none'",
             f"script-src 'nonce-{_nonce()}'",
             f"style-src 'self' 'nonce-{_nonce()}'",
-            "style-src-attr 'unsafe-inline'",  # rq-dashboard's buttons float by style attributes
+            "style-src-attr 'unsafe-inline'",  # rq-dashboard positions its buttons with style attributes
             "img-src 'self' data:",
             "connect-src 'self'",
             "form-action 'self'",
@@ -36,7 +36,7 @@ def _protect(response: Response) -> Response:
             "frame-ancestors 'none'",
         )
     )
-    # Not "no-referrer": under that browsers send "Origin: null" with our own forms (Fetch standard, "append a request
+    # Not "no-referrer": with it, browsers send "Origin: null" with our own forms (Fetch standard, "append a request
     # Origin header").
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -1,4 +1,4 @@
-"""Puts the operator's pages into the app: `register` is all that the app needs to know."""
+"""Mounts the operator's pages in the app."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from settings import Settings
 from store.database import Database
 
 _REDIS_SECONDS = 2.0
-"""How long a page waits for one answer of a Redis that stands still."""
+"""How long a page waits for one reply of Redis."""
 
 
 def mount(app: Flask, settings: Settings) -> None:
-    """/operator/login, /operator/logout, and the dashboard at /rq for whom they let in.
+    """Mount /operator/login, /operator/logout, and the dashboard at /rq, which needs a login.
 
-    Without OPERATOR_PASSWORD all of them answer 503. Without queues /rq says that there are none.
+    Without OPERATOR_PASSWORD all of them answer 503. Without queues, /rq answers 404 and says why.
     """
     redis = open_redis(settings, timeout_seconds=_REDIS_SECONDS) if settings.enable_queues else None
-    door = _door(settings, database=services(app).database, attempts=LoginAttempts(redis))
-    content_security_policy.register(app)
-    app.before_request(Guard(door.sessions if door else None).check_dashboard)
+    login = _login_services(settings, database=services(app).database, attempts=LoginAttempts(redis))
+    content_security_policy.install(app)
+    app.before_request(Guard(login.sessions if login else None).check_dashboard)
     with declaring(app, PUBLIC):
-        app.register_blueprint(login_pages(door))
+        app.register_blueprint(login_pages(login))
     with declaring(app, OPERATOR):
         if redis is not None and settings.redis_url is not None:
             dashboard.register(app, redis=redis, redis_url=settings.redis_url)
@@ -43,8 +43,8 @@ def mount(app: Flask, settings: Settings) -> None:
             app.add_url_rule("/rq/<path:_page>", "rq_off", _no_queues)
 
 
-def _door(settings: Settings, *, database: Database, attempts: LoginAttempts) -> LoginServices | None:
-    """None where no password is set."""
+def _login_services(settings: Settings, *, database: Database, attempts: LoginAttempts) -> LoginServices | None:
+    """Return None if no password is set."""
     if settings.operator_password is None:
         return None
     password, secure = settings.operator_password.get_secret_value(), settings.cookies_are_secure
