@@ -1,4 +1,4 @@
-"""Phone numbers and e-mail addresses in requests: read in any usual form, with errors in plain words."""
+"""Field types for phone numbers and e-mail addresses. They accept any usual form and normalize it."""
 
 from __future__ import annotations
 

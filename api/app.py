@@ -1,4 +1,4 @@
-"""The application factory. Importing this module connects, logs and builds nothing."""
+"""The application factory. Importing this module has no side effects."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ ENDPOINTS = (
 
 
 def described_endpoints() -> tuple[Endpoint, ...]:
-    """Return all endpoints of /openapi.json: those of the API and those that the channels in the registry declare."""
+    """Return the endpoints that /openapi.json describes: those of the API, and those that the channels declare."""
     return (*ENDPOINTS, *channel_routes.endpoints())
 
 
 def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
-    """Create the API and warm it up: it is connected where possible, so the first request is as fast as any other.
+    """Create the app, and warm it up so that the first request is as fast as any other.
 
-    `warm=False` skips the warm-up for the command line, which serves no requests and may run without PostgreSQL. Raises
-    settings.SettingsError. PostgreSQL or Redis may be unreachable at the start; both may come back.
+    `warm=False` skips the warm-up for the command line, which serves no requests and may run without PostgreSQL.
+    PostgreSQL and Redis need not be reachable yet. Raises settings.SettingsError.
     """
     settings = settings or load_settings()
     logs.configure(fmt=settings.log_format, level=settings.log_level)

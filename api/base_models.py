@@ -27,45 +27,45 @@ _LOCAL_MINUTE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:00)?"
 _RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 EARLIEST_YEAR = 2000
-"""The earliest year that a time in a request may have. How late it may be depends on the field."""
+"""The earliest year of a time in a request. The latest time depends on the field."""
 
 
 class RequestModel(BaseModel):
-    """The base class of everything that a caller sends."""
+    """The base class of request bodies and of their parts."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
 
     digested_at_default: ClassVar[frozenset[str]] = frozenset()
     """The fields that are part of a request's digest even at their default: those of the first release.
 
-    Never add a field: digests that are stored for requests without it would no longer match.
+    Never add a field here. The digests that were stored for requests without it would no longer match.
     """
 
     @model_validator(mode="before")
     @classmethod
-    def _few_unknown_fields(cls, given: Any) -> Any:
-        """Report only the unknown fields when there are very many: pydantic would produce half a kilobyte for each."""
-        body = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    def _limit_unknown_field_errors(cls, data: Any) -> Any:
+        """Report very many unknown fields in a short form. pydantic would use half a kilobyte for each."""
+        body = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
         most = len(cls.model_fields) + unknown_fields.MAX_FIELD_ERRORS
         if len(body) > most and cls.model_config.get("extra") == "forbid":
             known = {field.alias for field in cls.model_fields.values()}
             unknown = [name for name in body if name not in known]
-            raise ValidationError.from_exception_data(cls.__name__, list(unknown_fields.findings(unknown)))
-        return cast("Any", given)
+            raise ValidationError.from_exception_data(cls.__name__, list(unknown_fields.unknown_field_errors(unknown)))
+        return cast("Any", data)
 
 
 class ResponseModel(BaseModel):
-    """The base class of everything in a response."""
+    """The base class of response bodies and of their parts."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 def field_error(message: str) -> PydanticCustomError:
-    """Return the error that a validator raises. `message` follows the field's name in a sentence."""
+    """Return the error that a validator raises. `message` continues a sentence that starts with the field's name."""
     return PydanticCustomError("invalid_value", "{message}", {"message": message})
 
 
-def _storable(text: str) -> str:
+def _check_storable(text: str) -> str:
     if "\0" in text:
         raise field_error("must not contain the character U+0000")
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -73,14 +73,14 @@ def _storable(text: str) -> str:
     return text
 
 
-def _not_long_past(time: datetime) -> datetime:
-    """Refuse years that are surely a mistake. In some zones the first hours of the year 1 cannot be converted."""
+def _check_year(time: datetime) -> datetime:
+    """Refuse years that can only be a mistake. Times at the start of year 1 could not be converted to UTC."""
     if time.year < EARLIEST_YEAR:
         raise field_error(f"must not be before the year {EARLIEST_YEAR}")
     return time
 
 
-def _moment(value: Any) -> Any:
+def _check_moment(value: Any) -> Any:
     if not isinstance(value, str) or not (re.fullmatch(_LOCAL, value, re.ASCII) or _RFC_3339.fullmatch(value)):
         raise field_error(
             "must be a time as in RFC 3339, such as 2026-12-24T17:00:00-05:00; a time without an offset is "
@@ -89,13 +89,13 @@ def _moment(value: Any) -> Any:
     return value.upper()
 
 
-def _whole_minute(value: Any) -> Any:
+def _check_whole_minute(value: Any) -> Any:
     if not isinstance(value, str) or not re.fullmatch(_LOCAL_MINUTE, value, re.ASCII):
         raise field_error("must be a local time to the minute, without an offset, such as 2026-12-24T17:00:00")
     return value
 
 
-def _zone(name: str) -> str:
+def _check_zone(name: str) -> str:
     try:
         find_zone(name)
     except UnknownZone as error:
@@ -103,14 +103,14 @@ def _zone(name: str) -> str:
     return name
 
 
-STORABLE = AfterValidator(_storable)
-"""For text that is stored: PostgreSQL can store it."""
+STORABLE = AfterValidator(_check_storable)
+"""Refuses text that PostgreSQL cannot store."""
 
 Moment = Annotated[
     datetime,
     Strict(False),
-    BeforeValidator(_moment),
-    AfterValidator(_not_long_past),
+    BeforeValidator(_check_moment),
+    AfterValidator(_check_year),
     WithJsonSchema(
         {
             "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": f"^{_LOCAL}$"}],
@@ -123,12 +123,12 @@ Moment = Annotated[
 WallTime = Annotated[
     datetime,
     Strict(False),
-    BeforeValidator(_whole_minute),
+    BeforeValidator(_check_whole_minute),
     WithJsonSchema({"type": "string", "pattern": f"^{_LOCAL_MINUTE}$", "title": "local time"}),
 ]
 """A local time, to the minute."""
 
-ZoneName = Annotated[str, AfterValidator(_zone)]
+ZoneName = Annotated[str, AfterValidator(_check_zone)]
 """The name of a time zone in the IANA database."""
 
 Timestamp = datetime

@@ -1,4 +1,4 @@
-"""A limit on how long one request waits for PostgreSQL."""
+"""Limits how long one request waits for PostgreSQL in total."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DatabaseWaitLimit:
-    """WSGI middleware: all waits of a request for PostgreSQL count together, since its caller waits for all of them."""
+    """WSGI middleware that adds up all waits of a request for PostgreSQL, since its caller waits for their sum."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application

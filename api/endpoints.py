@@ -19,7 +19,7 @@ from api.problems import Problem
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiResponse:
-    """What a view returns."""
+    """The response that a view returns."""
 
     status: int
     content: BaseModel | None = None
@@ -134,27 +134,27 @@ def _serve(declared: Endpoint) -> Callable[..., Response]:
     has_caller = declared.authentication.scheme is AuthenticationScheme.KEY
     body, query = declared.body, declared.query
 
-    def serve(**given: Any) -> Response:
+    def serve(**arguments: Any) -> Response:
         if has_caller:
-            given["caller"] = authentication.caller()
+            arguments["caller"] = authentication.caller()
         if query is not None:
-            given["query"] = query_parameters.read(query)
+            arguments["query"] = query_parameters.read(query)
         if body is not None:
-            given["body"] = json_bodies.read(body)
+            arguments["body"] = json_bodies.read(body)
             if has_caller:
                 authentication.confirm_caller()
-        return _respond(declared.view(**given))
+        return _respond(declared.view(**arguments))
 
     return serve
 
 
-def _respond(answer: ApiResponse) -> Response:
-    response = Response(status=answer.status, mimetype="application/json")
-    if answer.content is None:
+def _respond(api_response: ApiResponse) -> Response:
+    response = Response(status=api_response.status, mimetype="application/json")
+    if api_response.content is None:
         del response.headers["Content-Type"]
     else:
-        response.set_data(answer.content.model_dump_json(by_alias=True))
-    response.headers.extend(answer.headers)
+        response.set_data(api_response.content.model_dump_json(by_alias=True))
+    response.headers.extend(api_response.headers)
     return response
 
 

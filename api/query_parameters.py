@@ -1,4 +1,4 @@
-"""Reads query strings."""
+"""Reads the query parameters of a request into a model, and encodes the cursors of pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
 Query = TypeVar("Query", bound=BaseModel)
-Word = TypeVar("Word", bound=str)
+Value = TypeVar("Value", bound=str)
 
 
 def read(model: type[Query]) -> Query:
@@ -30,16 +30,16 @@ def read(model: type[Query]) -> Query:
 
     A list may be repeated (`status=sent&status=failed`), separated by commas (`status=sent,failed`), or both.
     """
-    given = dict(request.args.lists())
+    parameters = dict(request.args.lists())
     lists = _list_parameters(model)
-    repeated = [name for name, values in given.items() if len(values) > 1 and name not in lists]
+    repeated = [name for name, values in parameters.items() if len(values) > 1 and name not in lists]
     if repeated:
-        errors = [FieldError(field=name, message="must be given once only") for name in repeated]
-        raise RequestRefused(problems.INVALID, "Some parameters are wrong.", errors=errors)
+        errors = [FieldError(field=name, message="must be given only once") for name in repeated]
+        raise RequestRefused(problems.INVALID, "Some query parameters have errors.", errors=errors)
     try:
-        return model.model_validate({name: ",".join(values) for name, values in given.items()})
+        return model.model_validate({name: ",".join(values) for name, values in parameters.items()})
     except ValidationError as error:
-        raise invalid(error, "Some parameters are wrong.") from None
+        raise invalid(error, "Some query parameters have errors.") from None
 
 
 @cache
@@ -48,16 +48,16 @@ def _list_parameters(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for name, schema in fields.items() if schema.get("type") == "array")
 
 
-def words(text: Any, allowed: Sequence[Word]) -> list[Word]:
+def list_values(text: Any, allowed: Sequence[Value]) -> list[Value]:
     """Return the values of a list parameter, each once, in the order of `allowed`. For a validator."""
-    given = str(text).split(",")
-    if not set(given) <= set(allowed):
-        raise field_error(f"must be some of {', '.join(allowed)}; repeat the parameter or separate them by commas")
-    return [word for word in allowed if word in given]
+    values = str(text).split(",")
+    if not set(values) <= set(allowed):
+        raise field_error(f"must be one or more of {', '.join(allowed)}, separated by commas")
+    return [value for value in allowed if value in values]
 
 
 def write_cursor(last: UUID) -> str:
-    """Return the cursor of the page after the row `last`. To callers it is opaque."""
+    """Return the cursor of the page after the row `last`. Callers must not depend on its form."""
     return base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
 
 
@@ -65,9 +65,9 @@ def _read_cursor(text: Any) -> UUID:
     try:
         last = UUID(bytes=base64.b64decode(f"{text}==", altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
-        raise field_error("is not a cursor that was handed out here") from None
+        raise field_error("is not valid: use the `next` of an earlier response") from None
     if write_cursor(last) != text:
-        raise field_error("is not a cursor that was handed out here")
+        raise field_error("is not valid: use the `next` of an earlier response")
     return last
 
 

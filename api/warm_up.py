@@ -1,4 +1,4 @@
-"""Does at the start what would otherwise slow down the first request."""
+"""Does the work at startup that would otherwise slow down the first request."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _log = logs.get_logger(__name__)
 
 
 def warm_up(app: Flask) -> None:
-    """Open a connection, load the tables of numbers and characters, and sort the routes.
+    """Open a database connection, load the tables of phone numbers and characters, and sort the routes.
 
-    If PostgreSQL cannot be reached within a moment, the app starts without it and answers 503.
+    If PostgreSQL cannot be reached within two seconds, the app starts anyway, and answers 503 until it can.
     """
     parse_phone("+12025550123")
     for channel in CHANNELS.values():
@@ -27,9 +27,9 @@ def warm_up(app: Flask) -> None:
     app.url_map.update()
     try:
         with services(app).database.connection(timeout=_WAIT_SECONDS):
-            pass  # not `wait`, which closes the pool for good when it times out
+            pass  # not `wait()`: it closes the pool for good when it times out
         services(app).database.check_schema()
     except SchemaMismatch as error:
-        _log.error("database is not migrated: starting, but not ready", reason=str(error))
+        _log.error("the database is not migrated: requests are answered with 503 until it is", reason=str(error))
     except OperationalError:
-        _log.warning("PostgreSQL cannot be reached: starting without it")
+        _log.warning("PostgreSQL cannot be reached: requests are answered with 503 until it can")

@@ -1,4 +1,4 @@
-"""What the handlers of the channels may read and store (channels.incoming.Ledger), on the store."""
+"""Implements channels.incoming.Ledger: what the handlers of the channels read and store, in the database."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _log = logs.get_logger(__name__)
 
 
 class StoreLedger:
-    """The ledger of one app. See channels.incoming.Ledger."""
+    """The Ledger of one app. Its methods are described in channels.incoming."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def store_receipt(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
-        """Stores receipts that arrive at the same time in one transaction."""
+        """Store the receipt. Receipts that arrive at the same time share one transaction."""
         try:
             self._services.receipts.put(_row(receipt, delivery_id, attempt))
         except WriteTimeout as error:
-            raise OutcomeUnknown("other receipts took too long to be stored") from error
+            raise OutcomeUnknown("the group commit of receipts took too long") from error
         self._services.job_queue.enqueue_receipts()
 
     def store_bounce(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int, suppress_address: bool) -> None:
@@ -57,7 +57,7 @@ class StoreLedger:
                 address=recipient.address,
                 source=opt_outs.UNSUBSCRIBE_LINK,
             )
-        _log.info("opted out by link", church_id=str(recipient.church_id))
+        _log.info("recipient opted out with the unsubscribe link", church_id=str(recipient.church_id))
 
     def undo_opt_out(self, delivery_id: UUID, *, evidence: str) -> bool:
         with system_scope(self._services.database) as connection:
@@ -68,11 +68,11 @@ class StoreLedger:
                 connection, church_id=recipient.church_id, address=recipient.address, evidence=evidence
             )
         if undone:
-            _log.info("opted in again by link", church_id=str(recipient.church_id))
+            _log.info("recipient undid an opt-out with the unsubscribe link", church_id=str(recipient.church_id))
         return undone
 
     def count_refused(self, channel: str) -> None:
-        """Count a forged request, for the figures that operators watch."""
+        """Count a forged request for the figures that operators watch."""
         with system_scope(self._services.database) as connection:
             receipts.count_refused(connection, channel=channel)
 

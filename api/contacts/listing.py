@@ -24,10 +24,10 @@ class ContactView(ResponseModel):
     name: str
     phone: str | None = Field(description="The number in E.164.")
     email: str | None = Field(description="The e-mail address in lower case.")
-    time_zone: str | None = Field(description="The time zone for quiet hours; null: that of the number.")
+    time_zone: str | None = Field(description="The time zone for quiet hours; null: the one of the number.")
     created_at: Timestamp
-    opted_out_at: Timestamp | None = Field(description="When this number opted out; null: it did not.")
-    mail_opted_out_at: Timestamp | None = Field(description="When this e-mail address opted out; null: it did not.")
+    opted_out_at: Timestamp | None = Field(description="When the number was opted out; null: it is not.")
+    mail_opted_out_at: Timestamp | None = Field(description="When the e-mail address was opted out; null: it is not.")
 
 
 class ContactPage(ResponseModel):

@@ -1,4 +1,4 @@
-"""What counts against a church's daily limit, with the limits from the settings and the channels."""
+"""Counts the segments of messages against a church's daily limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def need_of(
     target: dict[str, list[str]],
     send_at: datetime | None,
 ) -> Need | None:
-    """Return what a message takes of the daily limit; None if its channel does not count. `send_at` None means now."""
+    """Return the segments that a message needs, and their day; None if its channel is not limited.
+
+    `send_at` is None for now.
+    """
     return daily_limits.measure(
         connection,
         church_id=church_id,
@@ -38,15 +41,15 @@ def need_of(
     )
 
 
-def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, terms: ScheduleDefinition) -> None:
-    """Raises DailyLimitReached when one run of a schedule would take more than a whole day's limit."""
+def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, definition: ScheduleDefinition) -> None:
+    """Raise DailyLimitReached if a single run of a schedule needs more than the limit of a whole day."""
     need = need_of(
         connection,
         church_id=church_id,
-        channel=terms.channel,
-        segments=terms.segments,
-        target_type=terms.target_type,
-        target=terms.target,
+        channel=definition.channel,
+        segments=definition.segments,
+        target_type=definition.target_type,
+        target=definition.target,
         send_at=None,
     )
     daily_limits.refuse_beyond(need)
@@ -58,7 +61,7 @@ def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Mess
         connection,
         church_id=church_id,
         deliveries=deliveries,
-        segments_each=_each(message),
+        segments_each=_segments_each(message),
         default_limit=services().settings.daily_segment_limit,
     )
     if need is not None:
@@ -72,9 +75,9 @@ def give_back(connection: Connection[Any], *, church_id: UUID, message: Message,
         connection,
         church_id=church_id,
         message_id=message.message_id,
-        segments=None if message.expanded_at is None else canceled * _each(message),
+        segments=None if message.expanded_at is None else canceled * _segments_each(message),
     )
 
 
-def _each(message: Message) -> int:
+def _segments_each(message: Message) -> int:
     return message.segments * CHANNELS[message.channel].daily_limit_weight

@@ -21,7 +21,7 @@ from store.database import church_scope
 
 
 def _read_statuses(text: Any) -> list[Status]:
-    return query_parameters.words(text, tuple(Status))
+    return query_parameters.list_values(text, tuple(Status))
 
 
 class DeliveryQuery(PageQuery):
@@ -44,13 +44,13 @@ class DeliveryView(ResponseModel):
     contact_id: UUID | None
     address: str | None = Field(description="The recipient's phone number in E.164, or e-mail address.")
     status: Status
-    reason: str | None = Field(description="Why it is not delivered, or not yet.")
+    reason: str | None = Field(description="Why it was not delivered, or is not delivered yet.")
     error_code: str | None = Field(description="The carrier's error code.")
     attempts: int
     carrier_id: str | None = Field(description="The carrier's id of the submission.")
     updated_at: Timestamp
     waits_until: Timestamp | None = Field(
-        description="When a `queued` delivery may be sent: after a retry delay, or at the end of quiet hours."
+        description="The earliest time at which a `queued` delivery is sent: after a retry delay, or after quiet hours."
     )
 
 
@@ -71,7 +71,7 @@ class DeliveryPage(ResponseModel):
     problems=(problems.NOT_FOUND,),
 )
 def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> ApiResponse:
-    """Lists the deliveries of the message with their status, including recipients it was not sent to."""
+    """Lists the deliveries of the message with their status, including those that are never sent (`suppressed`)."""
     with church_scope(services().database, caller.church_id) as connection:
         if messages.get(connection, church_id=caller.church_id, message_id=message_id) is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")

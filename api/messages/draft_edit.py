@@ -1,4 +1,4 @@
-"""Edits: a changed message or schedule must keep every rule that a new one keeps."""
+"""Edits of messages and schedules. The edited whole must pass every check that a new one passes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LISTS = ("contact_ids", "phone_numbers", "email_addresses")
 def describe_without_defaults(schema: dict[str, Any]) -> None:
     """Remove the defaults from the schema of an edit.
 
-    A generated client sends defaults along. In an edit, a field that its caller did not set must stay unset.
+    Generated clients send fields at their defaults, but in an edit a field that the caller did not set must be absent.
     """
     for field in schema["properties"].values():
         field.pop("default", None)
@@ -38,7 +38,7 @@ def _describe(schema: dict[str, Any]) -> None:
 class DraftEdit(RequestModel):
     """The fields to change, including the fields of single channels. Fields that are absent stay as they are.
 
-    The defaults are never used: only fields that were set count.
+    The defaults are never used, because only the fields that were sent are applied.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_describe)
@@ -47,8 +47,8 @@ class DraftEdit(RequestModel):
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
         default="all",
         description=(
-            "The target, as in a new one. It changes as a whole: send a list together with its "
-            '`targetType`, and a `targetType` other than "all" together with its list.'
+            "The new target. It replaces the old one as a whole: send a list together with its `targetType`, "
+            'and a `targetType` other than "all" together with its list.'
         ),
     )
     contact_ids: Annotated[list[UUID], Field(max_length=MAX_RECIPIENTS)] | None = None
@@ -57,9 +57,9 @@ class DraftEdit(RequestModel):
     urgent: Urgency | None = None
 
     @model_validator(mode="after")
-    def _changes_can_be_meant(self) -> Self:
-        """Refuse unknown fields and an incomplete target. The other rules are checked on the merged whole."""
-        errors = list(channel_fields.unknown(self.model_extra or {}))
+    def _check_edit(self) -> Self:
+        """Refuse unknown fields and an incomplete target. apply_edit() checks everything else on the edited whole."""
+        errors = list(channel_fields.unknown_field_errors(self.model_extra or {}))
         listed = [to_camel(name) for name in _LISTS if getattr(self, name) is not None]
         if listed and "target_type" not in self.model_fields_set:
             message = f"is required with {listed[0]}: the target changes as a whole"
@@ -70,19 +70,19 @@ class DraftEdit(RequestModel):
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request body with the changed fields. A new target replaces the old one as a whole."""
-        given = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        changes = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         no_lists = dict[str, Any].fromkeys(map(to_camel, _LISTS))
         if "target_type" in self.model_fields_set:
-            return {**body, **no_lists, **given}
-        return {**body, **{name: value for name, value in given.items() if name not in no_lists}}
+            return {**body, **no_lists, **changes}
+        return {**body, **{name: value for name, value in changes.items() if name not in no_lists}}
 
 
-def apply_edit(model: type[AnyDraft], current: Mapping[str, Any], changes: DraftEdit) -> AnyDraft:
-    """Return the current one with the changes applied. Raises RequestRefused (422).
+def apply_edit(model: type[AnyDraft], current: Mapping[str, Any], edit: DraftEdit) -> AnyDraft:
+    """Return the current message or schedule with the edit applied. Raises RequestRefused (422).
 
-    `current` is a request body that would have created it.
+    `current` is the request body that would create the current one.
     """
     try:
-        return model.model_validate_json(json.dumps(changes.applied_to(current)))
+        return model.model_validate_json(json.dumps(edit.applied_to(current)))
     except ValidationError as error:
-        raise invalid(error, "Some fields of the body are wrong.") from None
+        raise invalid(error, "Some fields of the body have errors.") from None

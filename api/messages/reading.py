@@ -24,7 +24,7 @@ _STATUSES: tuple[MessageStatus, ...] = get_args(MessageStatus)
 
 
 def _read_statuses(text: Any) -> list[MessageStatus]:
-    return query_parameters.words(text, _STATUSES)
+    return query_parameters.list_values(text, _STATUSES)
 
 
 class MessageQuery(PageQuery):
@@ -74,7 +74,7 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> ApiResponse:
 )
 def get_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     """Shows the message, its target, its deliveries counted by status, and what it waits for, if anything. `completed`
-    means that every delivery was submitted; `settledAt` is set once every receipt has arrived."""
+    means that every delivery has been submitted. `settledAt` is set when the counts are final."""
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:

@@ -14,7 +14,7 @@ from api.base_models import RequestModel, WallTime
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages.daily_usage import refuse_runs_beyond
 from api.messages.draft_edit import DraftEdit, apply_edit, describe_without_defaults
-from api.messages.sending_checks import check_sendable, new_reference_errors
+from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
 from api.schedules.locked_schedule import locked_schedule, schedule_response
@@ -25,7 +25,7 @@ from store.schedules import Schedule
 
 
 class MissedRunsEdit(RequestModel):
-    """The fields of `missedRuns` to change. Fields that are absent stay as they are."""
+    """The fields of `missedRuns` to change. Absent fields stay as they are."""
 
     model_config = ConfigDict(json_schema_extra=describe_without_defaults)
 
@@ -34,7 +34,7 @@ class MissedRunsEdit(RequestModel):
 
 
 class ScheduleEdit(DraftEdit):
-    """The fields of a schedule to change. Fields that are absent stay as they are."""
+    """The fields of a schedule to change. Absent fields stay as they are."""
 
     recurrence: Recurrence | None = None
     time_zone: str | None = Field(default=None, description="null: the church's time zone.")
@@ -43,7 +43,7 @@ class ScheduleEdit(DraftEdit):
     missed_runs: MissedRunsEdit = Field(default=MissedRunsEdit())
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Fields that are absent in it stay as they are."""
+        """Return the request body with the changed fields. Absent fields of `missedRuns` stay as they are."""
         applied = super().applied_to(body)
         return {**applied, "missedRuns": {**body["missedRuns"], **applied["missedRuns"]}}
 
@@ -59,15 +59,16 @@ class ScheduleEdit(DraftEdit):
     problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
-    """Changes the content, the target or the rule, from the next run on. Messages of earlier runs do not change."""
-    complaints = new_reference_errors(body, church_id=caller.church_id)  # asks other servers, so no transaction is open
+    """Changes the content, the target or the rule, from the next run on. The messages of earlier runs do not change."""
+    # This asks other servers, so no transaction is open.
+    errors = edited_reference_errors(body, church_id=caller.church_id)
     with locked_schedule(caller, schedule_id) as (connection, schedule):
-        plan = apply_edit(NewSchedule, _as_request_body(caller, schedule), body)
-        terms, next_run = define_schedule(connection, church_id=caller.church_id, plan=plan)
-        check_sendable(connection, church_id=caller.church_id, draft=plan, target=terms.target, complaints=complaints)
-        refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
+        edited = apply_edit(NewSchedule, _as_request_body(caller, schedule), body)
+        definition, next_run = define_schedule(connection, church_id=caller.church_id, schedule=edited)
+        check_sendable(connection, church_id=caller.church_id, draft=edited, target=definition.target, errors=errors)
+        refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
         with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
-            schedules.change(connection, schedule, terms, next_run=next_run)
+            schedules.change(connection, schedule, definition, next_run=next_run)
         return schedule_response(connection, caller, schedule_id)
 
 
@@ -80,7 +81,7 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
     problems=(problems.NOT_FOUND,),
 )
 def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Ends the schedule for good. Messages of earlier runs do not change; one that is not yet being sent can be
+    """Ends the schedule for good. The messages of earlier runs stay; one that is not completely sent yet can be
     canceled."""
     with locked_schedule(caller, schedule_id) as (connection, _):
         schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)

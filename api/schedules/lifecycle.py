@@ -11,7 +11,7 @@ from api import problems
 from api.authentication import with_key
 from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
+from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.daily_usage import need_of
 from api.messages.responses import AcceptedMessage, accepted
 from api.messages.sending_checks import unavailable
@@ -33,7 +33,7 @@ _CURRENT = (ResponseSpec(status=200, description="The schedule after the change.
 
 
 class SchedulePause(RequestModel):
-    """Why it rests."""
+    """Why the schedule is paused."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
         default="paused by the church", description="Shown with the schedule."
@@ -51,8 +51,8 @@ class SchedulePause(RequestModel):
     problems=(problems.NOT_FOUND, problems.WRONG_STATE),
 )
 def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> ApiResponse:
-    """Creates no messages until the schedule is resumed: its runs are skipped, and listed as skipped. Repeating the
-    request changes nothing."""
+    """Creates no messages until the schedule is resumed. Runs in the meantime are listed as skipped. Repeating the
+    request has no effect."""
     with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.status == "ended":
             raise RequestRefused(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
@@ -69,15 +69,15 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
 )
 def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Continues with the next run; skipped runs are not made up for. Repeating the request changes nothing."""
+    """Continues with the next run. Skipped runs are not made up for. Repeating the request has no effect."""
     with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.paused_at is not None:
             try:
                 next_run = schedule.recurrence().next_run(schedule_runs.read_clock(connection))
             except InvalidRecurrence as error:
-                raise _unfollowable(f"the rule {error}") from None
+                raise _cannot_be_evaluated(f"the rule {error}") from None
             except UnknownZone as error:
-                raise _unfollowable(f"the time zone {error}") from None
+                raise _cannot_be_evaluated(f"the time zone {error}") from None
             with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
                 schedules.resume(connection, schedule, next_run=next_run)
         return schedule_response(connection, caller, schedule_id)
@@ -90,13 +90,18 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     authentication=with_key("messages:write"),
     headers=(IDEMPOTENCY_KEY,),
     responses=(
-        ResponseSpec(status=202, description="Accepted as a message.", content=AcceptedMessage, headers=ANSWERED),
+        ResponseSpec(
+            status=202,
+            description="Accepted: the message is stored and will be sent.",
+            content=AcceptedMessage,
+            headers=RESPONSE_HEADERS,
+        ),
     ),
     problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Sends the message once, in addition to the schedule's own runs. Also possible while the schedule is paused or
-    after it has ended."""
+    """Sends the message once, in addition to the runs of the schedule. This is also possible while the schedule is
+    paused, and after it has ended."""
     key = idempotency_key()
     with locked_schedule(caller, schedule_id) as (connection, schedule):
         need = need_of(
@@ -114,9 +119,9 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
         try:
             message, is_new = messages.insert(connection, new)
         except NoSender:
-            raise _refused("has no sender in this church any more") from None
+            raise _refused("has no sender in this church any more: ask the operator to set one") from None
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
-            raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+            raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
         warnings = notices(
             connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
         )
@@ -131,7 +136,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     return ApiResponse(status=202, content=view, headers=headers)
 
 
-def _unfollowable(reason: str) -> RequestRefused:
+def _cannot_be_evaluated(reason: str) -> RequestRefused:
     return RequestRefused(
         problems.WRONG_STATE, f"The schedule cannot be evaluated: {reason}. Change it, then resume it."
     )
@@ -139,7 +144,7 @@ def _unfollowable(reason: str) -> RequestRefused:
 
 def _refused(reason: str) -> RequestRefused:
     error = FieldError(field="channel", message=reason)
-    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent with these fields.", errors=[error])
+    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent.", errors=[error])
 
 
 def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:

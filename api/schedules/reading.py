@@ -63,8 +63,8 @@ def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     problems=(problems.NOT_FOUND,),
 )
 def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery) -> ApiResponse:
-    """Lists every run up to now, newest first: sent, with its message; missed; or skipped, because the schedule was
-    paused or the church had no sender."""
+    """Lists every run up to now, newest first. A run was `sent`, with its message; `missed`, because the service was
+    down; or `skipped`, because the schedule was paused or the church had no sender."""
     with church_scope(services().database, caller.church_id) as connection:
         if schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id) is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")

@@ -19,10 +19,10 @@ from store.schedules import Schedule
 
 @contextmanager
 def enforced(connection: Connection[Any], church_id: UUID) -> Generator[None]:
-    """Wrap a change that gives a church another active schedule. Raises RequestRefused (409) above the limit.
+    """Enforce the limit on a change in the block that may add an active schedule. Raises RequestRefused (409).
 
-    Concurrent requests of one church run one after the other, so two cannot both take the last place. The exception
-    rolls back what was written. When the limit was lowered, a church keeps the schedules it already has.
+    The church is locked, so two concurrent requests cannot both take the last place. The exception rolls back the
+    change. After the limit was lowered, a church keeps the schedules that it already has.
     """
     schedules.lock_church(connection, church_id)
     before = schedules.count(connection, church_id)
@@ -31,14 +31,14 @@ def enforced(connection: Connection[Any], church_id: UUID) -> Generator[None]:
     if schedules.count(connection, church_id) > max(limit, before):
         raise RequestRefused(
             problems.TOO_MANY_SCHEDULES,
-            f"A church may have {limit:,} schedules that still run, paused ones included. Delete one that is no longer "
-            "needed, or ask the operator for more.",
+            f"A church may have {limit:,} schedules that have not ended, including paused ones. Delete one that is no "
+            "longer needed, or ask the operator to allow more.",
         )
 
 
 def enforced_on_change(
     connection: Connection[Any], schedule: Schedule, *, next_run: ScheduledRun | None
 ) -> AbstractContextManager[None]:
-    """Wrap a change of a schedule's next run. A schedule that had ended or was stopped counts as another one."""
-    is_one_more = schedule.next_run_at is None and next_run is not None
-    return enforced(connection, schedule.church_id) if is_one_more else nullcontext()
+    """Enforce the limit on a change in the block only if it activates a schedule that has no next run."""
+    is_activated = schedule.next_run_at is None and next_run is not None
+    return enforced(connection, schedule.church_id) if is_activated else nullcontext()

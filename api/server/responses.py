@@ -93,7 +93,7 @@ def refusal(problem: Problem, detail: str, *, status: int | None = None) -> byte
 
     `status` replaces the catalogue's where HTTP has a more precise one.
     """
-    request_id = request_ids.name_for("")
+    request_id = request_ids.valid_or_new("")
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,

@@ -400,7 +400,7 @@ CASES = [
     *cases("query strings", query_string, *each("&", "a&", "a=1&", "%ff", "limit=1&", "cursor=", "+"), size=20_000),
     *cases("cursors", query_string, ("A", "cursor="), ("9", "limit="), ("%30", "limit="), size=20_000),
     *cases("keys", keys.looks_like_key, *each("ksms_", "a"), ("a", "ksms_"), size=50_000),
-    *cases("request ids", request_ids.name_for, *each("a", "-", "\u00ff"), size=50_000),
+    *cases("request ids", request_ids.valid_or_new, *each("a", "-", "\u00ff"), size=50_000),
     *cases(
         "idempotency keys",
         with_request(idempotency_key, name="Idempotency-Key"),
