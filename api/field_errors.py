@@ -49,12 +49,12 @@ def field_errors(error: ValidationError, *, within: str = "", at_most: int = MAX
     """
     found = error.errors(include_url=False, include_input=False)
     single = [each for each in found if each["type"] != SUMMARY]
-    unlisted = sum(each.get("ctx", {})["count"] for each in found if each["type"] == SUMMARY)
+    summarized = sum(each.get("ctx", {})["count"] for each in found if each["type"] == SUMMARY)
     listed = [
         FieldError(field=_path(within, each["loc"], known=each["type"] != "extra_forbidden"), message=_message(each))
         for each in single[:at_most]
     ]
-    return FieldErrors(listed=listed, more=len(single) - len(listed) + unlisted)
+    return FieldErrors(listed=listed, more=len(single) - len(listed) + summarized)
 
 
 def invalid(error: ValidationError, detail: str) -> RequestRefused:

@@ -22,7 +22,7 @@ def find_key(argument: str | None) -> None:
     """
     refuse_key_argument(argument)
     if argument is not None:
-        raise BadInput("This command takes no argument: pass the key, or its SHA-256, on standard input.")
+        raise BadInput("This command takes no argument. Pass the key, or its SHA-256, on standard input.")
     secret_hash = read_secret_hash()
     with transaction() as connection:
         found = api_keys.find(connection, secret_hash)

@@ -38,4 +38,4 @@ def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
             ("ADDRESS", "EVENT", "SOURCE", "AT", "EVIDENCE") if history else ("ADDRESS", "SOURCE", "SINCE"), rows
         )
     else:
-        click.echo("There are no opt-outs or opt-ins yet." if history else "Nobody is opted out.")
+        click.echo("There are no opt-outs or opt-ins." if history else "Nobody is opted out.")

@@ -1,4 +1,4 @@
-"""The option types of the commands. Wrong input ends a command with one line and exit status 2."""
+"""The types of the commands' options. Invalid input ends a command with one line and exit status 2."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from uuid import UUID
 import click
 
 from channels.mail.headers import header_error
+from channels.sms.messaging_service import messaging_service_error
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
 from messaging.number_regions import REGIONS
 from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
 
 DEFAULT = "default"
-"""The value of an option that restores the default from the settings."""
+"""The value by which an option restores the default from the settings."""
 RESTORE_DEFAULT = -1
-"""Represents DEFAULT in options that hold a number."""
+"""Stands for DEFAULT in options whose value is a number."""
 MAX_NAME_CHARACTERS = 200
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
 _MAX_EVIDENCE_CHARACTERS = 2000
 _DAYS = re.compile(r"([0-9]{1,5})d")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
 class BadInput(click.ClickException):
-    """Reported as one line, without click's usage text above it."""
+    """Invalid input. It is reported in one line, without click's usage text."""
 
     exit_code = 2
 
@@ -47,7 +47,7 @@ class Text(click.ParamType[str]):
 
 
 class Name(Text):
-    """The name of a church or of a sender. Mails show it before the address."""
+    """The name of a church or of a sender, which mails show before the address."""
 
     name = "name"
 
@@ -55,8 +55,8 @@ class Name(Text):
         text = super().convert(value, param, ctx)
         if len(text) > MAX_NAME_CHARACTERS:
             raise BadInput(f"{_option(param)} must have at most {MAX_NAME_CHARACTERS} characters.")
-        if complaint := header_error(text):
-            raise BadInput(f"{_option(param)} {complaint}.")
+        if error := header_error(text):
+            raise BadInput(f"{_option(param)} {error}.")
         return text
 
 
@@ -84,12 +84,12 @@ class Address(click.ParamType[str]):
 
 
 class Evidence(Text):
-    """The reason for an opt-out or opt-in. It is stored as evidence."""
+    """The evidence for an opt-out or opt-in, which is stored."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text = super().convert(value, param, ctx)
         if len(text) > _MAX_EVIDENCE_CHARACTERS:
-            raise BadInput(f"{_option(param)} must have {_MAX_EVIDENCE_CHARACTERS} characters or fewer.")
+            raise BadInput(f"{_option(param)} must have at most {_MAX_EVIDENCE_CHARACTERS} characters.")
         return text
 
 
@@ -106,13 +106,13 @@ class Email(click.ParamType[str]):
 
 
 class MessagingService(click.ParamType[str]):
-    """The SID of a Twilio Messaging Service."""
+    """The id (SID) of a messaging service of the carrier."""
 
     name = "SID"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not _MESSAGING_SERVICE.fullmatch(value):
-            raise BadInput(f"{_option(param)} must be MG and 32 hexadecimal digits.")
+        if error := messaging_service_error(value):
+            raise BadInput(f"{_option(param)} {error}.")
         return value
 
 
@@ -141,7 +141,7 @@ class TextingHours(click.ParamType[Window]):
             return Window(opens=60 * opens_hour + opens_minute, closes=60 * closes_hour + closes_minute)
         except ValueError as error:
             raise BadInput(
-                f"{_option(param)} must be two times of one day, such as 08:00-21:00; 00:00-24:00 allows every hour."
+                f"{_option(param)} must be two times of a day, such as 08:00-21:00; 00:00-24:00 allows every hour."
             ) from error
 
 
@@ -171,7 +171,7 @@ class Expiry(click.ParamType[datetime]):
         now = datetime.now(UTC)
         try:
             days = _DAYS.fullmatch(value)
-            ends = now + timedelta(days=int(days[1])) if days else _first_moment(value)
+            ends = now + timedelta(days=int(days[1])) if days else _start_of_date(value)
         except (ValueError, OverflowError):
             ends = None
         if ends is None:
@@ -191,7 +191,10 @@ class Regions(click.ParamType[tuple[str, ...]]):
             return ()
         codes = tuple(dict.fromkeys(code.strip().upper() for code in str(value).split(",")))
         if unknown := [code for code in codes if code not in REGIONS]:
-            raise BadInput(f"{_option(param)} {', '.join(unknown)}: use ISO 3166 codes such as US,CA,PR, or {DEFAULT}.")
+            raise BadInput(
+                f"{_option(param)} contains unknown regions ({', '.join(unknown)}): use ISO 3166 codes such as "
+                f"US,CA,PR, or {DEFAULT}."
+            )
         return codes
 
 
@@ -220,7 +223,7 @@ class ChurchId(click.ParamType[UUID]):
             raise BadInput(f"{_option(param)} must be the UUID of a church.") from error
 
 
-def _first_moment(date: str) -> datetime | None:
+def _start_of_date(date: str) -> datetime | None:
     return datetime.fromisoformat(date).replace(tzinfo=UTC) if _DATE.fullmatch(date) else None
 
 

@@ -20,7 +20,7 @@ from store import churches
 @click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
 @with_appcontext
 def resume_sender(church_id: UUID, channel: str) -> None:
-    """Resume a paused sender, for example after its credentials were corrected. Waiting deliveries are sent."""
+    """Resume a paused sender, for example after its credentials were corrected. Its waiting deliveries are sent."""
     with transaction() as connection:
         if not churches.has_sender(connection, church_id=church_id, channel=channel):
             raise BadInput(f"The church {church_id} has no sender for {channel}.")
@@ -29,5 +29,5 @@ def resume_sender(church_id: UUID, channel: str) -> None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return
     services().job_queue.enqueue_batch(channel=channel, church_id=church_id)
-    services().job_queue.enqueue_tick(SWEEP)  # it removes the failed job from the list
+    services().job_queue.enqueue_tick(SWEEP)  # it removes the failed job from the dashboard
     click.echo(f"The church's sender for {channel} was paused ({reason}). It sends again now.")

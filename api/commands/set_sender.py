@@ -1,4 +1,4 @@
-"""`flask set-sender`: sets from which number or address a church sends on one channel."""
+"""`flask set-sender`: sets the number or address from which a church sends on a channel."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), A
 @click.command("set-sender")
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
-@click.option("--from", "address", help="The number, or for mail the address.")
+@click.option("--from", "address", help="The phone number; for mail, the e-mail address.")
 @click.option(
-    "--messaging-service", type=MessagingService(), help="For texts: a Twilio Messaging Service instead of a number."
+    "--messaging-service",
+    type=MessagingService(),
+    help="For texts: the SID (MG…) of a messaging service instead of a number.",
 )
 @click.option("--name", type=Name(), help="For mail: the sender's name (default: the church's name).")
-@click.option("--reply-to", type=Email(), help="For mail: the address for replies (default: the sender's).")
-@click.option("--segments-per-second", type=Pace(), help="Most segments per second (default: no limit).")
+@click.option("--reply-to", type=Email(), help="For mail: the address for replies (default: the sender's address).")
+@click.option("--segments-per-second", type=Pace(), help="The most segments it sends per second (default: no limit).")
 @with_appcontext
 def set_sender(
     church_id: UUID,
@@ -70,7 +72,7 @@ def set_sender(
 
 
 def _name_of(church: Church) -> str:
-    """Returns the church's name if a mail header can hold it. Names stored by early releases were not checked."""
-    if complaint := header_error(church.name):
-        raise BadInput(f"The church's name cannot be used in mails (it {complaint}): set another one with --name.")
+    """Return the church's name if a mail header can contain it. Early releases did not check names."""
+    if error := header_error(church.name):
+        raise BadInput(f"The church's name cannot be used in mails (it {error}): set another one with --name.")
     return church.name

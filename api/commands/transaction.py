@@ -1,4 +1,4 @@
-"""One database transaction for a command, with one clear line when the database cannot be used."""
+"""The database transaction of a command. If the database cannot be used, the command ends with one clear line."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from store.timeouts import COMMAND
 
 @contextmanager
 def transaction() -> Generator[Connection[Any]]:
-    """Opens a transaction that sees every church. It is rolled back when the block raises.
+    """Open a transaction that sees all churches. An exception in the block rolls it back.
 
-    Raises click.ClickException with the remedy when the database is unreachable, busy or not migrated.
+    Raises click.ClickException, with what to do, if the database is unreachable, busy or not migrated.
     """
     try:
         with system_scope(services().database, limits=COMMAND) as connection:
@@ -30,12 +30,12 @@ def transaction() -> Generator[Connection[Any]]:
         raise click.ClickException(str(error)) from error
     except OutcomeUnknown as error:
         raise click.ClickException(
-            "The connection to the database was lost during the commit: the change may have been stored or not. "
+            "The connection to the database was lost during the commit, so the change may have been stored, or not. "
             "Check before you repeat the command."
         ) from error
     except (LockNotAvailable, QueryCanceled) as error:
         raise click.ClickException(
-            "The database was too busy, so nothing was changed: repeat the command in a moment."
+            "The database is too busy. Nothing was changed: repeat the command in a moment."
         ) from error
-    except psycopg.OperationalError as error:  # a PoolTimeout is one too
+    except psycopg.OperationalError as error:  # also PoolTimeout
         raise click.ClickException("The database cannot be reached: check DATABASE_URL.") from error

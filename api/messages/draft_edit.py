@@ -1,4 +1,4 @@
-"""Edits of messages and schedules. The edited whole must pass every check that a new one passes."""
+"""Edits of messages and schedules. An edited one must pass every check that a new one passes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DraftEdit(RequestModel):
 
     @model_validator(mode="after")
     def _check_edit(self) -> Self:
-        """Refuse unknown fields and an incomplete target. apply_edit() checks everything else on the edited whole."""
+        """Refuse unknown fields and an incomplete target. apply_edit() checks everything else."""
         errors = list(channel_fields.unknown_field_errors(self.model_extra or {}))
         listed = [to_camel(name) for name in _LISTS if getattr(self, name) is not None]
         if listed and "target_type" not in self.model_fields_set:

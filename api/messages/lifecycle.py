@@ -30,7 +30,7 @@ _CURRENT = (ResponseSpec(status=200, description="The message after the change."
 
 
 class Retry(RequestModel):
-    """Which failed deliveries to send again: all of them, or those that match the lists that are given."""
+    """Which failed deliveries to send again: all of them, or those that match the lists in the request."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Only deliveries with one of these values of `reason`."

@@ -34,7 +34,7 @@ class Resolution(RequestModel):
 
 
 class BulkResolution(Resolution):
-    """How to resolve the deliveries in doubt: all of them, or those that match the filters that are given."""
+    """How to resolve the deliveries in doubt: all of them, or those that match the filters in the request."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Only deliveries with one of these values of `reason`."

@@ -24,7 +24,7 @@ from api.server.request_heads import END_OF_HEAD, expects_continue, read_head, s
 from api.server.responses import ReceivedRequest, SerializedResponse
 
 _READ_AHEAD_BYTES = 65_536
-"""How much is read of a client's next requests before the current one is answered. Then reading is paused."""
+"""How much is read of a client's next requests while the current one is served. Above this, reading is paused."""
 _LINGER_SECONDS = 2.0
 """How long a connection stays open after its last response. Closing it while the client is still sending would reset
 it, and the client would lose the response."""

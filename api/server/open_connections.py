@@ -32,7 +32,7 @@ class ClientConnection(Protocol):
 class OpenConnections:
     """Closes the connection that has waited longest for its client when there are too many, or they hold too much.
 
-    A connection whose request the application is handling waits for us, not for its client, and is never closed.
+    A connection whose request the application is handling does not wait for its client, and is never closed.
     """
 
     def __init__(self, *, most: int, buffer_bytes: int) -> None:
