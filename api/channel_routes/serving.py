@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _MAX_LENGTH_DIGITS = 12
-"""A Content-Length with more digits is treated as missing."""
+"""A Content-Length with more digits is refused as too large without being parsed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,7 +44,7 @@ def mount(app: Flask, settings: Settings) -> None:
 
 
 def _login_services(settings: Settings, *, database: Database, attempts: LoginAttempts) -> LoginServices | None:
-    """Return None if no password is set."""
+    """Return what a login needs, or None if no password is set."""
     if settings.operator_password is None:
         return None
     password, secure = settings.operator_password.get_secret_value(), settings.cookies_are_secure

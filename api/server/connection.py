@@ -79,9 +79,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(
-            high=0
-        )  # pause_writing() is then called as soon as anything is buffered
+        # So pause_writing() is called as soon as anything is buffered.
+        self._transport.set_write_buffer_limits(high=0)
         self._client = transport.get_extra_info("peername")
         self._server = transport.get_extra_info("sockname")
         self._set_deadline(self._context.limits.header_seconds)
