@@ -106,7 +106,7 @@ def _wait_for_time(message: Message, progress: MessageProgress) -> Wait | None:
     if message.expanded_at is None:
         if message.send_at <= datetime.now(UTC):
             return None
-        return _wait("send-time", "The time to send it has not come yet.", until=message.send_at)
+        return _wait("send-time", "It is scheduled for a later time.", until=message.send_at)
     if progress.sender_slowed_until is not None:
         detail = "The carrier asked us to send more slowly. Sending continues automatically."
         return _wait("carrier-limit", detail, until=progress.sender_slowed_until)
