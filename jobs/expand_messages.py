@@ -57,7 +57,7 @@ def _expand_next(runtime: Runtime, channel: str, broken: dict[UUID, Exception]) 
     due = None
     try:
         with system_scope(runtime.database) as connection:
-            due = message_expansion.next_expansion(connection, channel=channel, passing_over=list(broken))
+            due = message_expansion.next_expansion(connection, channel=channel, excluded_ids=list(broken))
             if due is None:
                 return None
             with logs.bound(request_id=due.request_id, church_id=str(due.church_id), message_id=str(due.message_id)):

@@ -83,11 +83,11 @@ def expand(
 
 
 def next_expansion(
-    connection: Connection[Any], *, channel: str, passing_over: Sequence[UUID] = ()
+    connection: Connection[Any], *, channel: str, excluded_ids: Sequence[UUID] = ()
 ) -> DueExpansion | None:
     """The message that waits longest for its audience to be written, held until the transaction ends."""
     with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
-        cursor.execute(_SQL["next_expansion"], {"channel": channel, "passing_over": list(passing_over)})
+        cursor.execute(_SQL["next_expansion"], {"channel": channel, "excluded_ids": list(excluded_ids)})
         return cursor.fetchone()
 
 

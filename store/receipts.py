@@ -59,18 +59,20 @@ class Applied:
     """Texts that another delivery holds than the one that their receipts name: `resolve_contested` is to decide."""
 
 
-def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> Applied:
+def apply(
+    connection: Connection[Any], *, limit: int, policy: RetryPolicy, retryable_codes: Mapping[str, float]
+) -> Applied:
     """Move deliveries forward by up to `limit` receipts.
 
-    `passing`: the carriers' codes of failures that may pass, with the first pause in seconds before another try.
+    `retryable_codes`: the codes of failures that are retried, each with the first backoff in seconds.
     """
     parameters = {
         "from_statuses": [source for source, _ in _MOVES],
         "to_statuses": [target for _, target in _MOVES],
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
-        "retryable_codes": list(passing),
-        "pauses_seconds": list(passing.values()),
+        "retryable_codes": list(retryable_codes),
+        "pauses_seconds": list(retryable_codes.values()),
         "growth": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
         "jitter": HALF_JITTER,
     }

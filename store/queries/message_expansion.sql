@@ -99,11 +99,11 @@ WITH message AS (
 SELECT count(*), count(*) FILTER (WHERE status = 'queued'), EXISTS (SELECT FROM message) FROM written;
 
 -- name: next_expansion
--- The one whose hour came first. What another worker is expanding is passed over.
+-- The one whose hour came first. Skips messages that another worker is expanding.
 SELECT church_id, message_id, request_id
 FROM messages
 WHERE channel = :channel AND expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
-  AND message_id <> ALL (:passing_over::uuid[])
+  AND message_id <> ALL (:excluded_ids::uuid[])
 ORDER BY send_at
 LIMIT 1
 FOR UPDATE SKIP LOCKED;

@@ -83,14 +83,14 @@ WITH batch AS MATERIALIZED (
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
                      AND greatest(messages.send_at, messages.resumed_at, locked.age_from)
                          > now() - :age_limit_seconds * interval '1 second'
-                THEN passing.pause_seconds * (:growth::double precision[])[locked.tries + 1]
+                THEN retryable.pause_seconds * (:growth::double precision[])[locked.tries + 1]
                      * (1 - :jitter::double precision * random()) END AS again_in_seconds
     FROM locked
     JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
         ON move.from_status = locked.present_status AND move.to_status = locked.status::text
     JOIN messages ON messages.message_id = locked.message_id
-    LEFT JOIN unnest(:retryable_codes::text[], :pauses_seconds::double precision[]) AS passing (code, pause_seconds)
-        ON passing.code = locked.error_code
+    LEFT JOIN unnest(:retryable_codes::text[], :pauses_seconds::double precision[]) AS retryable (code, pause_seconds)
+        ON retryable.code = locked.error_code
     WHERE locked.delivery_id NOT IN (SELECT delivery_id FROM contested)
       AND (
           locked.attempt = locked.attempts

@@ -26,7 +26,7 @@ from store.receipts import Receipt
 T = TypeVar("T")
 
 USUAL = RetryPolicy()
-NONE_PASS: Mapping[str, float] = {}
+NO_RETRYABLE_CODES: Mapping[str, float] = {}
 """No failure may pass."""
 
 
@@ -191,12 +191,18 @@ class Ledger:
             )
             return receipts.insert(connection, [told]) == 1
 
-    def apply(self, *, limit: int = 1000, policy: RetryPolicy = USUAL, passing: Mapping[str, float] = NONE_PASS) -> int:
+    def apply(
+        self,
+        *,
+        limit: int = 1000,
+        policy: RetryPolicy = USUAL,
+        retryable_codes: Mapping[str, float] = NO_RETRYABLE_CODES,
+    ) -> int:
         """How many receipts were used up, as by the job."""
         used = 0
         while True:
             with system_scope(self.database) as connection:
-                applied = receipts.apply(connection, limit=limit, policy=policy, passing=passing)
+                applied = receipts.apply(connection, limit=limit, policy=policy, retryable_codes=retryable_codes)
             used += applied.used
             if not applied.contested:
                 return used

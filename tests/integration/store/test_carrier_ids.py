@@ -55,7 +55,7 @@ def found(ledger: Ledger, envelope: Envelope, carrier_id: str = TEXT) -> None:
 
 def hear(ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = TEXT, code: str | None = None) -> int:
     ledger.receive(envelope.delivery_id, status, attempt=envelope.attempt, carrier_id=carrier_id, error_code=code)
-    return ledger.apply(passing={"30003": 300.0})
+    return ledger.apply(retryable_codes={"30003": 300.0})
 
 
 def standing(ledger: Ledger, envelope: Envelope) -> tuple[str, str | None]:

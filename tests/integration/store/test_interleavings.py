@@ -21,7 +21,7 @@ from tests.integration.store.ledger import Ledger, numbers
 
 MESSAGES = 3
 STEPS = 60
-PASSING = {"30003": 1.0}
+RETRYABLE_CODES = {"30003": 1.0}
 FATES = [(Status.DELIVERED, None)] * 3 + [(Status.UNDELIVERED, "30003"), (Status.UNDELIVERED, "30006")]
 
 
@@ -109,7 +109,7 @@ class World:
             )
 
     def apply(self) -> None:
-        self.ledger.apply(limit=self.chance.choice([1, 2, 1000]), passing=PASSING)
+        self.ledger.apply(limit=self.chance.choice([1, 2, 1000]), retryable_codes=RETRYABLE_CODES)
 
     def answer_late(self) -> None:
         if self.answers:
@@ -172,7 +172,7 @@ class World:
                 self.answer_late()
             while self.callbacks:
                 self.call_back()
-            self.ledger.apply(passing=PASSING)
+            self.ledger.apply(retryable_codes=RETRYABLE_CODES)
             self.ledger.complete(self.church_id)
             self.reconcile()
             self.fetch()
@@ -187,7 +187,7 @@ class World:
             "SELECT delivery_id, attempts, carrier_id FROM deliveries WHERE status = 'sent'"
         ):
             self.ledger.receive(delivery_id, self.texts[text], attempt=attempt, carrier_id=text)
-        self.ledger.apply(passing=PASSING)
+        self.ledger.apply(retryable_codes=RETRYABLE_CODES)
 
     def left(self) -> int:
         [(left,)] = self.ledger.query(

@@ -20,7 +20,7 @@ from tests.integration.store.ledger import Ledger, numbers
 
 FIRST = "SM-of-the-first-attempt"
 SECOND = "SM-of-the-second-attempt"
-PASSING = {"30003": 300.0}
+RETRYABLE_CODES = {"30003": 300.0}
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def record(
 def hear(ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = FIRST, code: str | None = None) -> None:
     """Store a receipt of the envelope's attempt and apply all."""
     ledger.receive(envelope.delivery_id, status, attempt=envelope.attempt, carrier_id=carrier_id, error_code=code)
-    ledger.apply(passing=PASSING)
+    ledger.apply(retryable_codes=RETRYABLE_CODES)
 
 
 def claim_again(ledger: Ledger, church_id: UUID) -> list[Envelope]:
@@ -235,7 +235,7 @@ def test_a_failure_of_one_text_and_a_sign_of_life_of_another_leave_it_with_the_l
     )
     ledger.receive(first.delivery_id, Status.SENT, attempt=first.attempt, carrier_id=FIRST)
 
-    while ledger.apply(limit=limit, passing=PASSING):
+    while ledger.apply(limit=limit, retryable_codes=RETRYABLE_CODES):
         pass
 
     stands = ledger.stands(first.delivery_id)
@@ -472,6 +472,6 @@ def test_an_old_failure_is_not_retried_sooner_for_its_age(ledger: Ledger, church
     ledger.query("UPDATE messages SET send_at = now() - %(age)s", age=timedelta(days=2))
     ledger.receive(first.delivery_id, Status.UNDELIVERED, carrier_id=FIRST, error_code="30003")
 
-    ledger.apply(policy=RetryPolicy(), passing=PASSING)
+    ledger.apply(policy=RetryPolicy(), retryable_codes=RETRYABLE_CODES)
 
     assert ledger.stands(first.delivery_id).status == "undelivered"

@@ -172,7 +172,7 @@ def test_what_is_expanded_next_is_what_has_waited_longest(ledger: Ledger) -> Non
         assert first is not None
         assert second is not None
         assert [first.message_id, second.message_id] == [old.message_id, young.message_id]
-        assert message_expansion.next_expansion(other, channel="sms", passing_over=[young.message_id]) is None
+        assert message_expansion.next_expansion(other, channel="sms", excluded_ids=[young.message_id]) is None
         assert message_expansion.next_expansion(other, channel="mail") is None
         assert message_expansion.channels_to_expand(other) == ["sms"]
 

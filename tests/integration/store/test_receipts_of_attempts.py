@@ -12,7 +12,7 @@ from messaging.states import Status
 from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, sent
 
-PASSING = {"30003": 300.0}
+RETRYABLE_CODES = {"30003": 300.0}
 POLICY = RetryPolicy(limit=2, age_limit_seconds=3600.0)
 
 
@@ -34,7 +34,7 @@ def delivery(ledger: Ledger, church_id: UUID) -> UUID:
 def fail(ledger: Ledger, delivery: UUID, status: Status = Status.UNDELIVERED, *, code: str = "30003") -> None:
     """The carrier reports the failure of the delivery's present attempt."""
     ledger.receive(delivery, status, attempt=ledger.stands(delivery).attempts, error_code=code)
-    ledger.apply(policy=POLICY, passing=PASSING)
+    ledger.apply(policy=POLICY, retryable_codes=RETRYABLE_CODES)
 
 
 def send_again(ledger: Ledger, church_id: UUID) -> None:
@@ -147,7 +147,7 @@ def test_what_was_delivered_after_all_is_not_tried_again(ledger: Ledger, deliver
     ledger.receive(delivery, Status.UNDELIVERED, carrier_id="SM1", error_code="30003")
     ledger.receive(delivery, Status.DELIVERED, carrier_id="SM1")
 
-    ledger.apply(policy=POLICY, passing=PASSING)
+    ledger.apply(policy=POLICY, retryable_codes=RETRYABLE_CODES)
     fail(ledger, delivery)
 
     assert ledger.stands(delivery).status == "delivered"

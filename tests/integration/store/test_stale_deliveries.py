@@ -179,7 +179,7 @@ def test_a_failure_that_may_pass_is_tried_again_after_a_late_retry(
     [envelope, *_] = claim.envelopes
     ledger.receive(envelope.delivery_id, Status.UNDELIVERED, attempt=envelope.attempt, error_code="30003")
 
-    ledger.apply(policy=RetryPolicy(age_limit_seconds=LIMIT), passing={"30003": 60.0})
+    ledger.apply(policy=RetryPolicy(age_limit_seconds=LIMIT), retryable_codes={"30003": 60.0})
 
     assert ledger.stands(envelope.delivery_id).status == "queued"
 

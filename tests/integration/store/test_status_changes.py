@@ -134,7 +134,7 @@ def apply_receipts(ledger: Ledger) -> None:
                     ledger.query("UPDATE deliveries SET attempts = 2 WHERE church_id = %(id)s", id=told.church_id)
                 for delivery_id in told.delivery_ids:
                     ledger.receive(delivery_id, said, error_code=error_code)
-                ledger.apply(passing={RETRYABLE: 1.0})
+                ledger.apply(retryable_codes={RETRYABLE: 1.0})
 
 
 def change_by_a_person(ledger: Ledger) -> None:
