@@ -46,4 +46,4 @@ def apply_receipts() -> None:
 def _resolve_contested(runtime: Runtime) -> None:
     with system_scope(runtime.database) as connection:
         in_doubt = receipts.resolve_contested(connection)
-    log.warning("receipts name other deliveries than those that their carrier ids belong to", back_in_doubt=in_doubt)
+    log.warning("receipts name other deliveries than those that hold their carrier ids", back_in_doubt=in_doubt)

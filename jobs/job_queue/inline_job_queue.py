@@ -50,7 +50,7 @@ class InlineJobQueue(JobQueue):
 
 
 class _RequestList(JobQueue):
-    """The jobs that jobs and dispatchers enqueue, until a thread in `InlineJobQueue.enqueue` runs them."""
+    """Holds the jobs that are enqueued, until a thread in `InlineJobQueue.enqueue` runs them."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -83,7 +83,7 @@ class _RequestList(JobQueue):
 
 
 def _run(request: _Request) -> bool:
-    """Whether the job succeeded. A failure does not reach the caller, as on a worker; the clock enqueues it again."""
+    """Run the job; return whether it succeeded. As on a worker, a failure is logged and does not reach the caller."""
     kind, arguments = request
     module, _, function = kind.path.rpartition(".")
     try:

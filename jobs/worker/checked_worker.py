@@ -1,4 +1,4 @@
-"""RQ's worker, limited to our own jobs, that no content of Redis can stop."""
+"""RQ's worker, limited to our own jobs. It continues whatever content it finds in Redis."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from jobs.worker.failures import PlainFailure
 log = logs.get_logger(__name__)
 
 WORKER_TTL_SECONDS = 30
-"""From this RQ derives how long a worker waits for a job before it does maintenance."""
+"""RQ derives from this how long a worker waits for a job before it does maintenance."""
 HEARTBEAT_SECONDS = 5.0
 GONE_AFTER_SECONDS = 20
-"""A worker that was killed disappears from the list of workers after this, busy or not."""
+"""A worker that was killed is removed from the list of workers after this, whether it was busy or not."""
 ABANDONED_AFTER_SECONDS = 60
 """Its current job counts as abandoned after this."""
 
@@ -36,7 +36,7 @@ _ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType
 
 
 class CheckedWorker(SimpleWorker):
-    """Informs the current job of a stop through `stopping`, and reconnects soon after Redis is back.
+    """Sets `stopping` when a stop is requested, so that the current job can end; reconnects soon after Redis is back.
 
     RQ's SimpleWorker sends no heartbeat while a job runs, so its entry in Redis must outlive the longest job. Here a
     thread renews the entry, which expires soon after the process ends.
@@ -73,12 +73,12 @@ class CheckedWorker(SimpleWorker):
             job.fail_as_refused(queue)
 
     def run_maintenance_tasks(self) -> None:
-        """Content of Redis that cannot be read must not stop the worker."""
+        """Content of Redis that cannot be read does not stop the worker."""
         try:
             super().run_maintenance_tasks()
         except (StopRequested, RedisConnectionError, RedisTimeoutError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever somebody wrote there
+        except Exception as error:  # noqa: BLE001 - Redis may contain anything
             log.warning("RQ's maintenance failed", queue=self.queue_names()[0], error=repr(error))
             self.last_cleaned_at = now()
 
@@ -95,7 +95,7 @@ class CheckedWorker(SimpleWorker):
         self._heartbeat_thread.start()
 
     def teardown(self) -> None:
-        """Works without Redis too: then the worker's entry expires."""
+        """Also works without Redis; the worker's entry then expires."""
         self._ended.set()
         if self._heartbeat_thread.is_alive():
             self._heartbeat_thread.join()
@@ -157,7 +157,7 @@ class CheckedWorker(SimpleWorker):
         super()._finalize_failure(job, queue, execution, exc_info)
 
     def _forget(self, job: Job) -> None:
-        """The job succeeded, but Redis was emptied meanwhile and RQ's entry of it is gone."""
+        """Clean up after a job that succeeded although Redis was emptied while it ran, so that RQ's entry is gone."""
         log.info("Redis was emptied while a job ran", job_id=job.id, queue=job.origin)
         self.executions.clear()
         self.connection.delete(job.key)
@@ -169,6 +169,6 @@ class CheckedWorker(SimpleWorker):
         super().request_stop(signum, frame)
 
     def set_shutdown_requested_date(self) -> None:
-        """Only shown to operators. It is called during a job, which must not fail because Redis is away."""
+        """The date is only shown to operators. This is called during a job, which must not fail without Redis."""
         with suppress(RedisError):
             super().set_shutdown_requested_date()

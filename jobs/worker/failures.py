@@ -1,4 +1,4 @@
-"""Failures of jobs that an operator can fix, and whose text says how."""
+"""The base of job failures that an operator can fix. Their text says how."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class PlainFailure(Exception):
-    """Shown among the failed jobs and as one log line, without a traceback: the code is not at fault.
+    """Raised by a job that an operator must fix something for. Shown and logged without a traceback: it is no bug.
 
     The text is for the operator; `event` and `fields` make the log line.
     """

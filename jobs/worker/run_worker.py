@@ -1,7 +1,7 @@
 """One worker process for one queue: `python -m jobs.worker.run_worker sms`.
 
-Jobs run inside the worker's own process, one at a time: connections to the carrier and to PostgreSQL stay open
-between them. A job that kills the process loses nothing, because its deliveries are leased; a supervisor starts the
+Jobs run in the worker's own process, one at a time, so that connections to the carrier and to PostgreSQL stay open
+between them. If a job kills the process, nothing is lost, because its deliveries are leased; a supervisor starts the
 process again.
 """
 
@@ -60,7 +60,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
 
 
 def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
-    """RQ's worker ends when Redis is lost at the end of a job: then start another.
+    """Run RQ's worker, and start another when it ends because Redis was lost at the end of a job.
 
     Raises StopRequested when a stop is requested in between.
     """
@@ -74,7 +74,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
         except RedisError as error:
             if burst:
                 raise
-            log.warning("the worker lost Redis", error=type(error).__name__)
+            log.warning("the connection to Redis was lost", error=type(error).__name__)
         if burst:
             runtime.wait_until_idle()  # recording results may enqueue more
             if rq_queue(redis, name).is_empty():
@@ -86,7 +86,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
 
 
 def _wait_for(redis: Redis) -> None:
-    """Wait here instead of exiting: a supervisor would start the process again after ever longer pauses."""
+    """Wait until Redis answers. Exiting instead would make the supervisor wait ever longer before each restart."""
     while True:
         try:
             redis.ping()
