@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_BYTES = 5_000_000
-"""For one picture, and for all pictures of a message together. Twilio says "5 MB": this is the smaller reading."""
+"""For one picture, and for all pictures of a message together. Twilio says "5 MB"; this is the smaller meaning."""
 MAX_BYTES_UNCONVERTED = 600_000
 """For files that Twilio passes on unchanged."""
 

@@ -14,7 +14,7 @@ from channels.mms.media_urls import FIELD, BadUrl, parse_url
 from channels.mms.per_church_limits import ChurchSlots, NoFreeSlot
 
 TIMEOUT_SECONDS = 5.0
-"""For all files of a message: DNS, connections, redirects and responses."""
+"""For all files of a message together: DNS, connections, redirects and responses."""
 MAX_CONCURRENT_CHECKS = 8
 """In one process: half of a web process's threads, so that slow media servers never occupy all of them."""
 MAX_CHECKS_PER_CHURCH = 2

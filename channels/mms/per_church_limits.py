@@ -1,4 +1,4 @@
-"""Slots and threads that churches share, with a limit for each church: a busy church leaves some for the others."""
+"""Slots and threads that churches share, with a limit for each church, so that one church cannot occupy all."""
 
 from __future__ import annotations
 
