@@ -43,7 +43,7 @@ def test_media_that_can_be_sent_have_no_error(content_type: str, size_bytes: int
         ("", 10, "has a type that cannot be sent"),
     ],
 )
-def test_media_that_cannot_be_sent_is_refused(content_type: str, size_bytes: int, message: str) -> None:
+def test_media_that_cannot_be_sent_are_refused(content_type: str, size_bytes: int, message: str) -> None:
     assert message in (media_error(a_file(content_type, size_bytes)) or "")
 
 

@@ -1,4 +1,4 @@
-"""Picture messages through the official client, and in the carrier's list."""
+"""Submitting picture messages through the official client, and finding them in the carrier's list."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def carrier(sandbox: Sandbox) -> Iterator[TwilioCarrier]:
         twilio_account_sid=ACCOUNT_SID,
         twilio_auth_token=AUTH_TOKEN,
         public_url="http://127.0.0.1:9",
-        carrier_timeout_seconds=0.5,
+        carrier_timeout_seconds=30.0,
     )
     carrier = TwilioCarrier(settings, channel="mms")
     yield carrier
@@ -86,9 +86,9 @@ def test_a_number_without_mms_pauses_the_sender() -> None:
     assert CODES[21621].kind is ResultKind.SENDER
 
 
-def same(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:
-    """For each message in the carrier's list, whether it may be the in_doubt."""
-    asked = InDoubtDelivery(
+def same_content(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:
+    """For each message in the carrier's list, whether it has the content of this delivery."""
+    delivery = InDoubtDelivery(
         delivery_id=in_doubt.delivery_id,
         attempt=in_doubt.attempt,
         address=in_doubt.address,
@@ -97,7 +97,7 @@ def same(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:
         details=in_doubt.details,
         since=datetime.now(UTC) - timedelta(seconds=5),
     )
-    [[lookup]] = list(carrier.look_up([asked]))
+    [[lookup]] = list(carrier.look_up([delivery]))
     assert lookup.records is not None
     return [record.same_content for record in lookup.records]
 
@@ -105,15 +105,15 @@ def same(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:
 def test_picture_messages_differ_by_text_and_number_of_pictures(carrier: TwilioCarrier) -> None:
     send(carrier, envelope(FLYER))
 
-    assert same(carrier, envelope(FLYER)) == [True]
-    assert same(carrier, envelope(FLYER, MAP)) == [False]
-    assert same(carrier, envelope(FLYER, content="Come & see")) == [False]
-    assert same(carrier, replace(envelope(), details={})) == [False]
-    assert same(carrier, envelope(MAP)) == [True], "the list does not tell which pictures they are"
+    assert same_content(carrier, envelope(FLYER)) == [True]
+    assert same_content(carrier, envelope(FLYER, MAP)) == [False]
+    assert same_content(carrier, envelope(FLYER, content="Come & see")) == [False]
+    assert same_content(carrier, replace(envelope(), details={})) == [False]
+    assert same_content(carrier, envelope(MAP)) == [True], "the list does not contain the pictures' URLs"
 
 
 def test_a_text_differs_from_a_picture_message_with_the_same_text(carrier: TwilioCarrier) -> None:
     send(carrier, replace(envelope(content="Come & see"), details={}))
 
-    assert same(carrier, envelope(FLYER, content="Come & see")) == [False]
-    assert same(carrier, replace(envelope(content="Come & see"), details={})) == [True]
+    assert same_content(carrier, envelope(FLYER, content="Come & see")) == [False]
+    assert same_content(carrier, replace(envelope(content="Come & see"), details={})) == [True]
