@@ -192,6 +192,7 @@ def test_a_temporary_refusal_has_a_backoff_of_minutes(open_carrier: OpenCarrier,
 
     assert send_one(carrier).retry_after_seconds == 60.0
     assert send_one(carrier, tries=2).retry_after_seconds == 240.0
+    assert send_one(carrier, tries=20).retry_after_seconds == 3600.0
 
 
 def test_a_refused_recipient_does_not_delay_the_next(open_carrier: OpenCarrier, mail_sandbox: MailSandbox) -> None:
