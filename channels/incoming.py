@@ -147,7 +147,7 @@ class IncomingRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouteResponse:
-    """The response to a request that was accepted. Whatever is refused is raised."""
+    """The response to a request that was accepted. To refuse a request, the handler raises."""
 
     status: int = 204
     body: bytes = b""
@@ -200,7 +200,7 @@ class Route(Generic[HandlerUses]):
     too_large: str = "The body may have 64 kB."
     """The `detail` of the 413 response."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The query parameters that are read, with a description of each. Others are refused where any is declared."""
+    """The query parameters that are read, each with a description. If any is declared, others are refused."""
     summary: str = ""
     description: str = ""
     form: type[BaseModel] | None = None

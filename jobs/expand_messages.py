@@ -28,7 +28,7 @@ def expand_messages(channel: str) -> None:
     """Write the deliveries of every message that is due, each once, and submit its church's first batch.
 
     Any number of workers may run this job: each message is expanded by one of them. A message that cannot be expanded
-    does not delay others; for it, ExpansionFailed is raised at the end, so that the job is shown among the failed jobs.
+    does not delay others. The job then raises ExpansionFailed at its end, and is shown among the failed jobs.
     """
     runtime = current_runtime()
     began = time.monotonic()

@@ -31,7 +31,7 @@ RUNS_PER_SLICE = 1000
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
 """The shortest and the longest delay of a schedule whose evaluation failed; each failure in a row doubles it."""
-_DELAY_REASON = "its last evaluation failed because of an error on our side; it is tried again by itself"
+_DELAY_REASON = "its last evaluation failed because of an error on our side; it is retried automatically"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from rq import get_current_job
 
-from jobs.worker.failures import PlainFailure
+from jobs.worker.failures import FixableFailure
 from jobs.worker.runtime import Runtime, current_runtime
 from store import churches, message_lifecycle
 from store.database import system_scope
 
 
-class SenderRefused(PlainFailure):
+class SenderRefused(FixableFailure):
     """The carrier refuses the church's sender, which is paused. Fix the cause, then requeue the job or resume it."""
 
     def __init__(self, *, church_id: UUID, channel: str, reason: str) -> None:

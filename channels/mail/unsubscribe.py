@@ -3,7 +3,7 @@
 A GET changes nothing: mail readers and virus scanners open every link. A POST opts the recipient out, from the page's
 button or from the mail reader itself (one-click, RFC 8058). It needs no cookie and no key: the signed token in the link
 authorizes it. For some days the page offers to undo the opt-out, at a URL that is in no mail, so that no mail reader
-posts there by itself.
+posts to it automatically.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections import deque
 import logs
 from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.worker.failures import PlainFailure
+from jobs.worker.failures import FixableFailure
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store.database import open_database
@@ -88,7 +88,7 @@ def _run(request: _Request) -> bool:
     module, _, function = kind.path.rpartition(".")
     try:
         getattr(importlib.import_module(module), function)(*arguments)
-    except PlainFailure as failure:
+    except FixableFailure as failure:
         log.warning(failure.event, **failure.fields)
         return False
     except Exception:

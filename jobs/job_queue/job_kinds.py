@@ -16,8 +16,8 @@ class JobKind:
     retry_delays_seconds: tuple[int, ...] = (2, 10, 30, 60)
     """The delay before each automatic retry of a job that failed."""
     pause_after_failure_seconds: int = 60
-    """For so long after a failure, no job with the same arguments is enqueued, so that a job that always fails does
-    not fill the list of failed jobs."""
+    """How long after a failure no job with the same arguments is enqueued, so that a job that always fails does not
+    fill the list of failed jobs."""
     keep_failed_seconds: int = 7 * 24 * 3600
     """How long a failed job stays on the list of failed jobs and can be requeued."""
     buffer_seconds: float = 0.005

@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 1.0
 """How long enqueueing waits for a Redis that does not answer."""
 
 PAUSE_SECONDS = 1.0
-"""For so long after Redis did not answer in time, enqueueing fails at once instead of waiting for the timeout again."""
+"""How long enqueueing fails at once after Redis did not answer in time, instead of waiting for the timeout again."""
 
 # Decides whether the caller must enqueue a new job, and stores it as the pending job for its function and ids.
 # KEYS: the entry of the pending job (its id, and when it was stored); the queue. ARGV: the new job's id, RQ's prefix of

@@ -19,7 +19,7 @@ class DeferredClaims:
         """A heap of the churches that wait for a time, with that time."""
 
     def add(self, church_id: UUID, *, after_seconds: float = 0.0) -> None:
-        """Add the church to those that wait for free slots, now or after so many seconds."""
+        """Add the church to those that wait for free slots, now or after `after_seconds`."""
         if after_seconds > 0:
             heapq.heappush(self._later, (self._clock() + after_seconds, church_id))
         else:

@@ -154,7 +154,7 @@ class Dispatcher:
         )
 
     def _defer(self, church_id: UUID, *, after_seconds: float) -> None:
-        """Enqueue the church's job when slots are free for it, and not before so many seconds."""
+        """Enqueue the church's job when slots are free for it, but not before `after_seconds`."""
         with self._lock:
             self._deferred.add(church_id, after_seconds=after_seconds)
         if after_seconds:

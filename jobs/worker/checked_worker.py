@@ -1,4 +1,4 @@
-"""RQ's worker, limited to our own jobs. It continues whatever content it finds in Redis."""
+"""RQ's worker, limited to our own jobs. No content of Redis makes it exit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rq.utils import now
 
 import logs
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
-from jobs.worker.failures import PlainFailure
+from jobs.worker.failures import FixableFailure
 
 log = logs.get_logger(__name__)
 
@@ -145,14 +145,14 @@ class CheckedWorker(SimpleWorker):
             self._forget(job)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Log one line for a PlainFailure, RQ's traceback for others."""
-        if isinstance(exc_info[1], PlainFailure):
+        """Log one line for a FixableFailure, RQ's traceback for others."""
+        if isinstance(exc_info[1], FixableFailure):
             log.warning(exc_info[1].event, job_id=job.id, queue=job.origin, **exc_info[1].fields)
         else:
             super().handle_exception(job, *exc_info)
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: _ExcInfo) -> None:
-        if isinstance(exc_info[1], PlainFailure):  # among the failed jobs, too, it is shown without a traceback
+        if isinstance(exc_info[1], FixableFailure):  # among the failed jobs, too, it is shown without a traceback
             exc_info = (exc_info[0], exc_info[1], None)
         super()._finalize_failure(job, queue, execution, exc_info)
 

@@ -1,12 +1,12 @@
-"""The base of job failures that an operator can fix. Their text says how."""
+"""The base class of job failures that an operator can fix. The text of the failure says how."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class PlainFailure(Exception):
-    """Raised by a job that an operator must fix something for. Shown and logged without a traceback: it is no bug.
+class FixableFailure(Exception):
+    """An operator must fix the cause of the failure. It is shown and logged without a traceback, because it is no bug.
 
     The text is for the operator; `event` and `fields` make the log line.
     """

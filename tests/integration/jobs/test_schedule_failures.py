@@ -23,7 +23,7 @@ from tests.integration.jobs.scheduling import make_schedule, messages_made, outc
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DUE = START + timedelta(hours=14)
-DELAYED = "its last evaluation failed because of an error on our side; it is tried again by itself"
+DELAYED = "its last evaluation failed because of an error on our side; it is retried automatically"
 
 
 @pytest.fixture
