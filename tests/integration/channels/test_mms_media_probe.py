@@ -87,16 +87,28 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.fixture(scope="module")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(NAME, "inner.example.org", OUTSIDE, INSIDE).configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def client_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """Trusts the authority of the servers' certificates."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
 @pytest.fixture
-def world(authority: trustme.CA) -> Iterator[World]:
-    served, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert(NAME, "inner.example.org", OUTSIDE, INSIDE).configure_cert(served)
-    authority.configure_trust(trusted)
+def world(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Iterator[World]:
     with (
-        serving(tls=served, address=OUTSIDE) as outside,
-        serving({"/a.jpg": OK}, tls=served, address=INSIDE, port=outside.port) as inside,
+        serving(tls=server_tls, address=OUTSIDE) as outside,
+        serving({"/a.jpg": OK}, tls=server_tls, address=INSIDE, port=outside.port) as inside,
     ):
-        world = World(outside=outside, inside=inside, tls=trusted, ports=frozenset({outside.port}))
+        world = World(outside=outside, inside=inside, tls=client_tls, ports=frozenset({outside.port}))
         world.names = {NAME: [[OUTSIDE]], "inner.example.org": [[INSIDE]]}
         yield world
 

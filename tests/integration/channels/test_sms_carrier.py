@@ -95,10 +95,10 @@ def test_a_batch_gets_one_result_for_each_envelope(open_carrier: OpenCarrier, sa
 
 
 def test_the_response_timeout_excludes_the_wait_for_a_connection(open_carrier: OpenCarrier, sandbox: Sandbox) -> None:
-    sandbox.set_faults(Faults(latency_ms=150))
-    carrier = open_carrier(carrier_connections=2, carrier_timeout_seconds=1.0)
+    sandbox.set_faults(Faults(latency_ms=100))
+    carrier = open_carrier(carrier_connections=2, carrier_timeout_seconds=0.8)
 
-    results = send(carrier, *(envelope(f"+1202555{number:04d}") for number in range(16)))
+    results = send(carrier, *(envelope(f"+1202555{number:04d}") for number in range(18)))
 
     assert {result.kind for result in results} == {ResultKind.ACCEPTED}
 
