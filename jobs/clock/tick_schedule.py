@@ -31,11 +31,6 @@ class TickSchedule(Scheduler):
         self._job_queue = job_queue
         self._ticks = {f"tick-{tick.kind.name}": tick for tick in ticks}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The ids of the ticks in Redis."""
-        return tuple(self._ticks)
-
     def poll(self) -> None:
         """Enqueue every tick that is due, and set its next time. Raises redis.exceptions.RedisError.
 

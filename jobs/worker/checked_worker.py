@@ -25,7 +25,7 @@ from jobs.worker.failures import FixableFailure
 log = logs.get_logger(__name__)
 
 WORKER_TTL_SECONDS = 30
-"""RQ derives from this how long a worker waits for a job before it does maintenance."""
+"""From this RQ derives how long a worker waits for a job before it does maintenance."""
 HEARTBEAT_SECONDS = 5.0
 GONE_AFTER_SECONDS = 20
 """A worker that was killed is removed from the list of workers after this, whether it was busy or not."""

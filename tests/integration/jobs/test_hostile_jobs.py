@@ -16,6 +16,7 @@ from rq import Worker
 from rq.registry import StartedJobRegistry
 
 from jobs.clock.tick_schedule import TickSchedule
+from jobs.clock.ticks import TICKS
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from jobs.worker.retries import enqueue_due_retries
@@ -253,7 +254,8 @@ def test_a_parked_job_is_refused_when_it_is_brought_back(redis: Redis, mark: Pat
 def test_the_clock_outlives_a_spoilt_table(redis: Redis, job_queue: RedisJobQueue, mark: Path) -> None:
     schedule = TickSchedule(redis, job_queue)
     schedule.poll()
-    for name in schedule.names:
+    names = [f"tick-{tick.kind.name}" for tick in TICKS]
+    for name in names:
         redis.hset(f"rq:job:{name}", mapping={"data": pickled(mark), "meta": pickled(mark), "created_at": b"\xff"})
         redis.zadd(schedule.scheduled_jobs_key, {name: 1})
     redis.zadd(schedule.scheduled_jobs_key, {b"\xff\xfe": 1, b"a b": 1, b"other": 1})
@@ -262,8 +264,8 @@ def test_the_clock_outlives_a_spoilt_table(redis: Redis, job_queue: RedisJobQueu
     schedule.poll()
 
     assert not mark.exists()
-    assert redis.zcard(schedule.scheduled_jobs_key) == len(schedule.names)
-    assert all(redis.zscore(schedule.scheduled_jobs_key, name) is not None for name in schedule.names)
+    assert redis.zcard(schedule.scheduled_jobs_key) == len(names)
+    assert all(redis.zscore(schedule.scheduled_jobs_key, name) is not None for name in names)
     queue = CheckedQueue("analytics", connection=redis)
     queued = [CheckedJob.fetch(job_id, connection=redis) for job_id in queue.get_job_ids()]
     assert {job.func_name for job in queued} >= {"jobs.enqueue_due.enqueue_due", "jobs.sweep.sweep"}
