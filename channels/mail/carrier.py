@@ -11,7 +11,7 @@ from channels.error_classification import ErrorClassification
 from channels.incoming import CarrierReceipt
 from channels.mail import errors
 from channels.mail.composing import Composer, message_id
-from channels.mail.server import MailServer
+from channels.mail.mail_server import MailServer
 from channels.mail.smtp_session import Mail, SmtpFailure, SmtpRefusal, SmtpSession, Stage
 from messaging.backoff import backoff_seconds
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult

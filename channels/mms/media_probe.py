@@ -17,7 +17,7 @@ from functools import cache
 from ipaddress import ip_address
 from uuid import UUID
 
-from channels.mms.media import Media
+from channels.mms.media_limits import Media
 from channels.mms.media_urls import BadUrl, MediaUrl
 from channels.mms.per_church_limits import ChurchThreadPool
 from channels.mms.public_addresses import Address, is_public

@@ -139,7 +139,7 @@ def test_only_a_connection_lost_after_the_dot_is_ambiguous(
 def test_a_timeout_before_the_greeting_throttles_the_sender(
     open_carrier: OpenCarrier, mail_sandbox: MailSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channels.mail.server.CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("channels.mail.mail_server.CONNECT_TIMEOUT_SECONDS", 0.2)
     mail_sandbox.set_faults(MailFault(at=Step.CONNECT, do=HANG))
 
     assert send_one(open_carrier()).kind is ResultKind.THROTTLED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.mms.media import Media, media_error, total_size_error
+from channels.mms.media_limits import Media, media_error, total_size_error
 
 
 def a_file(content_type: str = "image/jpeg", size_bytes: int = 1_000) -> Media:
