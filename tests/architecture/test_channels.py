@@ -11,11 +11,12 @@ from tests.architecture.source_files import ROOT, SourceFile, product
 
 VENDORS = re.compile(r"twilio", re.IGNORECASE)
 FOLDERS_WITHOUT_VENDORS = ("api/", "jobs/", "processes/", "store/", "worker.py", "wsgi.py")
-MAIL_HEADER_CHECK = {
-    ("api/commands/arguments.py", "channels.mail.headers"),
+SENDER_CHECKS = {
+    ("api/commands/option_types.py", "channels.mail.headers"),
     ("api/commands/set_sender.py", "channels.mail.headers"),
+    ("api/commands/option_types.py", "channels.sms.messaging_service"),
 }
-"""The commands that set a sender of mail check its name as the mail channel does."""
+"""The commands that set a sender check its fields with the rules of its channel."""
 
 
 def channel_packages() -> set[str]:
@@ -54,4 +55,4 @@ def test_only_the_registry_imports_the_channels() -> None:
         if ".".join(module.split(".")[:2]) in packages and module.count(".") == 2
     }
 
-    assert imports == MAIL_HEADER_CHECK
+    assert imports == SENDER_CHECKS
