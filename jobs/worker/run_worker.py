@@ -80,8 +80,9 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
             if rq_queue(redis, name).is_empty():
                 return
             continue
-        runtime.stopping.wait(RECONNECT_SECONDS)
+        _handle_signals()
         if not runtime.stopping.is_set():
+            time.sleep(RECONNECT_SECONDS)
             _wait_for(redis)
 
 
@@ -95,6 +96,16 @@ def _wait_for(redis: Redis) -> None:
             time.sleep(RECONNECT_SECONDS)
         else:
             return
+
+
+def _handle_signals() -> None:
+    """Stop at SIGTERM and SIGINT, until the next RQ worker installs its own handlers.
+
+    Those of an RQ worker that has ended must not stay: if it lost Redis during a job, it counts as busy and only notes
+    the request, for a job that runs no more.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -112,8 +123,7 @@ def main() -> None:
     queue = parser.parse_args().queue
     if not settings.enable_queues:
         sys.exit("worker: ENABLE_QUEUES is false: there are no queues to serve")
-    signal.signal(signal.SIGTERM, _stop)  # until RQ's worker takes over
-    signal.signal(signal.SIGINT, _stop)
+    _handle_signals()
     try:
         run_worker(settings, queue)
     except SchemaMismatch as error:

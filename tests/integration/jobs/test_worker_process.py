@@ -133,6 +133,20 @@ def test_it_serves_again_after_redis_was_killed_and_came_back_empty_during_a_job
     assert worker.poll() is None
 
 
+def test_stopped_while_it_reconnects_to_redis_after_a_job_it_exits(
+    database: Database,
+    job_queue: RedisJobQueue,
+    private_redis: PrivateRedis,
+    worker: subprocess.Popen[bytes],
+    output: Path,
+) -> None:
+    kill_redis_during_a_job(database, job_queue, private_redis, output)
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(timeout=STOP_TIMEOUT_SECONDS) == 0
+
+
 @pytest.mark.parametrize("redis_stays", [True, False], ids=["Redis there", "Redis away"])
 def test_stopped_during_a_batch_it_leaves_nothing_in_flight(
     database: Database,
