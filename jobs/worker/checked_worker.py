@@ -165,8 +165,16 @@ class CheckedWorker(SimpleWorker):
     # Stopping
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The signal handler. Raises SystemExit unless a job runs.
+
+        RQ would raise StopRequested, an Exception. When the signal arrives while the worker logs, logging catches it,
+        and the signal is lost.
+        """
         self._stopping.set()
-        super().request_stop(signum, frame)
+        try:
+            super().request_stop(signum, frame)
+        except StopRequested:
+            raise SystemExit from None
 
     def set_shutdown_requested_date(self) -> None:
         """The date is only shown to operators. This is called during a job, which must not fail without Redis."""

@@ -40,7 +40,7 @@ RECONNECT_SECONDS = 1.0
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     """Serve the queue until a stop (at SIGTERM, after the current job), or, with `burst`, until it is empty.
 
-    Raises SchemaMismatch.
+    Raises SchemaMismatch, and SystemExit at a stop while no job runs.
     """
     refuse_pickle()
     for kind in JOBS:
@@ -62,13 +62,13 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
 def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
     """Run RQ's worker, and start another when it ends because Redis was lost at the end of a job.
 
-    Raises StopRequested when a stop is requested in between.
+    Raises SystemExit when a stop is requested and no job runs.
     """
     while not runtime.stopping.is_set():
         worker = CheckedWorker(redis, name, stopping=runtime.stopping)
         try:
             worker.work(burst=burst, with_scheduler=False)
-        except StopRequested:  # while it was starting
+        except _Stopped:  # while it was starting
             worker.teardown()
             raise
         except RedisError as error:
@@ -108,8 +108,12 @@ def _handle_signals() -> None:
     signal.signal(signal.SIGINT, _stop)
 
 
+class _Stopped(SystemExit):
+    """A signal asked for a stop while no RQ worker was serving. Logging would catch an Exception."""
+
+
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise StopRequested
+    raise _Stopped
 
 
 def main() -> None:
@@ -128,8 +132,6 @@ def main() -> None:
         run_worker(settings, queue)
     except SchemaMismatch as error:
         sys.exit(f"worker: {error}")
-    except StopRequested:
-        pass
 
 
 if __name__ == "__main__":

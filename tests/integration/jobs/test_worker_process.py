@@ -10,7 +10,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from rq import Worker
 
+from jobs.job_queue.redis_connection import open_redis
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
@@ -19,7 +21,7 @@ from tests.harness.churches import create_church
 from tests.harness.private_redis import PrivateRedis
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
-from tests.integration.jobs.blocked_jobs import blocked_expansion, wait_until_blocked
+from tests.integration.jobs.blocked_jobs import locked_table
 from tests.integration.jobs.conftest import RunWorker, compose, counts
 from tests.integration.store.ledger import numbers
 from tools.sandbox.control import Faults, Sandbox
@@ -73,13 +75,22 @@ def wait_until_sent(database: Database, church_id: UUID, message: UUID, *, count
     wait_until(lambda: counts(database, church_id, message) == {Status.SENT: count}, timeout_seconds=60)
 
 
+def wait_until_idle(settings: Settings) -> None:
+    """Wait until a worker waits for jobs."""
+    with closing(open_redis(settings)) as redis:
+        wait_until(
+            lambda: [redis.hget(key, "state") for key in Worker.all_keys(connection=redis)] == [b"idle"],
+            timeout_seconds=60,
+        )
+
+
 def kill_redis_during_a_job(
     database: Database, job_queue: RedisJobQueue, private_redis: PrivateRedis, output: Path
 ) -> None:
     """Return once the worker has ended the job and tries to reconnect."""
-    with blocked_expansion(database) as connection:
+    with locked_table(database, "messages") as lock:
         job_queue.enqueue_expansion(channel="sms")
-        wait_until_blocked(connection)
+        lock.wait_until_a_job_waits()
         private_redis.kill()
     wait_until(lambda: "waiting for Redis" in output.read_text(), timeout_seconds=60)
 
@@ -145,6 +156,39 @@ def test_stopped_while_it_reconnects_to_redis_after_a_job_it_exits(
     worker.send_signal(signal.SIGTERM)
 
     assert worker.wait(timeout=STOP_TIMEOUT_SECONDS) == 0
+
+
+STOP_WHILE_LOGGING = """
+import logging, os, signal
+format_record, event = logging.Handler.format, {event!r}
+
+def stop_and_format(handler, record):
+    global event
+    if event and event in str(record.msg):
+        event = None
+        os.kill(os.getpid(), signal.SIGTERM)
+    return format_record(handler, record)
+
+logging.Handler.format = stop_and_format
+"""
+"""The process gets SIGTERM while it formats the first log record of the event. Logging catches any Exception there."""
+
+
+def test_stopped_while_it_logs_that_it_waits_for_redis_it_exits(settings: Settings, output: Path) -> None:
+    with running_worker(settings, output, before_start=STOP_WHILE_LOGGING.format(event="waiting for Redis")) as worker:
+        assert worker.wait(timeout=STOP_TIMEOUT_SECONDS) == 0
+
+
+def test_stopped_while_it_logs_that_it_lost_redis_it_exits(
+    settings: Settings, private_redis: PrivateRedis, output: Path
+) -> None:
+    private_redis.start()
+    before_start = STOP_WHILE_LOGGING.format(event="could not connect to Redis")
+    with running_worker(settings, output, before_start=before_start) as worker:
+        wait_until_idle(settings)
+        private_redis.kill()
+
+        assert worker.wait(timeout=STOP_TIMEOUT_SECONDS) == 0
 
 
 @pytest.mark.parametrize("redis_stays", [True, False], ids=["Redis there", "Redis away"])
