@@ -25,7 +25,9 @@ from jobs.worker.failures import FixableFailure
 log = logs.get_logger(__name__)
 
 WORKER_TTL_SECONDS = 30
-"""From this RQ derives how long a worker waits for a job before it does maintenance."""
+"""RQ keeps the entry of a worker that was killed while it started for a minute more than this."""
+DEQUEUE_SECONDS = 3
+"""How long a worker waits for a job in one command. It must be shorter than the timeout of every connection."""
 HEARTBEAT_SECONDS = 5.0
 GONE_AFTER_SECONDS = 20
 """A worker that was killed is removed from the list of workers after this, whether it was busy or not."""
@@ -62,6 +64,15 @@ class CheckedWorker(SimpleWorker):
         self._current: tuple[Job, Execution] | None = None
         self._ended = threading.Event()
         self._heartbeat_thread = threading.Thread(target=self._send_heartbeats, name="worker heartbeat", daemon=True)
+
+    @property
+    def dequeue_timeout(self) -> int:
+        return DEQUEUE_SECONDS
+
+    @property
+    def connection_timeout(self) -> int:
+        """The least timeout that RQ sets for new connections. Those that are open already keep theirs."""
+        return DEQUEUE_SECONDS
 
     # What may run
 
