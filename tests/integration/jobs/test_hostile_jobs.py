@@ -249,9 +249,7 @@ def test_a_scheduled_job_that_is_not_ours_is_refused_when_its_retry_is_due(redis
     assert not redis.exists("rq:scheduled:sms", "rq:queue:sms")
 
 
-def test_the_clock_replaces_manipulated_entries_of_its_ticks(
-    redis: Redis, job_queue: RedisJobQueue, mark: Path
-) -> None:
+def test_the_clock_replaces_entries_that_others_changed(redis: Redis, job_queue: RedisJobQueue, mark: Path) -> None:
     schedule = TickSchedule(redis, job_queue)
     schedule.poll()
     names = [f"tick-{tick.kind.name}" for tick in TICKS]

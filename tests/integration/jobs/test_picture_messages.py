@@ -68,9 +68,9 @@ def post(client: FlaskClient, church: KnownChurch, media: MediaServer, *to: str,
         "phoneNumbers": to,
         **changes,
     }
-    answer = client.post("/api/messages/send", json=body, headers=church.bearer)
-    assert answer.status_code == 202, answer.text
-    return UUID(answer.get_json()["id"])
+    response = client.post("/api/messages/send", json=body, headers=church.bearer)
+    assert response.status_code == 202, response.text
+    return UUID(response.get_json()["id"])
 
 
 def call_back(client: FlaskClient, row: LedgerRow, settings: Settings) -> int:

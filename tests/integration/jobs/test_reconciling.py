@@ -106,7 +106,7 @@ def test_a_text_that_the_carrier_does_not_have_is_sent_again_after_several_look_
 
     age_doubt(database)
     reconcile(job_queue, work, database)
-    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}, "one look-up proves nothing"
+    assert counts(database, church_id, message) == {Status.UNKNOWN: 1}, "one look-up is not enough"
     age_doubt(database)
     reconcile(job_queue, work, database)
     assert counts(database, church_id, message) == {Status.QUEUED: 1}
@@ -117,7 +117,7 @@ def test_a_text_that_the_carrier_does_not_have_is_sent_again_after_several_look_
     assert len(sandbox.ledger()) == 1
 
 
-def test_many_look_ups_in_a_short_time_prove_nothing(
+def test_many_look_ups_in_a_short_time_do_not_lead_to_another_submission(
     database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
     message = send_into_doubt(database, church_id, job_queue, work, sandbox, LOST)
@@ -180,7 +180,7 @@ def test_a_text_of_another_church_with_the_same_sender_does_not_prevent_the_look
         assert connection.execute(missed, (lost,)).fetchone() == (1,)
 
 
-def test_of_two_deliveries_in_doubt_only_one_is_matched_with_one_text(
+def test_one_text_is_matched_with_only_one_of_two_deliveries_in_doubt(
     database: Database, church_id: UUID, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
     first = send_into_doubt(database, church_id, job_queue, work, sandbox, Faults(accept_then_drop=1.0))

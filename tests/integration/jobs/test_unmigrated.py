@@ -65,6 +65,7 @@ def test_it_exits_with_one_line_that_names_the_command(
     assert COMMAND in line
 
 
+@pytest.mark.extended
 def test_a_worker_that_is_started_before_postgresql_waits_for_it(
     settings: Settings, free_port: int, tmp_path: Path
 ) -> None:

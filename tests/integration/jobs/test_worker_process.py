@@ -1,4 +1,4 @@
-"""`python -m jobs.worker.run_worker sms`: Redis starts late, is lost and comes back; the process is told to stop."""
+"""`python -m jobs.worker.run_worker sms`: Redis starts late, is lost and comes back; the process is stopped."""
 
 from __future__ import annotations
 
