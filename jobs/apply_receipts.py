@@ -26,7 +26,9 @@ def apply_receipts() -> None:
     applied = 0
     while True:
         with system_scope(runtime.database) as connection:
-            batch = receipts.apply(connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes)
+            batch = receipts.apply(
+                connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
+            )
         applied += batch.used
         if batch.contested:
             _resolve_contested(runtime)
@@ -44,4 +46,4 @@ def apply_receipts() -> None:
 def _resolve_contested(runtime: Runtime) -> None:
     with system_scope(runtime.database) as connection:
         in_doubt = receipts.resolve_contested(connection)
-    log.warning("receipts name other deliveries than those that their carrier ids belong to", back_in_doubt=in_doubt)
+    log.warning("receipts name other deliveries than those that hold their carrier ids", back_in_doubt=in_doubt)

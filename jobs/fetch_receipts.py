@@ -18,7 +18,10 @@ BATCH = 500
 
 
 def fetch_receipts(channel: str) -> None:
-    """Fetch the statuses of deliveries that the carrier accepted long ago, and store them like receipts it sent."""
+    """Fetch the statuses of deliveries that have had no final receipt for long, and store them as receipts.
+
+    First set the `settledAt` of messages for which no more receipts are expected.
+    """
     runtime = current_runtime()
     settings = runtime.settings
     with system_scope(runtime.database) as connection:

@@ -82,7 +82,9 @@ def expand(
     return Expansion(written=written, beyond_limit=queued - sent)
 
 
-def next_expansion(connection: Connection[Any], *, channel: str, excluded_ids: Sequence[UUID] = ()) -> DueExpansion | None:
+def next_expansion(
+    connection: Connection[Any], *, channel: str, excluded_ids: Sequence[UUID] = ()
+) -> DueExpansion | None:
     """Lock and return the message that has been due for expansion the longest."""
     with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
         cursor.execute(_SQL["next_expansion"], {"channel": channel, "excluded_ids": list(excluded_ids)})

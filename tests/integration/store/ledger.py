@@ -193,7 +193,11 @@ class Ledger:
             return receipts.insert(connection, [receipt]) == 1
 
     def apply(
-        self, *, limit: int = 1000, policy: RetryPolicy = USUAL, retryable_codes: Mapping[str, float] = NO_RETRYABLE_CODES
+        self,
+        *,
+        limit: int = 1000,
+        policy: RetryPolicy = USUAL,
+        retryable_codes: Mapping[str, float] = NO_RETRYABLE_CODES,
     ) -> int:
         """Applies receipts as the job does, and returns how many."""
         used = 0
