@@ -233,7 +233,9 @@ def test_without_its_sender_a_schedule_is_not_run_by_hand(
     answer = client.post(f"{place}/run-now", headers=church.bearer)
 
     assert answer.status_code == 409
-    assert answer.get_json()["errors"] == [{"field": "channel", "message": "has no sender in this church any more"}]
+    assert answer.get_json()["errors"] == [
+        {"field": "channel", "message": "has no sender in this church any more: ask the operator to set one"}
+    ]
 
 
 # --- contacts ---------------------------------------------------------------------------------------------------------

@@ -295,7 +295,7 @@ def test_a_church_without_a_sender_for_pictures_is_refused(
 ) -> None:
     told = errors(client, other_church, a_picture(other_church, at(media, "/flyer.jpg")))
 
-    assert told == {"channel": "has no sender in this church yet; an operator sets one for mms"}
+    assert told == {"channel": "has no sender in this church yet: ask the operator to set one for mms"}
 
 
 def test_the_field_is_documented(client: FlaskClient) -> None:

@@ -58,7 +58,7 @@ def test_a_doubt_ends_as_the_person_says(
 
     assert (answer.status_code, answer.data) == (204, b"")
     assert ledger.counts(message) == {Status(status): 1}
-    assert ledger.stands(delivery).reason == "decided by a person"
+    assert ledger.get(delivery).reason == "decided by a person"
     shown = client.get(f"/api/messages/{message.message_id}", headers=church.bearer).get_json()
     assert shown["status"] == message_status
     assert enqueued.count(("submit_batch", str(church.church_id), "sms")) == sent_again
@@ -81,13 +81,13 @@ def test_a_second_word_is_a_conflict_and_changes_nothing(
 ) -> None:
     delivery = delivery_of(ledger, message)
     resolve(client, church, message.message_id, delivery, {"status": status})
-    stood = ledger.stands(delivery)
+    stood = ledger.get(delivery)
 
     for another in ("sent", "failed", "queued"):
         answer = resolve(client, church, message.message_id, delivery, {"status": another})
         assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
 
-    assert ledger.stands(delivery) == stood
+    assert ledger.get(delivery) == stood
 
 
 @pytest.mark.parametrize("stands", [status for status in Status if status is not Status.UNKNOWN])
@@ -95,7 +95,7 @@ def test_what_is_in_no_doubt_cannot_be_decided(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, stands: Status
 ) -> None:
     delivery = delivery_of(ledger, message)
-    ledger.put(delivery, stands)
+    ledger.set_status(delivery, stands)
 
     assert resolve(client, church, message.message_id, delivery, {"status": "queued"}).status_code == 409
 
@@ -112,7 +112,7 @@ def test_a_late_failure_of_the_doubtful_attempt_does_not_touch_the_new_one(
 
     ledger.apply()
 
-    assert ledger.stands(delivery).status == "queued"
+    assert ledger.get(delivery).status == "queued"
 
 
 def test_another_churchs_delivery_is_not_there(

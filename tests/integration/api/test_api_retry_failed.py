@@ -115,7 +115,7 @@ def test_a_late_word_about_the_failed_attempt_is_not_taken_for_the_new_one(
 
     ledger.apply()
 
-    assert ledger.stands(delivery).status == "queued"
+    assert ledger.get(delivery).status == "queued"
 
 
 def test_a_paused_message_retries_when_it_is_resumed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ import pytest
 import requests
 from redis import Redis
 
-from api.operator import attempts
+from api.operator import login_attempts
 from jobs.job_queue.redis_connection import open_redis
 from settings import Settings
 from tests.integration.operator.conftest import Serve
@@ -32,9 +32,11 @@ def guess_from(browser: OperatorBrowser, address: str, guess: str = "guess") -> 
 def test_guesses_from_many_addresses_are_limited_together(serve: Serve) -> None:
     browser = serve(trusted_proxies=1)
 
-    answers = [guess_from(browser, f"192.0.2.{n}").status_code for n in range(attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)]
+    answers = [
+        guess_from(browser, f"192.0.2.{n}").status_code for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)
+    ]
 
-    assert answers == [401] * attempts.ATTEMPTS_A_MINUTE_OVERALL + [429]
+    assert answers == [401] * login_attempts.ATTEMPTS_A_MINUTE_OVERALL + [429]
     refused = guess_from(browser, "198.51.100.1", PASSWORD)
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
@@ -44,7 +46,7 @@ def test_a_browser_that_has_logged_in_before_gets_in_during_an_attack(serve: Ser
     known = serve(trusted_proxies=1)
     known.log_in()
     known.submit(known.open("/rq/"))
-    for n in range(attempts.ATTEMPTS_A_MINUTE_OVERALL + 1):
+    for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1):
         guess_from(known, f"192.0.2.{n}")
 
     assert known.log_in().url.endswith("/rq/")
@@ -54,7 +56,7 @@ def test_an_attacker_at_the_operators_own_address_does_not_shut_the_known_browse
     operator: OperatorBrowser,
 ) -> None:
     operator.submit(operator.open("/rq/"))
-    answers = [guess_from(operator, "ignored") for _ in range(attempts.ATTEMPTS_A_MINUTE + 1)]
+    answers = [guess_from(operator, "ignored") for _ in range(login_attempts.ATTEMPTS_A_MINUTE + 1)]
     assert answers[-1].status_code == 429
 
     assert operator.log_in().url.endswith("/rq/")
@@ -63,14 +65,14 @@ def test_an_attacker_at_the_operators_own_address_does_not_shut_the_known_browse
 def test_a_known_browser_is_limited_too(operator: OperatorBrowser) -> None:
     operator.submit(operator.open("/rq/"))
 
-    answers = [operator.log_in("guess").status_code for _ in range(attempts.ATTEMPTS_A_MINUTE + 1)]
+    answers = [operator.log_in("guess").status_code for _ in range(login_attempts.ATTEMPTS_A_MINUTE + 1)]
 
-    assert answers == [401] * attempts.ATTEMPTS_A_MINUTE + [429]
+    assert answers == [401] * login_attempts.ATTEMPTS_A_MINUTE + [429]
 
 
 def test_a_made_up_browser_cookie_counts_for_nothing(stranger: OperatorBrowser) -> None:
     statuses: list[int] = []
-    for n in range(attempts.ATTEMPTS_A_MINUTE + 1):
+    for n in range(login_attempts.ATTEMPTS_A_MINUTE + 1):
         stranger.session.cookies.set("operator-browser", f"made-up-{n}.1.signature")
         statuses.append(stranger.log_in("guess").status_code)
 
@@ -78,28 +80,28 @@ def test_a_made_up_browser_cookie_counts_for_nothing(stranger: OperatorBrowser) 
 
 
 def test_one_network_of_ipv6_counts_as_one_address(redis: Redis) -> None:
-    counted = attempts.Attempts(redis)
+    counted = login_attempts.LoginAttempts(redis)
 
-    waits = [counted.wait_seconds(f"2001:db8:0:1::{n:x}") for n in range(1, attempts.ATTEMPTS_A_MINUTE + 2)]
+    waits = [counted.wait_seconds(f"2001:db8:0:1::{n:x}") for n in range(1, login_attempts.ATTEMPTS_A_MINUTE + 2)]
 
-    assert waits[:-1] == [0] * attempts.ATTEMPTS_A_MINUTE
+    assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE
     assert waits[-1] > 0
     assert counted.wait_seconds("2001:db8:0:2::1") == 0
 
 
 def test_refused_attempts_of_one_address_use_up_nothing_of_the_others(redis: Redis) -> None:
-    counted = attempts.Attempts(redis)
+    counted = login_attempts.LoginAttempts(redis)
 
-    for _ in range(attempts.ATTEMPTS_A_MINUTE_OVERALL * 2):
+    for _ in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL * 2):
         counted.wait_seconds("192.0.2.1")
 
     assert counted.wait_seconds("192.0.2.2") == 0
 
 
 def test_the_overall_limit_holds_without_redis_too(settings: Settings) -> None:
-    alone = attempts.Attempts(open_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})))
+    alone = login_attempts.LoginAttempts(open_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})))
 
-    waits = [alone.wait_seconds(f"192.0.2.{n}") for n in range(attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)]
+    waits = [alone.wait_seconds(f"192.0.2.{n}") for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)]
 
-    assert waits[:-1] == [0] * attempts.ATTEMPTS_A_MINUTE_OVERALL
+    assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE_OVERALL
     assert waits[-1] > 0

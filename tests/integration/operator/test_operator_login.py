@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from api.operator import attempts
+from api.operator import login_attempts
 from jobs.job_queue.redis_connection import open_redis
 from settings import Settings
 from tests.integration.operator.conftest import Serve
@@ -87,20 +87,20 @@ def test_guessing_is_stopped_for_a_while(
     redis: Redis, stranger: OperatorBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.operator.login.WRONG_PASSWORD_PAUSE_SECONDS", 0)
-    for _ in range(attempts.ATTEMPTS_A_MINUTE):
+    for _ in range(login_attempts.ATTEMPTS_A_MINUTE):
         assert stranger.log_in("guess").status_code == 401
     answer = stranger.log_in(PASSWORD)
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     # Another process of the same service counts the same attempts.
-    assert attempts.Attempts(redis).wait_seconds("127.0.0.1") > 0
+    assert login_attempts.LoginAttempts(redis).wait_seconds("127.0.0.1") > 0
 
 
 def test_guessing_is_stopped_without_redis_too(settings: Settings) -> None:
     away = open_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
-    alone = attempts.Attempts(away)
-    waits = [alone.wait_seconds("192.0.2.1") for _ in range(attempts.ATTEMPTS_A_MINUTE + 1)]
-    assert waits[:-1] == [0] * attempts.ATTEMPTS_A_MINUTE
+    alone = login_attempts.LoginAttempts(away)
+    waits = [alone.wait_seconds("192.0.2.1") for _ in range(login_attempts.ATTEMPTS_A_MINUTE + 1)]
+    assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE
     assert waits[-1] > 0
     assert alone.wait_seconds("192.0.2.2") == 0
 
@@ -110,7 +110,7 @@ def test_knowing_the_password_forgets_the_guesses(
 ) -> None:
     monkeypatch.setattr("api.operator.login.WRONG_PASSWORD_PAUSE_SECONDS", 0)
     for _ in range(2):
-        for _ in range(attempts.ATTEMPTS_A_MINUTE - 1):
+        for _ in range(login_attempts.ATTEMPTS_A_MINUTE - 1):
             assert stranger.log_in("guess").status_code == 401
         assert stranger.log_in().status_code == 200
 

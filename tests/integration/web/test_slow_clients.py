@@ -73,7 +73,7 @@ def test_clients_that_do_not_read_their_answers_hold_up_nobody(web: WebServer, c
             assert web.get("/health/live")[0] == 200
             assert web.get("/api/contacts", headers=church.bearer)[0] == 200
 
-        wait_until(lambda: web.ended("an answer was not taken") == len(clients), timeout_seconds=60)
+        wait_until(lambda: web.ended("a response was not read") == len(clients), timeout_seconds=60)
         ended = read_to_the_end(clients, seconds=30)
         assert len(ended) == len(clients)
         assert max(answer.count(b"HTTP/1.1 200 OK") for answer in ended) < 20
