@@ -145,13 +145,6 @@ def test_a_sender_is_resumed_while_redis_is_away(run: Run, database: Database) -
     assert job.job_id == "submit_batch-1", "to be withdrawn when Redis is back"
 
 
-def test_an_unreachable_database_is_reported_in_one_line(run: Run) -> None:
-    result = run("create-church", "--name", "Grace", database_url="postgresql://nobody@127.0.0.1:1/none")
-    assert result.exit_code == 1
-    assert "Error: The database cannot be reached: check DATABASE_URL." in result.stderr
-    assert "Traceback" not in result.output
-
-
 def texting_hours(database: Database) -> list[tuple[int, int]]:
     with system_scope(database) as connection:
         return connection.execute("SELECT window_opens, window_closes FROM churches").fetchall()
