@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from api.app import create_app
@@ -45,6 +46,8 @@ def test_it_starts_without_postgresql_and_serves_when_it_is_back(
     assert address.port is not None
     elsewhere = settings.database_url.replace(f":{address.port}/", f":{free_port}/")
     app = create_app(settings.model_copy(update={"database_url": elsewhere}))
+    database = services(app).database
+    database.limits = replace(database.limits, connection=0.5)  # seconds
     client = app.test_client()
 
     away = client.get("/api/contacts", headers=church.bearer)

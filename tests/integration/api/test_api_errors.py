@@ -24,8 +24,8 @@ SEND = "/api/messages/send"
 
 
 @pytest.fixture(scope="module")
-def orphan(settings: Settings) -> Iterator[Flask]:
-    """The app with nobody behind it: PostgreSQL and Redis are ports where nobody listens."""
+def unconnected_app(settings: Settings) -> Iterator[Flask]:
+    """The app with addresses of PostgreSQL and Redis on which nothing listens, and with little patience."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -35,8 +35,11 @@ def orphan(settings: Settings) -> Iterator[Flask]:
                     "database_url": f"postgresql://app:app@127.0.0.1:{port}/app",
                     "redis_url": f"redis://127.0.0.1:{port}/0",
                 }
-            )
+            ),
+            warm=False,
         )
+        database = services(app).database
+        database.limits = replace(database.limits, connection=0.3)  # seconds
         yield app
         services(app).close()
 
@@ -121,17 +124,17 @@ def test_a_body_too_large_is_refused(client: FlaskClient, church: KnownChurch, p
     [("POST", SEND), ("GET", "/api/messages"), ("POST", "/api/contacts"), ("GET", "/api/contacts")],
 )
 def test_without_the_database_callers_are_asked_to_come_back(
-    orphan: Flask, church: KnownChurch, method: str, path: str
+    unconnected_app: Flask, church: KnownChurch, method: str, path: str
 ) -> None:
-    answer = orphan.test_client().open(path, method=method, headers=church.bearer, json={})
+    answer = unconnected_app.test_client().open(path, method=method, headers=church.bearer, json={})
 
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert int(answer.headers["Retry-After"]) > 0
     assert "127.0.0.1" not in answer.text
 
 
-def test_without_the_database_the_process_is_alive_but_not_ready(orphan: Flask) -> None:
-    client = orphan.test_client()
+def test_without_the_database_the_process_is_alive_but_not_ready(unconnected_app: Flask) -> None:
+    client = unconnected_app.test_client()
 
     ready = client.get("/health/ready")
 

@@ -39,9 +39,15 @@ class Sent:
         return said.encode("unicode_escape").decode()[:110]
 
 
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong password of the operator is refused at once."""
+    monkeypatch.setattr("api.operator.login.WRONG_PASSWORD_PAUSE_SECONDS", 0)
+
+
 @pytest.fixture(scope="module")
 def hostile_app(settings: Settings) -> Iterator[Flask]:
-    """Everything switched on: mail, bounces, the operator's pages, and a proxy in front."""
+    """The app with everything switched on: mail, bounces, the operator's pages, and a proxy in front."""
     app = create_app(
         settings.model_copy(
             update={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -29,6 +30,8 @@ def proxy(database_url: str, free_port: int) -> Iterator[DatabaseProxy]:
 def app_behind(settings: Settings, proxy: DatabaseProxy) -> Iterator[Flask]:
     """The app, connected through the proxy."""
     app = create_app(settings.model_copy(update={"database_url": proxy.url}))
+    database = services(app).database
+    database.limits = replace(database.limits, probe_after=0.2)  # seconds
     yield app
     proxy.is_silent = False
     services(app).close()

@@ -70,7 +70,7 @@ schema.app = _served
 
 @schema.parametrize()  # pyright: ignore[reportUntypedFunctionDecorator]
 @hypothesis.settings(
-    max_examples=60,
+    max_examples=20,
     derandomize=True,
     database=None,
     deadline=None,

@@ -132,7 +132,7 @@ def test_the_rules_that_churches_use_take_few_steps(client: FlaskClient, church:
 def test_a_count_is_counted_anew_when_the_rule_is_changed_and_only_then(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
-    start = (datetime.now(UTC) - timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    start = (datetime.now(UTC) - timedelta(days=3, hours=12)).replace(second=0, microsecond=0, tzinfo=None)
     made = make(client, church, recurrence={"rrule": "FREQ=DAILY;COUNT=6"}, startsAt=start.isoformat(), timeZone="UTC")
     ends = "SELECT counted_end FROM schedules"
 

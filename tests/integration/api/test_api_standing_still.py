@@ -62,6 +62,7 @@ def ask(app: Flask, church: KnownChurch, number: int) -> TestResponse:
             return client.post(address, data=form, headers=signed(address, form))
 
 
+@pytest.mark.extended
 def test_every_request_is_answered_with_503_while_it_stands_still_and_served_when_it_goes_on(
     own_app: Flask, own_church: KnownChurch, postgres: PrivatePostgres
 ) -> None:
