@@ -203,12 +203,6 @@ def test_what_has_begun_or_was_canceled_stays(
     assert client.get(message["links"]["self"], headers=church.bearer).get_json()["content"] == "Grace"
 
 
-def test_of_another_church_there_is_no_message(
-    client: FlaskClient, church: KnownChurch, other_church: KnownChurch
-) -> None:
-    assert change(client, church, send(client, other_church), content="Mine now").status_code == 404
-
-
 def test_a_target_changes_as_a_whole_or_not_at_all(client: FlaskClient, church: KnownChurch) -> None:
     message = send(
         client, church, sendAt=TOMORROW.isoformat(), targetType="numbers", phoneNumbers=["+12025550123", "+12025550124"]

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from messaging.states import Status
 from store.database import Database
-from tests.harness.churches import KnownChurch, another_key
+from tests.harness.churches import KnownChurch
 from tests.integration.api.messages_in_progress import EVERYTHING, message_with, say
 from tests.integration.store.ledger import Ledger
 
@@ -47,35 +47,9 @@ def test_what_makes_no_sense_now_is_a_conflict_and_changes_nothing(
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_another_churchs_message_is_not_there(
-    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, ledger: Ledger, word: str
-) -> None:
-    message = message_with(ledger, church.church_id, {Status.QUEUED: 1, Status.FAILED: 1})
-
-    assert say(client, other_church, message, word).status_code == 404
-
-    assert ledger.counts(message) == {Status.QUEUED: 1, Status.FAILED: 1}
-    assert ledger.claim(church.church_id).taken == 1
-
-
-@pytest.mark.parametrize("word", WORDS)
 def test_a_message_that_never_was_is_not_there(client: FlaskClient, church: KnownChurch, word: str) -> None:
     body: dict[str, object] | None = {} if word == "retry-failed" else None
 
     answer = client.post(f"/api/messages/{uuid4()}/{word}", json=body, headers=church.bearer)
 
     assert answer.status_code == 404
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_a_key_that_may_only_read_may_not_steer(
-    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, word: str
-) -> None:
-    message = message_with(ledger, church.church_id, {Status.QUEUED: 1})
-    reader = KnownChurch(
-        church_id=church.church_id, key=another_key(database, church.church_id, scopes=["messages:read"])
-    )
-
-    assert say(client, reader, message, word).status_code == 403
-
-    assert ledger.claim(church.church_id).taken == 1

@@ -147,29 +147,6 @@ def test_schedules_come_newest_first_in_pages(client: FlaskClient, church: Known
     assert rest["next"] is None
 
 
-@pytest.mark.parametrize(
-    ("method", "place"),
-    [
-        ("get", ""),
-        ("patch", ""),
-        ("delete", ""),
-        ("get", "/runs"),
-        ("post", "/pause"),
-        ("post", "/resume"),
-        ("post", "/run-now"),
-    ],
-)
-def test_of_another_church_there_is_no_schedule(
-    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, method: str, place: str
-) -> None:
-    address = make(client, other_church)["links"]["self"] + place
-    body: dict[str, object] | None = {} if method == "patch" or place == "/pause" else None
-
-    answer = client.open(address, method=method.upper(), json=body, headers=church.bearer)
-
-    assert answer.status_code == 404
-
-
 def test_a_change_holds_from_the_next_run_on_and_keeps_the_rest(client: FlaskClient, church: KnownChurch) -> None:
     made = make(client, church, urgent={"reason": "always"})
 

@@ -190,12 +190,3 @@ def test_contacts_of_another_church_are_unknown_each_by_its_place(
     fields = [error["field"] for error in answer.get_json()["errors"]]
     assert fields == ["contactIds[0]", "contactIds[2]", "contactIds[3]"]
     assert stored(database, church) == 0
-
-
-def test_a_message_for_another_church_is_forbidden(
-    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, database: Database
-) -> None:
-    answer = client.post(SEND, json=a_message(other_church), headers=church.bearer)
-
-    assert answer.status_code == 403
-    assert stored(database, other_church) == stored(database, church) == 0
