@@ -13,6 +13,7 @@ from gunicorn.http.unreader import IterUnreader
 from api.server.request_bodies import BodyTooLarge, ChunkedBody, IncomingBody, incoming_body
 from api.server.request_heads import read_head
 
+CONFIG = Config()
 HEAD = b"POST / HTTP/1.1\r\nHost: example.org\r\n%b\r\n\r\n"
 CHUNKED = b'5\r\nhello\r\nA;name="va;lue" ;x\r\n0123456789\r\n0\r\nX-Trailer: 1\r\nX-Other: 2\r\n\r\n'
 CONTENT = b"hello0123456789"
@@ -20,7 +21,7 @@ NEXT = b"GET / HTTP/1.1\r\n"
 
 
 def body(header: bytes, *, largest: int = 1000) -> IncomingBody:
-    request = read_head(HEAD % header, config=Config(), client=("127.0.0.1", 1))
+    request = read_head(HEAD % header, config=CONFIG, client=("127.0.0.1", 1))
     return incoming_body(request, largest=largest)
 
 
@@ -127,7 +128,7 @@ def _ours(sent: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _gunicorns(sent: bytes) -> tuple[bytes, bytes] | None:
-    request = read_head(HEAD % b"Transfer-Encoding: chunked", config=Config(), client=("127.0.0.1", 1))
+    request = read_head(HEAD % b"Transfer-Encoding: chunked", config=CONFIG, client=("127.0.0.1", 1))
     unreader = IterUnreader([sent + NEXT])
     try:
         content = ChunkedReader(request, unreader).read(10**9)
