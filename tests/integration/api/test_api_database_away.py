@@ -1,4 +1,4 @@
-"""An app that starts while PostgreSQL is away says so, and serves as soon as it is back."""
+"""An app that starts while PostgreSQL is unreachable answers 503, and serves as soon as it is reachable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.waiting import wait_until
 
 @contextmanager
 def forwarded(port: int, to_port: int) -> Generator[None]:
-    """Whoever connects to `port` speaks with `to_port`."""
+    """Forwards connections to `port` to `to_port`."""
     loop = asyncio.new_event_loop()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,7 +39,7 @@ def forwarded(port: int, to_port: int) -> Generator[None]:
     thread.join()
 
 
-def test_it_starts_without_postgresql_and_serves_when_it_is_back(
+def test_the_app_starts_without_postgresql_and_serves_when_it_is_back(
     settings: Settings, church: KnownChurch, free_port: int
 ) -> None:
     address = urlsplit(settings.database_url)

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a request that is repeated makes one message."""
+"""Idempotency-Key: a repeated request creates one message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stored(database: Database, church: KnownChurch) -> int:
         return len(messages.page(connection, church_id=church.church_id, before=None, limit=1000))
 
 
-def test_the_same_request_again_gets_the_same_message(
+def test_a_repeated_request_returns_the_same_message(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     headers = church.bearer | {"Idempotency-Key": "sunday-1"}
@@ -44,7 +44,7 @@ def test_the_same_request_again_gets_the_same_message(
     assert stored(database, church) == 1
 
 
-def test_the_same_body_written_differently_is_the_same(client: FlaskClient, church: KnownChurch) -> None:
+def test_an_equivalent_body_is_the_same_request(client: FlaskClient, church: KnownChurch) -> None:
     headers = church.bearer | {"Idempotency-Key": "k", "Content-Type": "application/json"}
     body = {**body_of(church), "targetType": "numbers", "phoneNumbers": ["+12025550123"]}
     rewritten = dict(reversed(list(body.items()))) | {"phoneNumbers": ["(202) 555-0123"], "channel": "sms"}
@@ -69,7 +69,7 @@ def test_the_same_key_with_another_body_is_a_conflict(
     assert stored(database, church) == 1
 
 
-def test_a_repetition_is_the_same_after_its_hour_has_come(
+def test_a_request_repeated_after_its_send_time_is_the_same_request(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     for seconds in (1, 5, 25):  # a busy machine may take longer than a second for the first request
@@ -92,7 +92,9 @@ def test_a_repetition_is_the_same_after_its_hour_has_come(
     assert stored(database, church) == before
 
 
-def test_churches_do_not_share_keys(client: FlaskClient, church: KnownChurch, other_church: KnownChurch) -> None:
+def test_the_same_idempotency_key_is_independent_in_each_church(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch
+) -> None:
     ids = {
         client.post(SEND, json=body_of(each), headers=each.bearer | {"Idempotency-Key": "same"}).get_json()["id"]
         for each in (church, other_church)
@@ -110,14 +112,14 @@ def test_a_refused_request_does_not_use_up_its_key(client: FlaskClient, church: 
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "sunday morning", "käse"])
-def test_an_unusable_key_is_named(client: FlaskClient, church: KnownChurch, key: str) -> None:
+def test_an_invalid_idempotency_key_is_reported_as_a_field(client: FlaskClient, church: KnownChurch, key: str) -> None:
     answer = client.post(SEND, json=body_of(church), headers=church.bearer | {"Idempotency-Key": key})
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == ["Idempotency-Key"]
 
 
-def test_a_hundred_at_once_make_one_message(app: Flask, church: KnownChurch, database: Database) -> None:
+def test_a_hundred_concurrent_requests_create_one_message(app: Flask, church: KnownChurch, database: Database) -> None:
     together = Barrier(100)
 
     def send(_: int) -> tuple[int, str, bool]:
@@ -136,7 +138,7 @@ def test_a_hundred_at_once_make_one_message(app: Flask, church: KnownChurch, dat
 
 
 @pytest.mark.parametrize("path", [SEND, "/api/schedules", "run-now"])
-def test_what_is_made_without_a_key_is_taken_and_told_to_bring_one(
+def test_a_request_without_an_idempotency_key_is_accepted_with_a_hint(
     client: FlaskClient, church: KnownChurch, path: str
 ) -> None:
     plan = body_of(church) | {"recurrence": {"cron": "0 9 * * SUN"}}
@@ -153,7 +155,7 @@ def test_what_is_made_without_a_key_is_taken_and_told_to_bring_one(
     assert "Idempotency-Key-Missing" not in with_one.headers
 
 
-def test_the_document_tells_of_the_key_wherever_one_is_taken_and_every_example_brings_one(client: FlaskClient) -> None:
+def test_the_idempotency_key_is_documented_and_in_every_example(client: FlaskClient) -> None:
     document, page = client.get("/openapi.json").get_json(), client.get("/docs").text
     taking = {
         path: operation

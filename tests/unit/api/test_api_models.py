@@ -53,7 +53,7 @@ class Reminder(RequestModel):
 
 @pytest.mark.parametrize("offset", ["", "Z", "+14:00", "-12:00", "+23:59", "-23:59"])
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "0001-12-31T23:59:59", "1999-12-31T23:59:59"])
-def test_a_time_before_all_messages_is_refused_whatever_its_offset(text: str, offset: str) -> None:
+def test_a_time_before_the_earliest_allowed_is_refused_whatever_its_offset(text: str, offset: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Reminder.model_validate({"at": text + offset})
 
