@@ -102,7 +102,7 @@ def test_disabled_queues_are_not_checked(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("no_waits", "redis")
-def test_a_redis_that_may_evict_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redis_that_may_evict_fails_the_check(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def evicts(_: Redis) -> str:
         return "allkeys-lru"
 

@@ -1,4 +1,4 @@
-"""`flask create-key`, `list-keys`, `find-key` and `revoke-key`: the life of a key from creation to revocation."""
+"""`flask create-key`, `list-keys`, `find-key` and `revoke-key`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.harness.waiting import wait_until
 from tests.integration.commands.conftest import Run, opened_app
 
 KEY = re.compile(r"ksms_[A-Za-z0-9_-]{43}")
-NOBODY = "01900000-0000-7000-8000-000000000000"
+UNKNOWN_CHURCH = "01900000-0000-7000-8000-000000000000"
 
 
 def new_church(run: Run, name: str = "Grace") -> dict[str, str]:
@@ -33,7 +33,7 @@ def new_church(run: Run, name: str = "Grace") -> dict[str, str]:
 
 
 def make_key(run: Run, church: str, *options: str) -> tuple[str, str, Result]:
-    """A key's id, the key, and what the command result."""
+    """A key's id, the key, and the command's result."""
     result = run("create-key", "--church", church, "--label", "front end", *options)
     assert result.exit_code == 0, result.output
     [key] = KEY.findall(result.stdout)
@@ -98,7 +98,7 @@ def test_a_revoked_key_is_refused_by_processes_that_have_just_accepted_it(
         assert detail_with(web_client, key) == "The key is unknown or revoked."
 
 
-def test_a_request_whose_body_comes_after_the_revocation_is_refused(
+def test_a_request_whose_body_arrives_after_the_revocation_is_refused(
     run: Run, web_client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.authentication.CONFIRMED_AFTER_SECONDS", 0)
@@ -149,7 +149,7 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(run: Run, web_cli
     assert status_with(web_client, key) == 200
 
 
-def test_revoking_twice_says_so_and_keeps_the_first_time(run: Run, database: Database) -> None:
+def test_a_second_revocation_is_reported_and_keeps_the_time_of_the_first(run: Run, database: Database) -> None:
     key_id, key, _ = make_key(run, new_church(run)["churchId"])
     run("revoke-key", key_id)
     first = revoked_at(database, key)
@@ -167,7 +167,7 @@ def revoked_at(database: Database, key: str) -> object:
     return row[0]
 
 
-@pytest.mark.parametrize("given", [NOBODY, "7", "ksms_short"])
+@pytest.mark.parametrize("given", [UNKNOWN_CHURCH, "7", "ksms_short"])
 def test_an_unknown_key_is_reported_in_one_line_with_the_remedy(run: Run, given: str) -> None:
     refused = run("revoke-key", given)
 
@@ -197,7 +197,7 @@ def test_an_expired_key_is_refused_with_the_reason(run: Run, web_client: FlaskCl
     assert "expired" in detail_with(web_client, key)
 
 
-def test_a_key_that_expired_and_was_revoked_is_only_revoked(
+def test_a_revoked_key_that_expired_is_reported_as_revoked(
     run: Run, web_client: FlaskClient, database: Database
 ) -> None:
     key_id, key, _ = make_key(run, new_church(run)["churchId"], "--expires", "1d")
@@ -208,7 +208,7 @@ def test_a_key_that_expired_and_was_revoked_is_only_revoked(
     assert detail_with(web_client, new_key()[0]) == "The key is unknown or revoked."
 
 
-def test_a_date_is_the_first_moment_of_that_day_in_utc(run: Run, database: Database) -> None:
+def test_an_expiry_date_means_the_start_of_that_day_in_utc(run: Run, database: Database) -> None:
     _, key, result = make_key(run, new_church(run)["churchId"], "--expires", "2099-01-01")
 
     assert "2099-01-01 00:00 UTC" in result.stdout
@@ -260,7 +260,7 @@ def test_keys_are_listed_with_everything_that_identifies_them(run: Run, web_clie
     assert other["churchId"] not in listed
 
 
-def test_a_label_cannot_write_into_the_terminal(run: Run) -> None:
+def test_control_characters_of_a_label_are_not_printed(run: Run) -> None:
     church = new_church(run)["churchId"]
     run("create-key", "--church", church, "--label", "a\x1b[2J\nforged line")
 
@@ -270,9 +270,7 @@ def test_a_label_cannot_write_into_the_terminal(run: Run) -> None:
     assert len(listed.splitlines()) == 3
 
 
-def test_the_last_use_is_written_once_an_hour_at_the_most(
-    run: Run, web_client: FlaskClient, database: Database
-) -> None:
+def test_the_last_use_is_written_at_most_once_an_hour(run: Run, web_client: FlaskClient, database: Database) -> None:
     key = new_church(run)["apiKey"]
     assert last_used(database, key) is None
     status_with(web_client, key)
@@ -288,7 +286,7 @@ def test_the_last_use_is_written_once_an_hour_at_the_most(
     assert last > first
 
 
-def test_a_lookup_does_not_wait_for_a_change_of_the_key(run: Run, web_client: FlaskClient, database: Database) -> None:
+def test_a_lookup_does_not_wait_for_a_lock_on_the_key(run: Run, web_client: FlaskClient, database: Database) -> None:
     key = new_church(run)["apiKey"]
     with system_scope(database) as changing:
         changing.execute("UPDATE api_keys SET label = label || '!'")
@@ -321,7 +319,7 @@ def test_an_unknown_key_is_reported(run: Run, given: str) -> None:
 @pytest.mark.parametrize("command", ["list-keys", "create-key"])
 def test_an_unknown_church_is_reported_in_one_line(run: Run, command: str) -> None:
     options = ("--label", "x") if command == "create-key" else ()
-    refused = run(command, "--church", NOBODY, *options)
+    refused = run(command, "--church", UNKNOWN_CHURCH, *options)
 
     assert refused.exit_code == 2
-    assert f"There is no church {UUID(NOBODY)}." in refused.stderr
+    assert f"There is no church {UUID(UNKNOWN_CHURCH)}." in refused.stderr

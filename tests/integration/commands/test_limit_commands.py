@@ -84,7 +84,7 @@ def test_a_church_with_a_foreign_number_texts_its_own_region(
         (["--regions", ""], "--regions"),
     ],
 )
-def test_bad_input_gets_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
+def test_invalid_input_is_reported_in_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
     church = new_church(run)
 
     result = run("set-limits", "--church", str(church), *options)
@@ -95,7 +95,7 @@ def test_bad_input_gets_one_line(run: Run, database: Database, options: list[str
 
 
 @pytest.mark.parametrize("command", [["show-limits"], ["set-limits", "--daily-segments", "5"]])
-def test_a_church_that_does_not_exist(run: Run, database: Database, command: list[str]) -> None:
+def test_an_unknown_church_is_reported(run: Run, database: Database, command: list[str]) -> None:
     result = run(*command, "--church", "01900000-0000-7000-8000-000000000000")
 
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""Bodies that arrive in pieces: the same in whatever pieces, and the same as gunicorn's own reader takes them."""
+"""Bodies that arrive in pieces are parsed alike however they are split, and as gunicorn's own reader parses them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def chunked(*, largest: int = 1000) -> IncomingBody:
 
 
 @pytest.mark.parametrize("at", range(len(CHUNKED) + 1))
-def test_a_chunked_body_may_be_cut_anywhere(at: int) -> None:
+def test_a_chunked_body_can_be_split_anywhere(at: int) -> None:
     taken, buffer = chunked(), bytearray(CHUNKED[:at])
 
     done = taken.take(buffer)
@@ -53,7 +53,7 @@ def test_a_chunked_body_may_arrive_byte_by_byte() -> None:
 
 
 @pytest.mark.parametrize("at", range(6))
-def test_a_body_of_known_length_may_be_cut_anywhere(at: int) -> None:
+def test_a_body_of_known_length_can_be_split_anywhere(at: int) -> None:
     taken, buffer = body(b"Content-Length: 5"), bytearray(b"hello"[:at])
 
     assert taken.take(buffer) == (at == 5)
@@ -63,7 +63,7 @@ def test_a_body_of_known_length_may_be_cut_anywhere(at: int) -> None:
     assert buffer == NEXT
 
 
-def test_a_request_that_names_no_length_has_no_body() -> None:
+def test_a_request_without_a_length_has_no_body() -> None:
     taken, buffer = body(b"Accept: */*"), bytearray(NEXT)
 
     assert taken.take(buffer)
@@ -71,7 +71,7 @@ def test_a_request_that_names_no_length_has_no_body() -> None:
     assert buffer == NEXT
 
 
-def test_too_large_is_known_before_it_has_arrived() -> None:
+def test_a_body_too_large_is_refused_before_it_has_arrived() -> None:
     with pytest.raises(BodyTooLarge):
         body(b"Content-Length: 1001")
     with pytest.raises(BodyTooLarge):
@@ -81,7 +81,7 @@ def test_too_large_is_known_before_it_has_arrived() -> None:
     assert not chunked().take(bytearray(b"3e8\r\n" + bytes(1000)))
 
 
-def test_framing_may_not_outweigh_what_it_frames() -> None:
+def test_a_body_with_more_framing_than_content_is_refused() -> None:
     assert chunked(largest=10**6).take(bytearray(b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n"))
     assert chunked(largest=10**6).take(bytearray(b"6\r\n123456\r\n" * 100_000 + b"0\r\n\r\n"))
     with pytest.raises(InvalidChunkSize):
@@ -89,14 +89,14 @@ def test_framing_may_not_outweigh_what_it_frames() -> None:
 
 
 @pytest.mark.parametrize("line", [b"5;" + b"x" * 9000, b"0" * 9000, b"0\r\nX: " + b"y" * 9000])
-def test_a_line_without_end_is_not_waited_for(line: bytes) -> None:
+def test_a_line_without_end_is_refused(line: bytes) -> None:
     with pytest.raises(ParseException):
         chunked().take(bytearray(line))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_damaged_body_is_read_as_gunicorn_reads_it(seed: int) -> None:
-    """Two readers that disagree on where a body ends are what request smuggling is made of."""
+def test_a_damaged_body_is_parsed_as_gunicorn_parses_it(seed: int) -> None:
+    """Two parsers that disagree on the end of a body make request smuggling possible."""
     chance = random.Random(seed)  # noqa: S311 - damage is no secret
     for _ in range(200):
         damaged = _damage(CHUNKED, chance)
@@ -118,7 +118,7 @@ def _damage(sent: bytes, chance: random.Random) -> bytes:
 
 
 def _ours(sent: bytes) -> tuple[bytes, bytes] | None:
-    """The content and what follows it; None for a body that is refused, or not whole."""
+    """The content and the bytes after it; None for a body that is refused or incomplete."""
     taken, buffer = chunked(largest=10**18), bytearray(sent + NEXT)
     assert isinstance(taken, ChunkedBody)
     try:
