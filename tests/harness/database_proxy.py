@@ -1,4 +1,4 @@
-"""A proxy between the product and PostgreSQL that can lose the answer to a COMMIT."""
+"""A proxy between the product and PostgreSQL that can lose the response to a COMMIT."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from enum import Enum, auto
 from urllib.parse import urlsplit, urlunsplit
 
 _CHUNK = 65536
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
 
 class Fault(Enum):
-    """How the next COMMIT loses its answer. The server receives and performs it in either case."""
+    """How the response to the next COMMIT is lost. The server receives and executes it in either case."""
 
     CUT = auto()
-    """The proxy closes the connection once the server has answered."""
+    """The proxy closes the connection when the server has responded."""
     SILENCE = auto()
-    """The proxy forwards nothing any more, on new connections neither: a network that drops every packet."""
+    """The proxy forwards nothing more, on new connections too, like a network that drops every packet."""
 
 
 class DatabaseProxy:
@@ -31,11 +31,11 @@ class DatabaseProxy:
         self.to_port = address.port
         self.url = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{port}")))
         self.next_commit: Fault | None = None
-        self.spared_commits = 0
-        """How many COMMITs pass before the one that `next_commit` applies to."""
+        self.commits_before = 0
+        """How many COMMITs are forwarded before `next_commit` applies."""
         self.is_silent = False
 
-    async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client until it ends."""
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self.to_port)
         faults: list[Fault] = []
@@ -51,8 +51,8 @@ class DatabaseProxy:
         while data := await reader.read(_CHUNK):
             await self._while_silent()
             if b"COMMIT" in data and self.next_commit is not None:
-                if self.spared_commits:
-                    self.spared_commits -= 1
+                if self.commits_before:
+                    self.commits_before -= 1
                 else:
                     faults.append(self.next_commit)
                     self.next_commit = None
@@ -74,17 +74,17 @@ class DatabaseProxy:
     async def _while_silent(self) -> None:
         # The tests set it from another thread, where an asyncio.Event cannot be used.
         while self.is_silent:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 @contextmanager
 def database_proxy(url: str, port: int) -> Generator[DatabaseProxy]:
-    """A proxy on `port` in front of the server in `url`; its own `url` leads through it."""
+    """A proxy on `port` in front of the server in `url`. Connect to the `url` of the proxy."""
     proxy, started = DatabaseProxy(url, port), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
     async def serve() -> None:
-        async with await asyncio.start_server(proxy.join, "127.0.0.1", port):
+        async with await asyncio.start_server(proxy.serve, "127.0.0.1", port):
             started.set()
             await stop.wait()
 
@@ -94,7 +94,7 @@ def database_proxy(url: str, port: int) -> Generator[DatabaseProxy]:
 
     thread = threading.Thread(target=run, name="database proxy", daemon=True)
     thread.start()
-    assert started.wait(timeout=10)
+    assert started.wait(timeout=60)
     try:
         yield proxy
     finally:

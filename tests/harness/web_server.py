@@ -1,4 +1,4 @@
-"""The API as it is deployed: gunicorn with our configuration, on a real port, in processes of its own."""
+"""The API as it is deployed: gunicorn with our configuration, on a real port, in its own processes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class WebServer:
     log: Path
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Status and body of a GET on a connection of its own. Raises OSError when it takes over ten seconds."""
+        """Status and body of a GET on its own connection. Raises OSError when no answer comes for half a minute."""
         return self.request("GET", path, headers=headers)
 
     def request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             answer = connection.getresponse()
@@ -48,12 +48,12 @@ class WebServer:
             connection.close()
 
     def stop(self) -> int:
-        """Ask it to stop as a host does; its exit status."""
+        """Stop it as a host does. Returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
     def exchange(self, sent: bytes) -> bytes:
-        """All that comes back for these bytes until the server closes the connection."""
+        """Everything that the server sends for these bytes until it closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(sent)
             return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -63,7 +63,7 @@ class WebServer:
         return int(children.split()[0])
 
     def worker_memory(self) -> int:
-        """Bytes of memory that the worker process has of its own and in use."""
+        """The private resident memory of the worker process in bytes."""
         resident, shared = Path(f"/proc/{self.worker_pid()}/statm").read_text().split()[1:3]
         return (int(resident) - int(shared)) * resource.getpagesize()
 

@@ -31,7 +31,7 @@ def app_behind(settings: Settings, proxy: DatabaseProxy) -> Iterator[Flask]:
     """The app, connected through the proxy."""
     app = create_app(settings.model_copy(update={"database_url": proxy.url}))
     database = services(app).database
-    database.limits = replace(database.limits, probe_after=0.2)  # seconds
+    database.limits = replace(database.limits, probe_after=0.5)  # seconds
     yield app
     proxy.is_silent = False
     services(app).close()
@@ -96,7 +96,7 @@ def test_an_import_with_a_lost_commit_can_be_repeated(
     client_behind: FlaskClient, church: KnownChurch, database: Database, proxy: DatabaseProxy
 ) -> None:
     assert client_behind.get("/api/contacts", headers=church.bearer).status_code == 200
-    proxy.next_commit, proxy.spared_commits = Fault.CUT, 1  # the first one reads the church's regions
+    proxy.next_commit, proxy.commits_before = Fault.CUT, 1  # the first one reads the church's regions
     people = {"contacts": [{"name": "Ruth Bell", "phone": "+12025550123"}]}
 
     lost = client_behind.post("/api/contacts", json=people, headers=church.bearer)
