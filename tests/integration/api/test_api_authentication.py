@@ -6,7 +6,7 @@ of a refusal; an endpoint without one fails the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -178,22 +178,18 @@ def call(client: FlaskClient, database: Database, church: KnownChurch, endpoint:
     return Call(endpoint, FirstChurch(client, database, church))
 
 
-@pytest.fixture
-def rows_of(superuser_database_url: str) -> RowsOf:
+@pytest.fixture(scope="module")
+def rows_of(superuser_database_url: str) -> Iterator[RowsOf]:
     """Reads every row of a church by table, without its keys: the product records when they are used."""
     tables = (
         "SELECT c.table_name FROM information_schema.columns AS c JOIN information_schema.tables AS t "
         "USING (table_schema, table_name) WHERE c.column_name = 'church_id' AND c.table_schema = 'public' "
         "AND t.table_type = 'BASE TABLE' AND c.table_name <> 'api_keys'"
     )
-
-    def read(church: KnownChurch) -> dict[str, list[str]]:
-        with psycopg.connect(superuser_database_url) as connection:
-            names: list[str] = [name for (name,) in connection.execute(tables)]
-            assert {"churches", "contacts", "messages", "deliveries", "schedules"} <= set(names)
-            return {name: _rows(connection, name, church.church_id) for name in names}
-
-    return read
+    with psycopg.connect(superuser_database_url, autocommit=True) as connection:
+        names: list[str] = [name for (name,) in connection.execute(tables)]
+        assert {"churches", "contacts", "messages", "deliveries", "schedules"} <= set(names)
+        yield lambda church: {name: _rows(connection, name, church.church_id) for name in names}
 
 
 def _rows(connection: psycopg.Connection[tuple[Any, ...]], table: str, church_id: UUID) -> list[str]:
