@@ -1,4 +1,4 @@
-"""How gunicorn serves the API. Its variables (HOST, PORT, WEB_CONCURRENCY, HTTP_...) are not the application's."""
+"""The configuration of gunicorn. It reads its own variables: HOST, PORT, WEB_CONCURRENCY and HTTP_..."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from api.server.limits import Limits
 from api.server.worker import BufferingWorker
 from processes import child_process
 
-# On Render and Heroku a router in front of us is the only one that can reach us, and it does so from outside.
+# On Render and Heroku, only the router in front can reach this process, and it does so from another machine.
 _behind_router = "RENDER" in os.environ or "DYNO" in os.environ
 
 _host = os.environ.get("HOST") or ("0.0.0.0" if _behind_router else "127.0.0.1")  # noqa: S104
@@ -17,7 +17,7 @@ bind = [f"{_host}:{_port}"]
 
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = 16
-# Each worker opens connections and threads of its own: nothing of the application may exist before the fork.
+# Each worker process opens its own connections and threads, so the application must be created after the fork.
 preload_app = False
 
 
@@ -31,7 +31,7 @@ def _positive(name: str, default: float) -> float:
 
 
 class Worker(BufferingWorker):
-    """Each process: what it takes from clients, and how long it waits for them."""
+    """The worker class, with the limits for clients from the environment."""
 
     limits = Limits(
         header_seconds=_positive("HTTP_HEADER_SECONDS", 10),
@@ -44,15 +44,16 @@ class Worker(BufferingWorker):
 
 worker_class = Worker
 
-# Seconds. A worker whose event loop stands still for a minute is killed; one told to stop finishes what it has begun.
+# In seconds. A worker whose event loop is blocked for a minute is killed. One that is to stop has 30 seconds to finish
+# its requests.
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
 
-# The heartbeat file must not wait for a disk.
+# The heartbeat file is kept in memory, so that a slow disk does not delay it.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
-# Whose X-Forwarded-Proto is believed.
+# The proxies whose X-Forwarded-Proto is trusted.
 forwarded_allow_ips = "*" if _behind_router else "127.0.0.1,::1"
 
 # The application logs each request itself.
@@ -62,5 +63,6 @@ control_socket_disable = True
 
 
 def post_fork(_server: object, _worker: object) -> None:
-    """A worker whose master was killed would hold the port, and answer nobody on it, until its last caller goes."""
+    """End the worker when gunicorn's master is killed. Otherwise it would keep the port open without accepting
+    requests."""
     child_process.die_with_parent(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Structured logs: constant text plus fields, the request id of a message, and phone numbers masked."""
+"""Structured logs: lines of constant text plus fields, with phone numbers and mail addresses masked."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _PHONE = re.compile(r"(\+|%2B)(\d{5,13})(\d\d)", re.IGNORECASE)
 
 
 def mask_addresses(text: str) -> str:
-    """The text with phone numbers and mail addresses masked.
+    """Return the text with phone numbers and mail addresses masked.
 
-    Of an E.164 number the last two digits remain: `+12025550123` becomes `+*********23`. Of a mail address the first
-    letter and the domain remain: `ruth@example.org` becomes `r***@example.org`.
+    The last two digits of an E.164 number remain: `+12025550123` becomes `+*********23`. The first letter and the
+    domain of a mail address remain: `ruth@example.org` becomes `r***@example.org`.
     """
     text = _PHONE.sub(lambda found: found[1] + "*" * len(found[2]) + found[3], text)
     return _EMAIL.sub(r"\1***@", text)
 
 
 def configure(*, fmt: Literal["text", "json"], level: str) -> None:
-    """Format every log line of the process, also those of libraries, and write it to standard error as UTF-8."""
+    """Format all log lines of the process, including those of libraries, and write them to standard error as UTF-8."""
     _write_utf_8(sys.stderr)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -51,7 +51,7 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
     )
 
     def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
-        """The whole line, masked at the end: addresses may stand in any field."""
+        """Return the line. It is masked as a whole, because any field may contain an address."""
         return mask_addresses(str(renderer(logger, method, event)))
 
     handler = logging.StreamHandler(sys.stderr)
@@ -64,13 +64,13 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # These log every request and every job at INFO, with its arguments.
+    # At INFO, these log every request or job, with its arguments.
     for name in ("twilio", "yoyo", "urllib3", "aiohttp.access", "rq.worker", "rq.scheduler", "rq_scheduler"):
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
 
 
 def _write_utf_8(stream: TextIO) -> None:
-    """Whatever the locale. What UTF-8 cannot encode (a lone surrogate) is escaped, which is valid in JSON too."""
+    """Make the stream write UTF-8 whatever the locale is. A lone surrogate, which UTF-8 cannot encode, is escaped."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 

@@ -1,4 +1,4 @@
-"""The only module that reads the environment: every setting with its default, and a clear error for each wrong one."""
+"""The settings. This is the only module that reads the environment."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PASSWORD_DIFFERENT_CHARACTERS = 5
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; the message names each variable and what it should be."""
+    """Variables are missing or invalid. The message names each of them and says what it should be."""
 
 
 def _strong_password(password: SecretStr) -> SecretStr:
-    """Returns the password. Raises ValueError for one that is quickly guessed."""
+    """Return the password. Raises ValueError if it is easily guessed."""
     text = password.get_secret_value()
     if len(text) < _PASSWORD_CHARACTERS or len(set(text)) < _PASSWORD_DIFFERENT_CHARACTERS:
         raise ValueError(
@@ -37,17 +37,17 @@ def _strong_password(password: SecretStr) -> SecretStr:
 
 
 class Settings(BaseSettings):
-    """The configuration of one process. The name of a field in upper case is the name of its environment variable."""
+    """The configuration of a process. The environment variable of a field is its name in upper case."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
     """PostgreSQL 18 or newer. It holds everything that must not be lost."""
     redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = Field(default=None, repr=False)
-    """Redis 6.2 or newer, or Valkey: it holds the job queues. Needed unless `enable_queues` is false."""
+    """Redis 6.2 or newer, or Valkey. It holds the job queues. Required unless `enable_queues` is false."""
 
     enable_queues: bool = True
-    """False runs every job in the process that would have enqueued it, without Redis."""
+    """If false, every job runs in the process that would have enqueued it, without Redis."""
     mail_enabled: bool = True
     analytics_enabled: bool = True
 
@@ -69,15 +69,15 @@ class Settings(BaseSettings):
     smtp_connections: Annotated[int, Field(ge=1, le=200)] = 10
     """Connections a worker process keeps to the mail server."""
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
-    """The wait limit for one reply of the mail server. A mail without a reply in this time is in doubt."""
+    """How long to wait for one reply of the mail server. A mail without a reply in this time is in doubt."""
 
     operator_password: Annotated[SecretStr, AfterValidator(_strong_password)] | None = None
     """The password of /rq: 12 characters or more. Unset: the dashboard stays closed."""
     secure_cookies: bool | None = None
-    """Whether the operator's cookie is sent over HTTPS only. Unset: when `public_url` is https."""
+    """Whether the operator's cookies are sent over HTTPS only. Unset: if `public_url` is https."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
-    """The number of proxies in front that add X-Forwarded-For and -Proto. They supply the visitor's address."""
+    """The number of proxies in front that add X-Forwarded-For and -Proto, from which the client's address is taken."""
 
     daily_segment_limit: Annotated[int, Field(ge=1)] = 150_000
     """Segments a day for a church without a limit of its own. The default is three for each of 50,000 people."""
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     carrier_connections: Annotated[int, Field(ge=1, le=5000)] = 500
     """Connections that a worker process keeps to the carrier: the most deliveries it has in flight at once."""
     carrier_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 15.0
-    """The wait limit for one submission to the carrier. A submission without a reply in this time is in doubt."""
+    """How long to wait for the carrier's reply to a submission. Without a reply in this time it is in doubt."""
     lease_seconds: Annotated[float, Field(ge=1, le=240)] = 120.0
     """How long a claim holds. It must be longer than a whole batch can take."""
     retry_limit: Annotated[int, Field(ge=0, le=20)] = 5
@@ -118,31 +118,31 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")
-    def _queues_need_redis(self) -> Settings:
+    def _check_redis_url(self) -> Settings:
         if self.enable_queues and self.redis_url is None:
             raise ValueError("REDIS_URL: is missing (or set ENABLE_QUEUES=false to run without Redis)")
         return self
 
     @model_validator(mode="after")
-    def _lease_outlasts_a_submission(self) -> Settings:
+    def _check_lease(self) -> Settings:
         if self.lease_seconds < 2 * self.carrier_timeout_seconds:
             raise ValueError("LEASE_SECONDS: must be at least twice CARRIER_TIMEOUT_SECONDS")
         return self
 
     @model_validator(mode="after")
-    def _reconciliation_outlasts_a_submission(self) -> Settings:
+    def _check_reconcile_seconds_of_texts(self) -> Settings:
         if self.reconcile_seconds <= self.carrier_timeout_seconds:
             raise ValueError("RECONCILE_SECONDS: must be longer than CARRIER_TIMEOUT_SECONDS")
         return self
 
     @model_validator(mode="after")
-    def _reconciliation_outlasts_a_mail(self) -> Settings:
+    def _check_reconcile_seconds_of_mails(self) -> Settings:
         if self.smtp_url is not None and self.reconcile_seconds <= self.smtp_timeout_seconds:
             raise ValueError("RECONCILE_SECONDS: must be longer than SMTP_TIMEOUT_SECONDS")
         return self
 
     @model_validator(mode="after")
-    def _mail_needs_a_secret(self) -> Settings:
+    def _check_secret_key(self) -> Settings:
         if self.mail_enabled and self.smtp_url is not None and self.secret_key is None:
             raise ValueError("SECRET_KEY: is missing (it signs the unsubscribe links of mails)")
         return self
@@ -159,13 +159,13 @@ class Settings(BaseSettings):
 
 
 VARIABLES = frozenset(name.upper() for name in Settings.model_fields) | {"TURN_SIZE"}
-"""Every environment variable that is read here."""
+"""Every environment variable that the settings are read from."""
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Reads the environment. `overrides` (by field name, for tests) take precedence.
+    """Read the settings from the environment. `overrides` (by field name, for tests) take precedence.
 
-    Raises SettingsError, which names each missing or malformed variable and never shows a value.
+    Raises SettingsError, which names each missing or invalid variable and never shows a value.
     """
     try:
         return Settings(**overrides)
@@ -185,6 +185,6 @@ def _error_lines(error: ValidationError) -> list[str]:
 
 
 def mask_url(url: str) -> str:
-    """Returns the URL with its password replaced by ***, fit for logs."""
-    masked = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may hold / and @
+    """Return the URL with its password replaced by ***, for logs."""
+    masked = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may contain / and @
     return re.sub(r"(?<=[?&]password=)[^&]*", "***", masked)

@@ -1,4 +1,4 @@
-"""Serves the queues: `python worker.py` all of them, one process each; `python worker.py sms --processes 4` one.
+"""Starts worker processes: `python worker.py` one for each queue, `python worker.py sms --processes 4` four for one.
 
 Any number of these may run, on any number of hosts. SIGTERM or Ctrl-C lets running jobs finish; a second one does not
 wait for them. With ENABLE_QUEUES=false there are no queues: the process logs that and waits for SIGTERM, because a host
@@ -36,13 +36,15 @@ def programs(queues: tuple[str, ...], *, processes: int, drain_seconds: float) -
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Serve the queues until stopped.")
-    parser.add_argument("queues", nargs="*", metavar="queue", help="what to serve (default: all that are enabled)")
+    parser.add_argument(
+        "queues", nargs="*", metavar="queue", help="the queues to serve (default: all that are enabled)"
+    )
     parser.add_argument("--processes", type=int, default=1, help="processes for each queue (default: 1)")
     parser.add_argument(
         "--drain-seconds",
         type=float,
         default=60.0,
-        help="how long running jobs may take to finish at a stop (default: 60)",
+        help="how long running jobs have to finish after a stop was requested (default: 60)",
     )
     options = parser.parse_args(arguments)
     try:
@@ -74,7 +76,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _idle() -> int:
-    """Wait until asked to stop."""
+    """Without queues: wait for SIGTERM or Ctrl-C."""
     with Supervisor() as supervisor:
         _log.info("ENABLE_QUEUES is false: jobs run in the web processes, and this worker only waits for SIGTERM")
         supervisor.run()

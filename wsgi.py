@@ -1,4 +1,4 @@
-"""What gunicorn serves: `gunicorn wsgi:app`."""
+"""The WSGI application: `gunicorn wsgi:app`."""
 
 from api.app import create_app
 

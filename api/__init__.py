@@ -1,1 +1,1 @@
-"""HTTP in: the API for churches, the routes for carriers, and the pages for operators."""
+"""The web application: the API for churches, the routes for carriers, and the pages for operators."""

@@ -1,4 +1,4 @@
-"""The application factory. Importing this module connects, logs and builds nothing."""
+"""The application factory. Importing this module has no side effects."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import logs
 from api import (
     authentication,
-    bodies,
     commands,
     contacts,
     documentation,
     errors,
     health,
+    json_bodies,
     messages,
     request_ids,
     schedules,
     security_headers,
     services,
-    warming,
+    warm_up,
 )
 from api.channel_routes import mounting as channel_routes
+from api.database_wait import DatabaseWaitLimit
 from api.endpoints import Endpoint, mount
-from api.operator import blueprint as operator
-from api.request_time import RequestTime
+from api.operator import mounting as operator
 from settings import Settings, load_settings
 
 ENDPOINTS = (
@@ -39,15 +39,15 @@ ENDPOINTS = (
 
 
 def described_endpoints() -> tuple[Endpoint, ...]:
-    """Return all endpoints of /openapi.json: those of the API and those that the channels in the registry declare."""
+    """Return the endpoints that /openapi.json describes: those of the API, and those that the channels declare."""
     return (*ENDPOINTS, *channel_routes.endpoints())
 
 
 def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
-    """Create the API and warm it up: it is connected where possible, so the first request is as fast as any other.
+    """Create the app, and warm it up so that the first request is as fast as any other.
 
-    `warm=False` skips the warm-up for the command line, which serves no requests and may run without PostgreSQL. Raises
-    settings.SettingsError. PostgreSQL or Redis may be unreachable at the start; both may come back.
+    `warm=False` skips the warm-up for the command line, which serves no requests and may run without PostgreSQL.
+    PostgreSQL and Redis need not be reachable yet. Raises settings.SettingsError.
     """
     settings = settings or load_settings()
     logs.configure(fmt=settings.log_format, level=settings.log_level)
@@ -55,20 +55,20 @@ def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     shared = services.open_services(settings)
     atexit.register(shared.close)
     services.install(app, shared)
-    app.config["MAX_CONTENT_LENGTH"] = bodies.MAX_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = json_bodies.MAX_BYTES
     app.url_map.merge_slashes = False
     for layer in (request_ids, security_headers, authentication, errors):
         layer.install(app)
     authentication.declare(app, "static", authentication.PUBLIC)
     mount(app, ENDPOINTS)
     channel_routes.mount(app)
-    app.wsgi_app = RequestTime(app.wsgi_app)
+    app.wsgi_app = DatabaseWaitLimit(app.wsgi_app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
     documentation.install(app, described_endpoints(), public_url=settings.public_url)
-    operator.register(app, settings)
+    operator.mount(app, settings)
     commands.register(app)
     if warm:
-        warming.warm(app)
+        warm_up.warm_up(app)
     return app

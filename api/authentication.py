@@ -21,6 +21,7 @@ from store import churches
 from store.churches import KeyHolder
 
 CONFIRMED_AFTER_SECONDS = 1.0
+"""A key is checked again if reading the body took at least this long."""
 _NAME = "koinonia.authentication"
 
 
@@ -28,7 +29,7 @@ class AuthenticationScheme(StrEnum):
     """The ways in which a caller can authenticate."""
 
     KEY = "key"
-    """A church's key with the scope."""
+    """A church's API key with the scope."""
     SIGNATURE = "signature"
     """A carrier's signature, which the view verifies before anything else."""
     OPERATOR = "operator"
@@ -39,6 +40,8 @@ class AuthenticationScheme(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Authentication:
+    """How the callers of a route authenticate. Only keys have a scope."""
+
     scheme: AuthenticationScheme
     scope: Scope | None = None
 
@@ -69,7 +72,7 @@ def declared(app: Flask) -> Mapping[str, Authentication]:
 
 @contextmanager
 def declaring(app: Flask, authentication: Authentication) -> Generator[None]:
-    """Give every route that is added inside the block the same authentication."""
+    """Declare the same authentication for every route that is added inside the block."""
     before = set(app.view_functions)
     yield
     for endpoint in app.view_functions.keys() - before:
@@ -82,7 +85,7 @@ def caller() -> KeyHolder:
 
 
 def confirm_caller() -> None:
-    """Check the key again when the body took long to arrive. Raises RequestRefused (401) if it was revoked."""
+    """Check the key again if the body took long to arrive. Raises RequestRefused (401) if it was revoked meanwhile."""
     if time.monotonic() - g.authenticated_at >= CONFIRMED_AFTER_SECONDS:
         _authenticate()
 
@@ -103,7 +106,7 @@ def _key_holder(scope: Any) -> KeyHolder:
         raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
     holder = churches.find_key(services().database, keys.hash_key(key)) if keys.looks_like_key(key) else None
     if holder is None:
-        raise _unauthorized(_why_unknown(key), 'Bearer error="invalid_token"')
+        raise _unauthorized(_refusal_reason(key), 'Bearer error="invalid_token"')
     if scope not in holder.scopes:
         raise RequestRefused(
             problems.FORBIDDEN,
@@ -113,8 +116,8 @@ def _key_holder(scope: Any) -> KeyHolder:
     return holder
 
 
-def _why_unknown(key: str) -> str:
-    """Return why the key is refused. Expiry is reported only to a caller that has the whole key."""
+def _refusal_reason(key: str) -> str:
+    """Return why the key is refused. A caller needs the whole key to learn that it expired."""
     if keys.looks_like_key(key):
         expired_at = churches.key_expired_at(services().database, keys.hash_key(key))
         if expired_at is not None:

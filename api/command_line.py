@@ -1,7 +1,7 @@
 """The app that the `flask` command loads (see .flaskenv).
 
-Without a complete configuration it has the same commands, so that `flask --help` works. Each of them then reports in
-one line what is missing.
+If the configuration is incomplete, it has the same commands, so that `flask --help` works, but each of them only
+reports in one line what is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from settings import SettingsError, load_settings
 
 
 def create_app() -> Flask:
-    """Returns the API with its commands, or an app with the commands alone when the configuration is incomplete.
+    """Return the API with its commands, or only the commands if the configuration is incomplete.
 
     Raises click.ClickException for Flask's own commands (`flask run`, `flask routes`), which need the API.
     """
@@ -35,27 +35,27 @@ def _unconfigured_app(error: SettingsError) -> Flask:
         raise problem
     bare = Flask("api")
     for command in commands.COMMANDS:
-        bare.cli.add_command(_refusing(command, problem))
+        bare.cli.add_command(_raising(command, problem))
     return bare
 
 
-def _refusing(command: click.Command, problem: click.ClickException) -> click.Command:
-    """Returns the command with its help and its options, but with a body that raises `problem`."""
+def _raising(command: click.Command, problem: click.ClickException) -> click.Command:
+    """Return a copy of the command, with its help and options, that raises `problem` when it is run."""
 
-    def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
+    def raise_problem(*_args: Any, **_kwargs: Any) -> NoReturn:
         raise problem
 
-    refusing = copy.copy(command)
-    refusing.callback = refuse
-    return refusing
+    raising = copy.copy(command)
+    raising.callback = raise_problem
+    return raising
 
 
 class _NotConfigured(click.ClickException):
     exit_code = 2
 
     def __init__(self, error: SettingsError) -> None:
-        found = "; ".join(str(error).splitlines())
+        errors = "; ".join(str(error).splitlines())
         super().__init__(
-            f"The configuration is incomplete: {found}. .env.example describes the variables; "
+            f"The configuration is incomplete: {errors}. .env.example describes the variables; "
             "bin/flask runs against what bin/run started."
         )

@@ -1,4 +1,4 @@
-"""Endpoints: the address, authentication, input and responses of each, declared in one place.
+"""Endpoints: the path, authentication, input and responses of each, declared in one place.
 
 The same declaration serves requests and generates the OpenAPI document, so the two cannot differ.
 """
@@ -12,14 +12,14 @@ from typing import Any
 from flask import Flask, Response
 from pydantic import BaseModel
 
-from api import authentication, bodies, queries
+from api import authentication, json_bodies, query_parameters
 from api.authentication import Authentication, AuthenticationScheme
 from api.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiResponse:
-    """What a view returns."""
+    """The response that a view returns."""
 
     status: int
     content: BaseModel | None = None
@@ -50,8 +50,9 @@ class ResponseSpec:
 class Endpoint:
     """One method at one path, with Flask's syntax for parameters.
 
-    The view receives what was declared as keyword arguments: the path's parameters, `caller` if a key is needed, `body`
-    and `query`.
+    The view receives keyword arguments: the path's parameters, `caller` if a key is needed, and `body` and `query` if
+    they are declared. `form` and `raw` (media types) are only documented: the routes of the channels read such bodies
+    themselves, because carriers may add fields.
     """
 
     view: Callable[..., ApiResponse]
@@ -84,17 +85,13 @@ def endpoint(
     responses: tuple[ResponseSpec, ...],
     problems: tuple[Problem, ...] = (),
     body: type[BaseModel] | None = None,
-    form: type[BaseModel] | None = None,
-    raw: tuple[str, ...] = (),
     query: type[BaseModel] | None = None,
     headers: tuple[Header, ...] = (),
     example: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., ApiResponse]], Endpoint]:
     """Make the decorated view an endpoint. Its docstring becomes the description in the OpenAPI document.
 
-    `body` is parsed from JSON and validated. `form` and `raw` (media types) are only documented: the view reads such
-    bodies itself, since carriers add fields as they like. `problems` are those that do not follow from the rest of the
-    declaration.
+    `body` is parsed from JSON and validated. `problems` are those that do not follow from the rest of the declaration.
     """
     method, path = method_and_path.split(" ", 1)
 
@@ -110,8 +107,8 @@ def endpoint(
             responses=responses,
             problems=problems,
             body=body,
-            form=form,
-            raw=raw,
+            form=None,
+            raw=(),
             query=query,
             headers=headers,
             example=example,
@@ -137,27 +134,27 @@ def _serve(declared: Endpoint) -> Callable[..., Response]:
     has_caller = declared.authentication.scheme is AuthenticationScheme.KEY
     body, query = declared.body, declared.query
 
-    def serve(**given: Any) -> Response:
+    def serve(**arguments: Any) -> Response:
         if has_caller:
-            given["caller"] = authentication.caller()
+            arguments["caller"] = authentication.caller()
         if query is not None:
-            given["query"] = queries.read(query)
+            arguments["query"] = query_parameters.read(query)
         if body is not None:
-            given["body"] = bodies.read(body)
+            arguments["body"] = json_bodies.read(body)
             if has_caller:
                 authentication.confirm_caller()
-        return _respond(declared.view(**given))
+        return _respond(declared.view(**arguments))
 
     return serve
 
 
-def _respond(answer: ApiResponse) -> Response:
-    response = Response(status=answer.status, mimetype="application/json")
-    if answer.content is None:
+def _respond(api_response: ApiResponse) -> Response:
+    response = Response(status=api_response.status, mimetype="application/json")
+    if api_response.content is None:
         del response.headers["Content-Type"]
     else:
-        response.set_data(answer.content.model_dump_json(by_alias=True))
-    response.headers.extend(answer.headers)
+        response.set_data(api_response.content.model_dump_json(by_alias=True))
+    response.headers.extend(api_response.headers)
     return response
 
 

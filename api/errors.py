@@ -28,11 +28,11 @@ _BY_STATUS: Mapping[int, Problem] = {problem.status: problem for problem in prob
 
 def install(app: Flask) -> None:
     """Register the handlers, which also cover paths that do not exist."""
-    for raised, to_answer in _TABLE.items():
-        app.register_error_handler(raised, to_answer)
+    for exception, handler in _HANDLERS.items():
+        app.register_error_handler(exception, handler)
 
 
-def answer(
+def problem_response(
     problem: Problem,
     detail: str,
     *,
@@ -61,7 +61,7 @@ def answer(
 
 
 def _refused(refusal: RequestRefused) -> Response:
-    return answer(
+    return problem_response(
         refusal.problem,
         refusal.detail,
         errors=refusal.errors,
@@ -70,90 +70,91 @@ def _refused(refusal: RequestRefused) -> Response:
     )
 
 
-def _framework_refused(error: HTTPException) -> BaseResponse:
-    """Respond to exceptions of Flask and Werkzeug: unknown paths, wrong methods, bodies too large or cut off."""
+def _refused_by_framework(error: HTTPException) -> BaseResponse:
+    """Respond to exceptions of Flask and Werkzeug, such as an unknown path or a body that is too large."""
     if error.code is None or error.code < 400:
         return error.get_response()
     allow = {name: value for name, value in error.get_headers() if name == "Allow"}
     if error.code >= 500:
         _log.error("Flask could not serve the request", status=error.code)
-        return answer(problems.BROKEN, "The request could not be served.", status=error.code)
+        return problem_response(problems.BROKEN, "The request could not be served.", status=error.code)
     problem = _BY_STATUS.get(error.code, problems.MALFORMED)
-    return answer(problem, problem.advice, status=error.code, headers=allow)
+    return problem_response(problem, problem.advice, status=error.code, headers=allow)
 
 
-def _database_away(error: Exception) -> Response:
+def _database_unreachable(error: Exception) -> Response:
     _log.warning("PostgreSQL cannot be reached", error=type(error).__name__)
-    return _unavailable("The database cannot be reached now. Nothing was stored.")
+    return _unavailable("The database cannot be reached at the moment. Nothing was stored.")
 
 
-def _database_busy(error: Exception) -> Response:
-    """Respond when PostgreSQL ended the statement: it ran too long, or waited too long for a lock."""
-    _log.warning("PostgreSQL ended a statement that took too long", error=type(error).__name__)
+def _database_too_busy(error: Exception) -> Response:
+    """Respond when PostgreSQL canceled a statement that ran, or waited for a lock, for too long."""
+    _log.warning("PostgreSQL canceled a statement that took too long", error=type(error).__name__)
     return _unavailable("The database is too busy at the moment. Nothing was stored.")
 
 
 def _not_migrated(error: SchemaMismatch) -> Response:
-    _log.warning("not ready", reason=str(error))
-    return _unavailable(f"The service is not set up yet; nothing was stored. {error}")
+    _log.warning("the database is not migrated", reason=str(error))
+    return _unavailable(f"The service is not set up yet. Nothing was stored. {error}")
 
 
 def _unavailable(detail: str) -> Response:
-    return answer(problems.UNAVAILABLE, detail, headers=_RETRY_AFTER)
+    return problem_response(problems.UNAVAILABLE, detail, headers=_RETRY_AFTER)
 
 
 def _outcome_unknown(error: OutcomeUnknown) -> Response:
     """Respond when the connection was lost during COMMIT."""
     if request.method in ("GET", "HEAD"):
-        return _database_away(error)  # there was nothing to store
-    _log.warning("connection lost during COMMIT", error=type(error.__cause__).__name__)
+        return _database_unreachable(error)  # there was nothing to store
+    _log.warning("connection to PostgreSQL lost during COMMIT", error=type(error.__cause__).__name__)
     detail = f"The connection to the database was lost: the request may have been stored, or not. {_how_to_repeat()}"
-    return answer(problems.OUTCOME_UNKNOWN, detail, headers=_RETRY_AFTER)
+    return problem_response(problems.OUTCOME_UNKNOWN, detail, headers=_RETRY_AFTER)
 
 
 def _how_to_repeat() -> str:
     if not takes_idempotency_key():
         return "It is safe to repeat the request."
     if IDEMPOTENCY_KEY.name in request.headers:
-        return "Repeat the request unchanged with the same Idempotency-Key: it is then stored once."
-    return "The request had no Idempotency-Key, so repeating it may store it twice: check first whether it was stored."
+        return "Repeat the request unchanged with the same Idempotency-Key, so that it is stored only once."
+    return "The request had no Idempotency-Key, so repeating it may store it twice. Check first whether it was stored."
 
 
 def _too_many_checks(error: TooManyChecks) -> Response:
-    retry = {"Retry-After": str(problems.RETRY_AFTER_SECONDS)}
     if error.own:
-        told = f"Your church has {error.most} picture messages whose media servers are slow. Another one has to wait."
-        return answer(problems.TOO_MANY_CHECKS, told, headers=retry)
-    told = "Too many pictures are being checked at the moment. Nothing was stored."
-    return answer(problems.UNAVAILABLE, told, headers=retry)
+        detail = (
+            f"The pictures of {error.most} other messages of your church are still being checked, because their media "
+            "servers are slow. Nothing was stored."
+        )
+        return problem_response(problems.TOO_MANY_CHECKS, detail, headers=_RETRY_AFTER)
+    return _unavailable("Too many pictures are being checked at the moment. Nothing was stored.")
 
 
 def _daily_limit_reached(error: DailyLimitReached) -> Response:
-    """Respond without Retry-After: a client that obeys it would hang until midnight, and the day may be a later one."""
+    """Respond without Retry-After: a client that obeys it would wait until midnight, or even until a later day."""
     need = error.need
-    told = (
+    detail = (
         f"This needs {need.segments:,} segments; {error.left:,} of the church's {need.daily_limit:,} are left on "
         f"{need.day.isoformat()}, which ends at midnight in {need.time_zone}."
     )
-    return answer(problems.DAILY_LIMIT, told)
+    return problem_response(problems.DAILY_LIMIT, detail)
 
 
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
-    return answer(problems.BROKEN, "The service failed. The error was logged under the request id.")
+    return problem_response(problems.BROKEN, "The service failed. The error was logged under the request id.")
 
 
-_TABLE: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
+_HANDLERS: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     RequestRefused: _refused,
-    HTTPException: _framework_refused,
+    HTTPException: _refused_by_framework,
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
-    psycopg.OperationalError: _database_away,  # includes PoolTimeout
+    psycopg.OperationalError: _database_unreachable,  # also PoolTimeout
     OutcomeUnknown: _outcome_unknown,
     SchemaMismatch: _not_migrated,
-    psycopg.errors.QueryCanceled: _database_busy,
-    psycopg.errors.LockNotAvailable: _database_busy,
-    psycopg.errors.IdleInTransactionSessionTimeout: _database_away,  # this process was suspended
-    psycopg.errors.ReadOnlySqlTransaction: _database_away,  # a standby during a failover
+    psycopg.errors.QueryCanceled: _database_too_busy,
+    psycopg.errors.LockNotAvailable: _database_too_busy,
+    psycopg.errors.IdleInTransactionSessionTimeout: _database_unreachable,  # this process was suspended
+    psycopg.errors.ReadOnlySqlTransaction: _database_unreachable,  # a standby during a failover
     Exception: _broken,
 }

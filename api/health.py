@@ -8,8 +8,8 @@ import psycopg
 
 import logs
 from api.authentication import PUBLIC
+from api.base_models import ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.models import ResponseModel
 from api.services import services
 from store.database import system_scope
 from store.errors import SchemaMismatch
@@ -24,7 +24,7 @@ class Liveness(ResponseModel):
 
 
 class Check(ResponseModel):
-    """The state of a server that is needed, and why it is not available."""
+    """Whether a server is available, and why it is not."""
 
     ok: bool
     reason: str | None = None
@@ -38,7 +38,7 @@ class Checks(ResponseModel):
 
 
 class Readiness(ResponseModel):
-    """ready: all works. degraded: messages are accepted and wait for Redis. not ready: nothing can be accepted."""
+    """ready: everything works. degraded: messages are accepted but wait for Redis. not ready: nothing is accepted."""
 
     status: Literal["ready", "degraded", "not ready"]
     checks: Checks
@@ -49,10 +49,10 @@ class Readiness(ResponseModel):
     tag="Health",
     summary="Is the process alive?",
     authentication=PUBLIC,
-    responses=(ResponseSpec(status=200, description="It is.", content=Liveness),),
+    responses=(ResponseSpec(status=200, description="The process is alive.", content=Liveness),),
 )
 def live() -> ApiResponse:
-    """Does not ask any other server. Restart the process when this fails."""
+    """Returns 200 without asking any other server. Restart the process if this fails."""
     return ApiResponse(status=200, content=Liveness())
 
 
@@ -67,8 +67,8 @@ def live() -> ApiResponse:
     ),
 )
 def ready() -> ApiResponse:
-    """PostgreSQL must respond and be migrated; where it is not, `reason` names the command that migrates it. Without
-    Redis messages are still accepted, and are sent when Redis is back."""
+    """Checks PostgreSQL and Redis. PostgreSQL must respond and be migrated; if it is not migrated, `reason` names the
+    command for that. Without Redis messages are still accepted, and are sent when it is available again."""
     checks = Checks(postgresql=_postgresql(), redis=_redis())
     if not checks.postgresql.ok:
         return ApiResponse(status=503, content=Readiness(status="not ready", checks=checks))
@@ -81,7 +81,7 @@ def _postgresql() -> Check:
         with system_scope(services().database):
             return Check(ok=True)
     except SchemaMismatch as error:
-        _log.warning("not ready", reason=str(error))
+        _log.warning("not ready: the database is not migrated", reason=str(error))
         return Check(ok=False, reason=str(error))
     except psycopg.OperationalError as error:
         _log.warning("not ready: PostgreSQL does not respond", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""The Idempotency-Key header, with which a caller can repeat a request safely."""
+"""The Idempotency-Key header, which makes it safe to repeat a request."""
 
 from __future__ import annotations
 
@@ -15,38 +15,37 @@ _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 IDEMPOTENCY_KEY = Header(
     name="Idempotency-Key",
     description=(
-        "A key of your choice for what the request creates, such as a UUID. It is created once, however "
-        "often the request is repeated with the same key. The same key with a different body is refused "
-        "(409)."
+        "A key of your choice, such as a UUID. However often you repeat the request with the same key, the "
+        "message or schedule is created once. The same key with a different body is refused (409)."
     ),
     schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 REPLAYED = Header(
     name="Idempotent-Replayed",
-    description="`true` when an earlier request with this Idempotency-Key created it.",
+    description="`true` if an earlier request with this Idempotency-Key created the message or schedule.",
     schema={"type": "string", "enum": ["true"]},
 )
 KEY_MISSING = Header(
     name="Idempotency-Key-Missing",
     description=(
-        "`true` when the request had no Idempotency-Key. It was accepted, but if its response is lost, "
-        "repeating it creates it again. Send a key."
+        "`true` if the request had no Idempotency-Key. It was accepted. But if the response is lost and you "
+        "repeat the request, the message or schedule is created a second time, so send a key."
     ),
     schema={"type": "string", "enum": ["true"]},
 )
-ANSWERED = (REPLAYED, KEY_MISSING)
+RESPONSE_HEADERS = (REPLAYED, KEY_MISSING)
 """The response headers of endpoints that accept a key."""
 
 
 def idempotency_key() -> str | None:
     """Return the request's key, if any. Raises RequestRefused (422)."""
     g.takes_idempotency_key = True
-    given = request.headers.get(IDEMPOTENCY_KEY.name)
-    if given is None or _VISIBLE_ASCII.fullmatch(given):
-        return given
+    key = request.headers.get(IDEMPOTENCY_KEY.name)
+    if key is None or _VISIBLE_ASCII.fullmatch(key):
+        return key
     raise RequestRefused(
         problems.INVALID,
-        "The Idempotency-Key cannot be used.",
+        "The Idempotency-Key is not valid.",
         errors=[FieldError(field=IDEMPOTENCY_KEY.name, message="must be 1 to 255 visible ASCII characters")],
     )
 

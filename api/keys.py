@@ -1,4 +1,4 @@
-"""API keys: 256 random bits after a prefix that secret scanners recognise. Only their SHA-256 is stored."""
+"""API keys: a prefix that secret scanners recognize, and 256 random bits. Only the SHA-256 is stored."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _SHAPE = re.compile(_PREFIX + r"[A-Za-z0-9_-]{43}")
 
 def new_key() -> tuple[str, bytes]:
     """Return a new key, which its owner sees once, and the SHA-256 that is stored."""
-    plain = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    return plain, hash_key(plain)
+    key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    return key, hash_key(key)
 
 
-def hash_key(plain: str) -> bytes:
-    """Return the 32 bytes that are stored. A fast hash is enough, since 256 random bits cannot be guessed."""
-    return hashlib.sha256(plain.encode()).digest()
+def hash_key(key: str) -> bytes:
+    """Return the 32 bytes that are stored. A fast hash is enough because 256 random bits cannot be guessed."""
+    return hashlib.sha256(key.encode()).digest()
 
 
-def hint_of(plain: str) -> str:
+def hint_of(key: str) -> str:
     """Return the last characters of the key, enough to tell keys apart and too few to guess one."""
-    return plain[-_HINT_CHARACTERS:]
+    return key[-_HINT_CHARACTERS:]
 
 
 def looks_like_key(text: str) -> bool:
-    """Return whether the text has the form of a key. If not, the database need not be asked."""
+    """Return whether the text has the form of a key. If not, no database look-up is needed."""
     return _SHAPE.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""The problems (RFC 9457) that the API can return, and the exception that returns one."""
+"""The problems (RFC 9457) that the API returns, and the exception that ends a request with one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from api.models import ResponseModel
+from api.base_models import ResponseModel
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -30,7 +30,7 @@ class Problem:
 
 
 class FieldError(ResponseModel):
-    """An error of one field, named like `contacts[3].name`. A header or parameter has its own name."""
+    """An error in one field. `field` is a path such as `contacts[3].name`, or the name of a header or parameter."""
 
     field: str
     message: str
@@ -39,17 +39,17 @@ class FieldError(ResponseModel):
 class ProblemDetails(ResponseModel):
     """A problem, as in RFC 9457."""
 
-    type: str = Field(description="The kind of problem. It never changes, and leads to what to do about it.")
+    type: str = Field(description="The kind of problem: a link to an explanation. It does not change between releases.")
     title: str
     status: int
-    detail: str = Field(description="What went wrong with this request, in words.")
-    request_id: str = Field(description="The request's X-Request-ID, as in the logs.")
-    errors: list[FieldError] = Field(description="The fields with errors: the first hundred.")
+    detail: str = Field(description="What is wrong with this request.")
+    request_id: str = Field(description="The request's X-Request-ID, by which an operator finds it in the logs.")
+    errors: list[FieldError] = Field(description="The errors in single fields, at most 100.")
     more_errors: int = Field(description="How many more field errors there are.")
 
 
 class RequestRefused(Exception):
-    """Raised to end a request with this problem."""
+    """Ends the request with this problem as its response."""
 
     def __init__(
         self,
@@ -72,19 +72,19 @@ MALFORMED = Problem(
     slug="malformed-json",
     status=400,
     title="The request cannot be read",
-    advice="The body is not JSON in UTF-8, or the request breaks HTTP. Nothing was stored.",
+    advice="The body is not valid JSON in UTF-8, or the request is not valid HTTP. Nothing was stored.",
 )
 NO_KEY = Problem(
     slug="no-valid-key",
     status=401,
-    title="A valid key is needed",
-    advice="Send `Authorization: Bearer` with a key of your church that has not been revoked.",
+    title="A valid key is required",
+    advice="Send your church's key as `Authorization: Bearer KEY`. It must be neither revoked nor expired.",
 )
 FORBIDDEN = Problem(
     slug="not-allowed",
     status=403,
     title="Not allowed",
-    advice="The key lacks the scope or belongs to another church, or a callback's signature is not valid.",
+    advice="The key lacks the scope, or belongs to another church. For a callback: the signature is not valid.",
 )
 NOT_FOUND = Problem(
     slug="not-found",
@@ -102,19 +102,22 @@ TOO_SLOW = Problem(
     slug="request-too-slow",
     status=408,
     title="The request took too long to arrive",
-    advice="Send the request without pauses: it did not arrive completely in time. Nothing was stored.",
+    advice="The request did not arrive completely in time. Send it without pauses. Nothing was stored.",
 )
 KEY_REUSED = Problem(
     slug="idempotency-key-reused",
     status=409,
-    title="Idempotency key used for another message",
-    advice="Use a new `Idempotency-Key` for every new message, and the same one only to repeat a request unchanged.",
+    title="Idempotency key already used",
+    advice=(
+        "An earlier request with this `Idempotency-Key` had different content. Use a new key for every new message or "
+        "schedule, and the same key only to repeat a request unchanged."
+    ),
 )
 WRONG_STATE = Problem(
     slug="wrong-state",
     status=409,
     title="Not possible in the current state",
-    advice=("Read the `status` of the message, delivery or schedule: the request is not possible in that status."),
+    advice=("The message, delivery or schedule does not allow this request in its current status. `detail` says why."),
 )
 TOO_MANY_SCHEDULES = Problem(
     slug="too-many-schedules",
@@ -130,7 +133,8 @@ TOO_LARGE = Problem(
     status=413,
     title="Body too large",
     advice=(
-        "A body may have at most 8 MB: split the import. A carrier's callback may have 64 kB, and a returned mail 1 MB."
+        "A body may have at most 8 MB. Split a large import into several requests. A carrier's callback may have "
+        "64 kB, and a returned mail 1 MB."
     ),
 )
 WRONG_MEDIA_TYPE = Problem(
@@ -144,8 +148,8 @@ INVALID = Problem(
     status=422,
     title="Some fields have errors",
     advice=(
-        "`errors` lists up to a hundred fields with what is wrong with each; `moreErrors` is the number "
-        "of others. Nothing was stored."
+        "`errors` says what is wrong with each field. It lists at most 100 errors; `moreErrors` is the number of "
+        "others. Nothing was stored."
     ),
 )
 TOO_MANY_CHECKS = Problem(
@@ -153,8 +157,8 @@ TOO_MANY_CHECKS = Problem(
     status=429,
     title="Too many pictures are being checked",
     advice=(
-        "The media servers of other picture messages of your church have not responded yet. Wait for as "
-        "many seconds as `Retry-After` says, then repeat the request. Nothing was stored."
+        "The pictures of other messages of your church are still being checked, because their media servers "
+        "are slow. Wait as many seconds as `Retry-After` says, then repeat the request. Nothing was stored."
     ),
 )
 DAILY_LIMIT = Problem(
@@ -171,33 +175,32 @@ HEADERS_TOO_LARGE = Problem(
     slug="headers-too-large",
     status=431,
     title="Headers too large",
-    advice="A request may have at most 100 headers of 8 kB each and 64 kB in total.",
+    advice="A request may have at most 100 headers, each of at most 8 kB, and 64 kB of headers in total.",
 )
 BROKEN = Problem(
     slug="internal-error",
     status=500,
     title="The service failed",
-    advice="Quote the `requestId` when you report it. Repeating a send with its `Idempotency-Key` is safe.",
+    advice="Please report it with the `requestId`. It is safe to repeat a send with its `Idempotency-Key`.",
 )
 UNAVAILABLE = Problem(
     slug="unavailable",
     status=503,
     title="Temporarily unavailable",
     advice=(
-        "Nothing was stored. Wait for as many seconds as `Retry-After` says, then repeat the request "
-        "with its `Idempotency-Key`."
+        "Nothing was stored. Wait as many seconds as `Retry-After` says, then repeat the request, with the "
+        "same `Idempotency-Key` if it had one."
     ),
 )
 OUTCOME_UNKNOWN = Problem(
     slug="outcome-unknown",
     status=503,
-    title="It may have been stored",
+    title="The request may have been stored",
     advice=(
-        "The connection to the database was lost while the request was being stored, so it may or may "
-        "not have been stored. Repeat it unchanged with the same `Idempotency-Key`: if it was stored, "
-        "you get the stored result; if not, it is stored now. Without a key, check whether it was "
-        "stored before you repeat a request that creates a message or a schedule. Any other request may "
-        "simply be repeated."
+        "The connection to the database was lost while the request was being stored, so it may or may not "
+        "have been stored. If you sent an `Idempotency-Key`, repeat the request unchanged with the same key: "
+        "you get the stored result, or the request is stored now. If you sent none, check whether the message "
+        "or schedule was created before you repeat the request. Any other request can simply be repeated."
     ),
 )
 

@@ -1,24 +1,24 @@
-"""The digest of a request: two requests with one Idempotency-Key must ask for the same."""
+"""The digest of a request, by which two requests with the same Idempotency-Key are compared."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Any
 
-from api.models import RequestModel
+from api.base_models import RequestModel
 
 
 def request_digest(body: RequestModel) -> bytes:
-    """Return the SHA-256 of what is asked, whatever the order of common fields, the spaces or the forms of numbers.
+    """Return the SHA-256 of the validated body. The order of the common fields and the notation do not matter.
 
-    A field at its default is left out unless its model names it in `digested_at_default`. So a field that is added
-    later, with a default, changes no digest of a body without it, and needs no mention here.
+    A field at its default is left out unless its model lists it in `digested_at_default`. So a field that is added
+    later, with a default, does not change the digest of a body without it.
     """
     return hashlib.sha256(body.model_dump_json(exclude=_left_out(body)).encode()).digest()
 
 
 def _left_out(body: RequestModel) -> dict[str, Any]:
-    """Return the fields to leave out, as pydantic's `exclude` takes them: nested models have a mapping of their own."""
+    """Return the fields to leave out, in the form of pydantic's `exclude`: a nested model has its own mapping."""
     left_out = dict[str, Any]()
     for name, field in type(body).model_fields.items():
         value = getattr(body, name)

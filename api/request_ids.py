@@ -1,4 +1,4 @@
-"""The id of each request: in its response, in every log line about it, and in one line with its result."""
+"""The id of each request. It is in the response and in every log line about the request."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def install(app: Flask) -> None:
 
 
 def request_id() -> str:
-    """Return the id of the current request: the caller's own if it has the right form."""
+    """Return the id of the current request: the caller's own if it has the right form, otherwise a new one."""
     return g.request_id
 
 
-def name_for(given: str) -> str:
-    """Return the caller's id if it has the right form, else a new one."""
-    return given if _SHAPE.fullmatch(given) else str(uuid.uuid4())
+def valid_or_new(supplied: str) -> str:
+    """Return the caller's id if it has the right form, otherwise a new one."""
+    return supplied if _SHAPE.fullmatch(supplied) else str(uuid.uuid4())
 
 
 def _begin() -> None:
     g.started = time.perf_counter()
-    g.request_id = name_for(request.headers.get(HEADER, ""))
+    g.request_id = valid_or_new(request.headers.get(HEADER, ""))
     clear_contextvars()
     bind_contextvars(request_id=g.request_id)
 

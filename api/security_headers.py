@@ -1,4 +1,4 @@
-"""Security headers of every response, unless its view sets its own."""
+"""Adds security headers to every response. A view may set its own values."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DEFAULTS: Mapping[str, str] = {
 
 
 def install(app: Flask) -> None:
-    app.after_request(_complete)
+    app.after_request(_add_missing)
 
 
-def _complete(response: Response) -> Response:
+def _add_missing(response: Response) -> Response:
     for name, value in DEFAULTS.items():
         response.headers.setdefault(name, value)
     return response

@@ -1,4 +1,4 @@
-"""What the requests of one app share: settings, connections and the job queue."""
+"""What all requests of an app share: settings, database connections and the job queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store.timeouts import WEB
 
 _NAME = "koinonia"
 _RECEIPT_SECONDS = 5.0
-"""How long a callback waits to be stored with others. The database's own timeouts are shorter (store/timeouts.py)."""
+"""How long a callback waits for the group commit. The timeouts of the database are shorter (store/timeouts.py)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +27,7 @@ class Services:
     database: Database
     job_queue: JobQueue
     receipts: GroupCommit[Receipt]
-    """Stores carriers' receipts, many of which arrive at the same time."""
+    """Stores receipts that arrive at the same time in one transaction."""
 
     def close(self) -> None:
         """Close the connections. May be called twice."""

@@ -1,1 +1,1 @@
-"""Carriers out: one folder for each channel."""
+"""Sending to carriers and receiving from them: the contracts, the registry, and one folder for each channel."""

@@ -16,7 +16,7 @@ T = TypeVar("T")
 SLICE = 100
 """The most results that are yielded together."""
 SLICE_WAIT_SECONDS = 0.02
-"""How long a slice waits for further results: storing them one by one costs twenty times as much."""
+"""How long a slice waits for more results. Storing each result by itself costs twenty times as much."""
 
 
 class BackgroundLoop:
@@ -37,7 +37,7 @@ class BackgroundLoop:
         return self.submit(coroutine).result()
 
     def start(self, coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Start all coroutines with one call into the loop's thread, and return at once. They must not raise."""
+        """Start all coroutines with one call to the loop's thread, and return at once. They must not raise."""
         self._loop.call_soon_threadsafe(self._start, coroutines)
 
     def stream(self, coroutines: Iterable[Coroutine[Any, Any, T]]) -> Iterator[list[T]]:

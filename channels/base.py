@@ -1,4 +1,4 @@
-"""The contract of a channel and of its carrier. The routes of a channel are described in channels/incoming.py."""
+"""The contracts of a channel and of its carrier. That of a channel's routes is in channels/incoming.py."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from settings import Settings
 
 
 class TooManyChecks(Exception):
-    """References cannot be checked now: too many checks are running, for this church (`own`) or for all churches."""
+    """References cannot be checked now: too many checks are running, of this church (`own`) or of all churches."""
 
     def __init__(self, *, own: bool, most: int) -> None:
         super().__init__("too many checks are running")
         self.own = own
         self.most = most
-        """How many checks one church may have running."""
+        """The most checks that one church may have running."""
 
 
 class Carrier(Protocol):
@@ -40,17 +40,17 @@ class Carrier(Protocol):
         """Start submitting the whole batch, and return at once.
 
         `on_result` is called once for each envelope as its result comes in, from any thread. `may_submit` is called
-        right before each submission: where it returns False, the result is UNSUBMITTED. Never raises for what the
-        carrier answers or fails to answer: the results say that.
+        right before each submission; if it returns False, the result is UNSUBMITTED. Never raises for a refusal or a
+        missing response of the carrier: these are results.
         """
         ...
 
     def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
-        """Search the carrier's list for each delivery. Yields one result for each, in slices; never raises."""
+        """Search the carrier's list for each delivery. Yields one result for each, in slices. Never raises."""
         ...
 
     def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
-        """Fetch what became of these submissions. Yields only those for which the carrier reports something new."""
+        """Fetch the statuses of these submissions. Yields only those that add something to the acceptance."""
         ...
 
     def close(self) -> None: ...
@@ -61,7 +61,7 @@ Details = Mapping[str, Any]
 
 
 class Channel(Protocol):
-    """Everything in which one channel differs from another."""
+    """Everything that differs between channels."""
 
     @property
     def name(self) -> str: ...
@@ -73,7 +73,7 @@ class Channel(Protocol):
 
     @property
     def keeps_quiet_hours(self) -> bool:
-        """Whether its messages can wake people. If so, they are sent only within the church's texting hours."""
+        """Whether its messages are sent only within the church's texting hours, because they can wake people."""
         ...
 
     def is_enabled(self, settings: Settings) -> bool:
@@ -101,10 +101,10 @@ class Channel(Protocol):
         ...
 
     def check_references(self, details: Details, settings: Settings, *, church_id: UUID) -> Mapping[str, str]:
-        """Field errors for what the details refer to, such as a picture that is not there. Empty when all is well.
+        """Field errors for what the details refer to, such as a picture that does not exist. Empty when there are none.
 
-        The only check that may use the network, for a few seconds at the most; no transaction is open. The details
-        have passed `check_details`. Raises TooManyChecks.
+        The only check that may use the network, for a few seconds at most; no transaction is open. The details are
+        valid by `check_details`. Raises TooManyChecks.
         """
         ...
 
@@ -131,10 +131,10 @@ class Channel(Protocol):
 
     @property
     def routes(self) -> Sequence[Route[Ledger]]:
-        """Where the carrier and the recipients send requests to: receipts, bounces, pages."""
+        """The routes at which the carrier and recipients send requests: receipts, bounces, pages."""
         ...
 
     @property
     def inbound_routes(self) -> Sequence[Route[Inbox]]:
-        """Where the carrier delivers messages that recipients write. They are not mounted yet."""
+        """The routes at which the carrier delivers messages that recipients write. They are not mounted yet."""
         ...

@@ -1,4 +1,4 @@
-"""How a carrier's error is classified: what it means for the delivery, and why, in words for people."""
+"""How a carrier's error is classified: the kind of result, and the reason that is shown to people."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from messaging.submissions import ResultKind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorClassification:
-    """The kind of result that an error stands for. Every carrier's error table maps its codes to these."""
+    """The kind of result and the reason for an error. The error table of each carrier maps codes to these."""
 
     kind: ResultKind
     reason: str
     opted_out: bool = False
-    """The recipient told the carrier to stop."""
+    """The recipient has opted out at the carrier, as with STOP."""

@@ -1,4 +1,4 @@
-"""What comes in from carriers and recipients: the routes that a channel declares, and what their handlers may use.
+"""Requests from carriers and recipients: the routes that a channel declares, and what their handlers may use.
 
 No web framework is imported here, nor by any channel. The API mounts the routes (api/channel_routes/) and implements
 `Ledger`.
@@ -20,7 +20,7 @@ from settings import Settings
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_FIELDS = 200
-"""Carriers send about twenty. Checking a signature costs time for each field, before the sender is known."""
+"""Carriers send about twenty. Checking a signature takes time for each field, before the sender is verified."""
 
 
 class ForgedRequest(Exception):
@@ -36,7 +36,7 @@ class MalformedRequest(Exception):
 
 
 class RouteDisabled(Exception):
-    """The channel takes no such requests with these settings. The message is the `detail` of the 403 response."""
+    """The channel accepts no such requests with these settings. The message is the `detail` of the 403 response."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ class Ledger(Protocol):
         ...
 
     def store_bounce(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int, suppress_address: bool) -> None:
-        """Store the receipt; with `suppress_address`, the church also sends nothing more to that address."""
+        """Store the receipt. With `suppress_address`, also suppress the address for the church."""
         ...
 
     def find_recipient(self, delivery_id: UUID) -> Recipient | None: ...
@@ -103,7 +103,7 @@ class Ledger(Protocol):
         ...
 
     def undo_opt_out(self, delivery_id: UUID, *, evidence: str) -> bool:
-        """Undo a recent opt-out that came from a link. False when there is none. `evidence` is kept in the history."""
+        """Undo a recent opt-out that came from a link; False when there is none. `evidence` is stored with it."""
         ...
 
 
@@ -147,7 +147,7 @@ class IncomingRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RouteResponse:
-    """The response to a request that was accepted. Whatever is refused is raised."""
+    """The response to a request that was accepted. To refuse a request, the handler raises."""
 
     status: int = 204
     body: bytes = b""
@@ -165,7 +165,7 @@ class RouteKind(StrEnum):
     STATUS_CALLBACK = "status callback"
     """The carrier reports on one submission. Three come for every text, so they are served ahead of the framework."""
     BOUNCE = "bounce"
-    """A mail that came back."""
+    """A bounced mail."""
     INBOUND_MESSAGE = "inbound message"
     """A recipient writes to the church. Not mounted yet."""
     PAGE = "page"
@@ -173,12 +173,12 @@ class RouteKind(StrEnum):
 
 
 HandlerUses = TypeVar("HandlerUses", contravariant=True)
-"""What the handler is passed besides the request: a Ledger, or an Inbox."""
+"""What the handler gets besides the request: a Ledger, or an Inbox."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route(Generic[HandlerUses]):
-    """One address at which a channel receives requests.
+    """One URL path at which a channel receives requests.
 
     The handler verifies who sent the request before it uses anything of it; for a page, it checks the token. It raises
     ForgedRequest, MalformedRequest or RouteDisabled.
@@ -195,12 +195,12 @@ class Route(Generic[HandlerUses]):
     """
     handle: Callable[[IncomingRequest, HandlerUses], RouteResponse]
     media_types: tuple[str, ...] = ()
-    """The media types that the body may have; none: the body is not looked at."""
+    """The media types that the body may have. Empty: the body is not read."""
     max_bytes: int = 64 * 1024
     too_large: str = "The body may have 64 kB."
     """The `detail` of the 413 response."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The query parameters that are read, with a description of each. Others are refused where any is declared."""
+    """The query parameters that are read, each with a description. If any is declared, others are refused."""
     summary: str = ""
     description: str = ""
     form: type[BaseModel] | None = None
@@ -210,7 +210,7 @@ class Route(Generic[HandlerUses]):
 
 
 def parse_form(body: bytes) -> dict[str, str]:
-    """The fields of an urlencoded form; the last value of a repeated one. Raises MalformedRequest."""
+    """The fields of an urlencoded form, with the last value of a repeated field. Raises MalformedRequest."""
     try:
         pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError as error:

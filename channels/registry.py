@@ -1,4 +1,4 @@
-"""The channels. A new one is a folder beside this file and a line here."""
+"""The channels. To add one, add a folder beside this file and a line here."""
 
 from __future__ import annotations
 

@@ -21,12 +21,14 @@ BUDGET_SECONDS = 1.0
 def apply_receipts() -> None:
     """Apply the stored receipts, oldest first, for about a second at most; enqueue the job again if there are more."""
     runtime = current_runtime()
-    passing = {code: delay for channel in CHANNELS.values() for code, delay in channel.retryable_codes.items()}
+    retryable_codes = {code: delay for channel in CHANNELS.values() for code, delay in channel.retryable_codes.items()}
     began = time.monotonic()
     applied = 0
     while True:
         with system_scope(runtime.database) as connection:
-            batch = receipts.apply(connection, limit=BATCH, policy=runtime.retry_policy, passing=passing)
+            batch = receipts.apply(
+                connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
+            )
         applied += batch.used
         if batch.contested:
             _resolve_contested(runtime)
@@ -44,4 +46,4 @@ def apply_receipts() -> None:
 def _resolve_contested(runtime: Runtime) -> None:
     with system_scope(runtime.database) as connection:
         in_doubt = receipts.resolve_contested(connection)
-    log.warning("receipts name other deliveries than those that their carrier ids belong to", back_in_doubt=in_doubt)
+    log.warning("receipts name other deliveries than those that hold their carrier ids", back_in_doubt=in_doubt)

@@ -1,4 +1,4 @@
-"""The job that makes the messages of due schedules, and enqueues the jobs for all work that is due."""
+"""The job that enqueues the jobs for all work that is due, and creates the messages of due schedules."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from store.database import system_scope
 def enqueue_due() -> None:
     """Enqueue the jobs for due messages, batches and receipts; then run the due schedules, and enqueue theirs.
 
-    Accepted messages and reported receipts come first, so that they do not wait for schedules. Schedules have a time
-    budget; when more are due, this job is enqueued again, behind the jobs that wait by then. A job that still waits on
-    its queue is not enqueued twice.
+    Accepted messages and stored receipts come first, so that they do not wait for schedules. Schedules have a time
+    budget; when more are due, this job is enqueued again, at the end of the queue. A job that still waits on its queue
+    is not enqueued twice.
     """
     runtime = current_runtime()
     _enqueue_due_jobs(runtime)

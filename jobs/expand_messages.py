@@ -21,27 +21,28 @@ BUDGET_SECONDS = 0.5
 
 
 class ExpansionFailed(Exception):
-    """A message's deliveries cannot be written; the other messages' were. Requeue the job once the cause is fixed."""
+    """The deliveries of a message cannot be written. Those of other messages were. Requeue the job after a fix."""
 
 
 def expand_messages(channel: str) -> None:
     """Write the deliveries of every message that is due, each once, and submit its church's first batch.
 
     Any number of workers may run this job: each message is expanded by one of them. A message that cannot be expanded
-    does not delay others. Raises ExpansionFailed for it at the end, so that the job is seen among the failed ones.
+    does not delay others. The job then raises ExpansionFailed at its end, and is shown among the failed jobs.
     """
     runtime = current_runtime()
     began = time.monotonic()
-    broken: dict[UUID, Exception] = {}
+    failed: dict[UUID, Exception] = {}
     while time.monotonic() - began < BUDGET_SECONDS:
-        due = _expand_next(runtime, channel, broken)
+        due = _expand_next(runtime, channel, failed)
         if due is None:
             break
-        if due.message_id not in broken:
+        if due.message_id not in failed:
             begin_sending(runtime, due.church_id, channel)
     else:
         runtime.job_queue.enqueue_expansion(channel=channel)
-    for message_id, error in broken.items():
+    if failed:
+        message_id, error = next(iter(failed.items()))
         raise ExpansionFailed(f"message {message_id}") from error
 
 
@@ -52,12 +53,12 @@ def begin_sending(runtime: Runtime, church_id: UUID, channel: str) -> None:
         runtime.job_queue.enqueue_batch(channel=channel, church_id=church_id)
 
 
-def _expand_next(runtime: Runtime, channel: str, broken: dict[UUID, Exception]) -> DueExpansion | None:
-    """Expand one message and return it, also when that failed and it was added to `broken`; None when none is due."""
+def _expand_next(runtime: Runtime, channel: str, failed: dict[UUID, Exception]) -> DueExpansion | None:
+    """Expand one message and return it; None when none is due. A failure is added to `failed`, not raised."""
     due = None
     try:
         with system_scope(runtime.database) as connection:
-            due = message_expansion.next_expansion(connection, channel=channel, passing_over=list(broken))
+            due = message_expansion.next_expansion(connection, channel=channel, excluded_ids=list(failed))
             if due is None:
                 return None
             with logs.bound(request_id=due.request_id, church_id=str(due.church_id), message_id=str(due.message_id)):
@@ -80,5 +81,5 @@ def _expand_next(runtime: Runtime, channel: str, broken: dict[UUID, Exception]) 
         if due is None:
             raise
         log.exception("audience cannot be written", message_id=str(due.message_id))
-        broken[due.message_id] = error
+        failed[due.message_id] = error
     return due

@@ -9,7 +9,7 @@ from jobs.worker.runtime import current_runtime
 from store import message_lifecycle, receipts, reconciliation
 from store.database import system_scope
 from store.receipts import Receipt
-from store.reconciliation import Unreported
+from store.reconciliation import AwaitingReceipt
 
 log = logs.get_logger(__name__)
 
@@ -18,7 +18,10 @@ BATCH = 500
 
 
 def fetch_receipts(channel: str) -> None:
-    """Fetch the statuses of deliveries that the carrier accepted long ago, and store them like receipts it sent."""
+    """Fetch the statuses of deliveries that have had no final receipt for long, and store them as receipts.
+
+    First set the `settledAt` of messages for which no more receipts are expected.
+    """
     runtime = current_runtime()
     settings = runtime.settings
     with system_scope(runtime.database) as connection:
@@ -26,7 +29,7 @@ def fetch_receipts(channel: str) -> None:
     if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(runtime.database) as connection:
-        unreported = reconciliation.take_unreported(
+        unreported = reconciliation.claim_awaiting_receipts(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )
     by_carrier_id = {each.carrier_id: each for each in unreported}
@@ -40,7 +43,7 @@ def fetch_receipts(channel: str) -> None:
         log.info("statuses fetched", deliveries=len(unreported), new_receipts=new)
 
 
-def _receipt(status: CarrierReceipt, delivery: Unreported) -> Receipt:
+def _receipt(status: CarrierReceipt, delivery: AwaitingReceipt) -> Receipt:
     return Receipt(
         delivery_id=delivery.delivery_id,
         attempt=delivery.attempt,

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def ping(nonce: str) -> str:
-    """Return the nonce: it proves that a worker ran this job and stored its result."""
+    """Return the nonce. As the job's result it proves that a worker ran this job."""
     return nonce

@@ -1,4 +1,4 @@
-"""Makes the messages of schedules that are due."""
+"""Creates the messages of schedules that are due. The job `enqueue_due` calls it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from store.schedules import Schedule
 log = logs.get_logger(__name__)
 
 BUDGET_SECONDS = 0.5
-"""After this the other schedules wait for the next job: receipts and messages share the queue. Far below the job's
-timeout."""
+"""After this the other due schedules wait for the next job, because receipts and messages share the queue. Far below
+the job's timeout."""
 SCHEDULES_AT_ONCE = 250
 """The most schedules that are taken in one transaction."""
 RUNS_PER_SLICE = 1000
-"""About the most runs that are recorded in one transaction."""
+"""No further schedule is evaluated in a transaction that has this many runs to record."""
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
-"""The delay of a schedule whose evaluation failed; each failure in a row doubles it."""
-_DELAY_REASON = "its last evaluation failed because of an error on our side; it is tried again by itself"
+"""The shortest and the longest delay of a schedule whose evaluation failed; each failure in a row doubles it."""
+_DELAY_REASON = "its last evaluation failed because of an error on our side; it is retried automatically"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ class Progress:
     """What one call did."""
 
     messages: int
-    """How many messages were made."""
+    """How many messages were created."""
     is_finished: bool
     """Nothing more is due. False when the time budget was used up."""
 
@@ -48,19 +48,19 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> Progres
     """Record the runs that are due at `now` (default: the database's clock), each once, within the time budget.
 
     Works in slices. Each slice is one transaction: it locks schedules, and writes their runs, the messages and the
-    times of the next runs. So two processes make one message, and a process that is killed leaves its last slice to
-    the next one. At least one schedule is evaluated, so that repeated calls finish.
+    times of the next runs. So two processes create one message, and the last slice of a process that is killed is
+    rolled back and repeated. At least one schedule is evaluated, so that repeated calls finish.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
-    made = 0
+    created = 0
     while True:
         with system_scope(database) as connection:
             instant = now or schedule_runs.read_clock(connection)
-            due = schedule_runs.take_due(connection, now=instant, limit=SCHEDULES_AT_ONCE)
+            due = schedule_runs.lock_due(connection, now=instant, limit=SCHEDULES_AT_ONCE)
             evaluated = _evaluate(connection, due, now=instant, deadline=deadline)
-            made += _record(connection, evaluated, now=instant)
+            created += _record(connection, evaluated, now=instant)
         if not due or time.monotonic() >= deadline:
-            return Progress(messages=made, is_finished=not due)
+            return Progress(messages=created, is_finished=not due)
 
 
 def _evaluate(
@@ -72,7 +72,7 @@ def _evaluate(
     for schedule in due:
         try:
             evaluation = schedule_runs.evaluate(schedule, now=now)
-        except BaseTimeoutException:  # the job's own timeout, which is not the schedule's fault
+        except BaseTimeoutException:  # the job's own timeout, not an error of this schedule
             raise
         except Exception:
             log.exception("the evaluation of a schedule failed", schedule_id=str(schedule.schedule_id))
@@ -92,7 +92,9 @@ def _record(
     for schedule, evaluation in evaluated:
         if evaluation.stop_reason:
             log.error(
-                "a schedule cannot be followed", schedule_id=str(schedule.schedule_id), reason=evaluation.stop_reason
+                "a schedule is paused: its rule cannot be evaluated",
+                schedule_id=str(schedule.schedule_id),
+                reason=evaluation.stop_reason,
             )
     if not evaluated:
         return 0

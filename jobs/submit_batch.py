@@ -6,13 +6,13 @@ from uuid import UUID
 
 from rq import get_current_job
 
-from jobs.worker.failures import PlainFailure
+from jobs.worker.failures import FixableFailure
 from jobs.worker.runtime import Runtime, current_runtime
 from store import churches, message_lifecycle
 from store.database import system_scope
 
 
-class SenderRefused(PlainFailure):
+class SenderRefused(FixableFailure):
     """The carrier refuses the church's sender, which is paused. Fix the cause, then requeue the job or resume it."""
 
     def __init__(self, *, church_id: UUID, channel: str, reason: str) -> None:
@@ -30,8 +30,8 @@ class SenderRefused(PlainFailure):
 def submit_batch(church_id: str, channel: str) -> None:
     """Claim the church's next due deliveries and start submitting them; the dispatcher records the results.
 
-    If the process is killed at any point, deliveries that were claimed and not recorded stay claimed until their lease
-    ends, and are then reconciled. Raises SenderRefused, so that the job is seen among the failed ones.
+    If the process is killed, deliveries that were claimed and not recorded stay claimed until their lease expires, and
+    are then reconciled. Raises SenderRefused, so that the job is shown among the failed jobs.
     """
     _submit_batch(current_runtime(), UUID(church_id), channel)
 
@@ -41,17 +41,17 @@ def _submit_batch(runtime: Runtime, church_id: UUID, channel: str) -> None:
     claim = dispatcher.submit_next_batch(church_id)
     if claim is None or claim.envelopes:
         return
-    if not claim.taken and _was_resumed(runtime, church_id, channel):
+    if not claim.taken and _resume_after_requeue(runtime, church_id, channel):
         dispatcher.submit_next_batch(church_id)
         return
     with system_scope(runtime.database) as connection:
         message_lifecycle.complete(connection, church_ids=[church_id])
 
 
-def _was_resumed(runtime: Runtime, church_id: UUID, channel: str) -> bool:
-    """Whether this job resumed the sender: it failed because of a refusal before, and an operator has requeued it.
+def _resume_after_requeue(runtime: Runtime, church_id: UUID, channel: str) -> bool:
+    """Resume the sender if this job reported its refusal, failed, and was requeued by an operator.
 
-    Raises SenderRefused for a refusal that no job has reported yet.
+    Returns whether it did. Raises SenderRefused for a refusal that no job has reported yet.
     """
     job = get_current_job()
     job_id = "inline" if job is None else job.id

@@ -1,4 +1,4 @@
-"""The job that cleans up: expired leases, failed jobs of resumed senders, phone numbers without a region."""
+"""The job for expired leases, failed jobs of resumed senders, and phone numbers without a region."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from store.database import system_scope
 log = logs.get_logger(__name__)
 
 NUMBERS_AT_ONCE = 2000
+"""The most phone numbers whose region and time zones one job determines."""
 
 
 def sweep() -> None:
-    """Put deliveries with expired leases in doubt, withdraw failed jobs of resumed senders, find numbers' regions."""
+    """Mark deliveries with expired leases as in doubt, withdraw failed jobs of resumed senders, locate numbers."""
     runtime = current_runtime()
     with system_scope(runtime.database) as connection:
-        held = deliveries.expire_leases(connection)
-    if held:
-        log.warning("leases expired: deliveries in doubt, to be looked up at the carrier", deliveries=held)
+        expired = deliveries.expire_leases(connection)
+    if expired:
+        log.warning("leases expired: deliveries in doubt, to be looked up at the carrier", deliveries=expired)
     _withdraw_failed_jobs(runtime)
     with system_scope(runtime.database) as connection:
-        phones = dict(contacts.not_located(connection, limit=NUMBERS_AT_ONCE))
+        phones = dict(contacts.lock_unlocated(connection, limit=NUMBERS_AT_ONCE))
         if phones:
             contacts.locate_numbers(connection, phones)
 
 
 def _withdraw_failed_jobs(runtime: Runtime) -> None:
-    """Those of senders that were resumed. One that cannot be withdrawn now is withdrawn the next time."""
+    """Withdraw the failed jobs of senders that were resumed. A job that cannot be withdrawn now is tried next time."""
     with system_scope(runtime.database) as connection:
         jobs = churches.failed_jobs_of_resumed(connection)
     for job in jobs:

@@ -1,1 +1,1 @@
-"""The rules of sending, without input or output."""
+"""The rules of sending: pure functions without input or output."""

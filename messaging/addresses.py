@@ -1,4 +1,4 @@
-"""Where people are reached: phone numbers, kept as E.164, and e-mail addresses, kept in lower case."""
+"""Phone numbers, stored as E.164, and e-mail addresses, stored in lower case."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from enum import StrEnum
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from messaging.number_regions import NEVER, find_region, reason_never_texted, region_of
+from messaging.number_regions import NEVER_TEXTED, find_region, reason_never_texted, region_of
 from messaging.number_zones import zones_of
 
 DEFAULT_REGION = "US"
 """The region of a number written without a country code."""
 MAX_PHONE_CHARACTERS = 50
-"""Of a number as people write it. The parser's cost grows with the square of this; it would read up to 250."""
+"""The longest input for a number. The parser's cost grows with its square, and the parser would accept 250."""
 MAX_EMAIL_CHARACTERS = 320
 """64 before the @ and 255 behind it (RFC 5321, section 4.5.3.1)."""
 
 
 class AddressKind(StrEnum):
-    """Which of a person's addresses a channel writes to."""
+    """The kind of address that a channel sends to."""
 
     PHONE = "phone"
     EMAIL = "email"
 
 
 class InvalidPhone(ValueError):
-    """Not a phone number that can be sent to; the message tells a person why."""
+    """Not a phone number that can be sent to; the message says why, for people."""
 
 
 class InvalidEmail(ValueError):
-    """Not an e-mail address that can be sent to; the message tells a person why."""
+    """Not an e-mail address that can be sent to; the message says why, for people."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhoneLocation:
-    """What a number tells about where its owner is."""
+    """Where the owner of a number probably is."""
 
     region: str
     """ISO 3166."""
     zones: str
-    """As of messaging.number_zones."""
+    """Separated by spaces, as in messaging/number_zones.py."""
 
 
 def locate_phone(phone: str) -> PhoneLocation:
-    """Where a number is from that `parse_phone` gave."""
+    """Returns the location of a number that `parse_phone` returned."""
     number = phonenumbers.parse(phone)
-    return PhoneLocation(region=phonenumbers.region_code_for_number(number) or NEVER, zones=zones_of(number))
+    return PhoneLocation(region=phonenumbers.region_code_for_number(number) or NEVER_TEXTED, zones=zones_of(number))
 
 
 def locate_stored_phone(phone: str) -> PhoneLocation:
-    """Where a stored number is from, of whatever kind it is: its region is NEVER if it is not to be texted."""
+    """Returns the location of a stored number; kinds that are never texted have the region NEVER_TEXTED."""
     try:
         number = phonenumbers.parse(phone)
     except phonenumbers.NumberParseException:
-        return PhoneLocation(region=NEVER, zones="")
+        return PhoneLocation(region=NEVER_TEXTED, zones="")
     return PhoneLocation(region=region_of(number), zones=zones_of(number))
 
 
 def parse_phone(text: str) -> str:
-    """The number as E.164, such as `+12025550123`. Raises InvalidPhone, also for kinds that are never texted."""
+    """Returns the number as E.164, such as `+12025550123`. Raises InvalidPhone, also for kinds never texted."""
     text = text.strip()
     if len(text) > MAX_PHONE_CHARACTERS:
         raise InvalidPhone("is not a phone number")
@@ -81,16 +81,16 @@ def parse_phone(text: str) -> str:
 
 
 def mask_email(address: str) -> str:
-    """Enough for its owner to know it again: `r***@example.org`."""
+    """Returns what its owner recognizes: `r***@example.org`."""
     local_part, _, domain = address.rpartition("@")
     return f"{local_part[:1]}***@{domain}"
 
 
 def parse_email(text: str) -> str:
-    """The address in lower case and in ASCII, its domain in the form that the DNS knows. Raises InvalidEmail.
+    """Returns the address in lower case and ASCII, with the domain in its DNS form. Raises InvalidEmail.
 
-    No server is asked. Letters beyond ASCII before the @ (RFC 6531) are refused: too few servers take them. So is what
-    could begin an encoded word (RFC 2047), which those who read a header would decode to something else.
+    Does not query the DNS. Refuses non-ASCII local parts (RFC 6531), because few servers support them, and "=?", which
+    begins an encoded word (RFC 2047) and would be decoded to something else.
     """
     text = text.strip()
     if len(text) > MAX_EMAIL_CHARACTERS or "=?" in text:

@@ -1,4 +1,4 @@
-"""What becomes of the runs of a schedule that have come due."""
+"""Decides which due runs of a schedule are sent."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from enum import StrEnum
 from messaging.recurrence.runs import ScheduledRun
 
 ON_TIME = timedelta(seconds=60)
-"""A run that is no later than this was not missed: the clock rings every second, and a deploy takes a while."""
+"""A run that is no later than this is not missed: due runs are recorded every second, but a deploy interrupts it."""
 
 
 class RunOutcome(StrEnum):
     SENT = "sent"
-    """It became a message."""
+    """A message was created."""
     MISSED = "missed"
-    """It came due while nothing ran, and was not made up for."""
+    """It came due while no process ran, and was not made up for."""
     SKIPPED = "skipped"
     """It came due while the schedule was paused, or the church had no sender for it."""
 
 
 class MissedPolicy(StrEnum):
-    """What to do once things run again."""
+    """What to do with missed runs."""
 
     SKIP = "skip"
-    """Nothing: wait for the next run."""
+    """Nothing; the next run is sent as usual."""
     RUN_ONCE = "runOnce"
-    """Send once for all that was missed, unless it is too late for the last of it."""
+    """Send one message for all missed runs, unless the last of them is too old."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecidedRun:
-    """A run that has come due and what becomes of it. `reason` is for people."""
+    """A due run and its outcome. `reason` is for people."""
 
     run: ScheduledRun
     outcome: RunOutcome
@@ -51,20 +51,20 @@ def decide_runs(
     is_paused: bool,
     more_due: bool = False,
 ) -> list[DecidedRun]:
-    """One for each of the runs, which are in order and not later than now. At most the last is sent.
+    """Returns the outcome of each due run; `due` is in order of time. At most the last run is sent.
 
-    `within` is how late one may be made up for. `more_due`: these are not all; later ones have come due too.
+    `within` is how late a run may be made up for. `more_due`: later runs, which are not in `due`, are due too.
     """
     if is_paused:
         return [DecidedRun(run=run, outcome=RunOutcome.SKIPPED, reason="the schedule is paused") for run in due]
     overtaken = due if more_due else due[:-1]
-    judged = [DecidedRun(run=run, outcome=RunOutcome.MISSED, reason="a later run was due too") for run in overtaken]
+    decided = [DecidedRun(run=run, outcome=RunOutcome.MISSED, reason="a later run was due too") for run in overtaken]
     if due and not more_due:
-        judged.append(_judge_last(due[-1], now=now, policy=policy, within=within))
-    return judged
+        decided.append(_decide_last(due[-1], now=now, policy=policy, within=within))
+    return decided
 
 
-def _judge_last(run: ScheduledRun, *, now: datetime, policy: MissedPolicy, within: timedelta) -> DecidedRun:
+def _decide_last(run: ScheduledRun, *, now: datetime, policy: MissedPolicy, within: timedelta) -> DecidedRun:
     late = now - run.at
     if late <= ON_TIME:
         return DecidedRun(run=run, outcome=RunOutcome.SENT, send_at=run.at)

@@ -1,7 +1,7 @@
-"""Which region a phone number belongs to, and which kinds of numbers are never texted.
+"""The region of a phone number, and which kinds of numbers are never texted.
 
-The region and not the country code decides: +1 is also the code of Caribbean islands to which a text costs many times
-as much, and where fraudsters earn from it.
+The region counts and not the country code: +1 is also the code of Caribbean islands to which a text costs many times as
+much, which is a common fraud.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Mapping
 import phonenumbers
 from phonenumbers import PhoneNumberType as Kind
 
-NEVER = ""
-"""Stands for a region where numbers of this kind are never texted."""
+NEVER_TEXTED = ""
+"""The region that is stored for numbers of kinds that are never texted."""
 REGIONS = frozenset(phonenumbers.SUPPORTED_REGIONS)
 """The ISO 3166 codes of all regions that have numbers."""
 
 _NO_COUNTRY = "001"
-"""What the library calls the region of country codes that belong to no country."""
+"""The library's region for country codes that belong to no country."""
 _NORTH_AMERICA = 1
 _PREMIUM_EXCHANGE = "976"
-"""Behind any area code of North America: pay-per-call, which the library takes for usual numbers."""
+"""Pay-per-call in every area code of North America; the library treats these as normal numbers."""
 _KINDS: Mapping[int, str] = {
     Kind.PREMIUM_RATE: "a premium-rate number",
     Kind.SHARED_COST: "a shared-cost number",
@@ -32,7 +32,7 @@ _KINDS: Mapping[int, str] = {
 
 
 def find_region(number: phonenumbers.PhoneNumber) -> str | None:
-    """The ISO 3166 code, "001" for numbers of no country; None when the number is not in use."""
+    """Returns the ISO 3166 code, "001" for numbers of no country; None if the number is not in use."""
     region: str | None = phonenumbers.region_code_for_number(number)
     if region is None or not phonenumbers.is_valid_number_for_region(number, region):
         return None
@@ -40,10 +40,10 @@ def find_region(number: phonenumbers.PhoneNumber) -> str | None:
 
 
 def reason_never_texted(number: phonenumbers.PhoneNumber, region: str) -> str | None:
-    """What the number is, for a sentence such as `is a premium-rate number, which is never texted`; None for others.
+    """Returns the kind of a number that is never texted, such as "a premium-rate number"; None for others.
 
-    Toll-free numbers may be texted: some offices answer texts there, and it costs no more. So may personal numbers of
-    North America, which are billed like all others there.
+    Toll-free numbers may be texted: some offices receive texts there, at the normal price. So may personal numbers of
+    North America, which are billed like other numbers.
     """
     if region == _NO_COUNTRY:
         return "a satellite or international number"
@@ -57,16 +57,16 @@ def reason_never_texted(number: phonenumbers.PhoneNumber, region: str) -> str | 
 
 
 def number_region(phone: str) -> str:
-    """The region of a stored number (E.164): an ISO 3166 code, or NEVER."""
+    """Returns the region of a stored number (E.164): an ISO 3166 code, or NEVER_TEXTED."""
     try:
         return region_of(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:
-        return NEVER
+        return NEVER_TEXTED
 
 
 def region_of(number: phonenumbers.PhoneNumber) -> str:
-    """The same of a number that was parsed before."""
+    """Returns the same for a parsed number."""
     region: str | None = phonenumbers.region_code_for_number(number)
     if region is None or reason_never_texted(number, region) is not None:
-        return NEVER
+        return NEVER_TEXTED
     return region

@@ -1,4 +1,4 @@
-"""Settling a delivery of which nobody knows whether the carrier has it."""
+"""Decides from look-ups in the carrier's list what happens to a delivery in doubt."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from messaging.submissions import CarrierRecord, LookupResult
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReconciliationPolicy:
-    """When a delivery that is not in the carrier's list may be sent again. Times in seconds."""
+    """When a delivery that the carrier's list does not have may be sent again. Times in seconds."""
 
     reads: int = 3
-    """Readings of the list that must have missed it."""
+    """Look-ups that must not have found it."""
     period_seconds: float = 300.0
-    """The least time since the doubt began: a list may lag behind what the carrier accepted."""
+    """The least time since it became `unknown`: the list may lag behind what the carrier accepted."""
     age_limit_seconds: float = 24 * 3600.0
-    """Older than this (docs/time.md, Too late) it is given up instead of sent: its hour is over."""
+    """A delivery older than this fails instead (docs/time.md, Too late)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """The carrier has it, under this id."""
+    """The carrier has the delivery under this id."""
 
     carrier_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Missing:
-    """The carrier's list was read, and it is not there."""
+    """The carrier's list was read and does not have the delivery."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unclear:
-    """The list could not be read, or holds something that may be it: no ground for sending again."""
+    """The list could not be read, or has a message that may be the delivery. It must not be sent again."""
 
 
 Conclusion = Found | Missing | Unclear
@@ -43,25 +43,26 @@ Conclusion = Found | Missing | Unclear
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CarrierIdOwner:
-    """A delivery to which one of the carrier's ids belongs, by the ledger or by a receipt of this `attempt`."""
+    """A delivery to which a carrier id belongs, by its row or by a receipt of this `attempt`."""
 
     carrier_id: str
     delivery_id: UUID
     attempt: int
     failed: bool
-    """The carrier said that nothing came of it."""
+    """The carrier reported that this attempt failed."""
 
 
 CarrierIdOwners = Mapping[str, Sequence[CarrierIdOwner]]
-"""By the carrier's id."""
+"""By carrier id."""
 
 
 def conclude(
     lookup: LookupResult, *, owners: CarrierIdOwners, identical_in_flight: Set[UUID] = frozenset()
 ) -> Conclusion:
-    """What a lookup proves. `identical_in_flight`: suspects whose text in the list may be another delivery's.
+    """Returns what a look-up proves.
 
-    Such a delivery, to the same person with the same words, is being submitted just now.
+    `identical_in_flight`: ids of deliveries in doubt for which another delivery with the same content to the same
+    address is being submitted now. A message in the list may then be the other delivery's.
     """
     if lookup.records is None:
         return Unclear()
@@ -73,7 +74,7 @@ def conclude(
 
 
 def _is_taken(record: CarrierRecord, lookup: LookupResult, owners: CarrierIdOwners) -> bool:
-    """Whether it is another delivery's, or what an earlier attempt of this one came to nothing as."""
+    """Whether the record is another delivery's, or an earlier attempt of this one that failed."""
     return any(
         owner.delivery_id != lookup.delivery_id or (owner.attempt < lookup.attempt and owner.failed)
         for owner in owners.get(record.carrier_id, ())

@@ -1,4 +1,4 @@
-"""What follows from a carrier's answer: when to try again, and when to stop trying."""
+"""The retry policy: the next status of a delivery after the result of a submission."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from messaging.submissions import ResultKind, SubmissionResult
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """How stubborn to be. Times in seconds."""
+    """Limits of retries. Times in seconds."""
 
     limit: int = 5
-    """Tries after transient refusals."""
+    """Retries after transient refusals."""
     age_limit_seconds: float = 24 * 3600.0
-    """Older than this (docs/time.md, Too late) a delivery is not sent: the hour it was meant for is over."""
+    """A delivery older than this is not sent any more (docs/time.md, Too late)."""
     base_seconds: float = 2.0
     cap_seconds: float = 600.0
     doubt_seconds: float = 15.0
-    """How long after a lost answer the carrier is first asked: a callback usually comes before."""
+    """How long after an ambiguous result the first look-up is: a callback usually arrives before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """How a delivery is to stand now, and when to look at it next."""
+    """The next status of a delivery, and when it is due."""
 
     status: Status
     delay_seconds: float | None = None
-    """From now; None leaves its time as it is."""
+    """From now; None keeps its due_at."""
     counts_as_try: bool = False
 
 
-def next_step(outcome: SubmissionResult, *, tries: int, age_seconds: float, policy: RetryPolicy) -> Step:
-    """What becomes of a delivery after an outcome. `tries`: transient refusals before this one.
+def next_step(result: SubmissionResult, *, tries: int, age_seconds: float, policy: RetryPolicy) -> Step:
+    """Returns what happens to a delivery after a result. `tries`: transient refusals before this one.
 
-    A throttled submission was not looked at, so it uses up no try; a refused sender is not the delivery's fault.
+    A throttled submission was not processed, and a refused sender is not the delivery's fault: neither counts as a try.
     """
-    asked_seconds = min(outcome.retry_after_seconds or 0.0, policy.cap_seconds)
+    requested_seconds = min(result.retry_after_seconds or 0.0, policy.cap_seconds)
     too_old = age_seconds >= policy.age_limit_seconds
-    match outcome.kind:
+    match result.kind:
         case ResultKind.ACCEPTED:
             return Step(status=Status.SENT)
         case ResultKind.AMBIGUOUS:
@@ -48,11 +48,11 @@ def next_step(outcome: SubmissionResult, *, tries: int, age_seconds: float, poli
         case ResultKind.SENDER | ResultKind.UNSUBMITTED:
             return Step(status=Status.QUEUED)
         case ResultKind.THROTTLED if not too_old:
-            return Step(status=Status.QUEUED, delay_seconds=max(asked_seconds, policy.base_seconds))
+            return Step(status=Status.QUEUED, delay_seconds=max(requested_seconds, policy.base_seconds))
         case ResultKind.TRANSIENT if tries < policy.limit and not too_old:
             wait_seconds = backoff_seconds(
                 tries + 1, base_seconds=policy.base_seconds, limit_seconds=policy.cap_seconds, jitter=FULL_JITTER
             )
-            return Step(status=Status.QUEUED, delay_seconds=max(wait_seconds, asked_seconds), counts_as_try=True)
+            return Step(status=Status.QUEUED, delay_seconds=max(wait_seconds, requested_seconds), counts_as_try=True)
         case ResultKind.THROTTLED | ResultKind.TRANSIENT | ResultKind.PERMANENT:
             return Step(status=Status.FAILED)

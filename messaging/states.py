@@ -1,4 +1,4 @@
-"""The states of a delivery (one message to one recipient) and every change between them."""
+"""The statuses of a delivery (one message to one recipient) and the transitions between them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,46 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Declared in the order of the database's enum: a later one is a delivery that came further."""
+    """In the order of the database's enum; receipts only move a delivery forward in this order."""
 
     SUPPRESSED = "suppressed"
-    """Never to be submitted: opted out, no address, invalid, or a duplicate."""
+    """Never submitted; `reason` is a SuppressionReason."""
     CANCELED = "canceled"
     """Stopped by the church before it was submitted."""
     QUEUED = "queued"
     """Waiting to be claimed: for the first attempt, or for the next."""
     SENDING = "sending"
-    """Claimed under a lease; the carrier may or may not have it."""
+    """Claimed under a lease, and being submitted."""
     UNKNOWN = "unknown"
-    """In doubt: the carrier may or may not have it, and is asked. It goes back to `queued` only once the carrier's list
-    has missed it several times over minutes. Where the carrier cannot answer, a text stays here until a person
-    decides, and a mail is repeated at most twice (docs/decisions, 3 and 12)."""
+    """In doubt: it is not known whether the carrier accepted it (docs/decisions/0003, 0012).
+
+    A late result of the submission, a receipt, a look-up in the carrier's list, or a person resolves it. A text that
+    several look-ups over several minutes do not find is queued again, or fails if it is too old; while the list cannot
+    be read, it stays `unknown`. A mail cannot be looked up: it is queued again after the same time, at most twice, and
+    then stays `unknown`."""
     SENT = "sent"
     """The carrier accepted it."""
     UNDELIVERED = "undelivered"
     """The carrier accepted it and could not deliver it."""
     FAILED = "failed"
-    """The carrier refused it, it became too late to send it, or the church's daily limit was reached."""
+    """The carrier refused it, it was too old to be sent, or the church's daily limit was reached."""
     DELIVERED = "delivered"
     """The recipient has it."""
+
+
+class SuppressionReason(StrEnum):
+    """Why a delivery is `suppressed`: the values of its `reason` that the queries store and the API returns."""
+
+    NO_ADDRESS = "no address"
+    """The contact does not exist, or has no address of the channel's kind."""
+    OPTED_OUT = "opted out"
+    BOUNCED = "bounced before"
+    """An earlier mail to the address bounced."""
+    NEVER_TEXTED = "number is never texted"
+    """Of a kind such as premium-rate (messaging/number_regions.py)."""
+    REGION_NOT_ALLOWED = "region not allowed"
+    DUPLICATE = "duplicate"
+    """Another delivery of the message has the same address."""
 
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
@@ -54,25 +72,25 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.FAILED: frozenset({Status.QUEUED, Status.UNKNOWN, Status.DELIVERED}),
     Status.DELIVERED: frozenset({Status.UNKNOWN}),
 }
-"""Every change that a statement of store/queries makes, and no other: tests/integration/store/test_status_changes.py
+"""Exactly the transitions that the statements of store/queries make: tests/integration/store/test_status_changes.py
 compares the two.
 
 - A receipt proves that the carrier has the message. It moves a delivery forward in the order of Status: from `queued`
-  and `canceled` too, because a submission that was believed lost may have arrived. From `suppressed` it moves one that
-  an earlier attempt reached before the recipient opted out.
-- A retryable failure goes back to `queued` instead, also from `sent`. If the message was canceled meanwhile, the next
-  claim cancels the delivery again.
-- A person sends `failed`, `undelivered` and `unknown` deliveries again.
-- What the carrier said of a delivery gives way to `unknown` when it turns out to have been said of another delivery
-  (put_in_doubt in store/queries/reconciliation.sql).
+  and `canceled` too, because a submission that was believed lost may have arrived. From `suppressed`, if an earlier
+  attempt was submitted before the recipient opted out.
+- A retryable failure returns the delivery to `queued` instead, also from `sent`. If the message was canceled meanwhile,
+  the next claim cancels the delivery again.
+- A person can send `failed`, `undelivered` and `unknown` deliveries again.
+- A delivery returns from any result to `unknown` when its carrier id turns out to belong to another delivery
+  (put_holders_in_doubt in store/queries/reconciliation.sql).
 """
 
 RECEIPT_STATUSES = (Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED)
-"""What a carrier's receipt can say."""
+"""The statuses that a receipt can have."""
 
 
 def receipt_may_move(status: Status) -> frozenset[Status]:
-    """The statuses from which a receipt saying `status` moves a delivery. Raises ValueError for other statuses."""
+    """Returns the statuses from which a receipt of `status` moves a delivery. Raises ValueError for other statuses."""
     if status not in RECEIPT_STATUSES:
         raise ValueError(f"not a receipt's status: {status}")
     return frozenset(source for source, targets in TRANSITIONS.items() if status in targets)

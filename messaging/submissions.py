@@ -1,4 +1,4 @@
-"""What is handed to a carrier, and what it can answer."""
+"""What is submitted to a carrier or looked up there, and the results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from uuid import UUID
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
-    """Who a church sends as on one channel: a number, or a messaging service that picks one."""
+    """The sender of a church on one channel: a number, or a messaging service that selects one."""
 
     address: str | None
     messaging_service_sid: str | None
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the channel needs beyond these, such as a name to show."""
+    """The channel's own fields, such as a display name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,33 +31,33 @@ class Envelope:
     sender: Sender
     tries: int = 0
     age_seconds: float = 0.0
-    """Since it was last meant to go out (docs/time.md, Too late)."""
+    """Since it was due (docs/time.md, Too late)."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the channel carries beyond the text, such as a subject."""
+    """The channel's own fields of a message, such as a subject."""
 
 
 class ResultKind(StrEnum):
-    """The things a submission can come to; retry policy follows from these alone."""
+    """The kinds of results of a submission. The retry policy depends on nothing else."""
 
     ACCEPTED = "accepted"
-    """The carrier has it and gave its id."""
+    """The carrier accepted it and returned its id."""
     PERMANENT = "permanent"
-    """Will never work for this recipient or this content."""
+    """Refused for good, because of this recipient or this content."""
     TRANSIENT = "transient"
-    """Certainly not accepted; may work later."""
+    """Certainly not accepted; a retry may succeed."""
     THROTTLED = "throttled"
-    """Not even looked at: too fast, or the carrier cannot be reached. The sender is to wait."""
+    """Not processed: too many requests, or the carrier is unreachable. The sender is throttled."""
     SENDER = "sender"
-    """Nothing works for this sender until a person mends it; certainly not accepted."""
+    """Certainly not accepted, and nothing will be until a person corrects the sender."""
     AMBIGUOUS = "ambiguous"
-    """The request left and no answer came: accepted or not, nobody knows."""
+    """The request was sent and no response arrived: it may or may not have been accepted."""
     UNSUBMITTED = "unsubmitted"
-    """Never left us: its lease was about to end, or the worker is stopping."""
+    """Not sent to the carrier: the lease was about to expire, or the worker is stopping."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubmissionResult:
-    """What became of one envelope. `error_code` is the carrier's own; `reason` is for people, without numbers."""
+    """The result of one envelope. `error_code` is the carrier's; `reason` is for people and has no phone numbers."""
 
     delivery_id: UUID
     attempt: int
@@ -67,12 +67,12 @@ class SubmissionResult:
     reason: str | None = None
     retry_after_seconds: float | None = None
     opted_out: bool = False
-    """The recipient told the carrier to stop: no further message of this church may go there."""
+    """The recipient sent STOP to the carrier: the church may send nothing more to the address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InDoubtDelivery:
-    """A delivery in doubt: perhaps the carrier has it, submitted at `since` or later."""
+    """A delivery in doubt: the carrier may have it, submitted at `since` or later."""
 
     delivery_id: UUID
     attempt: int
@@ -81,14 +81,14 @@ class InDoubtDelivery:
     sender: Sender
     since: datetime
     repeats: int = 0
-    """How often it was sent again because it was not found."""
+    """How often it was queued again because it was not found."""
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the channel carries beyond the text."""
+    """The channel's own fields of the message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CarrierRecord:
-    """A message in the carrier's list, to the suspect's recipient, from its sender, in its time."""
+    """A message in the carrier's list with the recipient, sender and period of the delivery in doubt."""
 
     carrier_id: str
     same_content: bool
@@ -96,10 +96,10 @@ class CarrierRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LookupResult:
-    """What the carrier's list holds for one suspect; `records` is None when the list could not be read."""
+    """What the carrier's list has for one delivery in doubt; `records` is None if the list could not be read."""
 
     delivery_id: UUID
     attempt: int
     records: tuple[CarrierRecord, ...] | None
     complete: bool = True
-    """The list was read back to before the suspect can have been submitted."""
+    """Whether the list was read back to before the delivery can have been submitted."""

@@ -1,8 +1,8 @@
-"""Times as clocks on the wall show them, and the instants they stand for.
+"""Conversion between wall times and instants.
 
-A wall time is a `datetime` without a zone; an instant is an aware one in UTC. Where clocks are put forward, a wall time
-that does not exist is read with the offset before the gap, which moves it later by as much as the gap is long. Where
-they are put back, a wall time that exists twice is the first of the two (RFC 5545, section 3.3.5).
+A wall time is a naive `datetime`, as a clock shows it; an instant is an aware one in UTC. A wall time that does not
+exist, because clocks are put forward, is read with the offset before the gap: it moves later by the length of the gap.
+A wall time that exists twice, because clocks are put back, is the first of the two (RFC 5545, section 3.3.5).
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from zoneinfo import ZoneInfo
 _FILES = files("tzdata")
 
 LONGEST_GAP = timedelta(hours=24)
-"""The most that a zone ever put its clocks forward at once (Samoa left out 30 December 2011)."""
+"""The longest gap that any zone ever had (Samoa skipped 30 December 2011)."""
 
-_NO_PLACE = "Factory"
-"""What stands among the zones and is none."""
+_PLACEHOLDER = "Factory"
+"""Listed among the zones, but stands for no time zone."""
 
 
 class UnknownZone(ValueError):
-    """Not the name of a zone in the IANA database; the message says so to a person."""
+    """Not the name of a zone in the IANA database; the message is for people."""
 
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Every zone there is, links included: those of the locked tzdata, not of the host, which may be years behind."""
-    return frozenset(_FILES.joinpath("zones").read_text().split()) - {_NO_PLACE}
+    """Returns the names of all zones, links included, from the pinned tzdata package; the host's may be years old."""
+    return frozenset(_FILES.joinpath("zones").read_text().split()) - {_PLACEHOLDER}
 
 
 @cache
 def find_zone(name: str) -> ZoneInfo:
-    """The zone of that name, such as `America/New_York`. Raises UnknownZone."""
+    """Returns the zone of that name, such as `America/New_York`. Raises UnknownZone."""
     if name not in zone_names():
         raise UnknownZone("must be a time zone of the IANA database, such as America/New_York")
     with _FILES.joinpath("zoneinfo", *name.split("/")).open("rb") as file:
@@ -41,10 +41,10 @@ def find_zone(name: str) -> ZoneInfo:
 
 
 def to_instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The instant in UTC that the wall time stands for."""
+    """Returns the instant, in UTC, of a wall time in the zone."""
     return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
 def to_wall(instant: datetime, zone: ZoneInfo) -> datetime:
-    """What clocks in the zone show at the instant, without a zone."""
+    """Returns the wall time of an instant in the zone."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)

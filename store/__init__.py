@@ -1,1 +1,1 @@
-"""The ledger: all SQL, and nothing but SQL."""
+"""The database: all SQL of the product, in named queries, and the functions that run them."""

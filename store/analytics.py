@@ -12,5 +12,5 @@ _SQL = sql.load("analytics")
 
 
 def roll_up(connection: Connection[Any], *, days_back: int) -> None:
-    """Count the deliveries of today and the `days_back` days before it again, by each church's own calendar."""
+    """Recount the deliveries of today and of the `days_back` days before, by each church's own calendar."""
     connection.execute(_SQL["roll_up"], {"days_back": days_back})

@@ -1,4 +1,4 @@
-"""API keys as the operator sees them: listed, found, revoked. Whom a key speaks for is looked up in store.churches."""
+"""API keys for operators: list, get, revoke. Authentication looks keys up with store.churches.find_key()."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _SQL = sql.load("api_keys")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiKey:
-    """What is known of a key. The key itself is not."""
+    """A stored key. The database has only the hash of the secret."""
 
     api_key_id: UUID
     church_id: UUID
     church_name: str
     label: str
     hint: str | None
-    """Its last characters; None for keys made before they were kept."""
+    """The last characters of the key; None for keys that an older release created."""
     scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
-    """To the hour."""
+    """Accurate to the hour."""
 
 
-def listed(connection: Connection[Any], *, church_id: UUID | None) -> list[ApiKey]:
-    """The keys of one church, or of all, oldest first."""
+def list_keys(connection: Connection[Any], *, church_id: UUID | None) -> list[ApiKey]:
+    """Returns the keys of one church or of all, by name of the church, then oldest first."""
     with connection.cursor(row_factory=class_row(ApiKey)) as cursor:
         return cursor.execute(_SQL["list_keys"], {"church_id": church_id}).fetchall()
 
@@ -45,11 +45,11 @@ def get(connection: Connection[Any], api_key_id: UUID) -> ApiKey | None:
 
 
 def find(connection: Connection[Any], secret_hash: bytes) -> ApiKey | None:
-    """The key with this SHA-256, also when it was revoked or has expired."""
+    """Returns the key with this SHA-256, even if it was revoked or has expired."""
     with connection.cursor(row_factory=class_row(ApiKey)) as cursor:
         return cursor.execute(_SQL["get_key"], {"api_key_id": None, "secret_hash": secret_hash}).fetchone()
 
 
 def revoke(connection: Connection[Any], api_key_id: UUID) -> bool:
-    """Refuse the key from the next request on. False when it was revoked before, or does not exist."""
+    """Revoke the key, from the next request on. Returns False if it was revoked before or does not exist."""
     return connection.execute(_SQL["revoke_key"], {"api_key_id": api_key_id}).rowcount > 0

@@ -1,4 +1,4 @@
-"""Churches, the keys that speak for them, and the senders they send as."""
+"""Churches, their API keys and their senders."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from messaging.backoff import HALF_JITTER, backoff_steps
-from messaging.quiet_hours import USUAL, Window
+from messaging.quiet_hours import DEFAULT_WINDOW, Window
 from store import sql
-from store.database import Database, ask
+from store.database import Database, fetch_unscoped
 
 _SQL = sql.load("churches")
 
@@ -31,7 +31,7 @@ class Church:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyHolder:
-    """Whom an API key speaks for, and what it may do."""
+    """The church that an API key authenticates, and the scopes of the key."""
 
     church_id: UUID
     scopes: list[str]
@@ -39,17 +39,17 @@ class KeyHolder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailedJob:
-    """The job that met the refusal of a church's sender, and failed with it."""
+    """The job that reported the refusal of a church's sender by failing."""
 
     church_id: UUID
     channel: str
     job_id: str
 
 
-def create(connection: Connection[Any], *, name: str, time_zone: str, window: Window = USUAL) -> UUID:
-    """`window`: when its people may be texted, by their own clocks."""
-    named = {"name": name, "time_zone": time_zone, "window_opens": window.opens, "window_closes": window.closes}
-    row = connection.execute(_SQL["insert_church"], named).fetchone()
+def create(connection: Connection[Any], *, name: str, time_zone: str, window: Window = DEFAULT_WINDOW) -> UUID:
+    """Insert a church and return its id. `window`: when its people may be texted, in their own time zones."""
+    names = {"name": name, "time_zone": time_zone, "window_opens": window.opens, "window_closes": window.closes}
+    row = connection.execute(_SQL["insert_church"], names).fetchone()
     assert row is not None  # noqa: S101 - INSERT RETURNING
     return row[0]
 
@@ -60,10 +60,10 @@ def get(connection: Connection[Any], church_id: UUID) -> Church | None:
 
 
 def set_window(connection: Connection[Any], *, church_id: UUID, window: Window) -> None:
-    """Let its people be texted at other hours. What waits for the old ones is judged anew."""
+    """Change the texting hours. Deliveries that wait for the old hours are evaluated again by the next claim."""
     names = {"church_id": church_id, "window_opens": window.opens, "window_closes": window.closes}
     connection.execute(_SQL["set_window"], names)
-    connection.execute(_SQL["judge_quiet_anew"], {"church_id": church_id})
+    connection.execute(_SQL["make_quiet_deliveries_due"], {"church_id": church_id})
 
 
 def set_sender(
@@ -76,9 +76,9 @@ def set_sender(
     segments_per_second: float | None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Give the church its sender on the channel, or another one. Without a pace, as fast as the carrier takes them.
+    """Insert or replace the church's sender on the channel. `segments_per_second` None: no pace is kept.
 
-    `details` are what the channel's senders have beyond an address. For mail: name, replyTo.
+    `details` are the channel's own fields of a sender. For mail: name, replyTo.
     """
     connection.execute(
         _SQL["upsert_sender"],
@@ -99,12 +99,12 @@ def has_sender(connection: Connection[Any], *, church_id: UUID, channel: str) ->
 
 
 def pause_sender(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str) -> None:
-    """Let nothing more be claimed for the sender until a person resumes it."""
+    """Let no delivery of the sender be claimed until it is resumed."""
     connection.execute(_SQL["pause_sender"], {"church_id": church_id, "channel": channel, "reason": reason})
 
 
 def report_refusal(connection: Connection[Any], church_id: UUID, channel: str, *, job_id: str) -> str | None:
-    """Why the carrier refused the sender, if no job has told of it yet: the caller's is the one that does."""
+    """Returns why the carrier refused the sender, if no job has reported it yet; then this job is to report it."""
     names = {"church_id": church_id, "channel": channel, "job_id": job_id}
     row = connection.execute(_SQL["report_refusal"], names).fetchone()
     return row[0] if row else None
@@ -113,26 +113,26 @@ def report_refusal(connection: Connection[Any], church_id: UUID, channel: str, *
 def resume_sender(
     connection: Connection[Any], *, church_id: UUID, channel: str, paused_by: str | None = None
 ) -> str | None:
-    """Why it was paused (by that job, if one is named), now that it no longer is; None when it was not."""
+    """Resume the sender and return why it was paused; None if it was not paused (by that job, if one is given)."""
     names = {"church_id": church_id, "channel": channel, "paused_by": paused_by}
     row = connection.execute(_SQL["resume_sender"], names).fetchone()
     return row[0] if row else None
 
 
 def failed_jobs_of_resumed(connection: Connection[Any]) -> list[FailedJob]:
-    """Jobs that told of refusals which are over, and are to be withdrawn from the failed ones."""
+    """Returns the jobs that reported refusals of senders that were resumed since; they are to be withdrawn."""
     with connection.cursor(row_factory=class_row(FailedJob)) as cursor:
         return cursor.execute(_SQL["failed_jobs_of_resumed"]).fetchall()
 
 
 def forget_failed_job(connection: Connection[Any], job: FailedJob) -> None:
-    """It is withdrawn."""
+    """Record that the failed job is withdrawn."""
     names = {"church_id": job.church_id, "channel": job.channel, "job_id": job.job_id}
     connection.execute(_SQL["forget_failed_job"], names)
 
 
 def throttle_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:
-    """Claim nothing for the sender for a while: up to a second at first, twice as long each time in a row."""
+    """Let nothing be claimed for the sender for a while: up to a second at first, doubled each time in a row."""
     connection.execute(
         _SQL["throttle_sender"],
         {
@@ -146,7 +146,7 @@ def throttle_sender(connection: Connection[Any], *, church_id: UUID, channel: st
 
 
 def reset_throttle(connection: Connection[Any], *, church_ids: Sequence[UUID], channel: str) -> None:
-    """The carrier takes their messages again: the next slowing begins small."""
+    """Let the next throttle of these senders begin with the shortest pause: the carrier accepts again."""
     connection.execute(_SQL["reset_throttle"], {"church_ids": list(church_ids), "channel": channel})
 
 
@@ -160,7 +160,7 @@ def add_key(
     hint: str | None = None,
     expires_at: datetime | None = None,
 ) -> UUID:
-    """`hint`: the last characters of the key, to tell it from others in a list."""
+    """Insert an API key and return its id. `hint`: the last characters of the key, shown in lists."""
     row = connection.execute(
         _SQL["insert_key"],
         {
@@ -177,11 +177,11 @@ def add_key(
 
 
 def find_key(database: Database, secret_hash: bytes) -> KeyHolder | None:
-    """Whom the key with this SHA-256 speaks for; None when there is none, it was revoked or has expired."""
-    found = ask(database, _SQL["find_key"], {"secret_hash": secret_hash})
+    """Returns the holder of the key with this SHA-256; None if it does not exist, was revoked or has expired."""
+    found = fetch_unscoped(database, _SQL["find_key"], {"secret_hash": secret_hash})
     return KeyHolder(church_id=found[0][0], scopes=found[0][1]) if found else None
 
 
 def key_expired_at(database: Database, secret_hash: bytes) -> datetime | None:
-    """When the key with this SHA-256 expired; None when it has not, was revoked or does not exist."""
-    return ask(database, _SQL["key_expired_at"], {"secret_hash": secret_hash})[0][0]
+    """Returns when the key with this SHA-256 expired; None if it has not, was revoked or does not exist."""
+    return fetch_unscoped(database, _SQL["key_expired_at"], {"secret_hash": secret_hash})[0][0]

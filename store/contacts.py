@@ -1,4 +1,4 @@
-"""The people of a church."""
+"""The contacts of a church."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store import sql
 
 _SQL = sql.load("contacts")
 
-_JUDGED_AT_ONCE = 2000
+_LOCATED_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ class Contact:
     time_zone: str | None
     created_at: datetime
     opted_out_at: datetime | None
-    """From texts."""
+    """When the phone number opted out of texts."""
     mail_opted_out_at: datetime | None
 
 
@@ -41,12 +41,12 @@ class Person:
     phone: str | None = None
     email: str | None = None
     number_region: str | None = None
-    """Of the phone, as of messaging.number_regions, where it is known already."""
+    """The region of the phone (messaging/number_regions.py), if the caller knows it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Added:
-    """One given contact as it now stands; `created` is false for a person already known."""
+class AddedContact:
+    """A contact as stored; `created` is false if it existed before."""
 
     contact_id: UUID
     phone: str | None
@@ -56,31 +56,33 @@ class Added:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContactZones:
-    """`time_zone` as the church told it, `number_zones` as messaging.number_zones reads them off the phone, if any."""
+    """The `time_zone` that the church stated, and the zones of the phone number (messaging/number_zones.py)."""
 
     time_zone: str | None = None
     number_zones: str | None = None
 
 
-def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[Added]:
-    """Store people; one answer for each, in the order given.
+def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[AddedContact]:
+    """Store people and return one contact for each, in the same order.
 
-    A person is known by number and name; given without a number, by mail address and name.
+    A contact is identified by number and name; without a number, by mail address and name.
     """
     connection.execute(_SQL["lock_church"], {"church_id": church_id})
     with_phone = [person for person in people if person.phone is not None]
     without = [person for person in people if person.phone is None]
     if any(person.email for person in with_phone):
-        connection.execute(_SQL["give_numbers"], _lists(church_id, with_phone))
+        connection.execute(_SQL["add_numbers_to_contacts"], _lists(church_id, with_phone))
     by_phone = iter(_add(connection, _SQL["add_by_phone"], church_id, with_phone))
     by_email = iter(_add(connection, _SQL["add_by_email"], church_id, without))
     return [next(by_email if person.phone is None else by_phone) for person in people]
 
 
-def _add(connection: Connection[Any], query: LiteralString, church_id: UUID, people: Sequence[Person]) -> list[Added]:
+def _add(
+    connection: Connection[Any], query: LiteralString, church_id: UUID, people: Sequence[Person]
+) -> list[AddedContact]:
     if not people:
         return []
-    with connection.cursor(row_factory=class_row(Added)) as cursor:
+    with connection.cursor(row_factory=class_row(AddedContact)) as cursor:
         return cursor.execute(query, _lists(church_id, people)).fetchall()
 
 
@@ -95,16 +97,16 @@ def _lists(church_id: UUID, people: Sequence[Person]) -> dict[str, Any]:
 
 
 def _region(person: Person) -> str | None:
-    """No number is stored without its region."""
+    """The region that is stored with the number."""
     if person.phone is None or person.number_region is not None:
         return person.number_region
     return number_region(person.phone)
 
 
 def set_zones(connection: Connection[Any], *, church_id: UUID, where: Mapping[UUID, ContactZones]) -> None:
-    """Say where contacts are. What is not told stays."""
+    """Store the time zones of contacts. None leaves a value as it is."""
     connection.execute(
-        _SQL["place_contacts"],
+        _SQL["set_contact_zones"],
         {
             "church_id": church_id,
             "contact_ids": list(where),
@@ -114,34 +116,37 @@ def set_zones(connection: Connection[Any], *, church_id: UUID, where: Mapping[UU
     )
 
 
-def not_located(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
-    """Up to `limit` (contact id, phone) whose number was not judged yet. Held until the end of the transaction."""
-    return connection.execute(_SQL["unplaced_contacts"], {"row_limit": limit}).fetchall()
+def lock_unlocated(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
+    """Lock and return up to `limit` (contact id, phone) of contacts whose number has no zones or region yet."""
+    return connection.execute(_SQL["lock_unlocated_contacts"], {"row_limit": limit}).fetchall()
 
 
 def locate_numbers(connection: Connection[Any], phones: Mapping[UUID, str]) -> None:
-    """Store which zones and which region the phones of these contacts are of, whosever they are."""
-    judged = [locate_stored_phone(phone) for phone in phones.values()]
+    """Store the zones and the region of the phones of these contacts, of any church."""
+    located = [locate_stored_phone(phone) for phone in phones.values()]
     connection.execute(
-        _SQL["place_numbers"],
+        _SQL["set_number_locations"],
         {
             "contact_ids": list(phones),
-            "number_zones": [each.zones for each in judged],
-            "number_regions": [each.region for each in judged],
+            "number_zones": [each.zones for each in located],
+            "number_regions": [each.region for each in located],
         },
     )
 
 
-def locate_numbers_of(connection: Connection[Any], *, church_id: UUID) -> None:
-    """The same for all of a church's contacts that were not judged yet: those of before, and written past the API."""
-    connection.execute(_SQL["lock_church"], {"church_id": church_id})  # no import meanwhile, which locks contacts too
-    names = {"church_id": church_id, "row_limit": _JUDGED_AT_ONCE}
-    while phones := dict(connection.execute(_SQL["unjudged_contacts"], names).fetchall()):
+def locate_church_numbers(connection: Connection[Any], *, church_id: UUID) -> None:
+    """Store the zones and regions of all numbers of a church that have none yet.
+
+    Such contacts were stored by an older release, or not through the API.
+    """
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})  # excludes imports, which lock contacts too
+    names = {"church_id": church_id, "row_limit": _LOCATED_AT_ONCE}
+    while phones := dict(connection.execute(_SQL["lock_unlocated_contacts_of_church"], names).fetchall()):
         locate_numbers(connection, phones)
 
 
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Contact]:
-    """Up to `limit` contacts behind the id `after`, oldest first."""
+    """Returns up to `limit` contacts after the id `after`, oldest first."""
     with connection.cursor(row_factory=class_row(Contact)) as cursor:
         cursor.execute(
             _SQL["page_contacts"], {"church_id": church_id, "after": after or sql.FIRST_ID, "row_limit": limit}
@@ -150,7 +155,7 @@ def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, li
 
 
 def unknown(connection: Connection[Any], *, church_id: UUID, contact_ids: Sequence[UUID]) -> set[UUID]:
-    """Which of the ids are not this church's."""
+    """Returns the ids that belong to no contact of the church."""
     rows = connection.execute(
         _SQL["unknown_contacts"], {"church_id": church_id, "contact_ids": list(contact_ids)}
     ).fetchall()

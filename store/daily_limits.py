@@ -1,4 +1,4 @@
-"""What a church may send in a day: counted when a message is accepted, and exactly when its audience is written.
+"""How many segments a church may send in a day: reserved when a message is accepted, corrected when it is expanded.
 
 Rows are locked in one order: messages, then days, then deliveries.
 """
@@ -21,7 +21,7 @@ _SQL = sql.load("daily_limits")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
-    """What a message takes of its church's limit, on which of the church's own days."""
+    """The segments that a message takes of its church's limit, on one day of the church's calendar."""
 
     day: date
     segments: int
@@ -31,7 +31,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChurchLimits:
-    """A church's limits as they are set (None: as the settings say), and what is counted on its day so far."""
+    """A church's limits (None: the default of the settings applies), and what is counted today so far."""
 
     name: str
     time_zone: str
@@ -60,14 +60,14 @@ def measure(
     default_limit: int,
     send_at: datetime | None = None,
 ) -> Need | None:
-    """What a message to this target would take; None where its channel is not counted (`segments_each` is 0).
+    """Returns what a message to this target would take; None if its channel is not counted (`segments_each` is 0).
 
-    `target` is as of a NewMessage, `send_at` None: now.
+    `target` is as in NewMessage. `send_at` None means now.
     """
     if segments_each == 0:
         return None
     listed = target.get("phoneNumbers") or target.get("emailAddresses") or ()
-    return _measured(
+    return _measure(
         connection,
         {
             "church_id": church_id,
@@ -81,13 +81,13 @@ def measure(
     )
 
 
-def measure_again(
+def measure_resend(
     connection: Connection[Any], *, church_id: UUID, deliveries: int, segments_each: int, default_limit: int
 ) -> Need | None:
-    """What it takes to send so many deliveries once more, now; None as above."""
+    """Returns what it takes to send so many deliveries again today; None if the channel is not counted."""
     if segments_each == 0 or deliveries == 0:
         return None
-    return _measured(
+    return _measure(
         connection,
         {
             "church_id": church_id,
@@ -101,23 +101,23 @@ def measure_again(
     )
 
 
-def _measured(connection: Connection[Any], parameters: dict[str, Any]) -> Need:
+def _measure(connection: Connection[Any], parameters: dict[str, Any]) -> Need:
     with connection.cursor(row_factory=class_row(Need)) as cursor:
         need = cursor.execute(_SQL["measure"], parameters).fetchone()
-    assert need is not None  # noqa: S101 - the church is there
+    assert need is not None  # noqa: S101 - the church exists
     return need
 
 
-def refuse_beyond(need: Need | None) -> None:
-    """Raises DailyLimitReached when it would not fit even on a day of its own."""
+def require_within_limit(need: Need | None) -> None:
+    """Raises DailyLimitReached if the message is larger than the limit of a whole day."""
     if need is not None and need.segments > need.daily_limit:
         raise DailyLimitReached(need, left=need.daily_limit)
 
 
 def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) -> None:
-    """Count it on its day until the transaction is undone. Raises DailyLimitReached, and then nothing is counted.
+    """Count the segments on their day. Raises DailyLimitReached and counts nothing if they do not fit.
 
-    The day is the caller's until the transaction ends: of two that race for the rest of a day one is refused.
+    The row of the day stays locked until the transaction ends, so concurrent messages cannot exceed the limit together.
     """
     if need is None:
         return
@@ -128,10 +128,10 @@ def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) 
         raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
 
 
-def reserve_changed(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
-    """Count a locked message that was changed anew. Raises DailyLimitReached.
+def change_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
+    """Replace the reservation of a locked message that was changed. Raises DailyLimitReached.
 
-    One that takes no more than before on the same day always fits, also when the limit was lowered meanwhile.
+    A message that takes no more than before on the same day always fits, even if the limit was lowered meanwhile.
     """
     names = {"church_id": church_id, "message_id": message_id}
     row = connection.execute(_SQL["get_reservation"], names).fetchone()
@@ -150,19 +150,19 @@ def reserve_changed(connection: Connection[Any], *, church_id: UUID, message_id:
     )
 
 
-def give_back(connection: Connection[Any], *, church_id: UUID, message_id: UUID, segments: int | None) -> None:
-    """A locked message will not send so much of what was counted for it (None: nothing at all)."""
+def release(connection: Connection[Any], *, church_id: UUID, message_id: UUID, segments: int | None) -> None:
+    """Return segments of a locked message to its day; `segments` None returns its whole reservation."""
     names = {"church_id": church_id, "message_id": message_id}
     row = connection.execute(_SQL["get_reservation"], names).fetchone()
     day, counted = row if row else (None, 0)
-    spared = counted if segments is None else min(segments, counted)
-    if day is not None and spared:
-        _count(connection, church_id=church_id, day=day, segments=-spared)
-        connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": counted - spared})
+    returned = counted if segments is None else min(segments, counted)
+    if day is not None and returned:
+        _count(connection, church_id=church_id, day=day, segments=-returned)
+        connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": counted - returned})
 
 
-def keep_counted(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
-    """Nothing of it is given back any more: what is sent a second time was counted on another day."""
+def forget_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
+    """Keep the message counted for good: what is sent again counts on another day, so release() returns nothing."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["set_reservation"], {**names, "day": None, "segments": 0})
 
@@ -176,18 +176,18 @@ def count_audience(
     segment_weight: int,
     default_limit: int | None,
 ) -> int:
-    """Count a message whose audience was just written by what it really takes; how many deliveries may be sent.
+    """Count a message that was just expanded by its real size, and return how many deliveries may be sent.
 
-    Those beyond the limit fail with the reason `daily limit`. `default_limit` None: only the church's own counts.
+    Those beyond the limit fail with the reason `daily limit`. `default_limit` None: only the church's own applies.
     """
     names = {"church_id": church_id, "message_id": message_id}
     parameters = {**names, "segment_weight": segment_weight, "default_limit": default_limit}
-    row = connection.execute(_SQL["open_day"], parameters).fetchone()
+    row = connection.execute(_SQL["lock_day"], parameters).fetchone()
     assert row is not None  # noqa: S101 - the message was just expanded
     day, reserved, segments_each, left_over = row
     sent = queued if left_over is None else min(queued, max(0, left_over // segments_each))
     if sent < queued:
-        connection.execute(_SQL["fail_beyond"], {"message_id": message_id, "allowed": sent})
+        connection.execute(_SQL["fail_deliveries_beyond_limit"], {"message_id": message_id, "allowed": sent})
     if sent * segments_each != reserved:
         _count(connection, church_id=church_id, day=day, segments=sent * segments_each - reserved)
         connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": sent * segments_each})
@@ -204,18 +204,18 @@ def get(connection: Connection[Any], church_id: UUID) -> ChurchLimits | None:
 
 
 def set_daily_limit(connection: Connection[Any], *, church_id: UUID, daily_limit: int | None) -> None:
-    """None: as the setting says."""
+    """Set the church's own limit; None: the default of the settings applies."""
     connection.execute(_SQL["set_daily_limit"], {"church_id": church_id, "daily_limit": daily_limit})
 
 
 def set_regions(connection: Connection[Any], *, church_id: UUID, regions: Sequence[str] | None) -> None:
-    """ISO 3166 codes of those that it may text; None: as the setting says."""
-    listed = None if regions is None else list(regions)
-    connection.execute(_SQL["set_regions"], {"church_id": church_id, "regions": listed})
+    """Set the regions that the church may text, as ISO 3166 codes; None: the default of the settings applies."""
+    codes = None if regions is None else list(regions)
+    connection.execute(_SQL["set_regions"], {"church_id": church_id, "regions": codes})
 
 
 def regions(connection: Connection[Any], *, church_id: UUID, default_regions: Sequence[str]) -> frozenset[str]:
-    """The regions whose numbers the church may text."""
+    """Returns the regions whose numbers the church may text, as ISO 3166 codes."""
     row = connection.execute(
         _SQL["get_regions"], {"church_id": church_id, "default_regions": list(default_regions)}
     ).fetchone()

@@ -1,4 +1,4 @@
-"""Connections: a pool, how long they wait, and for whom each piece of work may see rows."""
+"""The connection pool, and transactions scoped to one church or to the system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from store import schema
 from store.errors import OutcomeUnknown, ServerUnresponsive, StatementUnresponsive
-from store.interruptible_connection import InterruptibleConnection, spending
+from store.interruptible_connection import InterruptibleConnection, add_to_shared_wait
 from store.server_probe import ServerProbe
 from store.timeouts import SENDING, Timeouts
 
@@ -25,12 +25,12 @@ _First = Callable[[InterruptibleConnection], Cursor[tuple[Any, ...]]]
 
 
 class Database(ConnectionPool[InterruptibleConnection]):
-    """A pool of at most `size` connections. Opens in the background: a server that is away is found at first use."""
+    """A pool of at most `size` connections. Opens in the background: an unreachable server shows at first use."""
 
     def __init__(self, url: str, *, size: int, name: str, limits: Timeouts) -> None:
         self.limits = limits
         conninfo = limits.conninfo(url, name=name)
-        self._watch = ServerProbe(conninfo)
+        self._probe = ServerProbe(conninfo)
         self._schema_fits = False
         super().__init__(
             conninfo,
@@ -46,11 +46,11 @@ class Database(ConnectionPool[InterruptibleConnection]):
         )
 
     def close(self, timeout: float = 5.0) -> None:
-        self._watch.close()
+        self._probe.close()
         super().close(timeout)
 
     def check_schema(self) -> None:
-        """Raises SchemaMismatch. What was good once stays good: a deploy migrates while older processes still serve."""
+        """Raises SchemaMismatch. Checks only until it succeeds: a deploy migrates while older processes still run."""
         if not self._schema_fits:
             connection, _ = self._begin(lambda connection: connection.execute("SELECT 1"))
             try:
@@ -60,31 +60,31 @@ class Database(ConnectionPool[InterruptibleConnection]):
             self._schema_fits = True
 
     def begin(self, first: _First) -> tuple[InterruptibleConnection, Cursor[tuple[Any, ...]]]:
-        """A connection, and what came of the first thing that was executed on it. Raises psycopg.OperationalError."""
+        """Returns a connection and the cursor of the first statement on it. Raises psycopg.OperationalError."""
         self.check_schema()
         return self._begin(first)
 
     def _begin(self, first: _First) -> tuple[InterruptibleConnection, Cursor[tuple[Any, ...]]]:
-        """Connections that died while they rested (PostgreSQL was restarted) are found by use and replaced.
+        """Replaces idle connections that are broken, for example because PostgreSQL was restarted.
 
-        The pool's own check would wait after each of them, longer every time, and give up although the server is there.
+        The pool's own check would wait longer after each of them, and time out although the server is available.
         """
-        for dead_ones_left in range(self.max_size, -1, -1):
+        for retries_left in range(self.max_size, -1, -1):
             connection = self._take()
             try:
                 return connection, first(connection)
             except BaseException as error:
-                found_dead = isinstance(error, OperationalError) and connection.broken
+                is_broken = isinstance(error, OperationalError) and connection.broken
                 self.putconn(connection)
-                if found_dead and dead_ones_left and not isinstance(error, ServerUnresponsive):
+                if is_broken and retries_left and not isinstance(error, ServerUnresponsive):
                     continue
                 raise
         raise AssertionError("unreachable")
 
     def _take(self) -> InterruptibleConnection:
-        with spending() as spent:
+        with add_to_shared_wait() as spent:
             left_seconds = max(_LEAST_WAIT_SECONDS, self.limits.connection - spent.seconds)
-            self._watch.wait_until_it_answers(left_seconds if self.limits.waits_for_server else 0.0)
+            self._probe.wait_until_responsive(left_seconds if self.limits.waits_for_server else 0.0)
             connection = self.getconn(left_seconds)
         connection.longest_wait_seconds = self.limits.longest_wait
         return connection
@@ -93,29 +93,29 @@ class Database(ConnectionPool[InterruptibleConnection]):
         connection.check_while_waiting = self._check_waiting
 
     def _check_waiting(self, connection: InterruptibleConnection, waited_seconds: float, spent_seconds: float) -> None:
-        if self._watch.stands_still:
+        if self._probe.is_unresponsive:
             raise ServerUnresponsive("PostgreSQL does not answer")
         if waited_seconds > connection.longest_wait_seconds:
-            raise StatementUnresponsive("PostgreSQL did not answer, and did not say that it took too long")
+            raise StatementUnresponsive("PostgreSQL neither ended the statement nor cancelled it in time")
         if waited_seconds + spent_seconds > self.limits.probe_after:
-            self._watch.try_soon()
+            self._probe.start()
 
 
 def open_database(url: str, *, size: int, name: str, limits: Timeouts = SENDING) -> Database:
-    """The pool that one process uses for `name`, waiting as long as `limits` say (store/timeouts.py)."""
+    """Open the pool that a process uses for `name`, with the timeouts `limits` (store/timeouts.py)."""
     return Database(url, size=size, name=name, limits=limits)
 
 
-def ask(database: Database, question: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows that answer one question, in one round trip and outside any transaction.
+def fetch_unscoped(database: Database, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Returns the rows of one query, in one round trip and outside any transaction.
 
-    It works for nobody, and so sees no rows but through a function made for those who do not know yet for whom to work.
+    No church is set, so row security hides every row; only SECURITY DEFINER functions such as `find_key` return any.
     """
 
     def first(connection: InterruptibleConnection) -> Cursor[tuple[Any, ...]]:
-        # Without a transaction the server has no limit for it.
+        # Outside a transaction the server has no statement timeout.
         connection.longest_wait_seconds = database.limits.lock
-        return connection.execute(question, parameters)
+        return connection.execute(query, parameters)
 
     connection, cursor = database.begin(first)
     try:
@@ -126,8 +126,8 @@ def ask(database: Database, question: LiteralString, parameters: Mapping[str, An
 
 @contextmanager
 def church_scope(database: Database, church_id: UUID) -> Generator[Connection[tuple[Any, ...]]]:
-    """One transaction that sees and writes the rows of one church only. Raises as system_scope() does."""
-    # Two statements in one round trip take no parameters; what a UUID is written with needs no quoting.
+    """One transaction that sees and writes only the rows of one church. Raises as system_scope() does."""
+    # Two statements in one round trip take no parameters; the hexadecimal digits of a UUID need no quoting.
     with _transaction(database, _FOR_CHURCH % church_id.hex.encode(), database.limits) as connection:
         yield connection
 
@@ -136,8 +136,8 @@ def church_scope(database: Database, church_id: UUID) -> Generator[Connection[tu
 def system_scope(database: Database, *, limits: Timeouts | None = None) -> Generator[Connection[tuple[Any, ...]]]:
     """One transaction that sees every church: for workers, the clock, callbacks and the operator's commands.
 
-    `limits` other than the pool's own hold for its statements. Raises psycopg.OperationalError when the database cannot
-    be used or gives up, OutcomeUnknown when nobody knows whether the transaction was stored.
+    `limits` replaces the pool's own. Raises psycopg.OperationalError if the database is unreachable or a timeout ends a
+    statement, and OutcomeUnknown if the connection was lost during the COMMIT.
     """
     with _transaction(database, _FOR_SYSTEM, limits or database.limits) as connection:
         yield connection
@@ -145,8 +145,8 @@ def system_scope(database: Database, *, limits: Timeouts | None = None) -> Gener
 
 @contextmanager
 def _transaction(database: Database, scope: bytes, limits: Timeouts) -> Generator[Connection[tuple[Any, ...]]]:
-    opening = scope + limits.settings
-    connection, _ = database.begin(lambda connection: connection.execute(opening))
+    begin = scope + limits.settings
+    connection, _ = database.begin(lambda connection: connection.execute(begin))
     connection.longest_wait_seconds = limits.longest_wait
     try:
         yield connection
@@ -161,12 +161,12 @@ def _transaction(database: Database, scope: bytes, limits: Timeouts) -> Generato
 
 
 def _commit(connection: InterruptibleConnection) -> None:
-    """Raises OutcomeUnknown when the COMMIT was sent and its answer did not come."""
+    """Raises OutcomeUnknown if the COMMIT was sent and no answer arrived."""
     if connection.closed:
         raise OperationalError("the connection was lost before the transaction was committed")
     try:
         connection.commit()
-    except IdleInTransactionSessionTimeout as error:  # the server had rolled it back before
+    except IdleInTransactionSessionTimeout as error:  # the server rolled back before the COMMIT
         raise OperationalError(str(error)) from error
     except psycopg.Error as error:
         if connection.closed:

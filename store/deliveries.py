@@ -1,4 +1,4 @@
-"""Deliveries: one message to one recipient, claimed, submitted and recorded in sets."""
+"""Deliveries: one message to one recipient each. They are claimed, and their results recorded, in batches."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from store import reconciliation, sql
 
 _SQL = sql.load("deliveries")
 
-SHARED_ID = "the carrier answered with the id of another message"
-PACE_SECONDS = 0.25
-"""How often a paced sender claims at the most: each claim takes what its pace has allowed since."""
+_SHARED_ID_REASON = "the carrier answered with the id of another message"
+_MIN_CLAIM_INTERVAL_SECONDS = 0.25
+"""The shortest time between two claims of a paced sender; each claim takes the tokens that accrued since."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """What a turn got: `taken` deliveries left the queue, of which `envelopes` are to be submitted."""
+    """The result of a claim: `taken` deliveries were due and handled, of which `envelopes` are to be submitted."""
 
     taken: int
     envelopes: list[Envelope]
     request_ids: frozenset[str]
     again_in_seconds: float | None
-    """When to claim again: at once (0) if more may be due, later if the sender's pace held something back."""
+    """When to claim again: 0 if more may be due now, later if the pace limited the claim, None if nothing is due."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +67,7 @@ class _ClaimedRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryUpdate:
-    """How a submitted delivery is to stand. `delay_seconds` is given when it goes back to the queue for later."""
+    """The result of a submission, to record. `delay_seconds`: when the delivery is due again; None keeps its due_at."""
 
     delivery_id: UUID
     attempt: int
@@ -103,11 +103,11 @@ def claim(
     keeps_quiet_hours: bool,
     age_limit_seconds: float,
 ) -> Claim:
-    """Take up to `limit` due deliveries out of the queue, oldest first, within the sender's pace.
+    """Claim up to `limit` due deliveries, oldest first, within the sender's pace. Commit before submitting them.
 
-    They are the caller's until the lease ends, once the transaction has committed. Nothing is taken for a paused
-    sender. Where the channel keeps quiet hours, those whose hours are over, or would be before the lease is, are put
-    off. Those older than the limit fail. Those about which a stored receipt waits to be applied stay where they are.
+    The claim holds until the lease expires. A paused sender has no claim. If the channel keeps quiet hours, deliveries
+    whose texting hours are over, or end before the lease, are postponed. Deliveries older than the age limit fail.
+    Deliveries with an unapplied receipt are skipped.
     """
     names = {"church_id": church_id, "channel": channel}
     connection.execute(_SQL["lock_sender"], names)
@@ -127,25 +127,25 @@ def claim(
         taken=len(rows),
         envelopes=[row.envelope() for row in submitted],
         request_ids=frozenset(row.request_id for row in submitted),
-        again_in_seconds=0.0 if len(rows) == limit else _pace(connection, names) if rows else None,
+        again_in_seconds=0.0 if len(rows) == limit else _seconds_until_next_claim(connection, names) if rows else None,
     )
 
 
-def _pace(connection: Connection[Any], names: Mapping[str, Any]) -> float | None:
-    """Seconds until a paced sender with more due may go on; None for all others."""
+def _seconds_until_next_claim(connection: Connection[Any], names: Mapping[str, Any]) -> float | None:
+    """Returns the wait of a paced sender with more due deliveries; None for other senders."""
     row = connection.execute(_SQL["pace_after_claim"], names).fetchone()
-    return max(PACE_SECONDS, row[0]) if row else None
+    return max(_MIN_CLAIM_INTERVAL_SECONDS, row[0]) if row else None
 
 
 def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, ids_conflict: bool = False) -> int:
-    """Write what became of claimed deliveries; how many still stood in their attempt and were changed.
+    """Record results of claimed deliveries, and return how many were still in their attempt and were changed.
 
-    Of the others, what the carrier accepted is kept as a receipt. Raises psycopg.errors.UniqueViolation when two
-    deliveries would hold one carrier id. It is done again then in another transaction, with `ids_conflict`: whoever was
-    only believed to be sent under the id goes back in doubt.
+    For the others, acceptances are stored as receipts. Raises psycopg.errors.UniqueViolation if two deliveries would
+    hold one carrier id. The caller then repeats the call in a new transaction with `ids_conflict`: a delivery that
+    holds the id without a receipt that confirms it returns to `unknown`.
     """
     if ids_conflict:
-        results = _settle_shared_ids(connection, results)
+        results = _resolve_shared_ids(connection, results)
     queued_again = [result.delivery_id for result in results if result.status is Status.QUEUED]
     if queued_again:
         connection.execute(_SQL["reopen_messages"], {"delivery_ids": queued_again})
@@ -166,15 +166,15 @@ def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, id
         },
     ).rowcount
     if changed < len(results):
-        connection.execute(_SQL["keep_acceptances"], accepted)
+        connection.execute(_SQL["store_acceptances_as_receipts"], accepted)
     return changed
 
 
-def _settle_shared_ids(connection: Connection[Any], results: Sequence[DeliveryUpdate]) -> list[DeliveryUpdate]:
-    """The results, after other deliveries gave up the ids that these were accepted under.
+def _resolve_shared_ids(connection: Connection[Any], results: Sequence[DeliveryUpdate]) -> list[DeliveryUpdate]:
+    """Take the carrier ids of these results from other deliveries, and return the results to record.
 
-    An id that the carrier's callbacks gave to another delivery stays there, and of several results with one id the
-    first has it: the others are in doubt instead of accepted.
+    A delivery whose receipts confirm that an id is its own keeps it, and of several results with one id the first gets
+    it. The other results become `unknown`.
     """
     accepted = [result for result in results if result.carrier_id is not None]
     found = connection.execute(
@@ -187,13 +187,13 @@ def _settle_shared_ids(connection: Connection[Any], results: Sequence[DeliveryUp
     reconciliation.put_holders_back_in_doubt(
         connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven]
     )
-    doubtful = {delivery_id for delivery_id, _, is_proven in found if is_proven}
+    unknown = {delivery_id for delivery_id, _, is_proven in found if is_proven}
     owners: dict[str, UUID] = {}
     for result in accepted:
-        if result.delivery_id not in doubtful:
+        if result.delivery_id not in unknown:
             owners.setdefault(result.carrier_id or "", result.delivery_id)
     return [
-        replace(result, status=Status.UNKNOWN, carrier_id=None, reason=SHARED_ID, delay_seconds=0.0)
+        replace(result, status=Status.UNKNOWN, carrier_id=None, reason=_SHARED_ID_REASON, delay_seconds=0.0)
         if result.carrier_id is not None and owners.get(result.carrier_id) != result.delivery_id
         else result
         for result in results
@@ -201,17 +201,17 @@ def _settle_shared_ids(connection: Connection[Any], results: Sequence[DeliveryUp
 
 
 def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> None:
-    """Never again send anything of their churches to the recipients of these deliveries."""
+    """Record opt-outs of the recipients of these deliveries, each from the church of the delivery."""
     connection.execute(_SQL["opt_out_recipients"], {"delivery_ids": list(delivery_ids)})
 
 
 def expire_leases(connection: Connection[Any]) -> int:
-    """Put in doubt every delivery whose claimer went silent; how many."""
+    """Set every delivery whose lease expired to `unknown`, and return how many."""
     return connection.execute(_SQL["expire_leases"]).rowcount
 
 
 def due_batches(connection: Connection[Any]) -> list[tuple[UUID, str]]:
-    """(church id, channel) of everyone with something to send that may be sent now."""
+    """Returns (church id, channel) of every sender with due deliveries that it may send now."""
     return connection.execute(_SQL["due_batches"]).fetchall()
 
 
@@ -224,7 +224,7 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[Delivery]:
-    """Up to `limit` deliveries of the message behind the id `after`, of the given statuses or of all."""
+    """Returns up to `limit` deliveries of the message after the id `after`, of these statuses or of all."""
     with connection.cursor(row_factory=class_row(Delivery)) as cursor:
         cursor.execute(
             _SQL["page_deliveries"],

@@ -1,4 +1,4 @@
-"""What can be wrong with the database as a whole. Each is an OperationalError: whoever handles one handles these."""
+"""Errors of the database as a whole. All are OperationalErrors, so that callers can handle them alike."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from psycopg import OperationalError
 
 
 class ServerUnresponsive(OperationalError):
-    """PostgreSQL takes connections, or did, and does not answer. What was under way was given up."""
+    """PostgreSQL does not respond. The statement was abandoned and the connection closed."""
 
 
 class StatementUnresponsive(ServerUnresponsive):
-    """PostgreSQL answers others, but this statement neither ended nor was ended by the server's own limit."""
+    """PostgreSQL responds to others, but neither ended this statement nor cancelled it at its timeout."""
 
 
 class OutcomeUnknown(OperationalError):
-    """The answer to a COMMIT did not come: the transaction may have been stored, or not."""
+    """The connection was lost during a COMMIT: the transaction may or may not have been committed."""
 
 
 class SchemaMismatch(OperationalError):
-    """The database has another schema than this release needs; the message tells an operator what to do."""
+    """The database has another schema than this release needs; the message says what an operator can do."""

@@ -1,4 +1,4 @@
-"""Connections whose waiting can be ended by the client. libpq alone waits for an answer for ever."""
+"""Connections on which the client can end the wait for a response. libpq alone waits without a limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CANCEL_SECONDS = 1.0
 
 
 class WaitTime:
-    """Seconds spent waiting for PostgreSQL by everything that counts together."""
+    """Seconds spent waiting for PostgreSQL, summed over the operations that share it."""
 
     __slots__ = ("seconds",)
 
@@ -25,23 +25,23 @@ class WaitTime:
         self.seconds = 0.0
 
 
-_counted_together: ContextVar[WaitTime | None] = ContextVar("time spent waiting for PostgreSQL", default=None)
+_shared_wait_time: ContextVar[WaitTime | None] = ContextVar("time spent waiting for PostgreSQL", default=None)
 
 
 @contextmanager
 def shared_wait() -> Generator[None]:
-    """All waiting inside the block counts as one, for a caller who waits for all of it."""
-    token = _counted_together.set(WaitTime())
+    """Sums all waiting inside the block, for a caller that waits for all of it."""
+    token = _shared_wait_time.set(WaitTime())
     try:
         yield
     finally:
-        _counted_together.reset(token)
+        _shared_wait_time.reset(token)
 
 
 @contextmanager
-def spending() -> Generator[WaitTime]:
-    """What was spent before by what counts together with the block; the block's own time is added at its end."""
-    spent, began = _counted_together.get() or WaitTime(), time.monotonic()
+def add_to_shared_wait() -> Generator[WaitTime]:
+    """Yields the time spent so far inside the surrounding shared_wait(), and adds the time of this block at its end."""
+    spent, began = _shared_wait_time.get() or WaitTime(), time.monotonic()
     try:
         yield spent
     finally:
@@ -49,26 +49,26 @@ def spending() -> Generator[WaitTime]:
 
 
 class InterruptibleConnection(Connection[tuple[Any, ...]]):
-    """Calls `check_while_waiting` several times a second while an answer is due.
+    """Calls `check_while_waiting` several times a second while it waits for a response.
 
-    It gets the connection, the seconds waited for this answer, and those spent before by what counts together with it.
-    It raises ServerUnresponsive to end the wait. The connection is then closed: nobody knows what the server will
-    still do with what it was sent.
+    The arguments are the connection, the seconds waited for this response, and the seconds spent before inside
+    shared_wait(). It raises ServerUnresponsive to end the wait. The connection is then closed, because it is unknown
+    what the server does with the statement.
     """
 
     check_while_waiting: Callable[[InterruptibleConnection, float, float], None] | None = None
     longest_wait_seconds: float = float("inf")
-    """For one answer."""
+    """For one response."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        # Three times in every transaction: so not with spending(), which costs as much again.
-        spent, began = _counted_together.get(), time.monotonic()
+        # Runs three times in every transaction. Does not use add_to_shared_wait(), which would double its cost.
+        spent, began = _shared_wait_time.get(), time.monotonic()
         try:
             return super().wait(self._checked(gen, began, 0.0 if spent is None else spent.seconds), interval, timeout)
         except ServerUnresponsive as error:
             if isinstance(error, StatementUnresponsive):
                 with suppress(Error):
-                    self.cancel_safe(timeout=_CANCEL_SECONDS)  # else it would go on without anyone to hear of it
+                    self.cancel_safe(timeout=_CANCEL_SECONDS)  # otherwise the statement would go on without a client
             self.pgconn.finish()
             raise
         finally:
@@ -76,7 +76,7 @@ class InterruptibleConnection(Connection[tuple[Any, ...]]):
                 spent.seconds += time.monotonic() - began
 
     def _checked(self, gen: PQGen[RV], began: float, spent_seconds: float) -> PQGen[RV]:
-        """The same generator. Psycopg resumes it with nothing ready whenever its interval has passed."""
+        """Wraps the generator. Psycopg resumes it with nothing ready whenever its interval has passed."""
         try:
             wanted = next(gen)
             while True:

@@ -1,4 +1,4 @@
-"""Expansion: writing one delivery for each recipient of a message."""
+"""Expansion: inserts one delivery for each recipient of a message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DueExpansion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expansion:
-    """How many deliveries were written for a message, and how many of them failed for the church's daily limit."""
+    """How many deliveries were written, and how many of them failed because of the church's daily limit."""
 
     written: int
     beyond_limit: int
@@ -43,21 +43,21 @@ def expand(
     default_limit: int | None = None,
     default_regions: Sequence[str] | None = None,
 ) -> Expansion:
-    """Write the message's deliveries; none if that was done before, or its hour has not come.
+    """Write the message's deliveries; none if that was done before or the message is not due yet.
 
-    `address_kind` says at which of their addresses contacts are reached, `keeps_quiet_hours` whether those who are
-    outside the hours for texting wait for them, `segment_weight` what a segment takes of the church's daily limit.
-    The defaults are for churches that have no limit or regions of their own; None: everything is allowed.
+    `address_kind` selects the address of a contact. `keeps_quiet_hours`: whether deliveries wait for the texting hours.
+    `segment_weight`: how much a segment counts against the church's daily limit. The defaults apply to churches without
+    a limit or regions of their own; None: everything is allowed.
     """
     names = {"church_id": church_id, "message_id": message_id}
     numbers: Sequence[str] = ()
     if address_kind is AddressKind.PHONE:
-        found = connection.execute(_SQL["find_unjudged"], names).fetchone()
+        found = connection.execute(_SQL["find_unlocated_numbers"], names).fetchone()
         if found is None:
             return Expansion(written=0, beyond_limit=0)
-        numbers, unjudged_contacts = found[0] or (), found[1]
-        if unjudged_contacts:
-            contacts.locate_numbers_of(connection, church_id=church_id)
+        numbers, has_unlocated_contacts = found[0] or (), found[1]
+        if has_unlocated_contacts:
+            contacts.locate_church_numbers(connection, church_id=church_id)
     row = connection.execute(
         _SQL["expand_message"],
         {
@@ -68,8 +68,8 @@ def expand(
             "default_regions": None if default_regions is None else list(default_regions),
         },
     ).fetchone()
-    written, queued, done_now = row if row else (0, 0, False)
-    if not done_now or not segment_weight:
+    written, queued, expanded_now = row if row else (0, 0, False)
+    if not expanded_now or not segment_weight:
         return Expansion(written=written, beyond_limit=0)
     sent = daily_limits.count_audience(
         connection,
@@ -83,14 +83,14 @@ def expand(
 
 
 def next_expansion(
-    connection: Connection[Any], *, channel: str, passing_over: Sequence[UUID] = ()
+    connection: Connection[Any], *, channel: str, excluded_ids: Sequence[UUID] = ()
 ) -> DueExpansion | None:
-    """The message that waits longest for its audience to be written, held until the transaction ends."""
+    """Lock and return the message that has been due for expansion the longest."""
     with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
-        cursor.execute(_SQL["next_expansion"], {"channel": channel, "passing_over": list(passing_over)})
+        cursor.execute(_SQL["next_expansion"], {"channel": channel, "excluded_ids": list(excluded_ids)})
         return cursor.fetchone()
 
 
 def channels_to_expand(connection: Connection[Any]) -> list[str]:
-    """The channels with messages whose hour has come and whose audience is not written yet."""
+    """Returns the channels with messages that are due for expansion."""
     return [channel for (channel,) in connection.execute(_SQL["channels_to_expand"]).fetchall()]

@@ -1,4 +1,4 @@
-"""What people and the clock do to a message: change, cancel, pause, resume, retry and complete it."""
+"""Changes of a message after it was accepted: change, cancel, pause, resume, retry, complete, settle."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ _SQL = sql.load("message_lifecycle")
 
 
 def complete(connection: Connection[Any], *, church_ids: Sequence[UUID] | None = None) -> int:
-    """Mark every message, of these churches or of all, that has nothing left to submit; how many."""
-    chosen = None if church_ids is None else list(church_ids)
-    found = connection.execute(_SQL["lock_open_messages"], {"church_ids": chosen}).fetchall()
+    """Mark messages with nothing left to submit as completed, of these churches or of all, and return how many."""
+    of_churches = None if church_ids is None else list(church_ids)
+    found = connection.execute(_SQL["lock_open_messages"], {"church_ids": of_churches}).fetchall()
     if not found:
         return 0
     return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
 
 
 def lock(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:
-    """The message, held until the transaction ends: what people say of it is done one after the other."""
+    """Lock and return the message, so that changes by several people are serialized."""
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         return cursor.execute(_SQL["lock_message"], {"church_id": church_id, "message_id": message_id}).fetchone()
 
 
 def cancel(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> int:
-    """Send nothing more of it, for good; how many deliveries that spared."""
+    """Cancel the message, and return how many deliveries were canceled."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["cancel_message"], names)
     return connection.execute(_SQL["cancel_deliveries"], names).rowcount
 
 
 def pause(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
-    """Send nothing more of it for now."""
+    """Let no more deliveries of the message be submitted until it is resumed."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["pause_message"], names)
-    connection.execute(_SQL["put_off_deliveries"], names)
+    connection.execute(_SQL["postpone_deliveries"], names)
 
 
 def resume(connection: Connection[Any], *, church_id: UUID, message: Message) -> None:
-    """Send the rest of it."""
+    """Let the remaining deliveries of the message be submitted."""
     names = {"church_id": church_id, "message_id": message.message_id}
     connection.execute(_SQL["resume_message"], names)
-    connection.execute(_SQL["bring_back_deliveries"], {**names, "send_at": message.send_at})
+    connection.execute(_SQL["restore_due_times"], {**names, "send_at": message.send_at})
 
 
 def retry_failed(
@@ -61,30 +61,30 @@ def retry_failed(
     reasons: Sequence[str] | None,
     error_codes: Sequence[str] | None,
 ) -> int:
-    """Send those that failed once more, of all or of the chosen reasons and codes; how many."""
+    """Queue failed deliveries again, all or those with these reasons and error codes, and return how many."""
     names = {"church_id": church_id, "message_id": message_id}
-    chosen = {
+    filters = {
         "reasons": None if reasons is None else list(reasons),
         "error_codes": None if error_codes is None else list(error_codes),
     }
-    again = connection.execute(_SQL["retry_deliveries"], {**names, **chosen}).rowcount
-    if again:
+    queued = connection.execute(_SQL["retry_deliveries"], {**names, **filters}).rowcount
+    if queued:
         reopen(connection, church_id=church_id, message_id=message_id)
-    return again
+    return queued
 
 
 def reopen(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
-    """It has something to send again."""
+    """Mark the message as not completed: it has deliveries to submit again."""
     connection.execute(_SQL["reopen_message"], {"church_id": church_id, "message_id": message_id})
 
 
 def settle(connection: Connection[Any], *, give_up_seconds: float) -> int:
-    """Mark the messages about which the carrier need not be asked any more; how many."""
+    """Mark messages whose receipts need not be fetched any more as settled, and return how many."""
     return connection.execute(_SQL["settle_messages"], {"give_up_seconds": give_up_seconds}).rowcount
 
 
 def get_target(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> dict[str, list[str]]:
-    """Whom a message that exists is for, as in `NewMessage`."""
+    """Returns the target of an existing message, as in NewMessage."""
     row = connection.execute(_SQL["get_target"], {"church_id": church_id, "message_id": message_id}).fetchone()
     assert row is not None  # noqa: S101 - messages are never deleted
     return row[0]
@@ -103,7 +103,7 @@ def change(
     send_at: datetime | None,
     urgent_reason: str | None,
 ) -> None:
-    """Make another message of one that is locked and not begun. `send_at` None: now."""
+    """Change a message that is locked and not expanded yet. `send_at` None means now."""
     connection.execute(
         _SQL["change_message"],
         {

@@ -1,4 +1,4 @@
-"""How messages go on from here, and what would become of a new one."""
+"""What a message waits for, and whether a new message would be sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SQL = sql.load("message_progress")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageProgress:
-    """Whom a message is for, and how it goes on from here."""
+    """The target of a message, and the state of its sender and its queued deliveries."""
 
     target: dict[str, list[str]]
     """As in NewMessage."""
@@ -30,23 +30,23 @@ class MessageProgress:
     segments_per_second: float | None
     queued: int
     queued_due: int
-    """Of those, the ones that may be sent now, as far as their own time goes."""
+    """Of those, the deliveries that are due."""
     queued_quiet: int
-    """Of those, the ones that wait for quiet hours to end."""
+    """Of those, the deliveries that wait for quiet hours to end."""
     next_due_at: datetime | None
-    """When the next of the others may be sent."""
+    """When the next delivery that is not due yet becomes due."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SendPreview:
-    """What would become of a message if it were to be sent now."""
+    """Whether a message would be sent if it were accepted now."""
 
     sender_paused_reason: str | None
     reaches_anyone: bool
 
 
 def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> MessageProgress | None:
-    """How the church's message goes on."""
+    """Returns the progress of the church's message; None if it does not exist."""
     names = {"church_id": church_id, "message_id": message_id}
     with connection.cursor(row_factory=class_row(MessageProgress)) as cursor:
         return cursor.execute(_SQL["get_progress"], names).fetchone()
@@ -61,7 +61,7 @@ def preview(
     target_type: str,
     target: Mapping[str, list[str]],
 ) -> SendPreview:
-    """What would become of a message for this target. Of a church without a sender on the channel: nothing."""
+    """Returns whether a message for this target would be sent. Without a sender on the channel it reaches nobody."""
     names = {
         "church_id": church_id,
         "channel": channel,

@@ -1,4 +1,4 @@
-"""What churches compose, and how far it came."""
+"""Messages: what churches compose and send."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Message:
     created_at: datetime
     expanded_at: datetime | None
     completed_at: datetime | None
-    """When nothing was left to submit; None again when something is, after a retry for instance."""
+    """When nothing was left to submit; None again when there is something, for example after a retry."""
     settled_at: datetime | None
-    """When every delivery had its end, or the carrier was no longer asked about it; None again like completed_at."""
+    """When every delivery was final or its receipts were no longer fetched; None again like completed_at."""
     paused_at: datetime | None
     canceled_at: datetime | None
     schedule_id: UUID | None
@@ -45,7 +45,7 @@ class Message:
 
     @property
     def status(self) -> MessageStatus:
-        """scheduled (its hour has not come), accepted (audience unwritten), sending, completed (all submitted), …"""
+        """canceled, paused, completed (all submitted), sending (expanded), accepted (due) or scheduled (not due)."""
         if self.canceled_at is not None:
             return "canceled"
         if self.paused_at is not None:
@@ -59,10 +59,10 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewMessage:
-    """What the API accepted.
+    """A message to insert.
 
-    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...], "numberZones": [as of messaging.number_zones],
-    "numberRegions": [as of messaging.number_regions]}, {"emailAddresses": [...]} or {}. Numbers may come without zones
+    `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...], "numberZones": [as in messaging/number_zones.py],
+    "numberRegions": [as in messaging/number_regions.py]}, {"emailAddresses": [...]} or {}. Numbers may be without zones
     and regions.
     """
 
@@ -79,11 +79,11 @@ class NewMessage:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The channel's own fields, by their names in JSON."""
     urgent_reason: str | None = None
-    """Why it may go out in quiet hours too."""
+    """Why it may be sent in quiet hours too."""
     schedule_id: UUID | None = None
-    """The schedule that it is a run of."""
+    """The schedule of which it is a run."""
     need: Need | None = None
-    """What is counted for it when it is stored. None: it is counted when its audience is written."""
+    """What is reserved of the daily limit on insert. None: the message is counted when it is expanded."""
 
 
 class NoSender(Exception):
@@ -91,9 +91,9 @@ class NoSender(Exception):
 
 
 def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]:
-    """The message and whether it is new: with an idempotency key used before, the message that key made.
+    """Returns the message and whether it is new: False if the idempotency key was used before, with that message.
 
-    Raises NoSender; and DailyLimitReached for a new one that the church may not send any more on its day.
+    Raises NoSender, and DailyLimitReached if a new message does not fit on its day.
     """
     parameters = {
         "church_id": new.church_id,
@@ -113,14 +113,14 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "counted_segments": new.need.segments if new.need else 0,
     }
     with connection.cursor(row_factory=class_row(Message)) as cursor:
-        made = cursor.execute(_SQL["insert_message"], parameters).fetchone()
-        if made is not None:
+        inserted = cursor.execute(_SQL["insert_message"], parameters).fetchone()
+        if inserted is not None:
             daily_limits.reserve(connection, church_id=new.church_id, need=new.need)
-            return made, True
-        known = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
-    if known is None:
+            return inserted, True
+        existing = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
+    if existing is None:
         raise NoSender
-    return known, False
+    return existing, False
 
 
 def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:
@@ -136,7 +136,7 @@ def page(
     limit: int,
     statuses: Sequence[MessageStatus] | None = None,
 ) -> list[Message]:
-    """Up to `limit` messages made before the message `before`, newest first, of the given statuses or of all."""
+    """Returns up to `limit` messages older than the message `before`, newest first, of these statuses or of all."""
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         cursor.execute(
             _SQL["page_messages"],
@@ -151,6 +151,6 @@ def page(
 
 
 def counts(connection: Connection[Any], message_id: UUID) -> dict[Status, int]:
-    """Deliveries by status, every status named. Their sum is the audience."""
+    """Returns the number of deliveries for every status. Their sum is the audience."""
     found = connection.execute(_SQL["count_deliveries"], {"message_id": message_id}).fetchall()
     return dict.fromkeys(Status, 0) | {Status(status): deliveries for status, deliveries in found}

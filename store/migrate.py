@@ -28,13 +28,13 @@ log = logs.get_logger(__name__)
 
 
 class MigrationError(Exception):
-    """The schema could not be brought up to date; the message tells an operator what to do."""
+    """The schema could not be migrated; the message says what an operator can do."""
 
 
 def migrate(database_url: str) -> list[str]:
-    """Apply every migration that is missing, one process at a time, and return their names.
+    """Apply the missing migrations, one process at a time, and return their names.
 
-    Raises MigrationError when the server is too old, a shipped file was edited, or another migration holds the lock.
+    Raises MigrationError if the server is too old, a shipped file was edited, or another migration holds the lock.
     """
     _refuse_edited_files()
     with psycopg.connect(MIGRATION.conninfo(database_url, name="migrate"), autocommit=True) as guard:
@@ -50,31 +50,31 @@ def migrate(database_url: str) -> list[str]:
         backend = yoyo.get_backend(_yoyo_url(database_url))
         migrations = yoyo.read_migrations(str(FOLDER))
         missing = backend.to_apply(migrations)
-        # Not under yoyo's own lock: that is a row which a killed process leaves behind for ever.
+        # Not under yoyo's own lock: it is a row that a killed process leaves behind.
         backend.apply_migrations(missing)
         return [migration.id for migration in missing]
 
 
 def checksums() -> dict[str, str]:
-    """The SHA-256 of each migration file now, by file name."""
+    """Returns the SHA-256 of each migration file as it is now, by file name."""
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(FOLDER.glob("*.sql"))}
 
 
 def recorded_checksums() -> dict[str, str]:
-    """The SHA-256 of each migration file as it was shipped, by file name."""
+    """Returns the SHA-256 of each migration file as it was shipped, by file name."""
     lines = CHECKSUMS.read_text().splitlines()
     return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
 
 
 def _refuse_edited_files() -> None:
     now, shipped = checksums(), recorded_checksums()
-    wrong = sorted(name for name in now.keys() | shipped.keys() if now.get(name) != shipped.get(name))
-    if wrong:
-        raise MigrationError(f"These migrations differ from {CHECKSUMS.name}: {', '.join(wrong)}.")
+    edited = sorted(name for name in now.keys() | shipped.keys() if now.get(name) != shipped.get(name))
+    if edited:
+        raise MigrationError(f"These migrations differ from {CHECKSUMS.name}: {', '.join(edited)}.")
 
 
 def _take_lock(connection: psycopg.Connection) -> None:
-    """Poll, for a session that waits inside the server deadlocks with CREATE INDEX CONCURRENTLY."""
+    """Polls, because a session that waits for the lock inside the server deadlocks with CREATE INDEX CONCURRENTLY."""
     deadline = time.monotonic() + _LOCK_WAIT_SECONDS
     while True:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK_KEY,)).fetchone()
@@ -86,14 +86,14 @@ def _take_lock(connection: psycopg.Connection) -> None:
 
 
 def _yoyo_url(database_url: str) -> str:
-    """Its connection, too, waits only so long for locks. Migrations need a server that takes startup options."""
-    given = conninfo_to_dict(database_url)  # raises on a malformed one, before yoyo gives a stranger error
+    """The URL for yoyo's connection, with the same timeouts as startup options, which a pooler may refuse."""
+    explicit = conninfo_to_dict(database_url)  # raises on a malformed URL, with a clearer error than yoyo's
     limits = f"-c lock_timeout={round(1000 * MIGRATION.lock)} -c statement_timeout={round(1000 * MIGRATION.statement)}"
     address = urlsplit(database_url)
     query = {
         **dict(parse_qsl(address.query)),
-        **{name: str(value) for name, value in MIGRATION.left_open(given).items()},
-        "options": f"{given.get('options') or ''} {limits}".strip(),
+        **{name: str(value) for name, value in MIGRATION.defaults(explicit).items()},
+        "options": f"{explicit.get('options') or ''} {limits}".strip(),
     }
     return urlunsplit(address._replace(scheme="postgresql+psycopg", query=urlencode(query, quote_via=quote)))
 
@@ -105,8 +105,8 @@ def main() -> None:
         applied = migrate(settings.database_url)
     except psycopg.errors.LockNotAvailable as error:
         sys.exit(
-            f"migrate: {str(error).strip()}. Others work on a table that is to be changed; what was not finished was "
-            "undone: run it again, at a quiet hour if need be."
+            f"migrate: {str(error).strip()}. Other processes use a table that is to be changed. The "
+            "unfinished migration was rolled back: run it again, if necessary when there is less traffic."
         )
     except (SettingsError, MigrationError, psycopg.OperationalError) as error:
         sys.exit(f"migrate: {error}")

@@ -1,4 +1,4 @@
-"""Who is logged in to the operator's pages: a row for each session, deleted when it ends."""
+"""Sessions of the operator pages: one row for each, deleted when it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SQL = sql.load("operator_sessions")
 
 
 def begin(connection: Connection[Any], session_hash: bytes, *, lifetime_seconds: float) -> None:
-    """Add a session. Those that have expired are removed on this occasion."""
+    """Insert a session, and delete those that have expired."""
     connection.execute(_SQL["forget_expired_sessions"])
     connection.execute(_SQL["begin_session"], {"session_hash": session_hash, "lifetime_seconds": lifetime_seconds})
 
@@ -24,5 +24,5 @@ def is_open(connection: Connection[Any], session_hash: bytes) -> bool:
 
 
 def end(connection: Connection[Any], session_hash: bytes) -> None:
-    """Remove the session. Does nothing when there is none."""
+    """Delete the session, if it exists."""
     connection.execute(_SQL["end_session"], {"session_hash": session_hash})

@@ -1,4 +1,4 @@
-"""Who wants nothing more: consent, by church and address, with a history of every change."""
+"""Opt-outs by church and address, with a history of every change."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from psycopg.rows import class_row
 from store import sql
 
 UNSUBSCRIBE_LINK = "unsubscribe link"
-"""The source of an opt-out by the link in a mail."""
+"""The source of an opt-out through the link in a mail."""
 UNDO_DAYS = 7
-"""How long whoever has the link may undo it. Afterwards the church has to be told, and an operator lifts it."""
+"""For how many days the link can undo the opt-out. Afterwards only an operator can lift it, at the church's request."""
 
 _SQL = sql.load("opt_outs")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipient:
-    """To whom a delivery went, and from which church."""
+    """The recipient of a delivery, and the church that sent it."""
 
     church_id: UUID
     church_name: str
     address: str
     opted_out: bool
-    """By a person's own word; a bounce is none."""
+    """By a person; a bounce does not count."""
     can_undo: bool
-    """It was by the link in a mail, in the last days."""
+    """Opted out through the link in a mail, at most UNDO_DAYS ago."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,13 +39,13 @@ class OptOut:
 
     address: str
     source: str
-    """What it came from: `command`, `unsubscribe link`, `carrier` (the person sent STOP) or `bounce`."""
+    """`command`, `unsubscribe link`, `carrier` (the person sent STOP) or `bounce`."""
     opted_out_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConsentEvent:
-    """One change, in the history."""
+    """One entry of the history."""
 
     address: str
     event: str
@@ -56,7 +56,7 @@ class ConsentEvent:
 
 
 def recipient_of(connection: Connection[Any], delivery_id: UUID) -> Recipient | None:
-    """The delivery's recipient; None when there is no such delivery."""
+    """Returns the recipient of the delivery; None if the delivery does not exist."""
     names = {"delivery_id": delivery_id, "undoable_source": UNSUBSCRIBE_LINK, "undo_days": UNDO_DAYS}
     with connection.cursor(row_factory=class_row(Recipient)) as cursor:
         return cursor.execute(_SQL["recipient_of"], names).fetchone()
@@ -65,18 +65,18 @@ def recipient_of(connection: Connection[Any], delivery_id: UUID) -> Recipient | 
 def opt_out(
     connection: Connection[Any], *, church_id: UUID, address: str, source: str, evidence: str | None = None
 ) -> bool:
-    """Never again send anything of the church there. False when it was so before, and nothing changed."""
+    """Record that the church may send nothing to the address. Returns False if that was recorded before."""
     names = {"church_id": church_id, "address": address, "source": source, "evidence": evidence}
     return connection.execute(_SQL["opt_out"], names).rowcount > 0
 
 
 def opt_in(connection: Connection[Any], *, church_id: UUID, address: str, source: str, evidence: str) -> OptOut | None:
-    """Lift whatever holds there, an opt-out or a bounce, from the next claim on. None when nothing did."""
+    """Lift the opt-out or bounce of the address, from the next claim on. Returns it; None if there was none."""
     return _lift(connection, church_id=church_id, address=address, source=source, evidence=evidence)
 
 
 def undo_unsubscribing(connection: Connection[Any], *, church_id: UUID, address: str, evidence: str) -> bool:
-    """Lift an opt-out by link that is not older than UNDO_DAYS. False when it is no such one."""
+    """Lift an opt-out through the link that is at most UNDO_DAYS old. Returns False if there is none."""
     lifted = _lift(
         connection,
         church_id=church_id,
@@ -94,14 +94,14 @@ def get(connection: Connection[Any], *, church_id: UUID, address: str) -> OptOut
         return cursor.execute(_SQL["get_opt_out"], {"church_id": church_id, "address": address}).fetchone()
 
 
-def listed(connection: Connection[Any], *, church_id: UUID, address: str | None = None) -> list[OptOut]:
-    """What holds now, oldest first: of one address, or of all."""
+def list_opt_outs(connection: Connection[Any], *, church_id: UUID, address: str | None = None) -> list[OptOut]:
+    """Returns the present opt-outs, oldest first, of one address or of all."""
     with connection.cursor(row_factory=class_row(OptOut)) as cursor:
         return cursor.execute(_SQL["list_opt_outs"], {"church_id": church_id, "address": address}).fetchall()
 
 
 def history(connection: Connection[Any], *, church_id: UUID, address: str | None = None) -> list[ConsentEvent]:
-    """Every change, oldest first: of one address, or of all."""
+    """Returns every change, oldest first, of one address or of all."""
     with connection.cursor(row_factory=class_row(ConsentEvent)) as cursor:
         return cursor.execute(_SQL["list_consent_events"], {"church_id": church_id, "address": address}).fetchall()
 

@@ -1,4 +1,4 @@
-"""Receipts: what carriers say became of a submission, stored as it came and applied afterwards."""
+"""Receipts: what carriers report about submissions. They are stored first and applied later, in batches."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ from store.unique_violations import retry_unique_violations
 
 _SQL = sql.load("receipts")
 
-_FORWARD = {(source.value, target.value) for target in RECEIPT_STATUSES for source in receipt_may_move(target)}
-_MOVES = sorted(_FORWARD | {(Status.SENT.value, Status.SENT.value)})
-"""The last only to take over the id under which the carrier has the present attempt."""
+_FORWARD_TRANSITIONS = {
+    (source.value, target.value) for target in RECEIPT_STATUSES for source in receipt_may_move(target)
+}
+_APPLIED_TRANSITIONS = sorted(_FORWARD_TRANSITIONS | {(Status.SENT.value, Status.SENT.value)})
+"""`sent` to `sent` only updates the carrier id of the present attempt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What the carrier said of one attempt of a delivery."""
+    """A status that the carrier reported for one attempt of a delivery."""
 
     delivery_id: UUID
     attempt: int
@@ -36,81 +38,84 @@ class Receipt:
     error_code: str | None
 
 
-def insert(connection: Connection[Any], told: Sequence[Receipt]) -> int:
-    """How many of them are new: a carrier may say the same more than once."""
+def insert(connection: Connection[Any], received: Sequence[Receipt]) -> int:
+    """Store receipts, and return how many are new: carriers may repeat their callbacks."""
     cursor = connection.execute(
         _SQL["insert_receipts"],
         {
-            "delivery_ids": [receipt.delivery_id for receipt in told],
-            "attempts": [receipt.attempt for receipt in told],
-            "carrier_ids": [receipt.carrier_id for receipt in told],
-            "statuses": [receipt.status.value for receipt in told],
-            "error_codes": [receipt.error_code for receipt in told],
+            "delivery_ids": [receipt.delivery_id for receipt in received],
+            "attempts": [receipt.attempt for receipt in received],
+            "carrier_ids": [receipt.carrier_id for receipt in received],
+            "statuses": [receipt.status.value for receipt in received],
+            "error_codes": [receipt.error_code for receipt in received],
         },
     )
     return cursor.rowcount
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Applied:
+class AppliedReceipts:
     used: int
-    """Receipts that were used up."""
+    """Receipts that were applied, including those that changed nothing."""
     contested: int
-    """Texts that another delivery holds than the one that their receipts name: `resolve_contested` is to decide."""
+    """Deliveries whose receipts have a carrier id that another delivery holds: `resolve_contested` must decide."""
 
 
-def apply(connection: Connection[Any], *, limit: int, policy: RetryPolicy, passing: Mapping[str, float]) -> Applied:
-    """Move deliveries forward by up to `limit` receipts.
+def apply(
+    connection: Connection[Any], *, limit: int, policy: RetryPolicy, retryable_codes: Mapping[str, float]
+) -> AppliedReceipts:
+    """Apply up to `limit` receipts to their deliveries.
 
-    `passing`: the carriers' codes of failures that may pass, with the first pause in seconds before another try.
+    `retryable_codes`: the carriers' codes of retryable failures, each with the first pause in seconds before a retry.
     """
     parameters = {
-        "from_statuses": [source for source, _ in _MOVES],
-        "to_statuses": [target for _, target in _MOVES],
+        "from_statuses": [source for source, _ in _APPLIED_TRANSITIONS],
+        "to_statuses": [target for _, target in _APPLIED_TRANSITIONS],
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
-        "retryable_codes": list(passing),
-        "pauses_seconds": list(passing.values()),
-        "growth": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
+        "retryable_codes": list(retryable_codes),
+        "pauses_seconds": list(retryable_codes.values()),
+        "backoff_factors": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
         "jitter": HALF_JITTER,
     }
     used, left, contested = 0, limit, 0
     while left and not contested:
         step = retry_unique_violations(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
         used, left, contested = used + step.used, step.waiting, step.contested
-    return Applied(used=used, contested=contested)
+    return AppliedReceipts(used=used, contested=contested)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Step(Applied):
+class _Step(AppliedReceipts):
     waiting: int
-    """Receipts of the batch that are left for another statement."""
+    """Receipts of the batch that are left for the next statement."""
 
 
 def _apply(connection: Connection[Any], parameters: Mapping[str, Any]) -> _Step:
     with connection.cursor(row_factory=class_row(_Step)) as cursor:
         step = cursor.execute(_SQL["apply_receipts"], parameters).fetchone()
-    assert step is not None  # noqa: S101 - it counts
+    assert step is not None  # noqa: S101 - counts are always returned
     return step
 
 
 def resolve_contested(connection: Connection[Any]) -> int:
-    """Decide whose the texts are that one delivery holds and the receipts of another name; how many were taken away.
+    """Decide to which delivery each contested carrier id belongs, and return how many were taken from their holders.
 
-    A delivery that loses its text goes back in doubt. In a transaction of its own: it waits for deliveries in another
-    order than `apply` does.
+    A holder that loses its carrier id returns to `unknown`. Runs in a transaction of its own, because it locks
+    deliveries in another order than `apply`.
     """
-    connection.execute(_SQL["give_to_holders"])
-    contested = [row[0] for row in connection.execute(_SQL["contested_ids"])]
+    connection.execute(_SQL["move_receipts_to_holders"])
+    contested = [row[0] for row in connection.execute(_SQL["find_contested_ids"])]
     reconciliation.put_holders_back_in_doubt(connection, contested)
     return len(contested)
 
 
 def any_unapplied(connection: Connection[Any]) -> bool:
+    """Returns whether stored receipts wait to be applied."""
     row = connection.execute(_SQL["has_unapplied"]).fetchone()
     return bool(row and row[0])
 
 
 def count_refused(connection: Connection[Any], *, channel: str) -> None:
-    """One more callback that the carrier had not signed."""
+    """Count a callback that was refused because its signature was invalid."""
     connection.execute(_SQL["count_refused"], {"channel": channel})

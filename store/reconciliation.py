@@ -1,4 +1,4 @@
-"""Deliveries of which nobody knows, or nobody said, what became of them: who is to be asked for, and what was found."""
+"""Deliveries in doubt, and deliveries without a final receipt: what to look up at the carrier, and what was found."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from store.unique_violations import retry_unique_violations
 _SQL = sql.load("reconciliation")
 
 Resolution = Literal["sent", "failed", "queued"]
-"""What a person can say of a delivery in doubt: the recipient has it, nobody is to have it, send it."""
+"""A person's decision on a delivery in doubt: it was sent, it counts as failed, or it is to be sent again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _SuspectRow:
+class _InDoubtRow:
     delivery_id: UUID
     attempt: int
     repeats: int
@@ -34,7 +34,7 @@ class _SuspectRow:
     sender_address: str | None
     messaging_service_sid: str | None
 
-    def suspect(self) -> InDoubtDelivery:
+    def delivery(self) -> InDoubtDelivery:
         return InDoubtDelivery(
             delivery_id=self.delivery_id,
             attempt=self.attempt,
@@ -48,8 +48,8 @@ class _SuspectRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unreported:
-    """Accepted by the carrier under this id, and no ending heard of."""
+class AwaitingReceipt:
+    """A delivery that the carrier accepted under this id and that has no final receipt yet."""
 
     delivery_id: UUID
     attempt: int
@@ -58,7 +58,7 @@ class Unreported:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageInDoubt:
-    """How many deliveries of a message are in doubt, the oldest of them since when."""
+    """How many deliveries of a message are in doubt, and since when the oldest of them is."""
 
     church_id: UUID
     message_id: UUID
@@ -70,39 +70,39 @@ class MessageInDoubt:
 def claim_in_doubt(
     connection: Connection[Any], *, channel: str, limit: int, hold_seconds: float
 ) -> list[InDoubtDelivery]:
-    """Up to `limit` of the channel's deliveries in doubt whose time has come. Nobody else gets them for a while."""
-    with connection.cursor(row_factory=class_row(_SuspectRow)) as cursor:
+    """Claim up to `limit` due deliveries in doubt of the channel, for at least `hold_seconds`."""
+    with connection.cursor(row_factory=class_row(_InDoubtRow)) as cursor:
         cursor.execute(_SQL["claim_in_doubt"], {"channel": channel, "row_limit": limit, "hold_seconds": hold_seconds})
-        return [row.suspect() for row in cursor]
+        return [row.delivery() for row in cursor]
 
 
 def find_carrier_id_owners(
     connection: Connection[Any], delivery_ids: Sequence[UUID], *, seen: Sequence[str]
 ) -> dict[str, list[CarrierIdOwner]]:
-    """To whom the carrier's ids `seen` belong, and all those of other deliveries to the suspects' recipients.
+    """Returns the owners of the carrier ids `seen`, and of all ids of other deliveries to the same recipients.
 
-    Holds off every other settler until the transaction ends, so that no id is given to two deliveries.
+    Other transactions wait here until this one ends, so that no id is assigned to two deliveries.
     """
-    connection.execute(_SQL["lock_settling"])
+    connection.execute(_SQL["lock_reconciliation"])
     by_id: dict[str, list[CarrierIdOwner]] = {}
     with connection.cursor(row_factory=class_row(CarrierIdOwner)) as cursor:
         cursor.execute(_SQL["find_carrier_id_owners"], {"delivery_ids": list(delivery_ids), "seen": list(seen)})
-        for claimant in cursor:
-            by_id.setdefault(claimant.carrier_id, []).append(claimant)
+        for owner in cursor:
+            by_id.setdefault(owner.carrier_id, []).append(owner)
     return by_id
 
 
 def find_identical_in_flight(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> set[UUID]:
-    """Those beside which another delivery with the same words to the same person is being submitted just now."""
+    """Returns the ids for which another delivery with the same content to the same address is being submitted now."""
     return {
         row[0] for row in connection.execute(_SQL["find_identical_in_flight"], {"delivery_ids": list(delivery_ids)})
     }
 
 
 def record_found(connection: Connection[Any], found: Sequence[tuple[UUID, int, str]]) -> None:
-    """(delivery id, attempt, carrier id): the carrier had them all the while.
+    """Record (delivery id, attempt, carrier id) that were found at the carrier, as `sent`.
 
-    One whose id another delivery holds by now stays in doubt.
+    If another delivery holds the carrier id by now, the delivery stays in doubt.
     """
     connection.execute(_SQL["lock_messages"], {"delivery_ids": [delivery_id for delivery_id, _, _ in found]})
     parameters = {
@@ -120,7 +120,10 @@ def record_missing(
     policy: ReconciliationPolicy,
     pause_seconds: float,
 ) -> int:
-    """(delivery id, attempt): once more not found. How many went back to the queue; the others are asked for again."""
+    """Record (delivery id, attempt) that a look-up did not find, and return how many returned to the queue.
+
+    The others are looked up again after `pause_seconds`.
+    """
     connection.execute(_SQL["lock_messages"], {"delivery_ids": [delivery_id for delivery_id, _ in missing]})
     row = connection.execute(
         _SQL["record_missing"],
@@ -137,20 +140,20 @@ def record_missing(
 
 
 def put_holders_back_in_doubt(connection: Connection[Any], carrier_ids: Sequence[str]) -> None:
-    """Let whoever holds these ids of the carrier's be looked for again: the texts turned out to be others'."""
+    """Take these carrier ids from the deliveries that hold them, and set those deliveries to `unknown`."""
     if carrier_ids:
         names = {"carrier_ids": list(carrier_ids)}
-        connection.execute(_SQL["unsettle_holders"], names)
-        connection.execute(_SQL["put_in_doubt"], names)
+        connection.execute(_SQL["clear_settled_at_of_holders"], names)
+        connection.execute(_SQL["put_holders_in_doubt"], names)
 
 
 def resolve(
     connection: Connection[Any], *, church_id: UUID, message_id: UUID, delivery_id: UUID, status: Resolution
 ) -> bool | None:
-    """A person's word on a delivery in doubt. False when it is in no doubt, None when there is no such delivery."""
+    """Record a person's decision. Returns False if the delivery is not in doubt, None if it does not exist."""
     names = {"church_id": church_id, "message_id": message_id, "delivery_id": delivery_id}
-    everything = {"status": status, "reasons": None, "least_seconds": 0.0}
-    if connection.execute(_SQL["resolve_deliveries"], {**names, **everything}).rowcount:
+    decision = {"status": status, "reasons": None, "least_seconds": 0.0}
+    if connection.execute(_SQL["resolve_deliveries"], {**names, **decision}).rowcount:
         return True
     row = connection.execute(_SQL["delivery_exists"], names).fetchone()
     return False if row and row[0] else None
@@ -165,7 +168,10 @@ def resolve_all(
     reasons: Sequence[str] | None = None,
     least_seconds: float = 0.0,
 ) -> int:
-    """A person's word on all that the message has in doubt for so long, or for one of the reasons; on how many."""
+    """Record a person's decision on all deliveries of the message that are in doubt, and return on how many.
+
+    `reasons` and `least_seconds` restrict it to deliveries with these reasons and in doubt for so long.
+    """
     return connection.execute(
         _SQL["resolve_deliveries"],
         {
@@ -187,7 +193,7 @@ def list_in_doubt(
     channel: str | None,
     least_seconds: float,
 ) -> list[MessageInDoubt]:
-    """Messages with deliveries in doubt for so long, of one church, message or channel or of all; the oldest first."""
+    """Returns messages with deliveries in doubt for so long, the longest first; None does not restrict."""
     with connection.cursor(row_factory=class_row(MessageInDoubt)) as cursor:
         return cursor.execute(
             _SQL["list_in_doubt"],
@@ -195,9 +201,11 @@ def list_in_doubt(
         ).fetchall()
 
 
-def take_unreported(connection: Connection[Any], *, channel: str, limit: int, after_seconds: float) -> list[Unreported]:
-    """Up to `limit` deliveries to ask the carrier about, silent for `after_seconds` and longer."""
-    with connection.cursor(row_factory=class_row(Unreported)) as cursor:
+def claim_awaiting_receipts(
+    connection: Connection[Any], *, channel: str, limit: int, after_seconds: float
+) -> list[AwaitingReceipt]:
+    """Claim up to `limit` deliveries to fetch the status of: accepted, and without news for `after_seconds`."""
+    with connection.cursor(row_factory=class_row(AwaitingReceipt)) as cursor:
         return cursor.execute(
-            _SQL["take_unreported"], {"channel": channel, "row_limit": limit, "after_seconds": after_seconds}
+            _SQL["claim_awaiting_receipts"], {"channel": channel, "row_limit": limit, "after_seconds": after_seconds}
         ).fetchall()

@@ -1,4 +1,4 @@
-"""The runs of schedules: which are due, and what became of each."""
+"""The runs of schedules: which are due, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from store.schedules import Schedule
 _SQL = sql.load("schedule_runs")
 
 RUNS_AT_ONCE = 500
-"""Of one schedule in one evaluation, after a long standstill; the rest follows in the next."""
+"""The most runs of one schedule in one evaluation, after a long outage; the next evaluation continues."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class RecordedRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluatedSchedule:
-    """The runs of a schedule that came due, each judged, and the one that comes next."""
+    """The due runs of a schedule with their outcomes, and its next run."""
 
     schedule_id: UUID
     runs: Sequence[DecidedRun]
@@ -45,24 +45,24 @@ class EvaluatedSchedule:
     counted_end: datetime | None = None
     """The last wall time that the rule's COUNT allows."""
     stop_reason: str | None = None
-    """Why the schedule cannot be followed any further, for people: it is paused with this reason."""
+    """Why the rule cannot be evaluated any further, for people; the schedule is paused with this reason."""
 
 
 def read_clock(connection: Connection[Any]) -> datetime:
-    """Now, by the database."""
+    """Returns the present time of the database."""
     row = connection.execute(_SQL["read_clock"]).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM
     return row[0]
 
 
-def take_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[Schedule]:
-    """Up to `limit` schedules that have a run to be recorded, held until the transaction ends; churches take turns."""
+def lock_due(connection: Connection[Any], *, now: datetime, limit: int) -> list[Schedule]:
+    """Lock and return up to `limit` schedules with a due run, round-robin over churches."""
     with connection.cursor(row_factory=class_row(Schedule)) as cursor:
-        return cursor.execute(_SQL["take_due"], {"now": now, "row_limit": limit}).fetchall()
+        return cursor.execute(_SQL["lock_due"], {"now": now, "row_limit": limit}).fetchall()
 
 
 def evaluate(schedule: Schedule, *, now: datetime) -> EvaluatedSchedule:
-    """What the runs of a schedule that is due come to. One that cannot be followed is to be stopped."""
+    """Decide the due runs of a schedule. If its rule cannot be evaluated, the result has a `stop_reason`."""
     try:
         recurrence = schedule.recurrence()
         due, next_run, stop_reason = _find_runs(schedule, recurrence, now)
@@ -89,12 +89,12 @@ def evaluate(schedule: Schedule, *, now: datetime) -> EvaluatedSchedule:
 def _find_runs(
     schedule: Schedule, recurrence: Recurrence, now: datetime
 ) -> tuple[list[ScheduledRun], ScheduledRun | None, str | None]:
-    """The runs that are due, the one after them, and why there is none if it takes too many steps to find.
+    """Returns the due runs, the next one, and why there is no next one if finding it takes too many steps.
 
-    Raises TooManySteps when not even the first is found.
+    Raises TooManySteps if not even the first run is found.
     """
     assert schedule.next_wall_time is not None  # noqa: S101 - it is due
-    # By the wall time: what instant it stands for may have changed with the zone's rules since it was written.
+    # From the wall time: the zone's rules, and with them its instant, may have changed since it was stored.
     expected = to_instant(schedule.next_wall_time, recurrence.zone)
     due: list[ScheduledRun] = []
     try:
@@ -107,12 +107,12 @@ def _find_runs(
             raise
         if len(due) == 1:
             return due, None, f"the rule {error}"
-        return due[:-1], due[-1], None  # the next evaluation goes on from there, with steps of its own
+        return due[:-1], due[-1], None  # the next evaluation continues there, with its own steps
     return due, None, None
 
 
 def _stopped(schedule: Schedule, *, reason: str) -> EvaluatedSchedule:
-    """The run that was due is recorded as missed: no run vanishes."""
+    """The due run is recorded as missed, so that every run has an outcome."""
     assert schedule.next_run_at is not None and schedule.next_wall_time is not None  # noqa: S101 - it is due
     run = ScheduledRun(at=schedule.next_run_at, wall=schedule.next_wall_time)
     missed = DecidedRun(run=run, outcome=RunOutcome.MISSED, reason=reason)
@@ -126,66 +126,74 @@ def _stopped(schedule: Schedule, *, reason: str) -> EvaluatedSchedule:
 
 
 def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) -> Schedule:
-    """Settle what came due of a locked schedule: before a person's word is heeded, the old terms hold."""
+    """Record the due runs of a locked schedule, and return it as it is then.
+
+    Run before a person changes the schedule: the old definition applies to the runs that are due.
+    """
     while schedule.next_run_at is not None and schedule.next_run_at <= now:
-        settled = evaluate(schedule, now=now)
-        record(connection, [settled])
-        coming = settled.next_run
+        evaluated = evaluate(schedule, now=now)
+        record(connection, [evaluated])
+        next_run = evaluated.next_run
         schedule = replace(
             schedule,
-            next_run_at=coming.at if coming else None,
-            next_wall_time=coming.wall if coming else None,
-            counted_end=settled.counted_end,
-            paused_at=now if settled.stop_reason and schedule.paused_at is None else schedule.paused_at,
-            paused_reason=settled.stop_reason or schedule.paused_reason,
+            next_run_at=next_run.at if next_run else None,
+            next_wall_time=next_run.wall if next_run else None,
+            counted_end=evaluated.counted_end,
+            paused_at=now if evaluated.stop_reason and schedule.paused_at is None else schedule.paused_at,
+            paused_reason=evaluated.stop_reason or schedule.paused_reason,
         )
     return schedule
 
 
-def record(connection: Connection[Any], settled: Sequence[EvaluatedSchedule]) -> int:
-    """Record the runs, make the messages of those that are sent, and move on; how many messages were made."""
-    runs = [(schedule.schedule_id, judged) for schedule in settled for judged in schedule.runs]
-    made = connection.execute(
+def record(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) -> int:
+    """Record the runs, insert the messages of those that are sent, and set the next runs.
+
+    Returns the number of messages.
+    """
+    runs = [(schedule.schedule_id, decided) for schedule in evaluated for decided in schedule.runs]
+    messages = connection.execute(
         _SQL["record_runs"],
         {
             "schedule_ids": [schedule_id for schedule_id, _ in runs],
-            "run_ats": [judged.run.at for _, judged in runs],
-            "wall_times": [judged.run.wall for _, judged in runs],
-            "outcomes": [judged.outcome.value for _, judged in runs],
-            "reasons": [judged.reason for _, judged in runs],
-            "send_ats": [judged.send_at for _, judged in runs],
+            "run_ats": [decided.run.at for _, decided in runs],
+            "wall_times": [decided.run.wall for _, decided in runs],
+            "outcomes": [decided.outcome.value for _, decided in runs],
+            "reasons": [decided.reason for _, decided in runs],
+            "send_ats": [decided.send_at for _, decided in runs],
         },
     ).rowcount
     connection.execute(
-        _SQL["move_on"],
+        _SQL["set_next_runs"],
         {
-            "schedule_ids": [schedule.schedule_id for schedule in settled],
-            "next_run_ats": [schedule.next_run.at if schedule.next_run else None for schedule in settled],
-            "next_wall_times": [schedule.next_run.wall if schedule.next_run else None for schedule in settled],
-            "counted_ends": [schedule.counted_end for schedule in settled],
+            "schedule_ids": [schedule.schedule_id for schedule in evaluated],
+            "next_run_ats": [schedule.next_run.at if schedule.next_run else None for schedule in evaluated],
+            "next_wall_times": [schedule.next_run.wall if schedule.next_run else None for schedule in evaluated],
+            "counted_ends": [schedule.counted_end for schedule in evaluated],
         },
     )
-    _stop(connection, {schedule.schedule_id: schedule.stop_reason for schedule in settled if schedule.stop_reason})
-    return made
+    _pause_broken(
+        connection, {schedule.schedule_id: schedule.stop_reason for schedule in evaluated if schedule.stop_reason}
+    )
+    return messages
 
 
-def _stop(connection: Connection[Any], reasons: Mapping[UUID, str]) -> None:
+def _pause_broken(connection: Connection[Any], reasons: Mapping[UUID, str]) -> None:
     if reasons:
-        named = {"schedule_ids": list(reasons), "reasons": list(reasons.values())}
-        connection.execute(_SQL["stop_schedules"], named)
+        names = {"schedule_ids": list(reasons), "reasons": list(reasons.values())}
+        connection.execute(_SQL["pause_broken_schedules"], names)
 
 
-def record_by_hand(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, message_id: UUID) -> None:
-    """A person had it run now, as this message."""
+def record_manual_run(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, message_id: UUID) -> None:
+    """Record a run that a person started now, as this message."""
     connection.execute(
-        _SQL["record_run_by_hand"], {"church_id": church_id, "schedule_id": schedule_id, "message_id": message_id}
+        _SQL["record_manual_run"], {"church_id": church_id, "schedule_id": schedule_id, "message_id": message_id}
     )
 
 
 def page(
     connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, before: UUID | None, limit: int
 ) -> list[RecordedRun]:
-    """Up to `limit` runs recorded before the run `before`, newest first."""
+    """Returns up to `limit` runs recorded before the run `before`, newest first."""
     names = {"church_id": church_id, "schedule_id": schedule_id}
     with connection.cursor(row_factory=class_row(RecordedRun)) as cursor:
         cursor.execute(_SQL["page_runs"], {**names, "before": before or sql.LAST_ID, "row_limit": limit})

@@ -1,4 +1,4 @@
-"""Messages that come again: what churches asked for."""
+"""Schedules: recurring messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ScheduleStatus = Literal["active", "paused", "ended"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleDefinition:
-    """What a church asked for. `starts_at` and `ends_at` are wall times; `target` is as of a message."""
+    """What a church defines. `starts_at` and `ends_at` are wall times; `target` is as in NewMessage."""
 
     channel: str
     content: str
@@ -40,10 +40,10 @@ class ScheduleDefinition:
     missed_policy: Literal["skip", "runOnce"]
     missed_within_seconds: int
     counted_end: datetime | None = None
-    """The last wall time that the rule's COUNT allows. None without a COUNT, or as long as it was not counted."""
+    """The last wall time that the rule's COUNT allows. None without a COUNT, or if it is not calculated yet."""
 
     def recurrence(self) -> Recurrence:
-        """When it comes. Raises InvalidRecurrence, UnknownZone."""
+        """Returns the recurrence of the rule. Raises InvalidRecurrence, UnknownZone."""
         zone = find_zone(self.time_zone)
         if self.rule_kind == "cron":
             return recurrence_by_cron(self.rule, zone=zone, starts_at=self.starts_at, ends_at=self.ends_at)
@@ -61,11 +61,11 @@ class Schedule(ScheduleDefinition):
     paused_at: datetime | None
     paused_reason: str | None
     delayed_until: datetime | None
-    """Its evaluation failed; it is not tried again before this."""
+    """Set when its evaluation failed: it is not evaluated again before this time."""
     delay_reason: str | None
-    """Why, for people."""
+    """Why the evaluation failed, for people."""
     failed_evaluations: int
-    """How often in a row."""
+    """Consecutive failed evaluations."""
     request_hash: bytes
     created_at: datetime
     updated_at: datetime
@@ -79,25 +79,25 @@ class Schedule(ScheduleDefinition):
 
 def insert(
     connection: Connection[Any],
-    terms: ScheduleDefinition,
+    definition: ScheduleDefinition,
     *,
     church_id: UUID,
     next_run: ScheduledRun,
     idempotency_key: str | None,
     request_hash: bytes,
 ) -> tuple[Schedule, bool]:
-    """The schedule and whether it is new: with an idempotency key used before, the one that key made."""
+    """Returns the schedule and whether it is new: False if the idempotency key was used before, with that schedule."""
     parameters = {
-        **_terms(terms),
-        **_next(next_run),
+        **_parameters(definition),
+        **_next_run(next_run),
         "church_id": church_id,
         "idempotency_key": idempotency_key,
         "request_hash": request_hash,
     }
-    made = _one(connection, _SQL["insert_schedule"], parameters)
-    known = made or _one(connection, _SQL["find_by_idempotency_key"], parameters)
-    assert known is not None  # noqa: S101 - schedules are kept when they are deleted
-    return known, made is not None
+    inserted = _one(connection, _SQL["insert_schedule"], parameters)
+    schedule = inserted or _one(connection, _SQL["find_by_idempotency_key"], parameters)
+    assert schedule is not None  # noqa: S101 - deleted schedules keep their row
+    return schedule, inserted is not None
 
 
 def get(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> Schedule | None:
@@ -105,12 +105,12 @@ def get(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> S
 
 
 def lock(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> Schedule | None:
-    """The schedule, held until the transaction ends; the clock passes over it meanwhile."""
+    """Lock and return the schedule; its due runs are not recorded meanwhile."""
     return _one(connection, _SQL["lock_schedule"], {"church_id": church_id, "schedule_id": schedule_id})
 
 
 def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, limit: int) -> list[Schedule]:
-    """Up to `limit` schedules made before the schedule `before`, newest first."""
+    """Returns up to `limit` schedules older than the schedule `before`, newest first."""
     with connection.cursor(row_factory=class_row(Schedule)) as cursor:
         cursor.execute(
             _SQL["page_schedules"], {"church_id": church_id, "before": before or sql.LAST_ID, "row_limit": limit}
@@ -119,32 +119,32 @@ def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, l
 
 
 def change(
-    connection: Connection[Any], schedule: Schedule, terms: ScheduleDefinition, *, next_run: ScheduledRun | None
+    connection: Connection[Any], schedule: Schedule, definition: ScheduleDefinition, *, next_run: ScheduledRun | None
 ) -> None:
-    """Give it other terms."""
+    """Replace the definition of the schedule."""
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
-    connection.execute(_SQL["change_schedule"], {**_terms(terms), **_next(next_run), **names})
+    connection.execute(_SQL["change_schedule"], {**_parameters(definition), **_next_run(next_run), **names})
 
 
 def pause(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, reason: str) -> None:
-    """Make no messages of it for now."""
+    """Pause the schedule: its runs are skipped until it is resumed."""
     names = {"church_id": church_id, "schedule_id": schedule_id}
     connection.execute(_SQL["pause_schedule"], {**names, "reason": reason})
 
 
 def delay(connection: Connection[Any], schedule: Schedule, *, until: datetime, reason: str) -> None:
-    """Evaluate it again no sooner than `until`: its last evaluation failed. `reason` is for people."""
+    """Postpone the next evaluation after one that failed. `reason` is for people."""
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
     connection.execute(_SQL["delay_schedule"], {**names, "delayed_until": until, "reason": reason})
 
 
 def lock_church(connection: Connection[Any], church_id: UUID) -> None:
-    """Let no other transaction add to the church's schedules until this one ends."""
+    """Let no other transaction add a schedule to the church until this one ends."""
     connection.execute(_SQL["lock_church"], {"church_id": church_id})
 
 
 def count(connection: Connection[Any], church_id: UUID) -> int:
-    """How many schedules of the church have a run to come, paused ones included."""
+    """Returns how many schedules of the church have a future run, paused ones included."""
     row = connection.execute(_SQL["count_schedules"], {"church_id": church_id}).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
     return row[0]
@@ -152,7 +152,7 @@ def count(connection: Connection[Any], church_id: UUID) -> int:
 
 def resume(connection: Connection[Any], schedule: Schedule, *, next_run: ScheduledRun | None) -> None:
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
-    connection.execute(_SQL["resume_schedule"], {**names, **_next(next_run)})
+    connection.execute(_SQL["resume_schedule"], {**names, **_next_run(next_run)})
 
 
 def delete(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> None:
@@ -164,10 +164,10 @@ def _one(connection: Connection[Any], query: LiteralString, parameters: dict[str
         return cursor.execute(query, parameters).fetchone()
 
 
-def _terms(terms: ScheduleDefinition) -> dict[str, Any]:
-    named = {name: getattr(terms, name) for name in ScheduleDefinition.__dataclass_fields__}
-    return {**named, "details": Jsonb(terms.details), "target": Jsonb(terms.target)}
+def _parameters(definition: ScheduleDefinition) -> dict[str, Any]:
+    values = {name: getattr(definition, name) for name in ScheduleDefinition.__dataclass_fields__}
+    return {**values, "details": Jsonb(definition.details), "target": Jsonb(definition.target)}
 
 
-def _next(run: ScheduledRun | None) -> dict[str, datetime | None]:
+def _next_run(run: ScheduledRun | None) -> dict[str, datetime | None]:
     return {"next_run_at": run.at if run else None, "next_wall_time": run.wall if run else None}

@@ -1,4 +1,4 @@
-"""Whether the database has the schema that this release was written for."""
+"""Checks that the database has the schema of this release."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SQL = sql.load("schema")
 
 
 def check(connection: Connection[Any]) -> None:
-    """Raises SchemaMismatch where migrations are missing, or are there that this release does not know."""
+    """Raises SchemaMismatch if migrations are missing, or were applied that this release does not know."""
     applied = _applied(connection)
     if not applied:
         raise SchemaMismatch(f"The database has not been migrated: run `{COMMAND}`.")
@@ -28,7 +28,7 @@ def check(connection: Connection[Any]) -> None:
 
 
 def refuse_newer(connection: Connection[Any]) -> None:
-    """Raises SchemaMismatch where a newer release has migrated: this one does not know what it would break."""
+    """Raises SchemaMismatch if a newer release has migrated the database."""
     if unknown := sorted(_applied(connection) - _shipped()):
         raise SchemaMismatch(
             f"The database was migrated by a newer release ({', '.join(unknown)}): run that release, or a later one "

@@ -1,4 +1,4 @@
-"""Whether PostgreSQL answers anyone: tried with a connection of its own, for those who have waited long."""
+"""Probes with a new connection whether PostgreSQL responds, when a statement has waited long."""
 
 from __future__ import annotations
 
@@ -14,72 +14,72 @@ from store.interruptible_connection import InterruptibleConnection
 from store.timeouts import PROBE_SECONDS
 
 _FRESH_SECONDS = 1.0
-"""How long a good answer counts."""
+"""How long a successful probe counts."""
 _PAUSE_SECONDS = 0.3
-"""Between two tries while the server stands still."""
+"""Between two probes of an unresponsive server."""
 
 log = logs.get_logger(__name__)
 
 
 class ServerProbe:
-    """One for each pool. Tries in a thread of its own, only when asked, and goes on until the server answers again.
+    """One for each pool. Probes in its own thread, only on request, and repeats until the server responds again.
 
-    A server that merely works long on one statement answers a new connection, if only by refusing it: those who have
-    a connection are served all the same. One that stands still (its host froze, the network drops every packet)
-    answers nobody, and nothing else shows it: the kernel acknowledges what it is sent.
+    A server that is busy with a long statement responds to a new connection, even if it refuses it. A server that is
+    unresponsive (its host is frozen, or the network drops every packet) does not. Only a probe tells the two apart: the
+    kernel acknowledges packets for a frozen process.
     """
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = make_conninfo(conninfo, connect_timeout=PROBE_SECONDS, application_name="koinonia watch")
         self._lock = threading.Lock()
-        self._is_trying = False
-        self._answered_at = float("-inf")
-        self._answers = threading.Event()
-        self._answers.set()
+        self._is_probing = False
+        self._responded_at = float("-inf")
+        self._responsive = threading.Event()
+        self._responsive.set()
         self._closed = threading.Event()
 
     @property
-    def stands_still(self) -> bool:
-        """Whether it did not answer when it was last tried."""
-        return not self._answers.is_set()
+    def is_unresponsive(self) -> bool:
+        """Whether the server did not respond to the last probe."""
+        return not self._responsive.is_set()
 
-    def wait_until_it_answers(self, timeout_seconds: float) -> None:
-        """Return at once unless it stands still. Raises ServerUnresponsive."""
-        if not self._answers.wait(timeout_seconds):
+    def wait_until_responsive(self, timeout_seconds: float) -> None:
+        """Returns at once unless the server is unresponsive. Raises ServerUnresponsive after the timeout."""
+        if not self._responsive.wait(timeout_seconds):
             raise ServerUnresponsive("PostgreSQL does not answer")
 
-    def try_soon(self) -> None:
-        """Find out, in the background, unless that is under way or was done a moment ago."""
+    def start(self) -> None:
+        """Probe in the background, unless a probe is running or one succeeded a moment ago."""
         with self._lock:
-            fresh = time.monotonic() - self._answered_at < _FRESH_SECONDS
-            if fresh or self._is_trying or self._closed.is_set():
+            fresh = time.monotonic() - self._responded_at < _FRESH_SECONDS
+            if fresh or self._is_probing or self._closed.is_set():
                 return
-            self._is_trying = True
-        threading.Thread(target=self._try_until_it_answers, name="database watch", daemon=True).start()
+            self._is_probing = True
+        threading.Thread(target=self._probe_until_responsive, name="database watch", daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
 
-    def _try_until_it_answers(self) -> None:
+    def _probe_until_responsive(self) -> None:
         while not self._closed.is_set():
-            if self._answers_now():
+            if self._responds():
                 break
-            if not self.stands_still:
-                log.warning("PostgreSQL stands still: giving up what waits for it")
-            self._answers.clear()
+            if not self.is_unresponsive:
+                log.warning("PostgreSQL is unresponsive: abandoning statements that wait for it")
+            self._responsive.clear()
             self._closed.wait(_PAUSE_SECONDS)
         with self._lock:
-            if self.stands_still and not self._closed.is_set():
-                log.info("PostgreSQL answers again")
-            self._answered_at = time.monotonic()
-            self._answers.set()
-            self._is_trying = False
+            if self.is_unresponsive and not self._closed.is_set():
+                log.info("PostgreSQL responds again")
+            self._responded_at = time.monotonic()
+            self._responsive.set()
+            self._is_probing = False
 
-    def _answers_now(self) -> bool:
-        give_up_at = time.monotonic() + PROBE_SECONDS
+    def _responds(self) -> bool:
+        deadline = time.monotonic() + PROBE_SECONDS
 
         def check(_connection: InterruptibleConnection, _waited: float, _spent: float) -> None:
-            if time.monotonic() > give_up_at:
+            if time.monotonic() > deadline:
                 raise ServerUnresponsive("PostgreSQL does not answer a new connection")
 
         try:
@@ -92,8 +92,8 @@ class ServerProbe:
 
 
 def _is_refusal(error: psycopg.OperationalError) -> bool:
-    """Whether the server itself refused the connection: it has none left, for instance, or shuts down.
+    """Whether the server itself refused the connection, for example because it has none left or shuts down.
 
-    libpq keeps no SQLSTATE of a failed connection. The severity, which only a server's message has, is in its text.
+    libpq has no SQLSTATE for a failed connection. Only messages of a server contain a severity.
     """
     return "FATAL:" in str(error)

@@ -1,4 +1,4 @@
-"""Named queries: each `.sql` file beside the functions that run it."""
+"""Loads the named queries of `queries/*.sql`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _FOLDER = Path(__file__).parent / "queries"
 
 FIRST_ID = UUID(int=0)
 LAST_ID = UUID(int=2**128 - 1)
-"""Where a page starts that starts nowhere: a bound that is always there is always a bound of the index, whereas
-`:after IS NULL OR ...` makes a plan kept for any value read the whole church for every page."""
+"""Bounds for the first page. A bound that is always set always limits the index scan; with `:after IS NULL OR ...` a
+generic plan would read all rows of the church for every page."""
 
 
 @cache
 def load(name: str) -> dict[str, LiteralString]:
-    """The queries of `queries/<name>.sql` by their names, with %(parameter)s places.
+    """Returns the queries of `queries/<name>.sql` by name, with %(parameter)s placeholders.
 
-    They come from files shipped with the code, which is what LiteralString stands for.
+    They are typed as LiteralString because they come from files that are shipped with the code.
     """
     queries = aiosql.from_path(_FOLDER / f"{name}.sql", "psycopg", mandatory_parameters=False)
     return {
@@ -32,5 +32,5 @@ def load(name: str) -> dict[str, LiteralString]:
 
 
 def all_names() -> list[str]:
-    """The names of all query files."""
+    """Returns the names of all query files."""
     return sorted(file.stem for file in _FOLDER.glob("*.sql"))

@@ -1,4 +1,4 @@
-"""Writes that fail when two deliveries would hold one of the carrier's ids."""
+"""Retries writes that fail because two deliveries would hold one carrier id."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from psycopg.errors import UniqueViolation
 
 T = TypeVar("T")
 
-_TRIES = 5
+_RUNS = 5
 
 
 def retry_unique_violations(connection: Connection[Any], write: Callable[[], T]) -> T:
-    """What `write` returns, run in a savepoint, and run again after a unique violation.
+    """Runs `write` in a savepoint, again after a unique violation, and returns its result.
 
-    The second run sees what the other transaction wrote in the meantime. Raises UniqueViolation after five runs.
+    The next run sees what the other transaction has committed. Raises UniqueViolation after five runs.
     """
-    for _ in range(_TRIES - 1):
+    for _ in range(_RUNS - 1):
         with suppress(UniqueViolation), connection.transaction():
             return write()
     with connection.transaction():

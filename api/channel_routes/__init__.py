@@ -1,1 +1,1 @@
-"""Serves what carriers and recipients send in, at the routes that the registry's channels declare."""
+"""Serves the requests of carriers and recipients, at the routes that the channels declare."""

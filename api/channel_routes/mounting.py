@@ -11,13 +11,13 @@ from pydantic import Field, create_model
 from werkzeug.exceptions import NotFound
 
 import logs
-from api import authentication, problems, queries
+from api import authentication, problems, query_parameters
 from api.authentication import PUBLIC, SIGNATURE, Authentication
-from api.channel_routes.ledger import StoreLedger
+from api.base_models import RequestModel
 from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
 from api.channel_routes.status_callbacks import FAILURE, MAX_ATTEMPT, StatusCallbacks
+from api.channel_routes.store_ledger import StoreLedger
 from api.endpoints import ApiResponse, Endpoint, Header, ResponseSpec
-from api.models import RequestModel
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.incoming import (
@@ -48,13 +48,13 @@ def mount(app: Flask) -> None:
     shared = services(app)
     ledger = StoreLedger(shared)
     server = RouteServer(shared.settings, ledger)
-    for each in declared_routes():
-        route = each.route
+    for declared in declared_routes():
+        route = declared.route
         authentication.declare(app, route.name, _AUTHENTICATION[route.kind])
         app.add_url_rule(
             _rule(route),
             endpoint=route.name,
-            view_func=_view(each, server, ledger),
+            view_func=_view(declared, server, ledger),
             methods=[route.method],
             provide_automatic_options=False,
         )
@@ -62,8 +62,10 @@ def mount(app: Flask) -> None:
 
 
 def endpoints() -> tuple[Endpoint, ...]:
-    """The routes that programs use, for /openapi.json. Pages for people are not among them."""
-    return tuple(_endpoint(each.route) for each in declared_routes() if each.route.kind is not RouteKind.PAGE)
+    """Return the routes that programs use, for /openapi.json. Pages for people are omitted."""
+    return tuple(
+        _endpoint(declared.route) for declared in declared_routes() if declared.route.kind is not RouteKind.PAGE
+    )
 
 
 def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> Callable[..., Response]:
@@ -73,12 +75,12 @@ def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> C
     def view(**parameters: object) -> Response:
         try:
             if route.kind is RouteKind.STATUS_CALLBACK:
-                # StatusCallbacks has served it and left an exception. If not, this URL was never given to a carrier.
+                # StatusCallbacks has handled the request and left its exception. Without one, the URL is not valid.
                 raise request.environ.get(FAILURE) or NotFound
-            texts = {name: str(value) for name, value in parameters.items()}
-            query = {} if query_model is None else queries.read(query_model).model_dump(by_alias=True)
+            path_parameters = {name: str(value) for name, value in parameters.items()}
+            query = {} if query_model is None else query_parameters.read(query_model).model_dump(by_alias=True)
             query = {name: value for name, value in query.items() if value is not None}
-            return _respond(server.serve(route, request.environ, parameters=texts, query=query))
+            return _respond(server.serve(route, request.environ, parameters=path_parameters, query=query))
         except RouteDisabled as error:
             raise RequestRefused(problems.FORBIDDEN, str(error)) from None
         except ForgedRequest as error:
@@ -114,12 +116,12 @@ def _respond(response: RouteResponse) -> Response:
 
 
 def _rule(route: Route[Ledger]) -> str:
-    """The path as Flask writes it."""
+    """Return the path in Flask's syntax."""
     return re.sub(r"\{(\w+)\}", lambda part: _CONVERTERS.get(part[1], f"<{part[1]}>"), route.path)
 
 
 def _query_model(route: Route[Ledger]) -> type[RequestModel] | None:
-    """The declared query parameters as a model, which refuses all others; None when the route declares none."""
+    """Return a model of the declared query parameters, which refuses all others; None if the route declares none."""
     if not route.query:
         return None
     fields: dict[str, Any] = {
@@ -130,7 +132,7 @@ def _query_model(route: Route[Ledger]) -> type[RequestModel] | None:
 
 
 def _endpoint(route: Route[Ledger]) -> Endpoint:
-    """The route as it is described in /openapi.json. Its view is never called."""
+    """Return the route as an endpoint for /openapi.json. Its view is never called."""
 
     def view() -> ApiResponse:
         raise NotImplementedError
@@ -145,7 +147,7 @@ def _endpoint(route: Route[Ledger]) -> Endpoint:
         summary=route.summary,
         description=route.description,
         authentication=_AUTHENTICATION[route.kind],
-        responses=(ResponseSpec(status=204, description="Stored, now or before; or there was nothing to store."),),
+        responses=(ResponseSpec(status=204, description="It is stored, or there was nothing to store."),),
         problems=(problems.FORBIDDEN, problems.NOT_FOUND, problems.INVALID),
         body=None,
         form=route.form,

@@ -1,4 +1,4 @@
-"""Calls the handler of a channel's route, whichever way the request came in."""
+"""Calls the handler of a channel's route, for Flask views and for the status callbacks that bypass Flask."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _MAX_LENGTH_DIGITS = 12
-"""A Content-Length with more digits is not parsed."""
+"""A Content-Length with more digits is refused as too large without being parsed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChannelRoute:
-    """A route, and the name of the channel that declares it."""
+    """A route and the name of the channel that declares it."""
 
     channel: str
     route: Route[Ledger]
 
 
 def declared_routes() -> list[ChannelRoute]:
-    """The routes of all channels in the registry. Routes for inbound messages are not among them: nobody reads them."""
+    """Return the routes of all channels. Routes for inbound messages are omitted: nothing processes them yet."""
     return [
         ChannelRoute(channel=channel.name, route=route) for channel in CHANNELS.values() for route in channel.routes
     ]
 
 
 class RouteServer:
-    """Serves requests to the routes of the channels."""
+    """Passes requests to the handlers of the channels."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
@@ -53,7 +53,7 @@ class RouteServer:
         parameters: Mapping[str, str],
         query: Mapping[str, str] | None = None,
     ) -> RouteResponse:
-        """The handler's response. Raises RequestRefused (413, 415), and whatever the handler raises."""
+        """Return the handler's response. Raises RequestRefused (413, 415) and what the handler raises."""
         if route.media_types and _media_type(environ) not in route.media_types:
             raise RequestRefused(
                 problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}."
@@ -72,7 +72,7 @@ class RouteServer:
 
 
 def _reader(environ: WSGIEnvironment, route: Route[Ledger]) -> Callable[[int], bytes]:
-    """Returns the next bytes of the body. Raises RequestRefused (413) when the body is too large."""
+    """Return a function that reads the next bytes of the body, and raises RequestRefused (413) if it is too large."""
     length = environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS:
         stream, left = environ["wsgi.input"], int(length)

@@ -1,9 +1,9 @@
 """Serves status callbacks before Flask sees them.
 
-Three callbacks come for every text, so they are most of all requests, and Flask doubles what one costs. A callback is
-handled here once, whatever comes of it. If it was accepted, the response is sent from here. If anything was raised,
-the application is called with the exception in `environ`; the mounted view raises it again, so that Flask answers it
-like the errors of all other endpoints (api/channel_routes/mounting.py).
+There are three callbacks for every text, so they are most of all requests, and Flask would double the cost of each. A
+callback is handled here, and only once. If it is accepted, the response is sent from here. If an exception is raised,
+it is put into `environ` and the application is called: the mounted view raises it again, so that Flask handles it like
+the errors of all other endpoints (api/channel_routes/mounting.py).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _PATTERNS: Mapping[str, str] = {
 
 
 class StatusCallbacks:
-    """WSGI middleware: the application, with the status callbacks of all channels served ahead of it."""
+    """WSGI middleware that serves the status callbacks of all channels before the application."""
 
     def __init__(self, server: RouteServer, application: WSGIApplication) -> None:
         self._server = server
         self._application = application
         self._headers = list(security_headers.DEFAULTS.items())
-        routes = [each.route for each in declared_routes() if each.route.kind is RouteKind.STATUS_CALLBACK]
+        routes = [declared.route for declared in declared_routes() if declared.route.kind is RouteKind.STATUS_CALLBACK]
         self._routes = [(_pattern(route), route) for route in routes]
         self._prefixes = tuple(route.path.partition("{")[0] for route in routes)
 
@@ -66,7 +66,7 @@ class StatusCallbacks:
     def _respond(
         self, response: RouteResponse, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        headers = [*self._headers, (request_ids.HEADER, request_ids.name_for(environ.get("HTTP_X_REQUEST_ID", "")))]
+        headers = [*self._headers, (request_ids.HEADER, request_ids.valid_or_new(environ.get("HTTP_X_REQUEST_ID", "")))]
         if response.media_type is not None:
             headers.append(("Content-Type", response.media_type))
             headers.append(("Content-Length", str(len(response.body))))
@@ -76,7 +76,7 @@ class StatusCallbacks:
 
 
 def _pattern(route: Route[Ledger]) -> re.Pattern[str]:
-    """Matches the path of the route, with a named group for each parameter."""
+    """Return a pattern for the path of the route, with a named group for each parameter."""
     parts = re.split(r"\{(\w+)\}", route.path)
     for index, part in enumerate(parts):
         parts[index] = f"(?P<{part}>{_PATTERNS.get(part, '[^/]+')})" if index % 2 else re.escape(part)

@@ -40,6 +40,6 @@ COMMANDS = (
 
 
 def register(app: Flask) -> None:
-    """Adds the commands to the app's command line."""
+    """Add the commands to the app's command line."""
     for command in COMMANDS:
         app.cli.add_command(command)

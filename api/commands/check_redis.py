@@ -22,13 +22,13 @@ _MARKS = {CheckStatus.PASSED: "✅", CheckStatus.FAILED: "❌", CheckStatus.UNKN
 @click.pass_context
 @with_appcontext
 def check_redis(context: click.Context) -> None:
-    """Check Redis and that a worker answers on every queue.
+    """Check Redis, and that a worker runs jobs of every queue.
 
     Each check prints one line. The exit status is 0 when every check passed, and 1 when one failed.
     """
     settings = services().settings
     if not settings.enable_queues or settings.redis_url is None:
-        click.echo("Queues are switched off (ENABLE_QUEUES=false): there is nothing to check.")
+        click.echo("Queues are switched off (ENABLE_QUEUES=false), so there is nothing to check.")
         return
     click.echo(f"Redis: {mask_url(settings.redis_url)}")
     redis = open_redis(settings)
@@ -40,7 +40,7 @@ def check_redis(context: click.Context) -> None:
     if not failures:
         click.echo("ALL TESTS PASSED")
         return
-    click.echo(f"{len(failures)} TESTS FAILED")
+    click.echo("1 TEST FAILED" if len(failures) == 1 else f"{len(failures)} TESTS FAILED")
     for failure in failures:
         click.echo(f"  {failure.name}: {failure.remedy}")
     context.exit(1)

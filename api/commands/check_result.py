@@ -10,7 +10,7 @@ class CheckStatus(Enum):
     PASSED = auto()
     FAILED = auto()
     UNKNOWN = auto()
-    """The check could not be made. It does not count as a failure."""
+    """The check was not possible. It does not count as a failure."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,8 +8,18 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, Email, MessagingService, Name, Pace, Phone, Regions, TextingHours, TimeZone
-from api.commands.ledger import ledger
+from api.commands.option_types import (
+    BadInput,
+    Email,
+    MessagingService,
+    Name,
+    Pace,
+    Phone,
+    Regions,
+    TextingHours,
+    TimeZone,
+)
+from api.commands.transaction import transaction
 from api.services import services
 from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window
@@ -18,18 +28,22 @@ from store import churches, daily_limits
 
 @click.command("create-church")
 @click.option("--name", type=Name(), required=True, help="The church's name.")
-@click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True, help="Where it is.")
+@click.option("--time-zone", type=TimeZone(), default="America/New_York", show_default=True, help="Its time zone.")
 @click.option(
-    "--texting-hours", type=TextingHours(), default="08:00-21:00", show_default=True, help="It sends no texts outside."
+    "--texting-hours",
+    type=TextingHours(),
+    default="08:00-21:00",
+    show_default=True,
+    help="The hours in which it texts people.",
 )
-@click.option("--sms-from", type=Phone(), help="Its number for texts and picture messages.")
-@click.option("--messaging-service", type=MessagingService(), help="A Twilio Messaging Service for both.")
-@click.option("--mail-from", type=Email(), help="Its address for mail. Recipients see its name with it.")
-@click.option("--segments-per-second", type=Pace(), help="Most segments per second (default: no limit).")
+@click.option("--sms-from", type=Phone(), help="Its phone number for texts and picture messages.")
+@click.option("--messaging-service", type=MessagingService(), help="The SID (MG…) of a messaging service for both.")
+@click.option("--mail-from", type=Email(), help="Its e-mail address. Recipients also see its name.")
+@click.option("--segments-per-second", type=Pace(), help="The most segments it sends per second (default: no limit).")
 @click.option(
     "--regions",
     type=Regions(),
-    help="Regions it may text, such as US,CA (default: TEXTING_REGIONS, or that of --sms-from).",
+    help="The regions it may text, such as US,CA (default: TEXTING_REGIONS, or the region of --sms-from).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @with_appcontext
@@ -44,17 +58,17 @@ def create_church(
     regions: tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
-    """Create a church and print its id and its first API key. The key cannot be shown again."""
+    """Create a church, and print its id and its first API key. The key cannot be shown again."""
     has_sender = sms_from is not None or messaging_service is not None
     if segments_per_second is not None and not has_sender:
         raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")
     key, key_hash = keys.new_key()
-    with ledger() as connection:
+    with transaction() as connection:
         church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
         own_regions = regions or _regions_of(sms_from)
         if own_regions:
             daily_limits.set_regions(connection, church_id=church_id, regions=own_regions)
-        for channel in ("sms", "mms") if has_sender else ():  # one number does both
+        for channel in ("sms", "mms") if has_sender else ():  # the same number sends both
             churches.set_sender(
                 connection,
                 church_id=church_id,
@@ -86,12 +100,12 @@ def create_church(
         return
     click.echo(f"Church:  {church_id}")
     click.echo(f"API key: {key}")
-    click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")
+    click.echo("Save the key now. Only its hash is stored, so it cannot be shown again.")
     if not has_sender:
-        click.echo("The church cannot send texts yet: set a sender with `flask set-sender --channel sms`.")
+        click.echo("The church cannot send texts yet. Set a sender with `flask set-sender --channel sms`.")
 
 
 def _regions_of(sms_from: str | None) -> tuple[str, ...]:
-    """Returns the region of the number when TEXTING_REGIONS does not contain it, otherwise an empty tuple."""
+    """Return the region of the number if TEXTING_REGIONS does not contain it, otherwise an empty tuple."""
     region = locate_phone(sms_from).region if sms_from else ""
     return () if not region or region in services().settings.default_regions else (region,)

@@ -9,25 +9,31 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.arguments import BadInput, ChurchId, Expiry, Text
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId, Expiry, Text
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import churches
 
 
 @click.command("create-key")
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--label", type=Text(), required=True, help="What the key is for.")
-@click.option("--scope", "scopes", multiple=True, help=f"May be repeated: {', '.join(keys.SCOPES)} (default: all).")
-@click.option("--expires", type=Expiry(), help="A date such as 2027-01-01 (UTC), or days from now such as 90d.")
+@click.option(
+    "--scope", "scopes", multiple=True, help=f"One of {', '.join(keys.SCOPES)}. May be repeated (default: all)."
+)
+@click.option(
+    "--expires",
+    type=Expiry(),
+    help="A date such as 2027-01-01 (UTC), or a number of days such as 90d (default: never).",
+)
 @with_appcontext
 def create_key(church_id: UUID, label: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
-    """Create an API key for a church and print it. The key cannot be shown again."""
+    """Create an API key for a church, and print it. The key cannot be shown again."""
     if unknown := set(scopes) - set(keys.SCOPES):
-        raise BadInput(f"--scope {', '.join(sorted(unknown))} does not exist; there are {', '.join(keys.SCOPES)}.")
+        raise BadInput(f"--scope {', '.join(sorted(unknown))} does not exist. The scopes are {', '.join(keys.SCOPES)}.")
     granted = [scope for scope in keys.SCOPES if not scopes or scope in scopes]
     key, key_hash = keys.new_key()
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         key_id = churches.add_key(
@@ -43,4 +49,4 @@ def create_key(church_id: UUID, label: str, scopes: tuple[str, ...], expires: da
     click.echo(f"API key: {key}")
     click.echo(f"Scopes:  {', '.join(granted)}")
     click.echo(f"Expires: {'never' if expires is None else shown_time(expires)}")
-    click.echo("Keep the key now: it is stored as a hash and cannot be shown again.")
+    click.echo("Save the key now. Only its hash is stored, so it cannot be shown again.")

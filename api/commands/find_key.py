@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput
 from api.commands.key_input import read_secret_hash, refuse_key_argument
-from api.commands.ledger import ledger
 from api.commands.list_keys import print_keys
+from api.commands.option_types import BadInput
+from api.commands.transaction import transaction
 from store import api_keys
 
 
@@ -22,9 +22,9 @@ def find_key(argument: str | None) -> None:
     """
     refuse_key_argument(argument)
     if argument is not None:
-        raise BadInput("This command takes no argument: pass the key, or its SHA-256, on standard input.")
+        raise BadInput("This command takes no argument. Pass the key, or its SHA-256, on standard input.")
     secret_hash = read_secret_hash()
-    with ledger() as connection:
+    with transaction() as connection:
         found = api_keys.find(connection, secret_hash)
     if found is None:
         raise BadInput("No key of this service matches.")

@@ -8,9 +8,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId
 from api.commands.tables import print_table, shown_time
+from api.commands.transaction import transaction
 from store import api_keys, churches
 from store.api_keys import ApiKey
 
@@ -25,10 +25,10 @@ def list_keys(church_id: UUID | None) -> None:
 
     Only their hashes are stored, so the keys themselves cannot be shown.
     """
-    with ledger() as connection:
+    with transaction() as connection:
         if church_id is not None and churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        found = api_keys.listed(connection, church_id=church_id)
+        found = api_keys.list_keys(connection, church_id=church_id)
     print_keys(found)
 
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import Address, BadInput, ChurchId
-from api.commands.ledger import ledger
+from api.commands.option_types import Address, BadInput, ChurchId
 from api.commands.tables import print_table, shown_time
+from api.commands.transaction import transaction
 from store import churches, opt_outs
 
 
@@ -20,7 +20,7 @@ from store import churches, opt_outs
 @with_appcontext
 def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
     """List the numbers and e-mail addresses to which a church sends nothing."""
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         if history:
@@ -31,11 +31,11 @@ def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
         else:
             rows = [
                 (found.address, found.source, shown_time(found.opted_out_at))
-                for found in opt_outs.listed(connection, church_id=church_id, address=address)
+                for found in opt_outs.list_opt_outs(connection, church_id=church_id, address=address)
             ]
     if rows:
         print_table(
             ("ADDRESS", "EVENT", "SOURCE", "AT", "EVIDENCE") if history else ("ADDRESS", "SOURCE", "SINCE"), rows
         )
     else:
-        click.echo("There are no opt-outs or opt-ins yet." if history else "Nobody is opted out.")
+        click.echo("There are no opt-outs or opt-ins." if history else "Nobody is opted out.")

@@ -1,4 +1,4 @@
-"""`flask opt-in`: lifts an opt-out or a bounce and stores the reason."""
+"""`flask opt-in`: removes an opt-out or a bounce, and stores the evidence."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import Address, BadInput, ChurchId, Evidence
-from api.commands.ledger import ledger
 from api.commands.opt_out import SOURCE
+from api.commands.option_types import Address, BadInput, ChurchId, Evidence
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import churches, opt_outs
 
 
@@ -21,22 +21,24 @@ from store import churches, opt_outs
     "--evidence",
     type=Evidence(),
     required=True,
-    help="How the person asked for it, or why the bounce is over. It is stored.",
+    help="How the person asked for it, or why mails no longer bounce. It is stored.",
 )
 @with_appcontext
 def opt_in(church_id: UUID, address: str, evidence: str) -> None:
-    """Lift an opt-out or a bounce, so that the church sends to the address again.
+    """Remove an opt-out or a bounce, so that the church sends to the address again.
 
     This also applies to deliveries that are already queued.
     """
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        lifted = opt_outs.opt_in(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
-    if lifted is None:
-        click.echo(f"{address} is not opted out: nothing was changed.")
+        removed = opt_outs.opt_in(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+    if removed is None:
+        click.echo(f"{address} is not opted out. Nothing was changed.")
         return
-    since = shown_time(lifted.opted_out_at)
-    click.echo(f"{address} is no longer opted out ({lifted.source}, {since}): the church sends there again.")
-    if lifted.source == "carrier":
-        click.echo("The carrier keeps a list of its own: it refuses texts until the person sends START to the number.")
+    since = shown_time(removed.opted_out_at)
+    click.echo(f"{address} is no longer opted out ({removed.source}, {since}): the church sends there again.")
+    if removed.source == "carrier":
+        click.echo(
+            "The carrier has its own list: it refuses texts until the person sends START to the church's number."
+        )

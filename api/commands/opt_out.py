@@ -7,9 +7,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import Address, BadInput, ChurchId, Evidence
-from api.commands.ledger import ledger
+from api.commands.option_types import Address, BadInput, ChurchId, Evidence
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import churches, opt_outs
 
 SOURCE = "command"
@@ -25,12 +25,12 @@ def opt_out(church_id: UUID, address: str, evidence: str | None) -> None:
 
     This also applies to deliveries that are already queued.
     """
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        is_news = opt_outs.opt_out(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
-        holds = opt_outs.get(connection, church_id=church_id, address=address)
-    if is_news:
+        is_new = opt_outs.opt_out(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+        existing = opt_outs.get(connection, church_id=church_id, address=address)
+    if is_new:
         click.echo(f"{address} is opted out: the church sends nothing more there.")
-    elif holds is not None:
-        click.echo(f"{address} was already opted out ({holds.source}, {shown_time(holds.opted_out_at)}).")
+    elif existing is not None:
+        click.echo(f"{address} was already opted out ({existing.source}, {shown_time(existing.opted_out_at)}).")

@@ -1,4 +1,4 @@
-"""Checks that a worker answers on every queue, with one job per queue, all at the same time."""
+"""Checks that a worker runs jobs of each queue, with one test job per queue, all at the same time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from jobs.job_queue.redis_connection import rq_queue
 
 WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.05
-_KEPT_SECONDS = PING.keep_failed_seconds
+_LIFETIME_SECONDS = PING.keep_failed_seconds
 
 
 def run(redis: Redis, names: tuple[str, ...]) -> Iterator[CheckResult]:
-    """One result for each queue, in the order of `names`, within WAIT_SECONDS for all of them."""
+    """Yield one result for each queue, in the order of `names`, within WAIT_SECONDS for all of them."""
     deadline = time.monotonic() + WAIT_SECONDS
     nonces = {name: secrets.token_hex(8) for name in names}
     jobs: dict[str, Job] = {}
@@ -30,24 +30,24 @@ def run(redis: Redis, names: tuple[str, ...]) -> Iterator[CheckResult]:
         for name, nonce in nonces.items():
             jobs[name] = _enqueue(redis, name, nonce)
         for name, job in jobs.items():
-            yield _result(redis, name, _wait(job, deadline), nonces[name])
+            yield _check_result(redis, name, _wait(job, deadline), nonces[name])
     except RedisError as error:
         yield failed("Queues", f"{type(error).__name__}: {error}", remedy="check that Redis stays up")
     finally:
-        _clear(jobs)
+        _delete(jobs)
 
 
 def _enqueue(redis: Redis, name: str, nonce: str) -> Job:
-    """Enqueues the job at the front: the check must not wait for other jobs."""
+    """Enqueue the job at the front, so that the check does not wait for other jobs."""
     return rq_queue(redis, name).enqueue_call(
         PING.path,
         args=(nonce,),
         job_id=f"ping-{nonce}",
         description="ping",
         timeout=PING.timeout_seconds,
-        result_ttl=_KEPT_SECONDS,
-        failure_ttl=_KEPT_SECONDS,
-        ttl=_KEPT_SECONDS,
+        result_ttl=_LIFETIME_SECONDS,
+        failure_ttl=_LIFETIME_SECONDS,
+        ttl=_LIFETIME_SECONDS,
         at_front=True,
     )
 
@@ -60,22 +60,24 @@ def _wait(job: Job, deadline: float) -> Result | None:
         time.sleep(_POLL_SECONDS)
 
 
-def _result(redis: Redis, name: str, result: Result | None, nonce: str) -> CheckResult:
+def _check_result(redis: Redis, name: str, result: Result | None, nonce: str) -> CheckResult:
     step = f"Queue {name}"
     if result is not None and result.type is Result.Type.SUCCESSFUL and result.return_value == nonce:
-        return passed(step, "a worker did the job")
+        return passed(step, "a worker ran the test job")
     if result is not None:
-        return failed(step, "the worker could not do the job", remedy="run the same release in the workers and here")
+        return failed(
+            step, "the worker could not run the test job", remedy="run the same release in the workers and here"
+        )
     if not Worker.all_keys(connection=redis, queue=rq_queue(redis, name)):
         return failed(step, "no worker is listening", remedy=f"start one: python worker.py {name}")
     return failed(
         step,
-        f"a worker is there, but did not answer within {WAIT_SECONDS:g} s",
+        f"a worker exists, but did not run the test job within {WAIT_SECONDS:g} s",
         remedy=f"it may be busy with a large send: try again, or add one: python worker.py {name}",
     )
 
 
-def _clear(jobs: dict[str, Job]) -> None:
+def _delete(jobs: dict[str, Job]) -> None:
     for job in jobs.values():
         try:
             job.delete()

@@ -1,4 +1,4 @@
-"""Checks Redis itself: it answers, stores values, expires them, returns them unchanged and evicts nothing."""
+"""Checks Redis itself: it responds, stores values and returns them unchanged, expires them, and evicts nothing."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from redis.exceptions import RedisError, ResponseError
 from api.commands.check_result import CheckResult, CheckStatus, failed, passed
 
 _VALUES = 1000
-_LONGEST_VALUE_BYTES = 2048
+_MAX_VALUE_BYTES = 2048
 _LIFETIME_MS = 1000
-_CLEARED_AFTER_SECONDS = 60
-"""When the keys of a killed check expire."""
-_REACH = "check that Redis runs, that this machine may reach it, and the password in REDIS_URL"
-_WRITE = "check that the user in REDIS_URL may write, and that Redis has memory left"
+_KEY_LIFETIME_SECONDS = 60
+"""After this, the keys of a check that was killed expire."""
+_REACH_REMEDY = "check that Redis runs, that this machine can reach it, and that the password in REDIS_URL is correct"
+_WRITE_REMEDY = "check that the user in REDIS_URL may write, and that Redis has free memory"
 
 Check = Callable[[Redis, str], CheckResult]
 
 
 def run(redis: Redis) -> Iterator[CheckResult]:
-    """Yields the result of each check. Stops after a failed PING."""
+    """Yield the result of each check. Stop after a failed PING."""
     prefix = f"koinonia:check:{secrets.token_hex(8)}:"
     try:
         for check, remedy in _CHECKS:
-            result = _guarded(check, redis, prefix, remedy)
+            result = _run_check(check, redis, prefix, remedy)
             yield result
             if check is _ping and result.status is CheckStatus.FAILED:
                 return
     finally:
-        _clear(redis, prefix)
+        _delete_keys(redis, prefix)
 
 
-def _guarded(check: Check, redis: Redis, prefix: str, remedy: str) -> CheckResult:
+def _run_check(check: Check, redis: Redis, prefix: str, remedy: str) -> CheckResult:
     try:
         return check(redis, prefix)
     except RedisError as error:
@@ -51,10 +51,10 @@ def _ping(redis: Redis, _prefix: str) -> CheckResult:
 
 def _set_get(redis: Redis, prefix: str) -> CheckResult:
     key, value = prefix + "value", secrets.token_bytes(32)
-    redis.set(key, value, ex=_CLEARED_AFTER_SECONDS)
+    redis.set(key, value, ex=_KEY_LIFETIME_SECONDS)
     if redis.get(key) != value:
         return failed(
-            "SET and GET", "another value came back", remedy="REDIS_URL must lead to one primary, not a replica"
+            "SET and GET", "another value came back", remedy="let REDIS_URL point to a primary server, not to a replica"
         )
     return passed("SET and GET", "the value came back")
 
@@ -65,26 +65,25 @@ def _expiry(redis: Redis, prefix: str) -> CheckResult:
     was_there = redis.exists(key)
     time.sleep(_LIFETIME_MS / 1000 + 0.2)
     if not was_there or redis.exists(key):
-        return failed("Expiry", "a value did not expire after its second", remedy="check the clock of the Redis server")
-    return passed("Expiry", "a value was gone after its second")
+        return failed("Expiry", "a value did not expire after one second", remedy="check the clock of the Redis server")
+    return passed("Expiry", "a value expired after one second")
 
 
 def _integrity(redis: Redis, prefix: str) -> CheckResult:
     values = {
-        f"{prefix}{number}": secrets.token_bytes(1 + secrets.randbelow(_LONGEST_VALUE_BYTES))
-        for number in range(_VALUES)
+        f"{prefix}{number}": secrets.token_bytes(1 + secrets.randbelow(_MAX_VALUE_BYTES)) for number in range(_VALUES)
     }
     pipeline = redis.pipeline(transaction=False)
     for key, value in values.items():
-        pipeline.set(key, value, ex=_CLEARED_AFTER_SECONDS)
-    for answer in pipeline.execute(raise_on_error=False):
-        if isinstance(answer, RedisError):  # raised here, it does not contain the value
-            raise answer
+        pipeline.set(key, value, ex=_KEY_LIFETIME_SECONDS)
+    for reply in pipeline.execute(raise_on_error=False):
+        if isinstance(reply, RedisError):  # raised here because redis-py would add the command, with the value
+            raise reply
     kept = redis.mget(list(values))
-    wrong = sum(one != other for one, other in zip(kept, values.values(), strict=True))
-    if wrong:
+    changed = sum(one != other for one, other in zip(kept, values.values(), strict=True))
+    if changed:
         return failed(
-            "Integrity", f"{wrong} of {_VALUES} values came back changed", remedy="do not use this Redis server"
+            "Integrity", f"{changed} of {_VALUES} values came back changed", remedy="do not use this Redis server"
         )
     return passed("Integrity", f"{_VALUES} random values came back unchanged")
 
@@ -96,7 +95,7 @@ def _eviction(redis: Redis, _prefix: str) -> CheckResult:
             name="Eviction",
             status=CheckStatus.UNKNOWN,
             finding="this server does not report its maxmemory-policy",
-            remedy="ask its provider whether it is noeviction",
+            remedy="ask its provider whether maxmemory-policy is noeviction",
         )
     if policy != "noeviction":
         return failed(
@@ -108,7 +107,7 @@ def _eviction(redis: Redis, _prefix: str) -> CheckResult:
 
 
 def _eviction_policy(redis: Redis) -> str | None:
-    """Reads it from CONFIG, or from INFO, because hosted servers often forbid CONFIG."""
+    """Return the policy from CONFIG, or from INFO, because hosted servers often forbid CONFIG."""
     try:
         policies = cast(dict[str, Any], redis.config_get("maxmemory-policy"))
     except ResponseError:
@@ -121,12 +120,12 @@ def _eviction_policy(redis: Redis) -> str | None:
         return None
 
 
-def _clear(redis: Redis, prefix: str) -> None:
+def _delete_keys(redis: Redis, prefix: str) -> None:
     keys = [f"{prefix}{name}" for name in ("value", "expiry", *range(_VALUES))]
     try:
         redis.delete(*keys)
     except RedisError:
-        return  # all of them expire
+        return  # they expire
 
 
 _NAMES: dict[Check, str] = {
@@ -137,9 +136,9 @@ _NAMES: dict[Check, str] = {
     _eviction: "Eviction",
 }
 _CHECKS: tuple[tuple[Check, str], ...] = (
-    (_ping, _REACH),
-    (_set_get, _WRITE),
-    (_expiry, _WRITE),
-    (_integrity, _WRITE),
-    (_eviction, _REACH),
+    (_ping, _REACH_REMEDY),
+    (_set_get, _WRITE_REMEDY),
+    (_expiry, _WRITE_REMEDY),
+    (_integrity, _WRITE_REMEDY),
+    (_eviction, _REACH_REMEDY),
 )

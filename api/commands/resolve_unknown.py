@@ -1,4 +1,4 @@
-"""`flask resolve-unknown`: lists deliveries in doubt, or resolves them together."""
+"""`flask resolve-unknown`: lists deliveries in doubt, or resolves them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
-from api.messages import limits
+from api.commands.option_types import BadInput, ChurchId
+from api.commands.transaction import transaction
+from api.messages import daily_usage
 from api.services import services
 from channels.registry import CHANNELS
 from store import message_lifecycle, reconciliation
@@ -35,7 +35,7 @@ _CHOICES: tuple[str, ...] = get_args(Resolution)
     type=click.IntRange(min=0),
     default=60,
     show_default=True,
-    help="Only those in doubt for at least this long. Younger ones are still being looked up at the carrier.",
+    help="Only those in doubt for at least this long. Newer ones may still be found at the carrier.",
 )
 @click.option(
     "--all",
@@ -58,14 +58,14 @@ def resolve_unknown(
     A delivery is in doubt (status `unknown`) when it is not known whether the carrier accepted it.
 
     \b
-    --as sent    records that the recipients have them
+    --as sent    records that they were sent
     --as failed  gives them up
-    --as queued  sends them; recipients that have them already get them twice
+    --as queued  sends them again; recipients who already have them get them twice
     """
     if decision is not None and not (church_id or message_id or channel or everything):
         raise BadInput("Select them with --church, --message or --channel, or use --all for those of every church.")
     least_seconds = 60.0 * minutes
-    with ledger() as connection:
+    with transaction() as connection:
         found = reconciliation.list_in_doubt(
             connection, church_id=church_id, message_id=message_id, channel=channel, least_seconds=least_seconds
         )
@@ -85,8 +85,8 @@ def resolve_unknown(
 
 
 def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: float) -> int:
-    """Resolves the deliveries of one message in its own transaction, so a long list blocks nothing else."""
-    with ledger() as connection:
+    """Resolve the deliveries of one message in its own transaction, so that a long list does not block others."""
+    with transaction() as connection:
         message = message_lifecycle.lock(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
         assert message is not None  # noqa: S101 - messages are never deleted
         resolved = reconciliation.resolve_all(
@@ -99,16 +99,16 @@ def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: floa
         sends_again = resolved > 0 and decision == "queued"
         if sends_again:
             message_lifecycle.reopen(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
-            _count(connection, message, church_id=in_doubt.church_id, deliveries=resolved)
+            _count_against_limit(connection, message, church_id=in_doubt.church_id, deliveries=resolved)
     if sends_again:
         services().job_queue.enqueue_batch(channel=in_doubt.channel, church_id=in_doubt.church_id)
     return resolved
 
 
-def _count(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
-    """Counts the deliveries that are sent again against the church's daily limit."""
+def _count_against_limit(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
+    """Count the deliveries that are sent again against the church's daily limit."""
     try:
-        limits.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
+        daily_usage.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
     except DailyLimitReached as error:
         raise click.ClickException(
             f"Message {message.message_id} is unchanged: {error}. `flask set-limits` raises the limit."

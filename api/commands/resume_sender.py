@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId
+from api.commands.transaction import transaction
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.job_queue.job_kinds import SWEEP
@@ -20,8 +20,8 @@ from store import churches
 @click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
 @with_appcontext
 def resume_sender(church_id: UUID, channel: str) -> None:
-    """Resume a paused sender, for example after its credentials were corrected. Waiting deliveries are sent."""
-    with ledger() as connection:
+    """Resume a paused sender, for example after its credentials were corrected. Its waiting deliveries are sent."""
+    with transaction() as connection:
         if not churches.has_sender(connection, church_id=church_id, channel=channel):
             raise BadInput(f"The church {church_id} has no sender for {channel}.")
         reason = churches.resume_sender(connection, church_id=church_id, channel=channel)
@@ -29,5 +29,5 @@ def resume_sender(church_id: UUID, channel: str) -> None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return
     services().job_queue.enqueue_batch(channel=channel, church_id=church_id)
-    services().job_queue.enqueue_tick(SWEEP)  # it removes the failed job from the list
+    services().job_queue.enqueue_tick(SWEEP)  # it removes the failed job from the dashboard
     click.echo(f"The church's sender for {channel} was paused ({reason}). It sends again now.")

@@ -9,10 +9,10 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
-from api.commands.arguments import BadInput
 from api.commands.key_input import read_secret_hash, refuse_key_argument
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput
 from api.commands.tables import shown_time
+from api.commands.transaction import transaction
 from store import api_keys
 from store.api_keys import ApiKey
 
@@ -27,16 +27,16 @@ def revoke_key(key_id: str | None) -> None:
     standard input.
 
     Every process refuses the key from the next request on. Messages that were accepted with it are still sent: list
-    them with GET /api/messages and cancel them there. Revoking a key twice changes nothing.
+    them with GET /api/messages, and cancel them with POST /api/messages/ID/cancel. Revoking a key twice has no effect.
     """
     refuse_key_argument(key_id)
     wanted = _id(key_id) if key_id is not None else read_secret_hash()
-    with ledger() as connection:
+    with transaction() as connection:
         key = _find(connection, wanted)
         if key is None:
-            raise BadInput("There is no such key: `flask list-keys` shows the ids of all.")
-        is_news = api_keys.revoke(connection, key.api_key_id)
-    if is_news:
+            raise BadInput("There is no such key. `flask list-keys` shows the ids of all keys.")
+        is_new = api_keys.revoke(connection, key.api_key_id)
+    if is_new:
         click.echo(f"The key {key.api_key_id} ({key.label!r} of {key.church_name!r}) is revoked.")
     else:
         click.echo(f"The key {key.api_key_id} was already revoked: {shown_time(key.revoked_at, missing='just now')}.")
@@ -46,7 +46,7 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput("The key's id must be a UUID: `flask list-keys` shows the ids of all.") from None
+        raise BadInput("The key's id must be a UUID. `flask list-keys` shows the ids of all keys.") from None
 
 
 def _find(connection: Connection[Any], wanted: UUID | bytes) -> ApiKey | None:

@@ -7,23 +7,25 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
-from api.commands.ledger import ledger
+from api.commands.option_types import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
 from api.commands.show_limits import describe
+from api.commands.transaction import transaction
 from api.services import services
 from store import daily_limits
 
 
 @click.command("set-limits")
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--daily-segments", type=DailySegments(), help="Segments per day, or `default`. 0 stops its texts.")
-@click.option("--regions", type=Regions(), help="Regions it may text, such as US,CA,PR, or `default`.")
+@click.option(
+    "--daily-segments", type=DailySegments(), help="Segments per day, or `default`. With 0 it can send no texts."
+)
+@click.option("--regions", type=Regions(), help="The regions it may text, such as US,CA,PR, or `default`.")
 @with_appcontext
 def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, ...] | None) -> None:
     """Set how many segments a church may send in a day and which regions it may text."""
     if daily_segments is None and regions is None:
-        raise BadInput("--daily-segments or --regions is missing; `flask show-limits` shows what is set.")
-    with ledger() as connection:
+        raise BadInput("--daily-segments or --regions is missing. `flask show-limits` shows the current limits.")
+    with transaction() as connection:
         if daily_limits.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         if daily_segments is not None:
@@ -32,5 +34,5 @@ def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, 
         if regions is not None:
             daily_limits.set_regions(connection, church_id=church_id, regions=regions or None)
         limits = daily_limits.get(connection, church_id)
-        assert limits is not None  # noqa: S101 - it was there
+        assert limits is not None  # noqa: S101 - it was found above
     click.echo(describe(limits, services().settings))

@@ -1,4 +1,4 @@
-"""`flask set-sender`: sets from which number or address a church sends on one channel."""
+"""`flask set-sender`: sets the number or address from which a church sends on a channel."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
+from api.commands.transaction import transaction
 from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
@@ -22,13 +22,15 @@ _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), A
 @click.command("set-sender")
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
-@click.option("--from", "address", help="The number, or for mail the address.")
+@click.option("--from", "address", help="The phone number; for mail, the e-mail address.")
 @click.option(
-    "--messaging-service", type=MessagingService(), help="For texts: a Twilio Messaging Service instead of a number."
+    "--messaging-service",
+    type=MessagingService(),
+    help="For texts: the SID (MG…) of a messaging service instead of a number.",
 )
 @click.option("--name", type=Name(), help="For mail: the sender's name (default: the church's name).")
-@click.option("--reply-to", type=Email(), help="For mail: the address for replies (default: the sender's).")
-@click.option("--segments-per-second", type=Pace(), help="Most segments per second (default: no limit).")
+@click.option("--reply-to", type=Email(), help="For mail: the address for replies (default: the sender's address).")
+@click.option("--segments-per-second", type=Pace(), help="The most segments it sends per second (default: no limit).")
 @with_appcontext
 def set_sender(
     church_id: UUID,
@@ -52,7 +54,7 @@ def set_sender(
     if address is not None:
         from_option = next(each for each in set_sender.params if each.name == "address")
         address = _KINDS[kind].convert(address, from_option, None)
-    with ledger() as connection:
+    with transaction() as connection:
         found = churches.get(connection, church_id)
         if found is None:
             raise BadInput(f"There is no church {church_id}.")
@@ -70,7 +72,7 @@ def set_sender(
 
 
 def _name_of(church: Church) -> str:
-    """Returns the church's name if a mail header can hold it. Names stored by early releases were not checked."""
-    if complaint := header_error(church.name):
-        raise BadInput(f"The church's name cannot be used in mails (it {complaint}): set another one with --name.")
+    """Return the church's name if a mail header can contain it. Early releases did not check names."""
+    if error := header_error(church.name):
+        raise BadInput(f"The church's name cannot be used in mails (it {error}): set another one with --name.")
     return church.name

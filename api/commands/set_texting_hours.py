@@ -7,23 +7,25 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId, TextingHours
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId, TextingHours
+from api.commands.transaction import transaction
 from messaging.quiet_hours import Window
 from store import churches
 
 
 @click.command("set-texting-hours")
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
-@click.option("--hours", type=TextingHours(), required=True, help="Such as 08:00-21:00. 00:00-24:00 allows every hour.")
+@click.option(
+    "--hours", type=TextingHours(), required=True, help="The hours, such as 08:00-21:00. 00:00-24:00 allows every hour."
+)
 @with_appcontext
 def set_texting_hours(church_id: UUID, hours: Window) -> None:
-    """Set the hours in which a church may text people, by each person's local time.
+    """Set the hours in which a church may text people, in each person's local time.
 
-    Outside them texts wait. The new hours also apply to texts that are waiting now.
+    Outside these hours, texts wait. The new hours also apply to texts that are already waiting.
     """
-    with ledger() as connection:
+    with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         churches.set_window(connection, church_id=church_id, window=hours)
-    click.echo("Set. The new hours apply to waiting texts within seconds.")
+    click.echo("The hours are set. They apply to waiting texts within seconds.")

@@ -1,4 +1,4 @@
-"""`flask show-limits`: shows a church's daily limit, today's use of it, and its regions."""
+"""`flask show-limits`: shows a church's daily limit, how much of it is used today, and its regions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.arguments import BadInput, ChurchId
-from api.commands.ledger import ledger
+from api.commands.option_types import BadInput, ChurchId
+from api.commands.transaction import transaction
 from api.services import services
 from settings import Settings
 from store import daily_limits
@@ -19,8 +19,8 @@ from store.daily_limits import ChurchLimits
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @with_appcontext
 def show_limits(church_id: UUID) -> None:
-    """Show a church's daily limit, how much of it today has used, and the regions it may text."""
-    with ledger() as connection:
+    """Show a church's daily limit, how much of it is used today, and the regions it may text."""
+    with transaction() as connection:
         limits = daily_limits.get(connection, church_id)
     if limits is None:
         raise BadInput(f"There is no church {church_id}.")
@@ -28,7 +28,7 @@ def show_limits(church_id: UUID) -> None:
 
 
 def describe(limits: ChurchLimits, settings: Settings) -> str:
-    """Returns the limits that apply to a church, one per line."""
+    """Return the limits of a church, one per line."""
     own_limit, own_regions = limits.daily_segment_limit, limits.regions
     most = settings.daily_segment_limit if own_limit is None else own_limit
     regions = ",".join(own_regions or settings.default_regions)

@@ -1,4 +1,4 @@
-"""Prints tables in the terminal. Stored text cannot move the cursor or add lines."""
+"""Prints tables in the terminal. Unprintable characters in stored text are replaced."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def shown_time(time: datetime | None, *, missing: str = "") -> str:
-    """Formats the time in UTC, to the minute. Returns `missing` for None."""
+    """Return the time in UTC, to the minute, or `missing` for None."""
     return missing if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

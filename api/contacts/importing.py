@@ -1,4 +1,4 @@
-"""POST /api/contacts: stores the valid contacts and reports the others."""
+"""POST /api/contacts: stores the valid contacts and reports the invalid ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, WrapValidator, field_validator
 
-from api.addresses import Email, Phone
+from api.address_fields import Email, Phone
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel, ResponseModel, ZoneName, field_error
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.field_errors import complaints
+from api.field_errors import field_errors
 from api.messages.sending_checks import allowed_regions, region_error
-from api.models import STORABLE, RequestModel, ResponseModel, ZoneName, field_error
 from api.problems import FieldError
 from api.services import services
 from api.unknown_fields import MAX_FIELD_ERRORS
@@ -27,8 +27,8 @@ MAX_CONTACTS = 10_000
 
 
 class NewContact(RequestModel):
-    """A person, identified by name and number together, since a family may share one phone, or by name and e-mail
-    address."""
+    """A person. A family may share a phone, so a person is identified by name and number together, or by name and
+    e-mail address."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
     email: Email | None = None
@@ -39,44 +39,44 @@ class NewContact(RequestModel):
 
     @field_validator("phone")
     @classmethod
-    def _reachable(cls, phone: str | None, about: ValidationInfo) -> str | None:
-        if phone is None and about.data.get("email", "") is None:
-            raise field_error("is required when there is no email")
+    def _check_phone(cls, phone: str | None, info: ValidationInfo) -> str | None:
+        if phone is None and info.data.get("email", "") is None:
+            raise field_error("is required if there is no email")
         return phone
 
 
-def _leave_unread(given: Any, _read: object) -> Any:
-    """Accept any list here: each contact is validated by itself later, so that one invalid contact does not refuse the
+def _skip_validation(data: Any, _validate: object) -> Any:
+    """Accept any item. The view validates each contact separately, so that an invalid one does not affect the
     others."""
-    return given
+    return data
 
 
 class ContactImport(RequestModel):
     """Contacts to store."""
 
     contacts: Annotated[
-        list[Annotated[NewContact, WrapValidator(_leave_unread)]], Field(min_length=1, max_length=MAX_CONTACTS)
-    ] = Field(description="An invalid contact is reported in `results`; the others are stored.")
+        list[Annotated[NewContact, WrapValidator(_skip_validation)]], Field(min_length=1, max_length=MAX_CONTACTS)
+    ] = Field(description="Invalid contacts are reported in `results`; the others are stored.")
 
 
 class StoredContact(ResponseModel):
-    """A stored contact. `created` is false for a person who was already known."""
+    """A stored contact. `created` is false if the person was already stored."""
 
-    index: int = Field(description="The place in the request, from 0.")
+    index: int = Field(description="The position in the request, starting at 0.")
     id: UUID
-    phone: str | None = Field(description="The number in E.164, including one that was stored before.")
-    email: str | None = Field(description="The e-mail address in lower case, including one that was stored before.")
+    phone: str | None = Field(description="The number in E.164. It may be one that was stored before.")
+    email: str | None = Field(description="The e-mail address in lower case. It may be one that was stored before.")
     created: bool
 
 
 class RefusedContact(ResponseModel):
     """A contact that was not stored."""
 
-    index: int = Field(description="The place in the request, from 0.")
+    index: int = Field(description="The position in the request, starting at 0.")
     errors: list[FieldError] = Field(
         description=(
-            "The errors of this contact. A response lists at most a hundred errors of all contacts "
-            "together, and beyond these the first one of each contact."
+            "The errors of this contact. After the first hundred errors of all contacts together, only the first "
+            "error of each further contact is listed."
         )
     )
     more_errors: int = Field(description="How many more errors this contact has.")
@@ -97,7 +97,7 @@ _EXAMPLE = {
         {"name": "Amos Hill", "phone": "12"},
     ]
 }
-_EXAMPLE_ANSWER = {
+_EXAMPLE_RESPONSE = {
     "created": 1,
     "existing": 0,
     "refused": 1,
@@ -133,71 +133,71 @@ _EXAMPLE_ANSWER = {
     responses=(
         ResponseSpec(
             status=200,
-            description="Every valid contact is stored, and every other one is reported.",
+            description="The valid contacts are stored; the invalid ones are reported.",
             content=ImportResult,
-            example=_EXAMPLE_ANSWER,
+            example=_EXAMPLE_RESPONSE,
         ),
     ),
 )
 def add_contacts(*, caller: KeyHolder, body: ContactImport) -> ApiResponse:
-    """Stores up to 10,000 contacts. Repeating the request changes nothing: a person is identified by name and number,
-    or, without a number, by name and e-mail address. A person who was known by e-mail address only gets the number of
-    the new entry.
+    """Stores up to 10,000 contacts. Repeating the request has no effect: a person is identified by name and number, or,
+    without a number, by name and e-mail address. If a person was stored with an e-mail address only, the number of the
+    new entry is added.
     """
-    good: dict[int, NewContact] = {}
+    valid: dict[int, NewContact] = {}
     refused: list[RefusedContact] = []
-    room = MAX_FIELD_ERRORS
+    errors_left = MAX_FIELD_ERRORS
     with church_scope(services().database, caller.church_id) as connection:
         allowed = allowed_regions(connection, caller.church_id)
-    for index, given in enumerate(body.contacts):
+    for index, contact in enumerate(body.contacts):
         try:
-            good[index] = NewContact.model_validate(given)
+            valid[index] = NewContact.model_validate(contact)
         except ValidationError as error:
-            found = complaints(error, within=f"contacts[{index}]", at_most=max(1, room))
-            room -= len(found.listed)
-            refused.append(RefusedContact(index=index, errors=found.listed, more_errors=found.more))
-    places = {index: locate_phone(contact.phone) for index, contact in good.items() if contact.phone is not None}
-    for index, place in places.items():
-        if complaint := region_error(place.region, allowed):
-            error = FieldError(field=f"contacts[{index}].phone", message=complaint)
+            errors = field_errors(error, within=f"contacts[{index}]", at_most=max(1, errors_left))
+            errors_left -= len(errors.listed)
+            refused.append(RefusedContact(index=index, errors=errors.listed, more_errors=errors.more))
+    locations = {index: locate_phone(contact.phone) for index, contact in valid.items() if contact.phone is not None}
+    for index, location in locations.items():
+        if message := region_error(location.region, allowed):
+            error = FieldError(field=f"contacts[{index}].phone", message=message)
             refused.append(RefusedContact(index=index, errors=[error], more_errors=0))
-            del good[index]
-    stored = _store(caller, good, places)
+            del valid[index]
+    stored = _store(caller, valid, locations)
     created = sum(contact.created for contact in stored)
-    answer = ImportResult(
+    result = ImportResult(
         created=created,
         existing=len(stored) - created,
         refused=len(refused),
-        results=sorted([*stored, *refused], key=lambda result: result.index),
+        results=sorted([*stored, *refused], key=lambda each: each.index),
     )
-    return ApiResponse(status=200, content=answer)
+    return ApiResponse(status=200, content=result)
 
 
 def _store(
-    caller: KeyHolder, good: Mapping[int, NewContact], places: Mapping[int, PhoneLocation]
+    caller: KeyHolder, valid: Mapping[int, NewContact], locations: Mapping[int, PhoneLocation]
 ) -> list[StoredContact]:
-    if not good:
+    if not valid:
         return []
     people = [
         Person(
             name=contact.name,
             phone=contact.phone,
             email=contact.email,
-            number_region=places[index].region if index in places else None,
+            number_region=locations[index].region if index in locations else None,
         )
-        for index, contact in good.items()
+        for index, contact in valid.items()
     ]
     with church_scope(services().database, caller.church_id) as connection:
         added = contacts.add(connection, church_id=caller.church_id, people=people)
-        where: dict[UUID, ContactZones] = {}
-        for one, (index, contact) in zip(added, good.items(), strict=True):
-            told = where.get(one.contact_id, ContactZones())  # created by another entry about the same person
-            where[one.contact_id] = ContactZones(
-                time_zone=contact.time_zone or told.time_zone,
-                number_zones=places[index].zones if index in places else told.number_zones,
+        zones: dict[UUID, ContactZones] = {}
+        for one, (index, contact) in zip(added, valid.items(), strict=True):
+            earlier = zones.get(one.contact_id, ContactZones())  # of another entry about the same person
+            zones[one.contact_id] = ContactZones(
+                time_zone=contact.time_zone or earlier.time_zone,
+                number_zones=locations[index].zones if index in locations else earlier.number_zones,
             )
-        contacts.set_zones(connection, church_id=caller.church_id, where=where)
+        contacts.set_zones(connection, church_id=caller.church_id, where=zones)
     return [
         StoredContact(index=index, id=one.contact_id, phone=one.phone, email=one.email, created=one.created)
-        for index, one in zip(good, added, strict=True)
+        for index, one in zip(valid, added, strict=True)
     ]

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api import queries
+from api import query_parameters
 from api.authentication import with_key
+from api.base_models import ResponseModel, Timestamp
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.models import ResponseModel, Timestamp
-from api.queries import PageQuery
+from api.query_parameters import PageQuery
 from api.services import services
 from store import contacts
 from store.churches import KeyHolder
@@ -24,10 +24,10 @@ class ContactView(ResponseModel):
     name: str
     phone: str | None = Field(description="The number in E.164.")
     email: str | None = Field(description="The e-mail address in lower case.")
-    time_zone: str | None = Field(description="The time zone for quiet hours; null: that of the number.")
+    time_zone: str | None = Field(description="The time zone for quiet hours; null: the one of the number.")
     created_at: Timestamp
-    opted_out_at: Timestamp | None = Field(description="When this number opted out; null: it did not.")
-    mail_opted_out_at: Timestamp | None = Field(description="When this e-mail address opted out; null: it did not.")
+    opted_out_at: Timestamp | None = Field(description="When the number was opted out; null: it is not.")
+    mail_opted_out_at: Timestamp | None = Field(description="When the e-mail address was opted out; null: it is not.")
 
 
 class ContactPage(ResponseModel):
@@ -64,6 +64,6 @@ def list_contacts(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
             )
             for contact in shown
         ],
-        next=queries.write_cursor(shown[-1].contact_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].contact_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)

@@ -1,4 +1,4 @@
-"""The API described by itself: /openapi.json for programs, /docs for people."""
+"""The API's documentation, generated from its endpoints: /openapi.json for programs, /docs for people."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from flask import Blueprint, Flask, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from api import problems
 from api.authentication import PUBLIC, declaring
 from api.documentation import statuses
 from api.documentation.openapi import describe
-from api.documentation.reading import chapters, problem_rows
+from api.documentation.page_contents import operations_by_tag
 from api.endpoints import Endpoint
 
-_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 def install(app: Flask, endpoints: Sequence[Endpoint], *, public_url: str) -> None:
-    """Serve the description of the endpoints. Both forms are written once, here."""
+    """Serve the documentation of the endpoints. The OpenAPI document is generated once, here."""
     document = describe(endpoints, public_url=public_url)
     text = json.dumps(document, indent=1, ensure_ascii=False)
     pages = Blueprint(
@@ -32,20 +35,20 @@ def install(app: Flask, endpoints: Sequence[Endpoint], *, public_url: str) -> No
         page = render_template(
             "documentation.html",
             document=document,
-            chapters=chapters(document),
-            problems=problem_rows(),
+            operations_by_tag=operations_by_tag(document),
+            problems=problems.CATALOGUE,
             message_statuses=statuses.MESSAGES,
             delivery_statuses=statuses.DELIVERIES,
         )
         response = Response(page, mimetype="text/html")
-        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
         return response
 
-    def start() -> BaseResponse:
+    def redirect_to_docs() -> BaseResponse:
         return redirect(url_for("documentation.docs"))
 
     pages.add_url_rule("/openapi.json", view_func=openapi, provide_automatic_options=False)
     pages.add_url_rule("/docs", view_func=docs, provide_automatic_options=False)
-    pages.add_url_rule("/", view_func=start, provide_automatic_options=False)
+    pages.add_url_rule("/", view_func=redirect_to_docs, provide_automatic_options=False)
     with declaring(app, PUBLIC):
         app.register_blueprint(pages)

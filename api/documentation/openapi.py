@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, written from the endpoints' own declarations and the models they use.
+"""Generates the OpenAPI 3.1 document from the declarations of the endpoints and their models.
 
 https://spec.openapis.org/oas/v3.1.0
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from api import bodies, problems, request_ids
+from api import json_bodies, problems, request_ids
 from api.authentication import AuthenticationScheme
 from api.documentation.schemas import Schemas
 from api.endpoints import Endpoint, Header, ResponseSpec
@@ -21,12 +21,13 @@ Json = dict[str, Any]
 
 VERSION = "1.0.0"
 _ABOUT = (
-    "Texts from a church to its people. Write one message: everyone it is for is reached once, at the right hour, at "
-    "the speed the carrier allows, and those who opted out are left in peace.\n\n"
-    "Times in answers are RFC 3339 in UTC. A message's `sendAt` may be given with an offset, or without one: then it "
-    "is local time in the church's time zone. A schedule's `startsAt` and `endsAt` are local times without an offset, "
-    "in the schedule's time zone. Ids are UUIDs. Fields that are not described here are refused. A request "
-    "may be repeated at any moment: with an `Idempotency-Key` a send makes one message, however often it is repeated."
+    "Sends text messages, picture messages and mails from a church to its people. You send one message; every "
+    "recipient gets it once, within the hours in which the church texts people, and at the rate that the carrier "
+    "allows. People who opted out do not get it.\n\n"
+    "Times in responses are in UTC, as in RFC 3339. A message's `sendAt` may have an offset; without one it is a local "
+    "time in the church's time zone. A schedule's `startsAt` and `endsAt` are local times without an offset, in the "
+    "schedule's time zone. Ids are UUIDs. Unknown fields are refused. Repeat a request if you are not sure whether it "
+    "arrived: with the same `Idempotency-Key`, a send creates one message, however often you repeat it."
 )
 _PATH_PART = re.compile(r"<(?:(?P<kind>\w+)(?:\(.*?\))?:)?(?P<name>\w+)>")
 _PATH_SCHEMAS: Mapping[str | None, Json] = {
@@ -34,22 +35,26 @@ _PATH_SCHEMAS: Mapping[str | None, Json] = {
     "int": {"type": "integer", "minimum": 1, "maximum": 32767},
     None: {"type": "string"},
 }
-_RETRY_AFTER = Header(name="Retry-After", description="Seconds to wait.", schema={"type": "integer", "minimum": 0})
-_CHALLENGE = Header(name="WWW-Authenticate", description="`Bearer`, and why (RFC 6750).")
+_RETRY_AFTER = Header(
+    name="Retry-After",
+    description="How many seconds to wait before you repeat the request.",
+    schema={"type": "integer", "minimum": 0},
+)
+_CHALLENGE = Header(name="WWW-Authenticate", description="`Bearer`, with the reason if the key was refused (RFC 6750).")
 _REQUEST_ID = Header(
     name=request_ids.HEADER,
-    description="The request's name in our logs: your own when you sent one, else a new one.",
+    description="The id of the request in the logs: the one that you sent, or a new one.",
     schema={"type": "string", "pattern": f"^{request_ids.SHAPE}$"},
 )
 _PROBLEM_HEADERS: Mapping[int, tuple[Header, ...]] = {401: (_CHALLENGE,), 429: (_RETRY_AFTER,), 503: (_RETRY_AFTER,)}
 
 
 def describe(endpoints: Sequence[Endpoint], *, public_url: str) -> Json:
-    """The whole document, ready for JSON."""
+    """Return the document as a value that can be written as JSON."""
     schemas = Schemas(endpoints)
     paths: dict[str, Json] = {}
     for endpoint in endpoints:
-        paths.setdefault(_address(endpoint), {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+        paths.setdefault(_path(endpoint), {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Koinonia SMS", "version": VERSION, "description": _ABOUT},
@@ -62,14 +67,14 @@ def describe(endpoints: Sequence[Endpoint], *, public_url: str) -> Json:
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An operator makes a church's key. It is shown once, and kept only as a hash.",
+                    "description": "An operator creates the key. It is shown once, and only its hash is stored.",
                 }
             },
         },
     }
 
 
-def _address(endpoint: Endpoint) -> str:
+def _path(endpoint: Endpoint) -> str:
     return _PATH_PART.sub(lambda part: "{" + to_camel(part["name"]) + "}", endpoint.path)
 
 
@@ -82,7 +87,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         "parameters": [*_path_parameters(endpoint), *schemas.query_parameters(endpoint), *_headers(endpoint)],
         "responses": _responses(endpoint, schemas),
     }
-    # Without a key: open, or guarded by a signature that each channel makes in its own way.
+    # The other endpoints are public, or verify a signature in a way that depends on the channel.
     needs_key = endpoint.authentication.scheme is AuthenticationScheme.KEY
     operation["security"] = [{"key": [endpoint.authentication.scope]}] if needs_key else []
     model, media_type = endpoint.body or endpoint.form, "application/json"
@@ -92,7 +97,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         content: Json = {"schema": schemas.of(model)}
         if endpoint.example is not None:
             content["example"] = endpoint.example
-        operation["requestBody"] = {"required": not bodies.may_be_absent(model), "content": {media_type: content}}
+        operation["requestBody"] = {"required": not json_bodies.may_be_absent(model), "content": {media_type: content}}
     if endpoint.raw:
         binary = {"schema": {"type": "string", "format": "binary"}}
         operation["requestBody"] = {"required": True, "content": dict.fromkeys(endpoint.raw, binary)}
@@ -117,17 +122,17 @@ def _headers(endpoint: Endpoint) -> Iterable[Json]:
 
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
-    responses = {str(promise.status): _promised(promise, schemas) for promise in endpoint.responses}
+    responses = {str(spec.status): _success(spec, schemas) for spec in endpoint.responses}
     by_status: dict[int, list[Problem]] = {}
     for problem in dict.fromkeys(problems_of(endpoint)):
         by_status.setdefault(problem.status, []).append(problem)
     for status, of_status in by_status.items():
-        responses.setdefault(str(status), _refusal(of_status, schemas))
+        responses.setdefault(str(status), _problem(of_status, schemas))
     return dict(sorted(responses.items()))
 
 
 def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
-    """What the declaration itself brings, and what is declared beyond."""
+    """Yield the problems that follow from the declaration, and those that it lists."""
     if endpoint.authentication.scheme is AuthenticationScheme.KEY:
         yield from (problems.NO_KEY, problems.FORBIDDEN)
     if endpoint.body is not None:
@@ -144,18 +149,18 @@ def problems_of(endpoint: Endpoint) -> Iterable[Problem]:
     yield problems.BROKEN
 
 
-def _promised(promise: ResponseSpec, schemas: Schemas) -> Json:
-    response: Json = {"description": promise.description, "headers": _answered(*promise.headers)}
-    if promise.content is not None:
-        content: Json = {"schema": schemas.of(promise.content)}
-        if promise.example is not None:
-            content["example"] = promise.example
+def _success(spec: ResponseSpec, schemas: Schemas) -> Json:
+    response: Json = {"description": spec.description, "headers": _response_headers(*spec.headers)}
+    if spec.content is not None:
+        content: Json = {"schema": schemas.of(spec.content)}
+        if spec.example is not None:
+            content["example"] = spec.example
         response["content"] = {"application/json": content}
     return response
 
 
-def _refusal(of_status: Sequence[Problem], schemas: Schemas) -> Json:
-    """The answer with one status, whichever problem it stands for: `type` tells them apart."""
+def _problem(of_status: Sequence[Problem], schemas: Schemas) -> Json:
+    """Return the response with one status. It may stand for several problems, which differ in `type`."""
     content: Json = {"schema": schemas.of(ProblemDetails)}
     if len(of_status) == 1:
         content["example"] = _example(of_status[0])
@@ -165,25 +170,25 @@ def _refusal(of_status: Sequence[Problem], schemas: Schemas) -> Json:
         }
     return {
         "description": "; or: ".join(problem.title for problem in of_status),
-        "headers": _answered(*_PROBLEM_HEADERS.get(of_status[0].status, ())),
+        "headers": _response_headers(*_PROBLEM_HEADERS.get(of_status[0].status, ())),
         "content": {problems.MEDIA_TYPE: content},
     }
 
 
 def _example(problem: Problem) -> Json:
-    wrong = problem is problems.INVALID
+    has_field_errors = problem is problems.INVALID
     return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.advice,
         "requestId": "b1f6c3a2-5d0e-4f8e-9b1a-7c2f6a4d9e10",
-        "errors": [{"field": "phoneNumbers[3]", "message": "is not a phone number"}] if wrong else [],
+        "errors": [{"field": "phoneNumbers[3]", "message": "is not a phone number"}] if has_field_errors else [],
         "moreErrors": 0,
     }
 
 
-def _answered(*headers: Header) -> Json:
+def _response_headers(*headers: Header) -> Json:
     return {
         header.name: {"description": header.description, "schema": header.schema} for header in (*headers, _REQUEST_ID)
     }

@@ -1,4 +1,4 @@
-"""What the statuses of messages and deliveries mean. The same stands in docs/statuses.md."""
+"""The meaning of each status of messages and deliveries. docs/statuses.md has the same texts."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from messaging.states import Status
 from store.messages import MessageStatus
 
 MESSAGES: Mapping[MessageStatus, str] = {
-    "scheduled": "Its time (`sendAt`) has not come yet.",
-    "accepted": "It is stored, and its audience is about to be written.",
-    "sending": "Its audience is written, and something is left to submit. `waitingFor` says so when it waits.",
+    "scheduled": "It will be sent at `sendAt`.",
+    "accepted": "It is stored. Its deliveries will be created in a moment.",
+    "sending": "Its deliveries exist, and some are not submitted yet. If it waits, `waitingFor` says for what.",
     "paused": "A person paused it. Nothing is submitted until it is resumed.",
-    "completed": "Nothing is left to submit (`completedAt`). Receipts may still come until `settledAt`.",
-    "canceled": "A person canceled it. What the carrier has already may still be delivered.",
+    "completed": "Everything has been submitted (`completedAt`). Receipts may still arrive until `settledAt`.",
+    "canceled": "A person canceled it. Deliveries that the carrier already has may still arrive.",
 }
 
 DELIVERIES: Mapping[Status, tuple[str, str]] = {
-    Status.SUPPRESSED: ("yes", "Never sent; `reason` says why: opted out, no address, a duplicate."),
+    Status.SUPPRESSED: ("yes", "It is never sent. `reason` says why: opted out, no address, or a duplicate."),
     Status.CANCELED: ("yes", "Its message was canceled before it was submitted."),
-    Status.QUEUED: ("no", "It waits for its turn, its hour (`waitsUntil`) or its next attempt."),
-    Status.SENDING: ("no", "It is being submitted."),
-    Status.UNKNOWN: ("no", "It may have been sent: no answer came. It is looked for, or a person resolves it."),
-    Status.SENT: ("no", "The carrier accepted it. A receipt follows; of a mail only a bounce would."),
-    Status.UNDELIVERED: ("yes", "The carrier could not deliver it. `retry-failed` sends it once more."),
-    Status.FAILED: ("yes", "The carrier refused it, or it came too late. `retry-failed` sends it once more."),
+    Status.QUEUED: ("no", "It waits to be submitted, at the earliest at `waitsUntil`."),
+    Status.SENDING: ("no", "It is being submitted to the carrier."),
+    Status.UNKNOWN: (
+        "no",
+        "It may have been sent: the carrier did not answer. It is looked up at the carrier, or a person resolves it.",
+    ),
+    Status.SENT: ("no", "The carrier accepted it. A receipt follows; for a mail, only a bounce would."),
+    Status.UNDELIVERED: ("yes", "The carrier could not deliver it. `retry-failed` sends it again."),
+    Status.FAILED: ("yes", "The carrier refused it, or it became too late to send it. `retry-failed` sends it again."),
     Status.DELIVERED: ("yes", "It arrived."),
 }
 """By status: whether it is final, and what it means."""

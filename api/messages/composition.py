@@ -1,4 +1,4 @@
-"""The request body of a send, with every rule that needs no database."""
+"""The request body of a send, with every check that needs no database."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pydantic import (
     model_validator,
 )
 
-from api.addresses import Email, Phone
+from api.address_fields import Email, Phone
+from api.base_models import STORABLE, Moment, RequestModel, field_error
 from api.messages import channel_fields
-from api.models import STORABLE, Moment, RequestModel, field_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind, locate_phone
 
 MAX_RECIPIENTS = 10_000
-"""Recipients that one request may list. "all" has no such limit."""
+"""The most recipients that a request may list. The target "all" has no limit."""
 MAX_AHEAD = timedelta(days=366)
 
 TOO_FAR = "must be at most a year ahead"
@@ -33,7 +33,7 @@ TOO_FAR = "must be at most a year ahead"
 _Listed = TypeVar("_Listed", list[UUID] | None, list[str] | None)
 
 
-def _known_channel(name: str) -> str:
+def _check_channel(name: str) -> str:
     if name not in CHANNELS:
         raise field_error(f"must be one of {', '.join(sorted(CHANNELS))}")
     return name
@@ -43,17 +43,17 @@ def _name_channels(schema: dict[str, Any]) -> None:
     schema["enum"] = sorted(CHANNELS)
 
 
-ChannelName = Annotated[str, AfterValidator(_known_channel), Field(json_schema_extra=_name_channels)]
+ChannelName = Annotated[str, AfterValidator(_check_channel), Field(json_schema_extra=_name_channels)]
 LISTED = {"numbers": AddressKind.PHONE, "addresses": AddressKind.EMAIL}
-"""The targets that list addresses in the request, with the kind of address."""
+"""The target types for which the request lists addresses, with the kind of address."""
 
 
 class Urgency(RequestModel):
-    """Why a message may also go out in quiet hours."""
+    """Why a message is also sent in quiet hours."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
         description=(
-            "Why it is urgent, for example: the roof came down in the storm. The reason is stored with the message."
+            "Why it is urgent, for example: the church is closed because of the storm. It is stored with the message."
         )
     )
 
@@ -61,79 +61,84 @@ class Urgency(RequestModel):
 class Draft(RequestModel):
     """The content and the target: the fields that messages and schedules share.
 
-    The fields of a single channel come in addition: see `details`.
+    The fields of single channels come in addition: see `details`.
     """
 
     model_config = ConfigDict(extra="allow", json_schema_extra=channel_fields.add_to_schema)
     digested_at_default: ClassVar[frozenset[str]] = frozenset({"channel", "content", "contact_ids", "phone_numbers"})
 
     church_id: UUID = Field(description="The church that sends. It must be the church of the key.")
-    channel: ChannelName = Field(default="sms", description="How it is sent: as a text, a picture message, or a mail.")
+    channel: ChannelName = Field(
+        default="sms", description="How it is sent: as a text (sms), as a picture message (mms), or as a mail."
+    )
     content: Annotated[str, STORABLE] = Field(
         default="",
         validate_default=True,
         description=(
-            "The text that the recipients read. Required, except for mms, where pictures need no text. At "
-            "most 1,600 characters for sms and mms, and 100,000 for mail. In a mail, blank lines separate "
-            "paragraphs, and addresses that begin with https:// become links."
+            "The text of the message. Required, except for mms: a picture message needs no text. At most 1,600 "
+            "characters for sms and mms, and 100,000 for mail. In a mail, blank lines separate paragraphs, and "
+            "addresses that begin with https:// become links."
         ),
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
         description=(
-            "Everyone in the church, the contacts in `contactIds`, the numbers in `phoneNumbers` (for texts), or the "
-            "addresses in `emailAddresses` (for mail)."
+            "Who gets it. `all`: every contact of the church. `contacts`: those in `contactIds`. `numbers`: those in "
+            "`phoneNumbers`, for sms and mms. `addresses`: those in `emailAddresses`, for mail."
         )
     )
     contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
-        default=None, validate_default=True, description='Contacts of this church. Only with "contacts".'
+        default=None,
+        validate_default=True,
+        description='The ids of contacts of this church. Only with targetType "contacts".',
     )
     phone_numbers: Annotated[list[Phone], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
         default=None,
         validate_default=True,
         description=(
-            "Phone numbers in any usual form. A number without a country code is read as a US number. Only "
-            'with "numbers".'
+            "Phone numbers in any usual form. A number without a country code is read as a US number. Only with "
+            'targetType "numbers".'
         ),
     )
     email_addresses: Annotated[list[Email], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
-        default=None, validate_default=True, description='E-mail addresses. Only with "addresses".'
+        default=None, validate_default=True, description='E-mail addresses. Only with targetType "addresses".'
     )
     urgent: Urgency | None = Field(
         default=None,
-        description="Send also in quiet hours, that is, outside the hours in which the church texts people.",
+        description="Set it to send also in quiet hours, that is, outside the hours in which the church texts people.",
     )
 
     @field_validator("content")
     @classmethod
-    def _content_suits_channel(cls, content: str, about: ValidationInfo) -> str:
-        channel = CHANNELS.get(about.data.get("channel", ""))
-        complaint = channel.check_content(content) if channel else None
-        if complaint is not None:
-            raise field_error(complaint)
+    def _check_content(cls, content: str, info: ValidationInfo) -> str:
+        channel = CHANNELS.get(info.data.get("channel", ""))
+        message = channel.check_content(content) if channel else None
+        if message is not None:
+            raise field_error(message)
         return content
 
     @model_validator(mode="wrap")
     @classmethod
-    def _details_suit_channel(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+    def _check_details(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         """Report the errors of the common fields and of the channel's own fields together."""
-        made, found = None, list[Any]()
+        draft, errors = None, list[Any]()
         try:
-            made = read(given)
+            draft = validate(data)
         except ValidationError as error:
-            found += channel_fields.as_line_errors(error)
-        if isinstance(given, dict):
-            body = cast("dict[str, Any]", given)
-            everyones = {field.alias for field in cls.model_fields.values()}
-            own = {name: value for name, value in body.items() if name not in everyones}
-            found += channel_fields.findings(body.get("channel", cls.model_fields["channel"].default), own)
-        if made is None or found:
-            raise ValidationError.from_exception_data(cls.__name__, found)
-        return made
+            errors += channel_fields.as_line_errors(error)
+        if isinstance(data, dict):
+            body = cast("dict[str, Any]", data)
+            common = {field.alias for field in cls.model_fields.values()}
+            details = {name: value for name, value in body.items() if name not in common}
+            channel_name = body.get("channel", cls.model_fields["channel"].default)
+            errors += channel_fields.channel_field_errors(channel_name, details)
+        if draft is None or errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return draft
 
     @field_validator("target_type")
     @classmethod
-    def _target_suits_channel(cls, target_type: str, about: ValidationInfo) -> str:
-        channel = CHANNELS.get(about.data.get("channel", ""))
+    def _check_target_type(cls, target_type: str, info: ValidationInfo) -> str:
+        channel = CHANNELS.get(info.data.get("channel", ""))
         kind = LISTED.get(target_type)
         if channel is not None and kind not in (channel.address_kind, None):
             listed = next(name for name, listed_kind in LISTED.items() if listed_kind is channel.address_kind)
@@ -142,18 +147,18 @@ class Draft(RequestModel):
 
     @field_validator("contact_ids")
     @classmethod
-    def _contacts_fit_target(cls, listed: list[UUID] | None, about: ValidationInfo) -> list[UUID] | None:
-        return _fits_target(listed, about.data, target_type="contacts")
+    def _check_contact_ids(cls, listed: list[UUID] | None, info: ValidationInfo) -> list[UUID] | None:
+        return _check_list(listed, info.data, target_type="contacts")
 
     @field_validator("phone_numbers")
     @classmethod
-    def _numbers_fit_target(cls, listed: list[str] | None, about: ValidationInfo) -> list[str] | None:
-        return _fits_target(listed, about.data, target_type="numbers")
+    def _check_phone_numbers(cls, listed: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return _check_list(listed, info.data, target_type="numbers")
 
     @field_validator("email_addresses")
     @classmethod
-    def _addresses_fit_target(cls, listed: list[str] | None, about: ValidationInfo) -> list[str] | None:
-        return _fits_target(listed, about.data, target_type="addresses")
+    def _check_email_addresses(cls, listed: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        return _check_list(listed, info.data, target_type="addresses")
 
     @property
     def details(self) -> dict[str, Any]:
@@ -162,7 +167,7 @@ class Draft(RequestModel):
 
     @property
     def target(self) -> dict[str, list[str]]:
-        """The target in the form in which it is stored."""
+        """The target as it is stored."""
         if self.contact_ids is not None:
             return {"contactIds": [str(contact_id) for contact_id in self.contact_ids]}
         if self.phone_numbers is not None:
@@ -182,36 +187,36 @@ class Draft(RequestModel):
 
 
 class Composition(Draft):
-    """One message: what, to whom, and when."""
+    """A message to send: its content, its target, and its time."""
 
     digested_at_default: ClassVar[frozenset[str]] = Draft.digested_at_default | {"send_at"}
 
     send_at: Moment | None = Field(
         default=None,
         description=(
-            "When to send, at most a year ahead. RFC 3339 with an offset, or a local time without an "
-            "offset, in the church's time zone. Absent or in the past: send now. Times before the year 2000 "
-            "are refused."
+            "When to send it, at most a year ahead: a time as in RFC 3339 with an offset, or without an offset a "
+            "local time in the church's time zone. If it is absent or in the past, the message is sent now. Times "
+            "before the year 2000 are refused."
         ),
     )
 
     @field_validator("send_at")
     @classmethod
-    def _within_a_year(cls, send_at: datetime | None) -> datetime | None:
+    def _check_send_at(cls, send_at: datetime | None) -> datetime | None:
         """Return an instant in UTC, or the local time unchanged."""
         if send_at is None:
             return None
-        # The church's zone is not known yet, and no zone is more than a day away from UTC. The exact check comes later.
+        # The church's zone is not known yet, but no zone differs from UTC by more than a day. send_times.py is exact.
         margin = timedelta(0) if send_at.tzinfo else timedelta(days=1)
         if send_at.replace(tzinfo=send_at.tzinfo or UTC) - datetime.now(UTC) > MAX_AHEAD + margin:
             raise field_error(TOO_FAR)
         return send_at.astimezone(UTC) if send_at.tzinfo else send_at
 
 
-def _fits_target(listed: _Listed, data: dict[str, Any], *, target_type: str) -> _Listed:
-    wanted = data.get("target_type")
-    if wanted == target_type and listed is None:
+def _check_list(listed: _Listed, data: dict[str, Any], *, target_type: str) -> _Listed:
+    actual = data.get("target_type")
+    if actual == target_type and listed is None:
         raise field_error(f'is required when targetType is "{target_type}"')
-    if wanted not in (target_type, None) and listed is not None:
+    if actual not in (target_type, None) and listed is not None:
         raise field_error(f'is only allowed when targetType is "{target_type}"')
     return listed

@@ -1,4 +1,4 @@
-"""The full view of one message: counts, target, and what it waits for."""
+"""Builds the response model of one message with its counts, its target, and what it waits for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def counted_message(connection: Connection[Any], *, church_id: UUID, message: Me
     counts = dict.fromkeys(Status, 0)
     if message.expanded_at is not None:
         counts = messages.counts(connection, message.message_id)
-    ahead = message_progress.get(connection, church_id=church_id, message_id=message.message_id)
-    assert ahead is not None  # noqa: S101 - messages are never deleted
-    wait = wait_of(message, ahead, unavailable=unavailable(message.channel))
-    return responses.counted(message, counts, ahead, wait)
+    progress = message_progress.get(connection, church_id=church_id, message_id=message.message_id)
+    assert progress is not None  # noqa: S101 - messages are never deleted
+    wait = wait_of(message, progress, unavailable=unavailable(message.channel))
+    return responses.counted(message, counts, progress, wait)

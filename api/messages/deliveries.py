@@ -7,21 +7,21 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from api import problems, queries
+from api import problems, query_parameters
 from api.authentication import with_key
+from api.base_models import ResponseModel, Timestamp
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.models import ResponseModel, Timestamp
 from api.problems import RequestRefused
-from api.queries import PageQuery
+from api.query_parameters import PageQuery
 from api.services import services
-from messaging.states import Status
+from messaging.states import Status, SuppressionReason
 from store import deliveries, messages
 from store.churches import KeyHolder
 from store.database import church_scope
 
 
 def _read_statuses(text: Any) -> list[Status]:
-    return queries.words(text, tuple(Status))
+    return query_parameters.list_values(text, tuple(Status))
 
 
 class DeliveryQuery(PageQuery):
@@ -44,13 +44,15 @@ class DeliveryView(ResponseModel):
     contact_id: UUID | None
     address: str | None = Field(description="The recipient's phone number in E.164, or e-mail address.")
     status: Status
-    reason: str | None = Field(description="Why it is not delivered, or not yet.")
+    reason: str | None = Field(
+        description="Why it is not delivered, or not yet. If suppressed, one of: " + ", ".join(SuppressionReason) + "."
+    )
     error_code: str | None = Field(description="The carrier's error code.")
     attempts: int
     carrier_id: str | None = Field(description="The carrier's id of the submission.")
     updated_at: Timestamp
     waits_until: Timestamp | None = Field(
-        description="When a `queued` delivery may be sent: after a retry delay, or at the end of quiet hours."
+        description="The earliest time at which a `queued` delivery is sent: after a retry delay, or after quiet hours."
     )
 
 
@@ -71,7 +73,7 @@ class DeliveryPage(ResponseModel):
     problems=(problems.NOT_FOUND,),
 )
 def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> ApiResponse:
-    """Lists the deliveries of the message with their status, including recipients it was not sent to."""
+    """Lists the deliveries of the message with their status, including those that are never sent (`suppressed`)."""
     with church_scope(services().database, caller.church_id) as connection:
         if messages.get(connection, church_id=caller.church_id, message_id=message_id) is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
@@ -86,7 +88,7 @@ def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery
     shown = found[: query.limit]
     page = DeliveryPage(
         items=[_view(delivery) for delivery in shown],
-        next=queries.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)
 

@@ -1,4 +1,4 @@
-"""PATCH /api/messages/{id}: a message can be changed until sending begins."""
+"""PATCH /api/messages/{id}. A message can be changed until its audience is expanded."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import Moment
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.counted_message import counted_message
-from api.messages.limits import need_of
-from api.messages.revision import Revision, revised
-from api.messages.sending_checks import check_sendable, new_reference_errors
-from api.models import Moment
+from api.messages.daily_usage import need_of
+from api.messages.draft_edit import DraftEdit, apply_edit
+from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.problems import RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
@@ -25,10 +25,10 @@ from store.database import church_scope
 from store.messages import Message
 
 
-class MessageEdit(Revision):
-    """The fields of a message to change. Fields that are absent stay as they are."""
+class MessageEdit(DraftEdit):
+    """The fields of a message to change. Absent fields stay as they are."""
 
-    send_at: Moment | None = Field(default=None, description="As in a new message; null: now.")
+    send_at: Moment | None = Field(default=None, description="As in a new message. null: send it now.")
 
 
 @endpoint(
@@ -42,44 +42,45 @@ class MessageEdit(Revision):
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> ApiResponse:
-    """Changes the content, the time or the target of a message that is scheduled, or that was paused before sending
-    began."""
-    complaints = new_reference_errors(body, church_id=caller.church_id)  # asks other servers, so no transaction is open
+    """Changes the content, the time or the target of a message whose sending has not begun: it is scheduled, or was
+    paused before its time."""
+    # This asks other servers, so no transaction is open.
+    errors = edited_reference_errors(body, church_id=caller.church_id)
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         if message.expanded_at is not None or message.canceled_at is not None:
-            raise RequestRefused(problems.WRONG_STATE, f"It can no longer be changed: the message is {message.status}.")
+            raise RequestRefused(problems.WRONG_STATE, f"The message can no longer be changed: it is {message.status}.")
         target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
-        whole = revised(Composition, _as_request_body(caller, message, target), body)
+        edited = apply_edit(Composition, _as_request_body(caller, message, target), body)
         if "send_at" in body.model_fields_set:
-            send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=whole.send_at)
+            send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=edited.send_at)
         else:
             send_at = message.send_at
-        new_target, segments = whole.target, CHANNELS[whole.channel].count_segments(whole.content)
-        check_sendable(connection, church_id=caller.church_id, draft=whole, target=new_target, complaints=complaints)
+        new_target, segments = edited.target, CHANNELS[edited.channel].count_segments(edited.content)
+        check_sendable(connection, church_id=caller.church_id, draft=edited, target=new_target, errors=errors)
         need = need_of(
             connection,
             church_id=caller.church_id,
-            channel=whole.channel,
+            channel=edited.channel,
             segments=segments,
-            target_type=whole.target_type,
+            target_type=edited.target_type,
             target=new_target,
             send_at=send_at,
         )
-        daily_limits.reserve_changed(connection, church_id=caller.church_id, message_id=message_id, need=need)
+        daily_limits.change_reservation(connection, church_id=caller.church_id, message_id=message_id, need=need)
         message_lifecycle.change(
             connection,
             church_id=caller.church_id,
             message_id=message_id,
-            content=whole.content,
-            details=whole.details,
+            content=edited.content,
+            details=edited.details,
             segments=segments,
-            target_type=whole.target_type,
+            target_type=edited.target_type,
             target=new_target,
             send_at=send_at,
-            urgent_reason=whole.urgent_reason,
+            urgent_reason=edited.urgent_reason,
         )
         changed = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert changed is not None  # noqa: S101 - it is locked

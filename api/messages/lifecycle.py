@@ -12,10 +12,10 @@ from pydantic import Field, StringConstraints
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel, ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.messages import limits, responses
+from api.messages import daily_usage, responses
 from api.messages.counted_message import counted_message
-from api.models import STORABLE, RequestModel, ResponseModel
 from api.problems import RequestRefused
 from api.services import services
 from messaging.states import Status
@@ -25,15 +25,15 @@ from store.database import church_scope
 from store.messages import Message
 
 _PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
-_LEFT = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
+_UNFINISHED = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
 _CURRENT = (ResponseSpec(status=200, description="The message after the change.", content=responses.CountedMessage),)
 
 
 class Retry(RequestModel):
-    """Which failed deliveries to send again. With neither list, all of them; with both, those that match both."""
+    """Which failed deliveries to send again: all of them, or those that match the lists in the request."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
-        default=None, description="Values of `reason` as the list of deliveries shows them."
+        default=None, description="Only deliveries with one of these values of `reason`."
     )
     error_codes: (
         Annotated[
@@ -41,7 +41,7 @@ class Retry(RequestModel):
             Field(min_length=1, max_length=100),
         ]
         | None
-    ) = Field(default=None, description="Values of `errorCode` as the list of deliveries shows them.")
+    ) = Field(default=None, description="Only deliveries with one of these values of `errorCode`.")
 
 
 class RetryResult(ResponseModel):
@@ -60,15 +60,17 @@ class RetryResult(ResponseModel):
     problems=_PROBLEMS,
 )
 def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Stops the message for good. Deliveries that the carrier already has cannot be recalled. Repeating the request
-    changes nothing."""
-    with _held(caller, message_id) as (connection, message):
-        if message.canceled_at is None and not _has_something_left(connection, message):
-            raise RequestRefused(problems.WRONG_STATE, "Everything of this message has been sent.")
+    """Stops the message for good. Deliveries that the carrier already has cannot be recalled. Repeating the request has
+    no effect."""
+    with _locked_message(caller, message_id) as (connection, message):
+        if message.canceled_at is None and not _has_unfinished_deliveries(connection, message):
+            raise RequestRefused(
+                problems.WRONG_STATE, "There is nothing to cancel: every delivery of the message has been submitted."
+            )
         if message.canceled_at is None:
             canceled = message_lifecycle.cancel(connection, church_id=caller.church_id, message_id=message_id)
-            limits.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
-        return _stands(connection, caller, message_id)
+            daily_usage.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
+        return _message_response(connection, caller, message_id)
 
 
 @endpoint(
@@ -80,13 +82,13 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     problems=_PROBLEMS,
 )
 def pause_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Stops sending until the message is resumed. Repeating the request changes nothing."""
-    with _held(caller, message_id) as (connection, message):
-        if message.canceled_at is not None or not _has_something_left(connection, message):
+    """Stops sending until the message is resumed. Repeating the request has no effect."""
+    with _locked_message(caller, message_id) as (connection, message):
+        if message.canceled_at is not None or not _has_unfinished_deliveries(connection, message):
             raise RequestRefused(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
         if message.paused_at is None:
             message_lifecycle.pause(connection, church_id=caller.church_id, message_id=message_id)
-        return _stands(connection, caller, message_id)
+        return _message_response(connection, caller, message_id)
 
 
 @endpoint(
@@ -98,15 +100,15 @@ def pause_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     problems=_PROBLEMS,
 )
 def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Sends the remaining deliveries, and only those. Repeating the request changes nothing."""
-    with _held(caller, message_id) as (connection, message):
+    """Continues with the deliveries that are not submitted yet. Repeating the request has no effect."""
+    with _locked_message(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
         if message.paused_at is not None:
             message_lifecycle.resume(connection, church_id=caller.church_id, message=message)
-        answer = _stands(connection, caller, message_id)
+        response = _message_response(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
-    return answer
+    return response
 
 
 @endpoint(
@@ -120,8 +122,8 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     problems=(*_PROBLEMS, problems.DAILY_LIMIT),
 )
 def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResponse:
-    """Queues the deliveries that ended as `failed` or `undelivered` again. Recipients who opted out are left out."""
-    with _held(caller, message_id) as (connection, message):
+    """Queues deliveries that are `failed` or `undelivered` again, except those of recipients who have opted out."""
+    with _locked_message(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
         retried = message_lifecycle.retry_failed(
@@ -131,14 +133,14 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResp
             reasons=body.reasons,
             error_codes=body.error_codes,
         )
-        limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
+        daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
         shown = _counted(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=200, content=RetryResult(retried=retried, message=shown))
 
 
 @contextmanager
-def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
+def _locked_message(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any], Message]]:
     """Yield the message with its row locked. Raises RequestRefused (404)."""
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
@@ -147,14 +149,14 @@ def _held(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Connection[Any
         yield connection, message
 
 
-def _has_something_left(connection: Connection[Any], message: Message) -> bool:
-    """Return whether a delivery may still be submitted. Asks the deliveries themselves, since `completed_at` can lag
-    behind."""
+def _has_unfinished_deliveries(connection: Connection[Any], message: Message) -> bool:
+    """Return whether a delivery is not submitted yet or is in doubt. `completed_at` is set later, so it cannot be
+    used."""
     counts = messages.counts(connection, message.message_id)
-    return message.expanded_at is None or any(counts[status] for status in _LEFT)
+    return message.expanded_at is None or any(counts[status] for status in _UNFINISHED)
 
 
-def _stands(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> ApiResponse:
+def _message_response(connection: Connection[Any], caller: KeyHolder, message_id: UUID) -> ApiResponse:
     return ApiResponse(status=200, content=_counted(connection, caller, message_id))
 
 

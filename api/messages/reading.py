@@ -7,13 +7,13 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from api import problems, queries
+from api import problems, query_parameters
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import responses
 from api.messages.counted_message import counted_message
 from api.problems import RequestRefused
-from api.queries import PageQuery
+from api.query_parameters import PageQuery
 from api.services import services
 from store import messages
 from store.churches import KeyHolder
@@ -24,7 +24,7 @@ _STATUSES: tuple[MessageStatus, ...] = get_args(MessageStatus)
 
 
 def _read_statuses(text: Any) -> list[MessageStatus]:
-    return queries.words(text, _STATUSES)
+    return query_parameters.list_values(text, _STATUSES)
 
 
 class MessageQuery(PageQuery):
@@ -59,7 +59,7 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> ApiResponse:
     shown = found[: query.limit]
     page = responses.MessagePage(
         items=[responses.summary(message) for message in shown],
-        next=queries.write_cursor(shown[-1].message_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].message_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)
 
@@ -74,7 +74,7 @@ def list_messages(*, caller: KeyHolder, query: MessageQuery) -> ApiResponse:
 )
 def get_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     """Shows the message, its target, its deliveries counted by status, and what it waits for, if anything. `completed`
-    means that every delivery was submitted; `settledAt` is set once every receipt has arrived."""
+    means that every delivery has been submitted. `settledAt` is set when the counts are final."""
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:

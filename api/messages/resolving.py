@@ -1,4 +1,4 @@
-"""POST /api/messages/{id}/resolve and …/deliveries/{id}/resolve: a person decides what nobody could find out."""
+"""POST /api/messages/{id}/resolve and …/deliveries/{id}/resolve: a person resolves deliveries in doubt."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel, ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.messages import limits, responses
+from api.messages import daily_usage, responses
 from api.messages.counted_message import counted_message
-from api.models import STORABLE, RequestModel, ResponseModel
 from api.problems import RequestRefused
 from api.services import services
 from store import message_lifecycle, messages, reconciliation
@@ -23,18 +23,18 @@ from store.messages import Message
 
 
 class Resolution(RequestModel):
-    """The decision about a delivery in doubt."""
+    """How to resolve a delivery in doubt."""
 
     status: reconciliation.Resolution = Field(
         description=(
-            '"sent": the recipient has it. "failed": give it up. "queued": send it (again, if it had '
-            "arrived), unless the carrier reports meanwhile that it arrived."
+            '"sent": record that it was sent. "failed": give it up. "queued": send it again, unless the carrier '
+            "reports in the meantime that it arrived. A recipient who already has it then gets it twice."
         )
     )
 
 
 class BulkResolution(Resolution):
-    """The decision about all deliveries in doubt, or about some. With both filters, about those that match both."""
+    """How to resolve the deliveries in doubt: all of them, or those that match the filters in the request."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Only deliveries with one of these values of `reason`."
@@ -44,7 +44,7 @@ class BulkResolution(Resolution):
         ge=0,
         le=527_040,
         description=(
-            "Only deliveries that have been `unknown` for this long. The carrier is still being asked about newer ones."
+            "Only deliveries that have been `unknown` for at least this long. Others may still be found at the carrier."
         ),
     )
 
@@ -52,23 +52,23 @@ class BulkResolution(Resolution):
 class ResolveResult(ResponseModel):
     """The result of resolving."""
 
-    resolved: int = Field(description="How many deliveries were in doubt and no longer are.")
+    resolved: int = Field(description="How many deliveries were resolved.")
     message: responses.CountedMessage
 
 
 @endpoint(
     "POST /api/messages/<uuid:message_id>/deliveries/<uuid:delivery_id>/resolve",
     tag="Messages",
-    summary="Decide a delivery in doubt",
+    summary="Resolve a delivery in doubt",
     authentication=with_key("messages:write"),
     body=Resolution,
     example={"status": "queued"},
-    responses=(ResponseSpec(status=204, description="The decision is stored."),),
+    responses=(ResponseSpec(status=204, description="Resolved."),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> ApiResponse:
-    """Decides a delivery that is `unknown`: the carrier did not answer, and its list of messages did not show what
-    happened."""
+    """Resolves a delivery that is `unknown`: the carrier did not answer when it was submitted, and its list of messages
+    does not show whether it accepted the delivery."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such delivery.")
         _refuse_sending_canceled(message, body)
@@ -85,7 +85,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             raise RequestRefused(problems.WRONG_STATE, "The delivery is not in doubt.")
         if body.status == "queued":
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
-            limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
+            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
     if body.status == "queued":
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=204)
@@ -94,16 +94,16 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
 @endpoint(
     "POST /api/messages/<uuid:message_id>/resolve",
     tag="Messages",
-    summary="Decide all deliveries in doubt",
+    summary="Resolve all deliveries in doubt",
     authentication=with_key("messages:write"),
     body=BulkResolution,
     example={"status": "failed", "unknownForMinutes": 60},
-    responses=(ResponseSpec(status=200, description="The decision is stored.", content=ResolveResult),),
+    responses=(ResponseSpec(status=200, description="Resolved.", content=ResolveResult),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> ApiResponse:
-    """Decides all deliveries in doubt of the message the same way. Repeating the request changes nothing, because none
-    is left."""
+    """Resolves all deliveries in doubt of the message in the same way. Repeating the request has no effect, because no
+    delivery is in doubt any longer."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such message.")
         _refuse_sending_canceled(message, body)
@@ -118,7 +118,7 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
         sends_again = resolved > 0 and body.status == "queued"
         if sends_again:
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
-            limits.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
+            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
         resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert resolved_message is not None  # noqa: S101 - it is locked
         shown = counted_message(connection, church_id=caller.church_id, message=resolved_message)

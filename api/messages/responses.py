@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.base_models import ResponseModel, Timestamp
 from api.messages.wait_reasons import Notice, Wait
-from api.models import ResponseModel, Timestamp
 from messaging.states import Status
 from store.message_progress import MessageProgress
 from store.messages import Message, MessageStatus
@@ -23,13 +23,13 @@ class Links(ResponseModel):
 
 
 class MessageHead(ResponseModel):
-    """The fields of a message that every response has."""
+    """The fields that every response with a message has."""
 
     id: UUID
     status: MessageStatus
     channel: str
     segments: int = Field(
-        description="What one delivery costs: SMS segments of a text, 1 of a picture message or a mail."
+        description="The segments of one delivery: SMS segments of a text, 1 for a picture message or a mail."
     )
     send_at: Timestamp
     created_at: Timestamp
@@ -41,8 +41,8 @@ class AcceptedMessage(MessageHead):
 
     warnings: list[Notice] = Field(
         description=(
-            "What the author should know although the message is accepted: the sender is paused "
-            "(`sender-paused`), or the message has no recipients at present (`no-recipients`)."
+            "What you should know although the message is accepted: the sender is paused (`sender-paused`), or "
+            "the message has no recipients at present (`no-recipients`)."
         )
     )
 
@@ -55,21 +55,21 @@ class MessageSummary(MessageHead):
         description="The channel's own fields, such as the `mediaUrls` of a picture message."
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
-    expanded_at: Timestamp | None = Field(description="When its audience was expanded into deliveries.")
+    expanded_at: Timestamp | None = Field(description="When its deliveries were created.")
     completed_at: Timestamp | None = Field(
         description=(
-            "When every delivery was submitted. Receipts may still arrive. Null again when something is to "
-            "be submitted again, for example after `retry-failed`."
+            "When every delivery had been submitted. Receipts may still arrive. It becomes null again when a "
+            "delivery is to be submitted again, for example after `retry-failed`."
         )
     )
     settled_at: Timestamp | None = Field(
         description=(
-            "When the counts became final: every delivery had reached its final status, or its carrier had "
-            "not reported one for three days. Null again like `completedAt`."
+            "When the counts became final: every delivery had its final status, or the carrier had not reported "
+            "one for three days. It becomes null again when `completedAt` does."
         )
     )
     schedule_id: UUID | None = Field(description="The schedule that created it, if any.")
-    urgent_reason: str | None = Field(description="Why it may also be sent in quiet hours.")
+    urgent_reason: str | None = Field(description="Why it is also sent in quiet hours; null: it is not.")
 
 
 class Counts(ResponseModel):
@@ -102,7 +102,7 @@ class CountedMessage(MessageSummary):
         description="How many of the `queued` deliveries wait for the end of quiet hours."
     )
     waiting_for: Wait | None = Field(
-        description="Why nothing of it is sent at the moment, or why it is sent slowly, and what ends that."
+        description="Why nothing is sent at the moment, or why it is sent slowly; null: it does not wait."
     )
 
 
@@ -127,16 +127,16 @@ def summary(message: Message) -> MessageSummary:
 
 
 def counted(
-    message: Message, by_status: dict[Status, int], ahead: MessageProgress, wait: Wait | None
+    message: Message, by_status: dict[Status, int], progress: MessageProgress, wait: Wait | None
 ) -> CountedMessage:
     return CountedMessage.model_validate(
         _fields(message)
         | {
-            "contact_ids": ahead.target.get("contactIds"),
-            "phone_numbers": ahead.target.get("phoneNumbers"),
-            "email_addresses": ahead.target.get("emailAddresses"),
+            "contact_ids": progress.target.get("contactIds"),
+            "phone_numbers": progress.target.get("phoneNumbers"),
+            "email_addresses": progress.target.get("emailAddresses"),
             "counts": Counts(audience=sum(by_status.values()), **{status.value: n for status, n in by_status.items()}),
-            "waiting_for_quiet_hours": min(ahead.queued_quiet, by_status[Status.QUEUED]),
+            "waiting_for_quiet_hours": min(progress.queued_quiet, by_status[Status.QUEUED]),
             "waiting_for": wait,
         }
     )

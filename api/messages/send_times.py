@@ -1,4 +1,4 @@
-"""The time to send a message, once the church and its time zone are known."""
+"""Converts `sendAt` to an instant, which may need the church's time zone."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from store import churches
 
 
 def due_at(connection: Connection[Any], *, church_id: UUID, send_at: datetime | None) -> datetime | None:
-    """Return the instant in UTC; None for now, also for times in the past. Raises RequestRefused (422).
+    """Return the instant in UTC, or None for now or a time in the past. Raises RequestRefused (422).
 
     Reads the church's time zone only for a local time.
     """
     now = datetime.now(UTC)
     if send_at is not None and send_at.tzinfo is None:
         church = churches.get(connection, church_id)
-        assert church is not None  # noqa: S101 - its key was just accepted
+        assert church is not None  # noqa: S101 - its key was just verified
         send_at = to_instant(send_at, find_zone(church.time_zone))
     if send_at is None or send_at <= now:
         return None
     if send_at - now > MAX_AHEAD:
         error = FieldError(field="sendAt", message=TOO_FAR)
-        raise RequestRefused(problems.INVALID, "Some fields of the body are wrong.", errors=[error])
+        raise RequestRefused(problems.INVALID, "Some fields of the body have errors.", errors=[error])
     return send_at

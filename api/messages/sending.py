@@ -1,4 +1,4 @@
-"""POST /api/messages/send: stores one row and enqueues one job. Recipients are expanded later, by that job."""
+"""POST /api/messages/send: stores the message and enqueues a job, which later creates the deliveries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 from api import problems
 from api.authentication import with_key
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
-from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
+from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages import responses, send_times
 from api.messages.composition import Composition
-from api.messages.limits import need_of
+from api.messages.daily_usage import need_of
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -28,7 +28,7 @@ _EXAMPLE = {
     "content": "Service moves to 10:30 this Sunday. See you there!",
     "targetType": "all",
 }
-_EXAMPLE_ANSWER: dict[str, Any] = {
+_EXAMPLE_RESPONSE: dict[str, Any] = {
     "id": "0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42",
     "status": "accepted",
     "channel": "sms",
@@ -56,26 +56,24 @@ _EXAMPLE_ANSWER: dict[str, Any] = {
             status=202,
             description="Accepted: the message is stored and will be sent.",
             content=responses.AcceptedMessage,
-            headers=(_LOCATION, *ANSWERED),
-            example=_EXAMPLE_ANSWER,
+            headers=(_LOCATION, *RESPONSE_HEADERS),
+            example=_EXAMPLE_RESPONSE,
         ),
     ),
     problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
-    """Accepts one message for everyone, or for some contacts, numbers or addresses, to be sent now or later. The
-    response comes before anything is sent: follow `links.self` to see its progress. Send an `Idempotency-Key`, and
-    repeat the request unchanged whenever you do not know whether it arrived. `warnings` says what prevents the message
-    from being sent for now, or that it has no recipients.
+    """Accepts a message to all contacts, or to some contacts, numbers or addresses, to be sent now or later. The
+    response comes before anything is sent: get `links.self` to see the progress. Send an `Idempotency-Key`, so that you
+    can repeat the request unchanged when you do not know whether it arrived. `warnings` says if something prevents the
+    message from being sent at present, or if it has no recipients.
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:
-        raise RequestRefused(problems.FORBIDDEN, "The key belongs to another church than churchId.")
-    target, request_hash = (
-        body.target,
-        request_digest(body),
-    )  # takes a while for 10,000 recipients, so no transaction is open
-    complaints = reference_errors(body)  # asks other servers, so no transaction is open
+        raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
+    # These take a while for 10,000 recipients, or ask other servers, so no transaction is open.
+    target, request_hash = body.target, request_digest(body)
+    errors = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
         segments = CHANNELS[body.channel].count_segments(body.content)
@@ -103,12 +101,12 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             urgent_reason=body.urgent_reason,
             need=need,
         )
-        message, is_new = insert_checked(connection, new, draft=body, complaints=complaints)
+        message, is_new = insert_checked(connection, new, draft=body, errors=errors)
         warnings = notices(
             connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=target
         )
     if message.request_hash != request_hash:
-        raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+        raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:
         services().job_queue.enqueue_expansion(channel=message.channel)
     view = responses.accepted(message, warnings)

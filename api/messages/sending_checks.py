@@ -1,6 +1,6 @@
 """The checks of a send that need the settings or the database.
 
-They run inside the transaction, so that an error rolls back what was written.
+Those of the database run in the transaction that stores the message, so that an error rolls it back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from api import problems
 from api.messages.composition import Draft
-from api.messages.revision import Revision
+from api.messages.draft_edit import DraftEdit
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
@@ -25,27 +25,29 @@ Target = Mapping[str, Sequence[str]]
 
 
 def unavailable(channel: str) -> str | None:
-    """Return why nothing can be sent on the channel in this installation; None when it can."""
+    """Return why this installation cannot send on the channel, or None if it can."""
     return CHANNELS[channel].unavailable_reason(services().settings)
 
 
 def reference_errors(draft: Draft) -> list[FieldError]:
-    """Return the errors of what the draft refers to, such as pictures. Asks other servers: call it outside a
-    transaction."""
-    complaints = CHANNELS[draft.channel].check_references(draft.details, services().settings, church_id=draft.church_id)
-    return [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
+    """Return the errors of what the draft refers to, such as pictures.
+
+    This asks other servers, so call it outside a transaction.
+    """
+    channel = CHANNELS[draft.channel]
+    messages = channel.check_references(draft.details, services().settings, church_id=draft.church_id)
+    return [FieldError(field=name, message=message) for name, message in messages.items()]
 
 
-def new_reference_errors(changes: Revision, *, church_id: UUID) -> list[FieldError]:
-    """Return the same for an edit, for those fields that are valid by themselves. The others are refused with the
-    whole."""
-    found: list[FieldError] = []
+def edited_reference_errors(edit: DraftEdit, *, church_id: UUID) -> list[FieldError]:
+    """Return the same for the fields of an edit that are valid by themselves. apply_edit() refuses the others."""
+    errors: list[FieldError] = []
     for channel in CHANNELS.values():
-        own = {name: value for name, value in (changes.model_extra or {}).items() if name in channel.detail_schemas}
+        own = {name: value for name, value in (edit.model_extra or {}).items() if name in channel.detail_schemas}
         if own and not channel.check_details(own):
-            complaints = channel.check_references(own, services().settings, church_id=church_id)
-            found += [FieldError(field=name, message=complaint) for name, complaint in complaints.items()]
-    return found
+            messages = channel.check_references(own, services().settings, church_id=church_id)
+            errors += [FieldError(field=name, message=message) for name, message in messages.items()]
+    return errors
 
 
 def check_sendable(
@@ -54,43 +56,42 @@ def check_sendable(
     church_id: UUID,
     draft: Draft,
     target: Target,
-    complaints: Sequence[FieldError] = (),
+    errors: Sequence[FieldError] = (),
 ) -> None:
-    """Raise RequestRefused (422) with these and the errors found here. `target` is the draft's."""
-    errors = [*complaints, *_recipient_errors(connection, church_id, draft, target)]
+    """Raise RequestRefused (422) if there are `errors`, or further ones. `target` is the draft's."""
+    all_errors = [*errors, *_recipient_errors(connection, church_id, draft, target)]
     if reason := unavailable(draft.channel):
-        errors.insert(0, FieldError(field="channel", message=reason))
+        all_errors.insert(0, FieldError(field="channel", message=reason))
     elif not churches.has_sender(connection, church_id=church_id, channel=draft.channel):
-        errors.insert(0, _no_sender(draft))
-    if errors:
-        raise _refused(errors)
+        all_errors.insert(0, _no_sender(draft))
+    if all_errors:
+        raise _refused(all_errors)
 
 
 def insert_checked(
-    connection: Connection[Any], new: NewMessage, *, draft: Draft, complaints: Sequence[FieldError] = ()
+    connection: Connection[Any], new: NewMessage, *, draft: Draft, errors: Sequence[FieldError] = ()
 ) -> tuple[Message, bool]:
-    """Insert the draft; return the message and whether it is new.
+    """Insert the message, and return it and whether it is new.
 
-    Raises RequestRefused (422) with these and the errors found here, unless the message was accepted before. The
-    insertion reports a missing sender itself, so a usual send needs no extra round trip.
+    Raises RequestRefused (422) if there are `errors`, or further ones, unless the message was accepted before. The
+    insertion itself reports a missing sender, which saves a round trip to the database.
     """
     if reason := unavailable(draft.channel):
         error = FieldError(field="channel", message=reason)
-        raise _refused([error, *complaints, *_recipient_errors(connection, new.church_id, draft, new.target)])
+        raise _refused([error, *errors, *_recipient_errors(connection, new.church_id, draft, new.target)])
     try:
         message, is_new = messages.insert(connection, new)
     except NoSender:
-        wrong = _recipient_errors(connection, new.church_id, draft, new.target)
-        errors = [_no_sender(draft), *complaints, *wrong]
-        raise _refused(errors) from None
-    if is_new and (errors := [*complaints, *_recipient_errors(connection, new.church_id, draft, new.target)]):
-        raise _refused(errors)
+        recipient_errors = _recipient_errors(connection, new.church_id, draft, new.target)
+        raise _refused([_no_sender(draft), *errors, *recipient_errors]) from None
+    if is_new and (all_errors := [*errors, *_recipient_errors(connection, new.church_id, draft, new.target)]):
+        raise _refused(all_errors)
     return message, is_new
 
 
 def _no_sender(draft: Draft) -> FieldError:
-    advice = f"has no sender in this church yet; an operator sets one for {draft.channel}"
-    return FieldError(field="channel", message=advice)
+    message = f"has no sender in this church yet: ask the operator to set one for {draft.channel}"
+    return FieldError(field="channel", message=message)
 
 
 def allowed_regions(connection: Connection[Any], church_id: UUID) -> frozenset[str]:
@@ -99,11 +100,11 @@ def allowed_regions(connection: Connection[Any], church_id: UUID) -> frozenset[s
 
 
 def region_error(region: str, allowed: frozenset[str]) -> str | None:
-    """Return why the church may not text a number of that region; None where it may."""
+    """Return why the church may not text a number in that region, or None if it may."""
     if region in allowed:
         return None
     listed = ", ".join(sorted(allowed))
-    return f"is a number of {region}, and the church texts {listed} only: an operator can allow more"
+    return f"is a number in {region}, but the church may text only {listed}: the operator can allow more regions"
 
 
 def _recipient_errors(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
@@ -117,21 +118,21 @@ def _region_errors(connection: Connection[Any], church_id: UUID, target: Target)
         return []
     allowed = allowed_regions(connection, church_id)
     return [
-        FieldError(field=f"phoneNumbers[{index}]", message=complaint)
+        FieldError(field=f"phoneNumbers[{index}]", message=message)
         for index, region in enumerate(regions)
-        if (complaint := region_error(region, allowed))
+        if (message := region_error(region, allowed))
     ]
 
 
 def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
-    """Return an error for each contact of another church."""
+    """Return an error for each id that is not a contact of the church."""
     if draft.contact_ids is None:
         return []
-    strangers = contacts.unknown(connection, church_id=church_id, contact_ids=draft.contact_ids)
+    unknown = contacts.unknown(connection, church_id=church_id, contact_ids=draft.contact_ids)
     return [
         FieldError(field=f"contactIds[{index}]", message="is not a contact of this church")
         for index, contact_id in enumerate(draft.contact_ids)
-        if contact_id in strangers
+        if contact_id in unknown
     ]
 
 

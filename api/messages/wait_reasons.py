@@ -1,4 +1,4 @@
-"""Why a message waits, and the warnings that its author gets."""
+"""Why a message waits, and the warnings for a new message or schedule."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from pydantic import Field
 
-from api.models import ResponseModel, Timestamp
+from api.base_models import ResponseModel, Timestamp
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from store import message_progress
@@ -32,38 +32,38 @@ _ADDRESSES = {AddressKind.PHONE: "phone number", AddressKind.EMAIL: "e-mail addr
 
 
 class Wait(ResponseModel):
-    """Why nothing of the message is sent at the moment, or why it is sent slowly."""
+    """Why nothing is sent at the moment, or why the message is sent slowly."""
 
     reason: WaitReason
-    detail: str = Field(description="The reason in words, with what ends the wait.")
+    detail: str = Field(description="The reason in words, and what ends the wait.")
     since: Timestamp | None = Field(description="When the wait began, if known.")
     until: Timestamp | None = Field(description="When the wait ends, if known.")
 
 
 class Notice(ResponseModel):
-    """A warning: the request is accepted, but its author should know this."""
+    """A warning. The request is accepted all the same."""
 
     code: Literal["sender-paused", "no-recipients"]
     message: str
 
 
-def wait_of(message: Message, ahead: MessageProgress, *, unavailable: str | None) -> Wait | None:
-    """Return what the message waits for first; None when nothing is left to send or it is being sent.
+def wait_of(message: Message, progress: MessageProgress, *, unavailable: str | None) -> Wait | None:
+    """Return what the message waits for first, or None if it is being sent or nothing is left to send.
 
-    `unavailable` is the reason why the channel cannot send in this installation, if any.
+    `unavailable` is the reason why this installation cannot send on the channel, if any.
     """
     if message.canceled_at is not None or message.completed_at is not None:
         return None
-    if message.expanded_at is not None and not ahead.queued:
-        return None  # everything was submitted, or may have been
-    return _stop(message, ahead, unavailable) or _delay(message, ahead)
+    if message.expanded_at is not None and not progress.queued:
+        return None  # every delivery has been submitted, or is in doubt
+    return _wait_for_person(message, progress, unavailable) or _wait_for_time(message, progress)
 
 
 def notices(
     connection: Connection[Any], *, church_id: UUID, channel: str, target_type: str, target: dict[str, list[str]]
 ) -> list[Notice]:
     """Return the warnings for a message to this target."""
-    found = message_progress.preview(
+    preview = message_progress.preview(
         connection,
         church_id=church_id,
         channel=channel,
@@ -71,11 +71,11 @@ def notices(
         target_type=target_type,
         target=target,
     )
-    told: list[Notice] = []
-    if found.sender_paused_reason is not None:
-        told.append(Notice(code="sender-paused", message=_refused(found.sender_paused_reason)))
-    if not found.reaches_anyone:
-        told.append(
+    warnings: list[Notice] = []
+    if preview.sender_paused_reason is not None:
+        warnings.append(Notice(code="sender-paused", message=_refused(preview.sender_paused_reason)))
+    if not preview.reaches_anyone:
+        warnings.append(
             Notice(
                 code="no-recipients",
                 message=(
@@ -84,43 +84,52 @@ def notices(
                 ),
             )
         )
-    return told
+    return warnings
 
 
-def _stop(message: Message, ahead: MessageProgress, unavailable: str | None) -> Wait | None:
-    """Return a wait that a person must end."""
+def _wait_for_person(message: Message, progress: MessageProgress, unavailable: str | None) -> Wait | None:
+    """Return the wait that only a person can end, if any."""
     if message.paused_at is not None:
-        return _wait("message-paused", "The message is paused. Resume it to send the rest.", since=message.paused_at)
+        return _wait("message-paused", "The message is paused. Resume it to continue.", since=message.paused_at)
     if unavailable is not None:
-        return _wait("channel-unavailable", f"{message.channel} {unavailable}. The message is sent once that is fixed.")
-    if ahead.sender_paused_reason is not None:
-        return _wait("sender-paused", _refused(ahead.sender_paused_reason), since=ahead.sender_paused_at)
+        return _wait(
+            "channel-unavailable",
+            f"{message.channel} {unavailable}. The message is sent once an operator has fixed this.",
+        )
+    if progress.sender_paused_reason is not None:
+        return _wait("sender-paused", _refused(progress.sender_paused_reason), since=progress.sender_paused_at)
     return None
 
 
-def _delay(message: Message, ahead: MessageProgress) -> Wait | None:
-    """Return a wait that ends by itself."""
+def _wait_for_time(message: Message, progress: MessageProgress) -> Wait | None:
+    """Return the wait that ends by itself, if any."""
     if message.expanded_at is None:
         if message.send_at <= datetime.now(UTC):
             return None
-        return _wait("send-time", "The time to send it has not come yet.", until=message.send_at)
-    if ahead.sender_slowed_until is not None:
-        detail = "The carrier asked for fewer messages. Sending continues by itself."
-        return _wait("carrier-limit", detail, until=ahead.sender_slowed_until)
-    if ahead.queued_due:
-        if ahead.segments_per_second is None:
+        return _wait("send-time", "It is scheduled for a later time.", until=message.send_at)
+    if progress.sender_slowed_until is not None:
+        detail = "The carrier asked us to send more slowly. Sending continues automatically."
+        return _wait("carrier-limit", detail, until=progress.sender_slowed_until)
+    if progress.queued_due:
+        if progress.segments_per_second is None:
             return None
-        return _wait("pace", f"The sender's rate is {ahead.segments_per_second:g} segments a second.")
-    if ahead.queued_quiet:
-        return _wait("quiet-hours", "It is within quiet hours at the recipients' places.", until=ahead.next_due_at)
-    detail = "The carrier could not take it for now. It is retried automatically."
-    return _wait("retry", detail, until=ahead.next_due_at)
+        return _wait(
+            "pace", f"The sender may send {progress.segments_per_second:g} segments a second, so this takes a while."
+        )
+    if progress.queued_quiet:
+        return _wait(
+            "quiet-hours",
+            "It is within quiet hours where the recipients are. Sending continues automatically.",
+            until=progress.next_due_at,
+        )
+    detail = "The carrier did not accept the remaining deliveries. They are retried automatically."
+    return _wait("retry", detail, until=progress.next_due_at)
 
 
 def _refused(reason: str) -> str:
     return (
-        f"The carrier refuses the church's sender ({reason}). The rest is sent once an operator has "
-        "fixed the cause and resumed the sender."
+        f"The carrier refuses the church's sender ({reason}). The message is sent once an operator has fixed the cause "
+        "and resumed the sender."
     )
 
 

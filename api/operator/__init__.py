@@ -1,1 +1,1 @@
-"""The operator's room: rq-dashboard at /rq, behind one password."""
+"""The operator's pages: the login, and rq-dashboard at /rq, both protected by one password."""

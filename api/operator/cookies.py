@@ -1,4 +1,4 @@
-"""The attributes that every cookie of the operator's pages has."""
+"""The cookies of the operator's pages, with their common attributes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from flask import Response, request
 
 
 class OperatorCookie:
-    """One cookie: for the server alone, for requests from our own pages alone, and over HTTPS alone where `secure`."""
+    """One cookie. Scripts cannot read it, other sites' pages cannot send it, and with `secure` it needs HTTPS."""
 
     def __init__(self, name: str, *, secure: bool) -> None:
-        # Browsers let no other host, and no page over plain HTTP, write a cookie of this prefix (RFC 6265bis, 4.1.3.2).
+        # With this prefix, browsers accept the cookie only from this host and over HTTPS (RFC 6265bis, 4.1.3.2).
         self.name = f"__Host-{name}" if secure else name
         self._secure = secure
 
     def presented(self) -> str:
-        """The value in the present request; empty without the cookie."""
+        """Return the value in the current request, or an empty string."""
         return request.cookies.get(self.name, "")
 
     def set(self, response: Response, value: str, *, max_age_seconds: int) -> None:

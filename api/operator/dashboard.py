@@ -1,9 +1,9 @@
-"""rq-dashboard, wrapped: it reads our JSON jobs, shares one connection, and answers where it would break.
+"""Adapts rq-dashboard: it reads JSON jobs, shares one Redis connection, and shows a message instead of failing.
 
-Version 0.9 reads jobs and workers with pickle in most places, whatever serializer it is told; breaks at jobs that RQ
-did not write; opens a connection for every request, and keeps the Redis address with its password in the app's
-configuration. So what it takes from RQ is replaced in its module by what reads JSON, whatever stands there, and uses
-the connection it is given.
+Version 0.9 reads jobs and workers with pickle in most places, whatever serializer it is configured with. It fails at
+jobs that RQ did not write, opens a Redis connection for every request, and keeps the Redis URL with its password in
+the app's configuration. Therefore the names that its module imports from RQ are replaced by ones that read only JSON,
+accept any entry, and use the shared connection.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from settings import mask_url
 
 
 class JsonWorker(rq.Worker):
-    """A worker that finds such jobs in its hands; one of which the entry cannot be read is not shown."""
+    """Reads workers and their current jobs as JSON. A worker whose entry in Redis cannot be read is not shown."""
 
     job_class = CheckedJob
 
@@ -47,10 +47,10 @@ class JsonWorker(rq.Worker):
 
 
 def register(app: Flask, *, redis: Redis, redis_url: str) -> None:
-    """Put the dashboard under /rq, unguarded."""
+    """Mount the dashboard under /rq. It does no access checks of its own: see guard.py."""
     _read_json()
     app.redis_conn = redis  # pyright: ignore[reportAttributeAccessIssue]
-    # Only shown on the page, and counted.
+    # The dashboard only shows these URLs and counts them.
     app.config["RQ_DASHBOARD_REDIS_URL"] = (mask_url(redis_url),)
     app.jinja_env.add_extension(StrictPages)
     app.register_blueprint(web.blueprint, url_prefix="/rq")
@@ -58,7 +58,7 @@ def register(app: Flask, *, redis: Redis, redis_url: str) -> None:
     views["rq_dashboard.requeue_all"] = partial(_requeue_all, redis)
     views["rq_dashboard.empty_queue"] = partial(_empty, redis)
     for endpoint in [name for name in views if name.startswith("rq_dashboard.")]:
-        views[endpoint] = _answering(views[endpoint])
+        views[endpoint] = _with_messages(views[endpoint])
 
 
 def _read_json() -> None:
@@ -72,12 +72,12 @@ def _read_json() -> None:
 
 
 def _our_connection(*_: Any, **__: Any) -> tuple[None, Redis]:
-    """In the place of redis_sentinel_url.connect."""
+    """Replaces redis_sentinel_url.connect."""
     return None, current_app.redis_conn  # pyright: ignore
 
 
 def _requeue(job_id: str, connection: Redis) -> Job:
-    """In the place of rq.requeue_job, which makes a job that is not checked."""
+    """Replaces rq.requeue_job, which would create an unchecked job."""
     return CheckedJob.fetch(job_id, connection=connection).requeue()
 
 
@@ -90,20 +90,24 @@ def _empty(redis: Redis, queue_name: str, registry_name: str) -> ResponseReturnV
     return {"status": "OK"}
 
 
-def _answering(view: Callable[..., Any]) -> RouteCallable:
-    """The view, with a sentence in place of what it raises."""
+def _with_messages(view: Callable[..., Any]) -> RouteCallable:
+    """Return the view with a message in place of each exception that it may raise."""
 
     @wraps(view)
-    def answer(**parts: Any) -> ResponseReturnValue:
+    def view_or_message(**parts: Any) -> ResponseReturnValue:
         try:
             return view(**parts)
         except NoSuchJobError:
-            return notice(HTTPStatus.NOT_FOUND, "There is no such job; it may have ended and been cleared away.")
+            return notice(HTTPStatus.NOT_FOUND, "There is no such job. It may have finished and been removed.")
         except InvalidJobOperation:
-            return notice(HTTPStatus.CONFLICT, "The job is no longer among the failed ones.")
+            return notice(HTTPStatus.CONFLICT, "The job is no longer in the list of failed jobs.")
         except (ValueError, ResponseError):
-            return notice(HTTPStatus.BAD_GATEWAY, "Redis holds something here that RQ did not write.")
+            return notice(HTTPStatus.BAD_GATEWAY, "This entry in Redis cannot be read: RQ did not write it.")
         except RedisError:
-            return notice(HTTPStatus.SERVICE_UNAVAILABLE, "Redis does not answer.", headers={"Retry-After": "5"})
+            return notice(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "Redis does not answer. Try again in a moment.",
+                headers={"Retry-After": "5"},
+            )
 
-    return answer
+    return view_or_message

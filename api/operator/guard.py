@@ -1,4 +1,4 @@
-"""What stands before every page of the dashboard: a session, our own origin, a fitting method, a possible address."""
+"""Checks every request to the dashboard: its session, its origin, its method, and its path."""
 
 from __future__ import annotations
 
@@ -13,69 +13,71 @@ from api.operator.notices import notice, wants_json
 from api.operator.origin import SAFE_METHODS, is_cross_origin
 from api.operator.session import Sessions
 
-SHUT = "The operator pages are shut: no OPERATOR_PASSWORD is set."
-DATABASE_AWAY = "The database does not answer, so nobody can be logged in or out now. Try again in a moment."
+CLOSED = "The operator's pages are closed because OPERATOR_PASSWORD is not set."
+DATABASE_UNAVAILABLE = "The database does not answer, so logins cannot be checked now. Try again in a moment."
 REGISTRIES = frozenset({"queued", "started", "deferred", "scheduled", "finished", "failed", "canceled"})
-_LONGEST_PAGE = 500
+_MAX_PER_PAGE = 500
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class Guard:
-    """The checks, each of which answers None to let the request pass."""
+    """Each check returns None if the request may continue, otherwise the response that refuses it."""
 
     def __init__(self, sessions: Sessions | None) -> None:
         self._sessions = sessions
 
     def check_dashboard(self) -> ResponseReturnValue | None:
-        """Before a view of rq-dashboard."""
+        """Check a request before a view of rq-dashboard runs. Other requests pass."""
         if request.blueprint != "rq_dashboard":
             return None
-        return self._check_session() or check_origin() or _check_method() or _check_address()
+        return self._check_session() or check_origin() or _check_method() or _check_path()
 
     def _check_session(self) -> ResponseReturnValue | None:
         if self._sessions is None:
-            return notice(HTTPStatus.SERVICE_UNAVAILABLE, SHUT)
+            return notice(HTTPStatus.SERVICE_UNAVAILABLE, CLOSED)
         try:
             if self._sessions.is_open():
                 return None
         except psycopg.OperationalError:
-            return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_AWAY, headers={"Retry-After": "5"})
+            return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE, headers={"Retry-After": "5"})
         if wants_json():
             return notice(HTTPStatus.UNAUTHORIZED, "Log in at /operator/login first.")
         return redirect(url_for("operator.login"), HTTPStatus.SEE_OTHER)
 
 
 def check_origin() -> ResponseReturnValue | None:
-    """Refuse what another site's page sends in the operator's name."""
+    """Refuse a request that another site's page makes the operator's browser send."""
     if is_cross_origin(request):
-        return notice(HTTPStatus.FORBIDDEN, "This request came from another site's page.")
+        return notice(HTTPStatus.FORBIDDEN, "This request came from a page of another site, so it was refused.")
     return None
 
 
 def _check_method() -> ResponseReturnValue | None:
-    """A view that takes POST changes something, so it takes nothing else: rq-dashboard requeues all on a GET too."""
+    """Refuse GET for views that change something. rq-dashboard itself would also requeue all jobs on a GET."""
     methods = (request.url_rule and request.url_rule.methods) or set[str]()
     changing = methods - SAFE_METHODS
     if changing and request.method in SAFE_METHODS:
         allow = {"Allow": ", ".join(sorted(changing))}
-        return notice(HTTPStatus.METHOD_NOT_ALLOWED, "This changes something: it takes a POST.", headers=allow)
+        return notice(
+            HTTPStatus.METHOD_NOT_ALLOWED, "This address changes something, so it accepts only POST.", headers=allow
+        )
     return None
 
 
-def _check_address() -> ResponseReturnValue | None:
-    """Refuse the addresses at which rq-dashboard would break, or write what it was given into a script."""
+def _check_path() -> ResponseReturnValue | None:
+    """Refuse paths at which rq-dashboard would fail, or would write a part of the path into a script."""
     parts = request.view_args or {}
-    fits = (
+    is_valid = (
         parts.get("instance_number", 0) == 0
         and _QUEUE_NAME.fullmatch(parts.get("queue_name") or "default") is not None
         and parts.get("registry_name", "queued") in REGISTRIES
         and parts.get("order", "asc") in ("asc", "dsc")
-        and _is_number(parts.get("per_page", 1), least=1, most=_LONGEST_PAGE)
+        and _is_number(parts.get("per_page", 1), least=1, most=_MAX_PER_PAGE)
         and _is_number(parts.get("page", 1), least=0, most=10**9)
     )
-    return None if fits else notice(HTTPStatus.NOT_FOUND, "There is no such page of the dashboard.")
+    return None if is_valid else notice(HTTPStatus.NOT_FOUND, "There is no such page of the dashboard.")
 
 
-def _is_number(given: int | str, *, least: int, most: int) -> bool:
-    text = str(given)
+def _is_number(value: int | str, *, least: int, most: int) -> bool:
+    text = str(value)
     return text.isascii() and text.isdigit() and least <= int(text[:12]) <= most

@@ -1,7 +1,8 @@
 """Recognizes browsers in which the operator has logged in before.
 
-Their attempts are counted apart from everybody else's, so that nobody who keeps guessing can shut the operator out
-(https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies). The cookie opens nothing.
+Login attempts from a known browser are counted separately, so an attacker who keeps guessing cannot lock the operator
+out (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies). The cookie grants no
+access by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _PURPOSE = b"koinonia operator browser v1"
 
 
 class KnownBrowsers:
-    """Signs the cookie with a key derived from the password: a new password forgets all browsers."""
+    """Signs the cookie with a key derived from the password, so a new password makes all browsers unknown."""
 
     def __init__(self, password: str, *, secure: bool) -> None:
         key = hmac.digest(password.encode(), _PURPOSE, "sha256")
@@ -28,13 +29,13 @@ class KnownBrowsers:
         self._cookie = OperatorCookie("operator-browser", secure=secure)
 
     def presented(self) -> str | None:
-        """The id of the browser that sent the present request; None when it is not known."""
+        """Return the id of the browser that sent the current request, or None if it is not known."""
         try:
             return self._signer.unsign(self._cookie.presented(), max_age=LIFETIME_SECONDS).decode()
         except BadSignature:
             return None
 
     def remember(self, response: Response) -> None:
-        """The operator has logged in: recognize this browser from now on."""
+        """Set the cookie after a login, so that this browser is recognized from now on."""
         browser = self.presented() or secrets.token_urlsafe(16)
         self._cookie.set(response, self._signer.sign(browser).decode(), max_age_seconds=LIFETIME_SECONDS)

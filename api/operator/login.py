@@ -1,4 +1,4 @@
-"""The way in and out: a form with one field."""
+"""The login form and the logout."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 import logs
-from api.operator.attempts import Attempts
-from api.operator.guard import DATABASE_AWAY, SHUT, check_origin
+from api.operator.guard import CLOSED, DATABASE_UNAVAILABLE, check_origin
 from api.operator.known_browsers import KnownBrowsers
+from api.operator.login_attempts import LoginAttempts
 from api.operator.notices import notice
 from api.operator.session import Sessions
 
@@ -22,16 +22,16 @@ _log = logs.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Door:
-    """What a login needs: the password's sessions, and who may try how often."""
+class LoginServices:
+    """What a login needs. There is none when no password is set."""
 
     sessions: Sessions
     known_browsers: KnownBrowsers
-    attempts: Attempts
+    attempts: LoginAttempts
 
 
-def login_pages(door: Door | None) -> Blueprint:
-    """The pages under /operator. Without a door (no password is set) they say only that."""
+def login_pages(services: LoginServices | None) -> Blueprint:
+    """Return the pages under /operator. When no password is set, they only say so."""
     pages = Blueprint("operator", __name__, url_prefix="/operator", template_folder="templates")
 
     @pages.before_request
@@ -40,51 +40,51 @@ def login_pages(door: Door | None) -> Blueprint:
 
     @pages.get("/login")
     def login() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
-        return _form() if door else _shut()
+        return _form() if services else _closed()
 
     @pages.post("/login")
     def log_in() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
-        return _admit(door) if door else _shut()
+        return _log_in(services) if services else _closed()
 
     @pages.post("/logout")
     def log_out() -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
         response = make_response(redirect(url_for("operator.login"), HTTPStatus.SEE_OTHER))
-        if door:
-            door.sessions.end(response)
+        if services:
+            services.sessions.end(response)
         return response
 
     @pages.errorhandler(psycopg.OperationalError)
-    def database_away(_error: Exception) -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
-        return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_AWAY, headers={"Retry-After": "5"})
+    def database_unavailable(_error: Exception) -> ResponseReturnValue:  # pyright: ignore[reportUnusedFunction]
+        return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE, headers={"Retry-After": "5"})
 
     return pages
 
 
-def _admit(door: Door) -> ResponseReturnValue:
-    address, browser = request.remote_addr or "", door.known_browsers.presented()
-    wait_seconds = door.attempts.wait_seconds(address, known_browser=browser)
+def _log_in(services: LoginServices) -> ResponseReturnValue:
+    address, browser = request.remote_addr or "", services.known_browsers.presented()
+    wait_seconds = services.attempts.wait_seconds(address, known_browser=browser)
     if wait_seconds:
-        _log.warning("operator login refused, too many attempts", address=address)
+        _log.warning("operator login refused: too many attempts", address=address)
         return notice(
             HTTPStatus.TOO_MANY_REQUESTS,
-            f"Too many attempts. Try again in {wait_seconds} seconds.",
+            f"There were too many attempts. Try again in {wait_seconds} seconds.",
             headers={"Retry-After": str(wait_seconds)},
         )
-    if not door.sessions.is_password(request.form.get("password", "")):
+    if not services.sessions.is_password(request.form.get("password", "")):
         _log.warning("operator login failed", address=address)
         time.sleep(WRONG_PASSWORD_PAUSE_SECONDS)
-        return _form(wrong="That is not the password."), HTTPStatus.UNAUTHORIZED
+        return _form(error="That is not the password."), HTTPStatus.UNAUTHORIZED
     response = make_response(redirect("/rq/", HTTPStatus.SEE_OTHER))
-    door.sessions.begin(response)
-    door.known_browsers.remember(response)
-    door.attempts.forget(address, known_browser=browser)
+    services.sessions.begin(response)
+    services.known_browsers.remember(response)
+    services.attempts.forget(address, known_browser=browser)
     _log.info("operator logged in", address=address)
     return response
 
 
-def _form(*, wrong: str | None = None) -> str:
-    return render_template("operator/login.html", title="Operator", wrong=wrong)
+def _form(*, error: str | None = None) -> str:
+    return render_template("operator/login.html", title="Operator", error=error)
 
 
-def _shut() -> ResponseReturnValue:
-    return notice(HTTPStatus.SERVICE_UNAVAILABLE, SHUT)
+def _closed() -> ResponseReturnValue:
+    return notice(HTTPStatus.SERVICE_UNAVAILABLE, CLOSED)

@@ -1,4 +1,4 @@
-"""One plain sentence instead of a page: as HTML for a person, as problem+json (RFC 9457) for a script."""
+"""Responses with a single message: HTML for a person, problem+json (RFC 9457) for a script."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request
 
 
 def wants_json() -> bool:
-    """Whether a script asks, as the dashboard's own do, and not a person's browser."""
+    """Return whether a script sent the request, such as one of the dashboard's own, and not a browser's navigation."""
     return (
         request.headers.get("X-Requested-With") == "XMLHttpRequest"
         or request.path.endswith(".json")
@@ -18,7 +18,7 @@ def wants_json() -> bool:
 
 
 def notice(status: HTTPStatus, detail: str, *, headers: dict[str, str] | None = None) -> Response:
-    """A response of this status that says `detail`."""
+    """Return a response with this status whose message is `detail`."""
     if wants_json():
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
         response = Response(json.dumps(problem), content_type="application/problem+json")

@@ -1,4 +1,4 @@
-"""Whether a request that changes something comes from our own pages."""
+"""Protection against cross-site request forgery: detects requests that another site's page sent."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_cross_origin(request: Request) -> bool:
-    """Whether a browser says that another site's page sent this request, and it is one that may change something.
+    """Return whether the request may change something and, by its headers, was sent by another site's page.
 
-    A request with neither header comes from no browser, so nobody's cookie was abused for it.
-    (The rules of Go's net/http CrossOriginProtection, https://pkg.go.dev/net/http#CrossOriginProtection.)
+    A request with neither Sec-Fetch-Site nor Origin does not come from a browser, so it cannot abuse anybody's cookie.
+    The rules are those of https://pkg.go.dev/net/http#CrossOriginProtection.
     """
     if request.method in SAFE_METHODS:
         return False
@@ -24,7 +24,7 @@ def is_cross_origin(request: Request) -> bool:
     if origin is None:
         return False
     try:
-        # The scheme is left out: behind a proxy that ends TLS we see another one than the browser.
+        # The scheme is not compared: behind a proxy that terminates TLS it differs from the browser's.
         return urlsplit(origin).netloc != request.host
-    except ValueError:  # no browser writes such an origin
+    except ValueError:  # no browser sends such an origin
         return True

@@ -1,13 +1,13 @@
-"""Rewrites rq-dashboard's pages, as their templates are read, into ones that a strict content security policy lets run.
+"""Adapts rq-dashboard's Jinja templates, when they are loaded, to a strict content security policy.
 
-- Every script carries the request's nonce.
-- The pages' underscore templates, which the browser would turn into functions with `eval`, are functions already; and
-  all that they show is escaped: rq-dashboard puts descriptions and tracebacks into its pages as they are.
-- The name of a queue, taken from the address, is written into a script as JSON.
-- The icon is its own; it asks for one in a static folder of ours.
-- There is a way to log out.
+- Every script gets the request's nonce.
+- The pages' underscore templates, which the browser would compile with `eval`, are compiled here. All values that they
+  show are escaped: rq-dashboard inserts descriptions and tracebacks unescaped.
+- The name of a queue, which comes from the path, is written into a script as JSON.
+- The icon is rq-dashboard's own: its templates refer to one in our static folder, which does not exist.
+- A logout button is added.
 
-Done on the source and not on the finished page, so nothing stored in a job can come to carry a nonce.
+The source of the templates is rewritten, not the rendered page, so nothing that is stored in a job can get a nonce.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ESCAPE = (
 
 
 class StrictPages(Extension):
-    """A Jinja extension: sees the source of each template before it is compiled."""
+    """A Jinja extension that rewrites the source of rq-dashboard's templates before they are compiled."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja passes it
         if name is None or not name.startswith("rq_dashboard/"):
@@ -43,7 +43,7 @@ class StrictPages(Extension):
 
 
 def rewrite(source: str) -> str:
-    """The source of one of rq-dashboard's templates, made fit for the policy."""
+    """Return the source of one of rq-dashboard's templates, adapted to the policy."""
     source = _UNDERSCORE.sub('<script>{% include "operator/page_templates.js" %}</script>', source)
     source = _PAGE_TEMPLATE.sub(_with_function, source)
     source = source.replace("<script", '<script nonce="{{ csp_nonce }}"')
@@ -53,7 +53,7 @@ def rewrite(source: str) -> str:
 
 
 def _with_function(element: re.Match[str]) -> str:
-    """The element itself, and behind it a script that keeps its text together with the function made of it."""
+    """Return the element, followed by a script that registers the function compiled from it under its text."""
     return (
         f"{element[0]}\n<script>\n"
         "window.pageTemplates = window.pageTemplates || [];\n"
@@ -63,7 +63,7 @@ def _with_function(element: re.Match[str]) -> str:
 
 
 def as_function(template: str) -> str:
-    """The JavaScript function that underscore's `template` would make of the text, but that escapes all it shows."""
+    """Return the JavaScript function that underscore's `template` would make, but one that escapes all values."""
     lines = ["function (scope) {", _ESCAPE, "var page = '';", "with (scope || {}) {"]
     position = 0
     for tag in _TAG.finditer(template):
@@ -75,7 +75,7 @@ def as_function(template: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A JavaScript string; a Jinja statement in it is still one."""
+    """Return the text as a JavaScript string. Jinja statements in it still work."""
     return json.dumps(text).replace("</", "<\\/")
 
 

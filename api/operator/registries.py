@@ -1,4 +1,4 @@
-"""What operators do to many jobs at once. A job that vanishes meanwhile stops nothing."""
+"""Requeues or deletes many jobs at once. Jobs that disappear meanwhile are skipped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.worker.checked_job import CheckedJob, CheckedQueue
 
 
 def requeue_failed(redis: Redis, queue_name: str) -> int:
-    """Put every failed job of the queue back on it; how many there were."""
+    """Requeue every failed job of the queue, and return how many were requeued."""
     failed = CheckedQueue(queue_name, connection=redis).failed_job_registry
     requeued = 0
     for entry in cast(list[bytes], redis.zrange(failed.key, 0, -1)):
@@ -23,7 +23,7 @@ def requeue_failed(redis: Redis, queue_name: str) -> int:
         except NoSuchJobError:
             redis.zrem(failed.key, entry)
         except InvalidJobOperation:
-            continue  # somebody else has just requeued it
+            continue  # it was just requeued by somebody else
     return requeued
 
 
@@ -38,4 +38,4 @@ def empty(redis: Redis, queue_name: str, registry_name: str) -> None:
     for entry in entries:
         with suppress(NoSuchJobError, InvalidJobOperation, ValueError):
             CheckedJob.fetch(registry.parse_job_id(entry.decode("utf-8", "replace")), connection=redis).delete()
-        redis.zrem(registry.key, entry)  # also that of a job which says that it stands elsewhere
+        redis.zrem(registry.key, entry)  # also the entry of a job that is stored as belonging to another registry

@@ -1,7 +1,7 @@
-"""The operator's sessions: a random cookie, and a row in the database for as long as it is valid.
+"""The operator's sessions: a random token in a cookie, and a row in the database while it is valid.
 
-A session ends after twelve hours, at the logout, or when the password is changed. Because every process looks the row
-up, it ends on all of them at once.
+A session ends after twelve hours, at logout, or when the password is changed. Every process looks the row up, so it
+ends in all of them at the same time.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Sessions:
-    """Begins, checks and ends sessions. Each method but is_password() raises psycopg.OperationalError.
+    """Starts, checks and ends sessions. Every method except is_password() may raise psycopg.OperationalError.
 
-    The database keeps an HMAC of the cookie under a key derived from the password: a copy of the table opens nothing,
-    and sessions of an earlier password are not found.
+    The database stores an HMAC of the token with a key derived from the password. So a copy of the table does not help
+    an attacker, and sessions that started with an earlier password are not found.
     """
 
     def __init__(self, password: str, *, secure: bool, database: Database) -> None:
@@ -36,12 +36,12 @@ class Sessions:
         self._database = database
         self._cookie = OperatorCookie("operator", secure=secure)
 
-    def is_password(self, given: str) -> bool:
-        """Whether this is the password, in a time that tells nothing of it."""
-        return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), self._digest)
+    def is_password(self, text: str) -> bool:
+        """Return whether this is the password. The time it takes does not depend on the password."""
+        return hmac.compare_digest(hashlib.sha256(text.encode()).digest(), self._digest)
 
     def begin(self, response: Response) -> None:
-        """Start a session and give its cookie to the browser. The session that the browser had before ends."""
+        """Start a session and set its cookie. The browser's previous session ends."""
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         previous = self._presented_hash()
         with system_scope(self._database) as connection:
@@ -51,7 +51,7 @@ class Sessions:
         self._cookie.set(response, token, max_age_seconds=LIFETIME_SECONDS)
 
     def is_open(self) -> bool:
-        """Whether the present request carries the cookie of a session that has not ended."""
+        """Return whether the current request has the cookie of a session that has not ended."""
         session_hash = self._presented_hash()
         if session_hash is None:
             return False
@@ -59,7 +59,7 @@ class Sessions:
             return operator_sessions.is_open(connection, session_hash)
 
     def end(self, response: Response) -> None:
-        """End the present request's session, for every copy of its cookie."""
+        """End the session of the current request, so that no copy of its cookie is valid any longer."""
         session_hash = self._presented_hash()
         if session_hash is not None:
             with system_scope(self._database) as connection:
@@ -67,7 +67,7 @@ class Sessions:
         self._cookie.delete(response)
 
     def _presented_hash(self) -> bytes | None:
-        """Of the present request's cookie; None when there is none, or one that is not ours by its shape."""
+        """Return the hash of the token in the current request; None if there is no token of the right form."""
         token = self._cookie.presented()
         return self._hash(token) if _TOKEN.fullmatch(token) else None
 

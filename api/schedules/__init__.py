@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.schedules.changing import change_schedule, delete_schedule
 from api.schedules.creating import create_schedule
+from api.schedules.editing import change_schedule, delete_schedule
 from api.schedules.lifecycle import pause_schedule, resume_schedule, run_schedule_now
 from api.schedules.reading import get_schedule, list_schedule_runs, list_schedules
 

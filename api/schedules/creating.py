@@ -5,13 +5,13 @@ from __future__ import annotations
 from api import problems
 from api.authentication import with_key
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
-from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
-from api.messages.limits import refuse_runs_beyond
+from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
+from api.messages.daily_usage import refuse_runs_beyond
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
 from api.request_digest import request_digest
-from api.schedules import limit, responses
+from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
 from api.schedules.new_schedule import NewSchedule
 from api.services import services
@@ -43,46 +43,43 @@ _EXAMPLE = {
             status=201,
             description="The schedule is created.",
             content=responses.CreatedSchedule,
-            headers=(_LOCATION, *ANSWERED),
+            headers=(_LOCATION, *RESPONSE_HEADERS),
         ),
     ),
     problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     """Sends the same message repeatedly, each time to everyone who is in the target at that time. The rule follows the
-    local time of its time zone: nine o'clock stays nine o'clock when clocks change. A local time that is skipped when
-    clocks go forward runs once, later by as much as they skip; one that occurs twice when clocks go back runs the first
-    time.
-    """
+    local time of the schedule's time zone: nine o'clock stays nine o'clock when clocks change. If clocks go forward
+    over the time of a run, it takes place later by as much as the clocks moved. If clocks go back and the time occurs
+    twice, it takes place the first time."""
     key = idempotency_key()
     if body.church_id != caller.church_id:
-        raise RequestRefused(problems.FORBIDDEN, "The key belongs to another church than churchId.")
-    complaints = reference_errors(body)
+        raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
+    errors = reference_errors(body)  # asks other servers, so no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
-        terms, first = define_schedule(connection, church_id=caller.church_id, plan=body)
-        with limit.one_more(connection, caller.church_id):
+        definition, first_run = define_schedule(connection, church_id=caller.church_id, schedule=body)
+        with schedule_limit.enforced(connection, caller.church_id):
             schedule, is_new = schedules.insert(
                 connection,
-                terms,
+                definition,
                 church_id=caller.church_id,
-                next_run=first,
+                next_run=first_run,
                 idempotency_key=key,
                 request_hash=request_digest(body),
             )
         if is_new:
-            check_sendable(
-                connection, church_id=caller.church_id, draft=body, target=terms.target, complaints=complaints
-            )
-            refuse_runs_beyond(connection, church_id=caller.church_id, terms=terms)
+            check_sendable(connection, church_id=caller.church_id, draft=body, target=definition.target, errors=errors)
+            refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
         warnings = notices(
             connection,
             church_id=caller.church_id,
             channel=body.channel,
             target_type=body.target_type,
-            target=terms.target,
+            target=definition.target,
         )
     if schedule.request_hash != request_digest(body):
-        raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another schedule.")
-    view = responses.made(schedule, warnings)
+        raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another schedule.")
+    view = responses.created(schedule, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
     return ApiResponse(status=201, content=view, headers=headers)

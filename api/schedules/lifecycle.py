@@ -2,87 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from psycopg import Connection, OperationalError
 from pydantic import Field, StringConstraints
 
-import logs
 from api import problems
 from api.authentication import with_key
+from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.idempotency import ANSWERED, IDEMPOTENCY_KEY, idempotency_headers, idempotency_key
-from api.messages.limits import need_of
+from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
+from api.messages.daily_usage import need_of
 from api.messages.responses import AcceptedMessage, accepted
 from api.messages.sending_checks import unavailable
 from api.messages.wait_reasons import notices
-from api.models import STORABLE, RequestModel
 from api.problems import FieldError, RequestRefused
 from api.request_ids import request_id
-from api.schedules import limit, responses
+from api.schedules import responses, schedule_limit
+from api.schedules.locked_schedule import locked_schedule, schedule_response
 from api.services import services
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
 from store import messages, schedule_runs, schedules
 from store.churches import KeyHolder
 from store.daily_limits import Need
-from store.database import church_scope
 from store.messages import NewMessage, NoSender
 from store.schedules import Schedule
-
-log = logs.get_logger(__name__)
 
 _CURRENT = (ResponseSpec(status=200, description="The schedule after the change.", content=responses.DetailedSchedule),)
 
 
 class SchedulePause(RequestModel):
-    """Why it rests."""
+    """Why the schedule is paused."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
         default="paused by the church", description="Shown with the schedule."
     )
-
-
-@contextmanager
-def held(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Connection[Any], Schedule]]:
-    """Yield the schedule with its row locked. Raises RequestRefused (404).
-
-    Runs that are already due are recorded first, as the unchanged schedule defines them.
-    """
-    with church_scope(services().database, caller.church_id) as connection:
-        schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
-        if schedule is None:
-            raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
-        yield connection, _caught_up(connection, schedule)
-
-
-def _caught_up(connection: Connection[Any], schedule: Schedule) -> Schedule:
-    """Return the schedule after its due runs were recorded. A failure of that must not prevent fixing the schedule."""
-    now = schedule_runs.read_clock(connection)
-    if schedule.next_run_at is None or schedule.next_run_at > now:
-        return schedule
-    try:
-        with connection.transaction():
-            return schedule_runs.catch_up(connection, schedule, now=now)
-    except OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001 - logged without its text, which may quote the message's words
-        log.error(  # noqa: TRY400
-            "due runs of a schedule cannot be recorded",
-            schedule_id=str(schedule.schedule_id),
-            error=type(error).__name__,
-        )
-        return schedule
-
-
-def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Return the response with the schedule after a change."""
-    schedule = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
-    assert schedule is not None  # noqa: S101 - it is locked
-    return ApiResponse(status=200, content=responses.detailed(schedule))
 
 
 @endpoint(
@@ -96,13 +51,13 @@ def stands(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) ->
     problems=(problems.NOT_FOUND, problems.WRONG_STATE),
 )
 def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause) -> ApiResponse:
-    """Creates no messages until the schedule is resumed: its runs are skipped, and listed as skipped. Repeating the
-    request changes nothing."""
-    with held(caller, schedule_id) as (connection, schedule):
+    """Creates no messages until the schedule is resumed. Runs in the meantime are listed as skipped. Repeating the
+    request has no effect."""
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.status == "ended":
             raise RequestRefused(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
         schedules.pause(connection, church_id=caller.church_id, schedule_id=schedule_id, reason=body.reason)
-        return stands(connection, caller, schedule_id)
+        return schedule_response(connection, caller, schedule_id)
 
 
 @endpoint(
@@ -114,18 +69,18 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
 )
 def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Continues with the next run; skipped runs are not made up for. Repeating the request changes nothing."""
-    with held(caller, schedule_id) as (connection, schedule):
+    """Continues with the next run. Skipped runs are not made up for. Repeating the request has no effect."""
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.paused_at is not None:
             try:
                 next_run = schedule.recurrence().next_run(schedule_runs.read_clock(connection))
             except InvalidRecurrence as error:
-                raise _unfollowable(f"the rule {error}") from None
+                raise _cannot_be_evaluated(f"the rule {error}") from None
             except UnknownZone as error:
-                raise _unfollowable(f"the time zone {error}") from None
-            with limit.changed(connection, schedule, next_run=next_run):
+                raise _cannot_be_evaluated(f"the time zone {error}") from None
+            with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
                 schedules.resume(connection, schedule, next_run=next_run)
-        return stands(connection, caller, schedule_id)
+        return schedule_response(connection, caller, schedule_id)
 
 
 @endpoint(
@@ -135,15 +90,20 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     authentication=with_key("messages:write"),
     headers=(IDEMPOTENCY_KEY,),
     responses=(
-        ResponseSpec(status=202, description="Accepted as a message.", content=AcceptedMessage, headers=ANSWERED),
+        ResponseSpec(
+            status=202,
+            description="Accepted: the message is stored and will be sent.",
+            content=AcceptedMessage,
+            headers=RESPONSE_HEADERS,
+        ),
     ),
     problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Sends the message once, in addition to the schedule's own runs. Also possible while the schedule is paused or
-    after it has ended."""
+    """Sends the message once, in addition to the runs of the schedule. This is also possible while the schedule is
+    paused, and after it has ended."""
     key = idempotency_key()
-    with held(caller, schedule_id) as (connection, schedule):
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
         need = need_of(
             connection,
             church_id=caller.church_id,
@@ -159,14 +119,14 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
         try:
             message, is_new = messages.insert(connection, new)
         except NoSender:
-            raise _refused("has no sender in this church any more") from None
+            raise _refused("has no sender in this church any more: ask the operator to set one") from None
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
-            raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key already belongs to another message.")
+            raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
         warnings = notices(
             connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
         )
         if is_new:
-            schedule_runs.record_by_hand(
+            schedule_runs.record_manual_run(
                 connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
             )
     if is_new:
@@ -176,7 +136,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     return ApiResponse(status=202, content=view, headers=headers)
 
 
-def _unfollowable(reason: str) -> RequestRefused:
+def _cannot_be_evaluated(reason: str) -> RequestRefused:
     return RequestRefused(
         problems.WRONG_STATE, f"The schedule cannot be evaluated: {reason}. Change it, then resume it."
     )
@@ -184,7 +144,7 @@ def _unfollowable(reason: str) -> RequestRefused:
 
 def _refused(reason: str) -> RequestRefused:
     error = FieldError(field="channel", message=reason)
-    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent with these fields.", errors=[error])
+    return RequestRefused(problems.WRONG_STATE, "The message cannot be sent.", errors=[error])
 
 
 def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:

@@ -1,4 +1,4 @@
-"""The request body of a schedule, with every rule that needs no database."""
+"""The request body of a schedule, with every check that needs no database."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
+from api.base_models import RequestModel, WallTime, ZoneName, field_error
 from api.messages.composition import Draft
-from api.models import RequestModel, WallTime, ZoneName, field_error
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
 
 _EARLIEST, _YEARS_AHEAD = datetime.fromisoformat("2000-01-01"), timedelta(days=5 * 366)
-_MOST_MINUTES = 24 * 60
+_MAX_MINUTES = 24 * 60
 
 
-def _readable(read: Callable[[str], object]) -> Callable[[str], str]:
+def _check_with(read: Callable[[str], object]) -> Callable[[str], str]:
     def check(text: str) -> str:
         try:
             read(text)
@@ -33,37 +33,37 @@ START_OUT_OF_RANGE = "must lie between the year 2000 and five years from now"
 
 
 def is_start_in_range(wall: datetime) -> bool:
-    """Return whether a schedule may start at this local time, given as startsAt or as DTSTART in a rule."""
+    """Return whether a schedule may start at this local time, which is startsAt or a DTSTART in the rule."""
     return _EARLIEST <= wall <= datetime.now(UTC).replace(tzinfo=None) + _YEARS_AHEAD
 
 
-def _start_in_range(wall: datetime) -> datetime:
+def _check_start(wall: datetime) -> datetime:
     if not is_start_in_range(wall):
         raise field_error(START_OUT_OF_RANGE)
     return wall
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-_StartTime = Annotated[WallTime, AfterValidator(_start_in_range)]
+_StartTime = Annotated[WallTime, AfterValidator(_check_start)]
 
 
 class Recurrence(RequestModel):
-    """When the schedule runs: either a rule of RFC 5545 or a cron line."""
+    """When the schedule runs: either an RRULE as in RFC 5545, or a cron expression."""
 
     digested_at_default: ClassVar[frozenset[str]] = frozenset({"rrule", "cron"})
 
-    rrule: Annotated[_Text, AfterValidator(_readable(read_rrule))] | None = Field(
+    rrule: Annotated[_Text, AfterValidator(_check_with(read_rrule))] | None = Field(
         default=None,
         description=(
-            "Such as `FREQ=WEEKLY;BYDAY=SU`. From HOURLY to YEARLY, with at least 15 minutes between two runs."
+            "A rule such as `FREQ=WEEKLY;BYDAY=SU`. HOURLY to YEARLY, with at least 15 minutes between two runs."
         ),
     )
-    cron: Annotated[_Text, AfterValidator(_readable(read_cron))] | None = Field(
-        default=None, description="Minute, hour, day of the month, month, day of the week: `0 9 * * SUN`."
+    cron: Annotated[_Text, AfterValidator(_check_with(read_cron))] | None = Field(
+        default=None, description="Minute, hour, day of the month, month, and day of the week, such as `0 9 * * SUN`."
     )
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Recurrence:
+    def _check_one_is_set(self) -> Recurrence:
         if (self.rrule is None) == (self.cron is None):
             raise field_error("must have either rrule or cron")
         return self
@@ -73,19 +73,19 @@ MissedPolicy = Annotated[
     Literal["runOnce", "skip"],
     Field(
         description=(
-            '"runOnce": one run makes up for all that were missed, if the last of them is recent enough. '
-            '"skip": none does.'
+            '"runOnce": a single run makes up for all missed ones, if the last of them is recent enough (see '
+            '`withinMinutes`). "skip": missed runs are not made up for.'
         )
     ),
 ]
 WithinMinutes = Annotated[
     int,
-    Field(ge=1, le=_MOST_MINUTES, description="How many minutes after its time a missed run may still be made up for."),
+    Field(ge=1, le=_MAX_MINUTES, description="For how many minutes after its time a missed run is made up for."),
 ]
 
 
 class MissedRuns(RequestModel):
-    """What happens to runs that are due while the service is down."""
+    """What happens to runs that were due while the service was down."""
 
     digested_at_default: ClassVar[frozenset[str]] = frozenset({"policy", "within_minutes"})
 
@@ -94,7 +94,7 @@ class MissedRuns(RequestModel):
 
 
 class NewSchedule(Draft):
-    """A message that is sent repeatedly, each time to everyone who is then in its target."""
+    """A message that is sent repeatedly, each time to everyone who is in its target at that time."""
 
     digested_at_default: ClassVar[frozenset[str]] = Draft.digested_at_default | {
         "time_zone",
@@ -105,22 +105,22 @@ class NewSchedule(Draft):
 
     recurrence: Recurrence
     time_zone: ZoneName | None = Field(
-        default=None, description="The time zone, such as America/New_York. Absent: the church's time zone."
+        default=None, description="A time zone such as America/New_York. If it is absent: the church's time zone."
     )
     starts_at: _StartTime | None = Field(
         default=None,
         description=(
-            "The local time at which the schedule starts. With an rrule it also sets the time of day and is "
-            "required. Absent with cron: now."
+            "The local time at which the schedule starts. It is required with an rrule, because it sets the time of "
+            "day. If it is absent with cron: now."
         ),
     )
-    ends_at: WallTime | None = Field(default=None, description="The local time after which it does not run.")
+    ends_at: WallTime | None = Field(default=None, description="The local time after which it does not run any more.")
     missed_runs: MissedRuns = Field(default=MissedRuns())
 
     @field_validator("ends_at")
     @classmethod
-    def _ends_after_it_starts(cls, ends_at: datetime | None, about: ValidationInfo) -> datetime | None:
-        starts_at = about.data.get("starts_at")
+    def _check_end(cls, ends_at: datetime | None, info: ValidationInfo) -> datetime | None:
+        starts_at = info.data.get("starts_at")
         if ends_at is not None and starts_at is not None and ends_at < starts_at:
             raise field_error("must not be before startsAt")
         return ends_at

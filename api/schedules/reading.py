@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from api import problems, queries
+from api import problems, query_parameters
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.problems import RequestRefused
-from api.queries import PageQuery
+from api.query_parameters import PageQuery
 from api.schedules import responses
 from api.services import services
 from store import schedule_runs, schedules
@@ -31,7 +31,7 @@ def list_schedules(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
     shown = found[: query.limit]
     page = responses.SchedulePage(
         items=[responses.brief(schedule) for schedule in shown],
-        next=queries.write_cursor(shown[-1].schedule_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].schedule_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)
 
@@ -63,8 +63,8 @@ def get_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     problems=(problems.NOT_FOUND,),
 )
 def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery) -> ApiResponse:
-    """Lists every run up to now, newest first: sent, with its message; missed; or skipped, because the schedule was
-    paused or the church had no sender."""
+    """Lists every run up to now, newest first. A run was `sent`, with its message; `missed`, because the service was
+    down; or `skipped`, because the schedule was paused or the church had no sender."""
     with church_scope(services().database, caller.church_id) as connection:
         if schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id) is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
@@ -78,6 +78,6 @@ def list_schedule_runs(*, caller: KeyHolder, schedule_id: UUID, query: PageQuery
     shown = found[: query.limit]
     page = responses.RunPage(
         items=[responses.run(recorded) for recorded in shown],
-        next=queries.write_cursor(shown[-1].run_id) if len(found) > len(shown) else None,
+        next=query_parameters.write_cursor(shown[-1].run_id) if len(found) > len(shown) else None,
     )
     return ApiResponse(status=200, content=page)

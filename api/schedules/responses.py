@@ -11,8 +11,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from api.base_models import ResponseModel, Timestamp
 from api.messages.wait_reasons import Notice
-from api.models import ResponseModel, Timestamp
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
 from messaging.wall_time import UnknownZone, find_zone
@@ -30,7 +30,7 @@ class RecurrenceView(ResponseModel):
 
 
 class MissedRunsView(ResponseModel):
-    """What happens to missed runs."""
+    """What happens to runs that were due while the service was down."""
 
     policy: Literal["runOnce", "skip"]
     within_minutes: int
@@ -50,15 +50,14 @@ class ScheduleView(ResponseModel):
     status: ScheduleStatus
     paused_reason: str | None = Field(
         description=(
-            "Why it is paused. A schedule that cannot be evaluated is paused automatically; this says what to change."
+            "Why it is paused. A schedule whose runs cannot be computed is paused automatically; then this says what "
+            "to change."
         )
     )
     delayed_until: Timestamp | None = Field(
-        description=(
-            "Its last run could not be evaluated; that is tried again at this time. null: there was no failure."
-        )
+        description=("When a due run that could not be computed is tried again; null: there is none.")
     )
-    delay_reason: str | None = Field(description="Why it could not be evaluated.")
+    delay_reason: str | None = Field(description="Why the run could not be computed.")
     channel: str
     content: str
     details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
@@ -79,11 +78,13 @@ class ScheduleView(ResponseModel):
 
 
 class UpcomingRun(ResponseModel):
-    """A run to come."""
+    """A future run."""
 
     at: Timestamp = Field(description="The instant, in UTC.")
     local_time: str = Field(description="The same instant in the schedule's time zone, with its offset.")
-    rule_time: str = Field(description="The local time of the rule. It differs only when clocks skip that time.")
+    rule_time: str = Field(
+        description="The local time by the rule. It differs from `localTime` only if clocks skip that time."
+    )
 
 
 class DetailedSchedule(ScheduleView):
@@ -92,7 +93,7 @@ class DetailedSchedule(ScheduleView):
     contact_ids: list[str] | None
     phone_numbers: list[str] | None
     email_addresses: list[str] | None
-    next_runs: list[UpcomingRun] = Field(description="The next five runs, as far as they are within twenty years.")
+    next_runs: list[UpcomingRun] = Field(description="The next five runs, if they are within twenty years.")
 
 
 class CreatedSchedule(DetailedSchedule):
@@ -100,8 +101,8 @@ class CreatedSchedule(DetailedSchedule):
 
     warnings: list[Notice] = Field(
         description=(
-            "What the author should know although the schedule is created: the sender is paused "
-            "(`sender-paused`), or the message has no recipients at present (`no-recipients`)."
+            "What you should know although the schedule is created: the sender is paused (`sender-paused`), or the "
+            "message has no recipients at present (`no-recipients`)."
         )
     )
 
@@ -117,7 +118,9 @@ class RunView(ResponseModel):
     """A past run."""
 
     run_at: Timestamp
-    rule_time: str | None = Field(description="The local time of the rule; null when a person started the run.")
+    rule_time: str | None = Field(
+        description="The local time by the rule; null if a person started the run (`run-now`)."
+    )
     outcome: Literal["sent", "missed", "skipped"]
     reason: str | None
     message_id: UUID | None
@@ -139,7 +142,7 @@ def detailed(schedule: Schedule, *, now: datetime | None = None) -> DetailedSche
     return DetailedSchedule.model_validate(_details(schedule, now=now))
 
 
-def made(schedule: Schedule, warnings: Sequence[Notice]) -> CreatedSchedule:
+def created(schedule: Schedule, warnings: Sequence[Notice]) -> CreatedSchedule:
     return CreatedSchedule.model_validate(_details(schedule) | {"warnings": list(warnings)})
 
 
@@ -148,7 +151,7 @@ def _details(schedule: Schedule, *, now: datetime | None = None) -> dict[str, ob
         "contact_ids": schedule.target.get("contactIds"),
         "phone_numbers": schedule.target.get("phoneNumbers"),
         "email_addresses": schedule.target.get("emailAddresses"),
-        "next_runs": [_coming(run, schedule) for run in _next_runs(schedule, now or datetime.now(UTC))],
+        "next_runs": [_upcoming_run(run, schedule) for run in _next_runs(schedule, now or datetime.now(UTC))],
     }
 
 
@@ -165,15 +168,15 @@ def run(recorded: RecordedRun) -> RunView:
 
 def _next_runs(schedule: Schedule, now: datetime) -> list[ScheduledRun]:
     found: list[ScheduledRun] = []
-    # A schedule that cannot be evaluated says so in paused_reason; these are the runs found before that.
+    # If the schedule cannot be evaluated, paused_reason says why; show the runs that were found until then.
     with suppress(InvalidRecurrence, UnknownZone):
         found.extend(islice(schedule.recurrence().runs_after(now), RUNS_SHOWN))
     return found
 
 
-def _coming(coming: ScheduledRun, schedule: Schedule) -> UpcomingRun:
-    shown = coming.at.astimezone(find_zone(schedule.time_zone))
-    return UpcomingRun(at=coming.at, local_time=shown.isoformat(), rule_time=coming.wall.isoformat())
+def _upcoming_run(run: ScheduledRun, schedule: Schedule) -> UpcomingRun:
+    local = run.at.astimezone(find_zone(schedule.time_zone))
+    return UpcomingRun(at=run.at, local_time=local.isoformat(), rule_time=run.wall.isoformat())
 
 
 def _wall(wall: datetime | None) -> str | None:

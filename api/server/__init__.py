@@ -1,1 +1,1 @@
-"""Serves HTTP under gunicorn: an event loop reads whole requests and sends answers, threads run the application."""
+"""Serves HTTP under gunicorn: an event loop reads whole requests and sends responses; threads run the application."""

@@ -1,4 +1,4 @@
-"""What the server takes from a client, and how long it waits for one."""
+"""How much the server accepts from clients, and how long it waits for them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """For one web process; gunicorn.conf.py sets them."""
+    """The limits of one web process. gunicorn.conf.py sets them."""
 
     header_seconds: float
-    """Within which the head of a request must arrive, from its first byte (or from the connection's beginning)."""
+    """How long the request line and the headers may take, from the first byte (or from the start of the connection)."""
     body_seconds: float
-    """For a body to arrive, or an answer to be taken, besides the time that it needs at `bytes_per_second`."""
+    """How long a body may take to arrive, or a response to be read, in addition to its size over `bytes_per_second`."""
     bytes_per_second: float
-    """A client that is slower than this, when `body_seconds` are over, is disconnected."""
+    """A client that is still slower than this after `body_seconds` is disconnected."""
     connections: int
-    """Open at once. Beyond this, the one that has waited for its client longest is closed."""
+    """The most open connections. Above this, the one that has waited longest for its client is closed."""
     buffer_bytes: int
-    """Held for all connections: requests, and answers not taken. Beyond this, one that holds much of it is closed."""
+    """The most bytes buffered for all connections: requests, and responses not yet read. Above this, a connection that
+    holds much of it is closed."""
     head_bytes: int = 65_536
     """The largest request line with all headers."""
     body_bytes: int = 8_400_000
-    """The largest body that is read. The application takes a little less, and answers by itself what is above that."""
+    """The largest body that is read. The application accepts a little less, and answers 413 above that."""
 
     def transfer_seconds(self, size: int) -> float:
-        """How long a client may take for so many bytes."""
+        """Return how long a client may take to send or read this many bytes."""
         return self.body_seconds + size / self.bytes_per_second

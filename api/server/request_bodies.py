@@ -1,4 +1,4 @@
-"""Takes a request's body out of what has arrived, piece by piece, however it is framed (RFC 9112, section 6)."""
+"""Reads a request's body as it arrives, with a Content-Length or chunked (RFC 9112, section 6)."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from gunicorn.http.message import Request
 
 _LONGEST_LINE = 8190
 _FREE_FRAMING_BYTES = 65_536
-"""Beyond this, framing may not be more than what it frames: a chunk of one byte costs as much time as one of many."""
+"""Above this, the framing of a chunked body must not exceed its content: each chunk costs time, however small it is."""
 _CRLF = b"\r\n"
-_EXTENSION: re.Pattern[bytes] = vars(gunicorn_body)["CHUNK_EXT_RE"]  # which the type stubs do not know
+_EXTENSION: re.Pattern[bytes] = vars(gunicorn_body)["CHUNK_EXT_RE"]  # missing in the type stubs
 _HEX_DIGITS = frozenset(b"0123456789abcdefABCDEF")
 
 
 class BodyTooLarge(Exception):
-    """The body is larger than is taken."""
+    """The body is larger than the limit."""
 
 
 class IncomingBody(Protocol):
-    """A body that has arrived in part."""
+    """A body of which a part has arrived."""
 
     received: int
-    """Bytes of it so far, without framing."""
+    """The bytes received so far, without framing."""
 
     def take(self, buffer: bytearray) -> bool:
-        """Move what belongs to the body out of the buffer; whether all of it is here.
+        """Move the body's bytes out of the buffer. Returns whether the body is complete.
 
-        Raises BodyTooLarge, gunicorn's ParseException.
+        Raises BodyTooLarge and gunicorn's ParseException.
         """
         ...
 
     def content(self) -> bytes:
-        """All of it, without framing. It must have been taken whole."""
+        """Return the complete body without framing. Only after `take` returned True."""
         ...
 
 
 def incoming_body(request: Request, *, largest: int) -> IncomingBody:
-    """The request's body, of which nothing has been taken. Raises BodyTooLarge when its declared length says so."""
+    """Return the reader of the request's body. Raises BodyTooLarge if its Content-Length is above the limit."""
     reader = request.body.reader if request.body else None
     if isinstance(reader, ChunkedReader):
         return ChunkedBody(request, largest=largest)
@@ -85,9 +85,9 @@ class _Next(Enum):
 
 
 class ChunkedBody:
-    """A chunked body, as strict as gunicorn's own reader, which would wait in a thread for what has not arrived.
+    """A chunked body. It is as strict as gunicorn's own reader, which would block a thread until more arrives.
 
-    Trailers are checked and forgotten.
+    Trailers are validated and discarded.
     """
 
     def __init__(self, request: Request, *, largest: int) -> None:
@@ -97,7 +97,7 @@ class ChunkedBody:
         self._framing = 0
         self._next = _Next.SIZE
         self._missing = 0
-        self._content = bytearray()  # not a list of parts: a part of one byte would take forty
+        self._content = bytearray()  # not a list of parts: a part of one byte would take 40 bytes of memory
         self._trailers = bytearray()
         self._steps = {
             _Next.SIZE: self._take_size,
@@ -119,7 +119,7 @@ class ChunkedBody:
         end = buffer.find(_CRLF, 0, _LONGEST_LINE)
         if end < 0:
             if len(buffer) >= _LONGEST_LINE:
-                raise InvalidChunkSize(b"the line is too long")
+                raise InvalidChunkSize(b"the line with the size of a chunk is too long")
             return False
         size = _read_size(_cut(buffer, end + len(_CRLF))[:end])
         self._framing += end + 2 * len(_CRLF)
@@ -177,7 +177,7 @@ def _read_size(line: bytes) -> int:
 
 
 def _cut(buffer: bytearray, size: int) -> bytes:
-    """Take at most so many bytes from the front. CPython does not move the rest each time."""
+    """Remove at most this many bytes from the front and return them. CPython does not move the rest each time."""
     part = bytes(buffer[:size])
     del buffer[:size]
     return part

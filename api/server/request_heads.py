@@ -1,4 +1,4 @@
-"""Reads the head of a request with gunicorn's own parser, and so with its guards against request smuggling."""
+"""Parses the head of a request (request line and headers) with gunicorn's parser, which prevents request smuggling."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ _STATUSES: dict[type[Exception], int] = {
 
 
 def read_head(head: bytes, *, config: Config, client: Any) -> Request:
-    """The request that begins with these bytes, up to and with the empty line. Raises gunicorn's ParseException."""
+    """Parse the bytes up to and including the empty line after the headers. Raises gunicorn's ParseException."""
     unreader = IterUnreader([head])
     try:
         request = Request(config, unreader, client)
     except (NoMoreData, StopIteration):
-        raise InvalidRequestLine("the head ends too soon") from None
+        raise InvalidRequestLine("the head is incomplete") from None
     if unreader.buf.getvalue():
-        raise InvalidRequestLine("the head ends sooner for the parser than for the reader")
+        raise InvalidRequestLine("the parser found the end of the head before the empty line")
     return request
 
 
 def expects_continue(request: Request) -> bool:
-    """Whether the client waits for `100 Continue` before it sends the body (RFC 9110, section 10.1.1)."""
+    """Return whether the client waits for `100 Continue` before it sends the body (RFC 9110, section 10.1.1)."""
     return (request.version or (1, 0)) >= (1, 1) and ("EXPECT", "100-continue") in (
         (name, value.lower()) for name, value in request.headers
     )
 
 
 def status_of(error: ParseException) -> int:
-    """The HTTP status that says what is wrong: 400 unless there is a finer one."""
+    """Return the HTTP status for the error: 400 unless there is a more precise one."""
     return _STATUSES.get(type(error), 400)

@@ -1,4 +1,4 @@
-"""Answers of the application, and of the server itself where it refuses a request, as bytes to send."""
+"""Serializes responses: those of the application, and those of the server itself when it refuses a request."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _log = logs.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SerializedResponse:
-    """A whole HTTP response."""
+    """A complete HTTP response."""
 
     data: bytes
     closes: bool
-    """Whether the connection ends with it."""
+    """Whether the connection is closed after it."""
 
 
 class _Collected:
-    """Stands in for the socket that gunicorn writes a response to."""
+    """Replaces the socket to which gunicorn writes a response, and collects what is written."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -42,13 +42,13 @@ class _Collected:
         self.parts.append(data)
 
     def send(self, data: bytes) -> int:
-        """Only `100 Continue` is sent in this way: the client was told that before its body was read."""
+        """gunicorn sends only `100 Continue` in this way, which the client has already received: discard it."""
         return len(data)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReadRequest:
-    """A request that has arrived whole."""
+class ReceivedRequest:
+    """A request that has arrived completely."""
 
     request: Request
     body: bytes
@@ -57,16 +57,18 @@ class ReadRequest:
 
 
 def run_application(
-    application: WSGIApplication, read: ReadRequest, *, config: Config, keep_alive: bool
+    application: WSGIApplication, received: ReceivedRequest, *, config: Config, keep_alive: bool
 ) -> SerializedResponse:
-    """Call the application, in the present thread, for as long as it takes; raises nothing.
+    """Call the application in the current thread and return its response. Raises nothing.
 
-    Its environment and the response's framing are gunicorn's. What was written before an error is not sent.
+    gunicorn builds the WSGI environment and frames the response. Nothing that was written before an error is sent.
     """
     collected = _Collected()
     try:
-        response, environ = wsgi.create(read.request, cast("Any", collected), read.client, read.server, config)
-        environ["wsgi.input"] = io.BytesIO(read.body)
+        response, environ = wsgi.create(
+            received.request, cast("Any", collected), received.client, received.server, config
+        )
+        environ["wsgi.input"] = io.BytesIO(received.body)
         environ["wsgi.multithread"] = True
         if not keep_alive:
             response.force_close()
@@ -78,15 +80,20 @@ def run_application(
         finally:
             if close := getattr(parts, "close", None):
                 close()
-    except Exception:  # noqa: BLE001 - it is logged, and nobody is above this to handle it
+    except Exception:  # noqa: BLE001 - it is logged, and no caller could handle it
         _log.exception("request failed outside the application")
-        return SerializedResponse(data=refusal(problems.BROKEN, "This is our fault, and it was logged."), closes=True)
+        return SerializedResponse(
+            data=refusal(problems.BROKEN, "The service failed. The error was logged."), closes=True
+        )
     return SerializedResponse(data=b"".join(collected.parts), closes=response.should_close())
 
 
 def refusal(problem: Problem, detail: str, *, status: int | None = None) -> bytes:
-    """The problem as a response that ends the connection; `status` where HTTP has a finer one than the catalogue."""
-    request_id = request_ids.name_for("")
+    """Return the problem as a response that closes the connection.
+
+    `status` replaces the catalogue's where HTTP has a more precise one.
+    """
+    request_id = request_ids.valid_or_new("")
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,

@@ -1,4 +1,4 @@
-"""The gunicorn worker: an event loop for all clients, and a pool of threads for the application."""
+"""The gunicorn worker class: one event loop for all clients, and a thread pool for the application."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from gunicorn.glogging import Logger
 from gunicorn.workers import base
 
 from api.server.connection import Connection, ConnectionContext
-from api.server.connections import Connections
 from api.server.limits import Limits
-from api.server.responses import ReadRequest, SerializedResponse, run_application
+from api.server.open_connections import OpenConnections
+from api.server.responses import ReceivedRequest, SerializedResponse, run_application
 
 _SWEEP_SECONDS = 0.25
 _STOPPING_SECONDS = 2.0
-"""When the process ends, an idle client may just be sending its next request: it is waited for so long."""
+"""How long an ending process waits for idle clients, which may be about to send their next request."""
 _OTHER_FILES = 200
-"""File descriptors that are not clients' connections: PostgreSQL, Redis, listening sockets, logs."""
+"""File descriptors reserved for everything but clients: PostgreSQL, Redis, listening sockets, logs."""
 
 
 class BufferingWorker(base.Worker):
     """Serves plain HTTP/1.1 with gunicorn's parser and its rules about forwarded headers.
 
-    A thread is taken when a request has arrived whole, and given back before the answer is sent: however many clients
-    are slow, or idle, they cost memory within the limits and nothing else. Of gunicorn's settings, `threads`,
-    `keepalive`, `timeout`, `graceful_timeout`, `backlog` and those about headers count here; its access log,
-    `max_requests` and its hooks for each request do not, and TLS is left to what stands in front.
+    A request occupies a thread only from its complete arrival until its response is ready to send. Slow and idle
+    clients therefore cost memory, within the limits, and no threads. Of gunicorn's settings, `threads`, `keepalive`,
+    `timeout`, `graceful_timeout`, `backlog` and those about headers apply. Its access log, `max_requests`, its hooks
+    for each request, and TLS are not supported: a proxy in front terminates TLS.
     """
 
     limits: Limits
@@ -42,10 +42,10 @@ class BufferingWorker(base.Worker):
     @classmethod
     def check_config(cls, cfg: Config, log: Logger) -> None:  # noqa: ARG003 (gunicorn's names)
         if cfg.is_ssl:
-            raise ConfigError("TLS belongs to what stands in front of the web process.")
+            raise ConfigError("This worker does not support TLS: let a proxy in front of it terminate TLS.")
 
     def run(self) -> None:
-        """Serve until told to stop, then finish what is in hand within `graceful_timeout`."""
+        """Serve until a stop is requested, then finish the requests in progress within `graceful_timeout`."""
         self._pool = ThreadPoolExecutor(max_workers=self.cfg.threads, thread_name_prefix="application")
         try:
             uvloop.run(self._serve())
@@ -55,11 +55,11 @@ class BufferingWorker(base.Worker):
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         limits = self.limits
-        connections = Connections(most=_allowed_connections(limits.connections), buffer_bytes=limits.buffer_bytes)
-        around = ConnectionContext(config=self.cfg, limits=limits, connections=connections, submit=self._submit)
+        connections = OpenConnections(most=_allowed_connections(limits.connections), buffer_bytes=limits.buffer_bytes)
+        context = ConnectionContext(config=self.cfg, limits=limits, connections=connections, submit=self._submit)
         servers = [
             await self._loop.create_server(
-                lambda: Connection(around), sock=cast("Any", listener).sock, backlog=self.cfg.backlog
+                lambda: Connection(context), sock=cast("Any", listener).sock, backlog=self.cfg.backlog
             )
             for listener in self.sockets
         ]
@@ -73,14 +73,19 @@ class BufferingWorker(base.Worker):
         while len(connections) and self._loop.time() < began + self.cfg.graceful_timeout:
             await self._watch(connections)
 
-    async def _watch(self, connections: Connections) -> None:
+    async def _watch(self, connections: OpenConnections) -> None:
         self.notify()
         connections.sweep(self._loop.time())
         await asyncio.sleep(_SWEEP_SECONDS)
 
-    def _submit(self, read: ReadRequest, answer: Callable[[SerializedResponse], None]) -> Callable[[], None]:
-        """Returns what withdraws it. The pool's queue has no bound: what waits there for nobody must hold nothing."""
-        waiting = [(read, answer)]
+    def _submit(
+        self, received: ReceivedRequest, on_response: Callable[[SerializedResponse], None]
+    ) -> Callable[[], None]:
+        """Return a function that withdraws the request.
+
+        The pool's queue is unbounded, so the request of a client that has disconnected must not keep its memory there.
+        """
+        waiting = [(received, on_response)]
 
         def run() -> None:
             try:
@@ -92,15 +97,15 @@ class BufferingWorker(base.Worker):
         self._pool.submit(run)
         return waiting.clear
 
-    def _run_application(self, read: ReadRequest, answer: Callable[[SerializedResponse], None]) -> None:
+    def _run_application(self, received: ReceivedRequest, on_response: Callable[[SerializedResponse], None]) -> None:
         keep_alive = self.alive and self.cfg.keepalive > 0
-        wire_answer = run_application(cast("Any", self.wsgi), read, config=self.cfg, keep_alive=keep_alive)
-        with suppress(RuntimeError):  # the loop has ended: the time to stop gracefully is over
-            self._loop.call_soon_threadsafe(answer, wire_answer)
+        response = run_application(cast("Any", self.wsgi), received, config=self.cfg, keep_alive=keep_alive)
+        with suppress(RuntimeError):  # the loop has ended, because `graceful_timeout` is over
+            self._loop.call_soon_threadsafe(on_response, response)
 
 
 def _allowed_connections(wanted: int) -> int:
-    """As many as wanted, or as the system lets this process have; its soft limit is raised where it can be."""
+    """Return the number wanted, or less if the system allows fewer open files. Raises the soft limit if necessary."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:

@@ -1,4 +1,4 @@
-"""POST /callbacks/mail: a mail that came back, posted by the server that receives mail for MAIL_BOUNCE_DOMAIN."""
+"""POST /callbacks/mail: a bounced mail, posted by the server that receives mail for MAIL_BOUNCE_DOMAIN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from channels.mail.bounces import HEAD_BYTES, MAX_BYTES, find_attempt, read_boun
 from channels.mail.mime_parts import UnreadableMail
 
 MEDIA_TYPES = ("message/rfc822", "application/octet-stream")
-"""The second is for generated clients that know no other type for bytes."""
+"""The second is for generated clients, which have no other type for bytes."""
 
 
 def bounce_route() -> Route[Ledger]:
@@ -28,13 +28,14 @@ def bounce_route() -> Route[Ledger]:
         media_types=MEDIA_TYPES,
         max_bytes=MAX_BYTES,
         too_large="A bounce may have 1 MB. Its beginning is enough: cut off the rest.",
-        query={"recipient": "The address that the mail was delivered to. Absent: read from its headers."},
+        query={"recipient": "The address that the mail was delivered to. If absent, it is read from the headers."},
         handle=_handle,
-        summary="Take a mail that came back",
+        summary="Take a bounced mail",
         description=(
-            "For the mail server that receives bounces. The address that a bounce comes to carries our signature.\n\n"
-            "A permanent failure ends the delivery as `undelivered`; where the address itself is dead, nothing more is "
-            "sent to it. Delays and automatic answers change nothing. A mail may have 1 MB: its beginning is enough."
+            "For the mail server that receives bounces. The address that a bounce is sent to is signed, so no key is "
+            "needed.\n\n"
+            "A permanent failure makes the delivery `undelivered`; if the address does not exist, nothing more is sent "
+            "to it. Delays and automatic answers change nothing. A mail may have 1 MB: its beginning is enough."
         ),
     )
 
@@ -42,7 +43,7 @@ def bounce_route() -> Route[Ledger]:
 def _handle(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
     """Reads only the head of the mail before the address is verified, and parses nothing of it."""
     if not takes_bounces(request.settings):
-        raise RouteDisabled("No bounces are taken here: MAIL_BOUNCE_DOMAIN or SMTP_URL is not set.")
+        raise RouteDisabled("Bounces are not accepted: MAIL_BOUNCE_DOMAIN or SMTP_URL is not set.")
     head = request.read(HEAD_BYTES)
     about = find_attempt(head, delivered_to=request.query.get("recipient"), settings=request.settings)
     try:

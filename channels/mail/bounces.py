@@ -1,8 +1,8 @@
 """Reads bounces: the mail in which a server reports that it could not deliver one (RFC 3464).
 
-Anyone may post one, so the order matters: `find_attempt` first looks for one of our signed addresses and nothing else,
-and `read_bounce` parses only mails that came to one. Everyone who received a mail of ours knows a signed address, so
-the parsing is bounded too.
+Anyone may post one, so the order matters: `find_attempt` only searches for one of our signed addresses, and
+`read_bounce` parses only mails that were sent to one. Every recipient of our mails can see a signed address, so the
+parsing is bounded too.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from messaging.states import Status
 from settings import Settings
 
 HEAD_BYTES = 64 * 1024
-"""The first part of a mail, whose headers must name the address that it was delivered to."""
+"""The first part of a mail. The address that it was delivered to must be in the headers within it."""
 MAX_BYTES = 1_000_000
-"""A report and the returned mail: most servers return only its headers, or its first 50 kB."""
+"""A report and the returned mail, of which most servers return only the headers or the first 50 kB."""
 MAX_BLOCKS = 100
 """The most recipients that one report may list. Our mails have one."""
 
@@ -37,7 +37,7 @@ _BLANK_LINES = re.compile(rb"\n\n+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BouncedAttempt:
-    """The attempt that a signed address was made for."""
+    """The attempt that a signed address belongs to."""
 
     delivery_id: UUID
     attempt: int
@@ -56,9 +56,9 @@ class Bounce:
 
 
 def takes_bounces(settings: Settings) -> bool:
-    """Whether mails get a signed address for bounces with these settings. If not, every bounce is forged.
+    """Whether mails get a signed address for bounces with these settings. If not, no bounce can be genuine.
 
-    Bounces are also taken with MAIL_ENABLED off: they may be about mails that were sent before.
+    Bounces are also accepted with MAIL_ENABLED off: they may be about mails that were sent before.
     """
     return None not in (settings.smtp_url, settings.secret_key, settings.mail_bounce_domain)
 
@@ -68,14 +68,14 @@ def find_attempt(head: bytes, *, delivered_to: str | None, settings: Settings) -
 
     `delivered_to` is the address that the mail was delivered to, if the mail server passed it; otherwise the headers
     name it. The address proves that the bounce is about a mail of ours: it was only in that mail's envelope. Raises
-    ForgedRequest when the mail came to none of our addresses.
+    ForgedRequest when the mail was sent to none of our addresses.
     """
     addresses = BounceAddresses(settings)
     found = None if delivered_to is None else addresses.attempt_of(delivered_to)
     for header in _recipient_headers(head):
         found = found or addresses.find_attempt(header)
     if found is None:
-        raise ForgedRequest("The address it came to is none of ours.")
+        raise ForgedRequest("The mail was not sent to one of our addresses.")
     delivery_id, attempt = found
     return BouncedAttempt(delivery_id=delivery_id, attempt=attempt)
 

@@ -11,24 +11,25 @@ from channels.error_classification import ErrorClassification
 from channels.incoming import CarrierReceipt
 from channels.mail import errors
 from channels.mail.composing import Composer, message_id
-from channels.mail.server import MailServer
+from channels.mail.mail_server import MailServer
 from channels.mail.smtp_session import Mail, SmtpFailure, SmtpRefusal, SmtpSession, Stage
+from messaging.backoff import backoff_seconds
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
 from settings import Settings
 
 log = logs.get_logger(__name__)
 
 IDLE_SECONDS = 30.0
-"""A connection that was idle for longer is closed: a server or firewall may drop it during the next mail."""
-FIRST_BACKOFF_SECONDS = 60.0
-"""The backoff after a temporary refusal, doubled each time: greylisting servers ask for minutes (RFC 6647)."""
+"""A connection that was idle for longer is closed, because a server or firewall may drop it during the next mail."""
+FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 60.0, 3600.0
+"""The backoff after temporary refusals, doubled each time: greylisting servers ask for minutes (RFC 6647)."""
 QUEUED_PER_CONNECTION = 10
-"""Mails accepted for each connection, the one in flight included: claiming a few at a time costs more than sending."""
+"""Mails per connection that may be in flight or queued: claiming a few at a time costs more than sending them."""
 MAX_REPEATS = 2
 """How often a mail in doubt is sent again before it waits for a person (docs/decisions/0012)."""
 
 
-class _Batch:
+class _BatchStop:
     """Stops the rest of a batch once its sender was refused or throttled."""
 
     def __init__(self, may_submit: Callable[[], bool]) -> None:
@@ -44,7 +45,7 @@ class _Batch:
 
 
 class MailCarrier:
-    """Submits mails on threads, each with its own connection. An asyncio client took twice the CPU."""
+    """Submits mails from threads, each with its own connection. An asyncio client took twice the CPU."""
 
     def __init__(self, settings: Settings) -> None:
         self.capacity = QUEUED_PER_CONNECTION * settings.smtp_connections
@@ -63,13 +64,13 @@ class MailCarrier:
         may_submit: Callable[[], bool],
         on_result: Callable[[SubmissionResult], None],
     ) -> None:
-        """Submit the envelopes, as many at once as there are connections. See channels.base.Carrier."""
-        shared = _Batch(may_submit)
+        """Start submitting the envelopes, as many at once as there are connections. See channels.base.Carrier."""
+        stop = _BatchStop(may_submit)
         for envelope in batch:
-            self._threads.submit(self._submit_one, envelope, shared, on_result)
+            self._threads.submit(self._submit_one, envelope, stop, on_result)
 
     def look_up(self, in_doubt: Sequence[InDoubtDelivery]) -> Iterator[Sequence[LookupResult]]:
-        """Report each mail as not found, so that it is sent again, MAX_REPEATS times; after that as not readable.
+        """Report each mail as not found, so that it is sent again, until MAX_REPEATS; after that as not readable.
 
         A mail server has no list to search. Why a mail in doubt is sent again: docs/decisions/0012.
         """
@@ -83,7 +84,7 @@ class MailCarrier:
         ]
 
     def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:  # noqa: ARG002 - mail servers have no status
-        """Yields nothing: a mail server reports nothing about accepted mail. Bounces arrive at a route of their own."""
+        """Yields nothing: a mail server cannot be asked about accepted mail. Bounces arrive at their own route."""
         return iter(())
 
     def close(self) -> None:
@@ -93,17 +94,17 @@ class MailCarrier:
             session.quit()
         self._sessions.clear()
 
-    def _submit_one(self, envelope: Envelope, batch: _Batch, on_result: Callable[[SubmissionResult], None]) -> None:
+    def _submit_one(self, envelope: Envelope, stop: _BatchStop, on_result: Callable[[SubmissionResult], None]) -> None:
         try:
-            result = self._submit(envelope, batch)
+            result = self._submit(envelope, stop)
         except Exception:  # the mail may have left
             log.exception("submission failed unexpectedly", delivery_id=str(envelope.delivery_id))
             result = _result(envelope, ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
-        batch.observe(result)
+        stop.observe(result)
         on_result(result)
 
-    def _submit(self, envelope: Envelope, batch: _Batch) -> SubmissionResult:
-        if not batch.may_submit():
+    def _submit(self, envelope: Envelope, stop: _BatchStop) -> SubmissionResult:
+        if not stop.may_submit():
             return _result(envelope, ResultKind.UNSUBMITTED, "returned before it was submitted")
         if self._server is None:
             return _result(envelope, ResultKind.SENDER, "mail is not set up (SMTP_URL)")
@@ -114,7 +115,7 @@ class MailCarrier:
             log.error("mail cannot be composed", delivery_id=str(envelope.delivery_id), error=type(error).__name__)  # noqa: TRY400
             return _result(envelope, ResultKind.PERMANENT, "the mail cannot be composed")
         try:
-            submitted = self._submit_mail(self._server, mail, batch)
+            submitted = self._submit_mail(self._server, mail, stop)
         except SmtpRefusal as refusal:
             return _refused(envelope, errors.classify_refusal(refusal), code=refusal.enhanced or str(refusal.code))
         except SmtpFailure as failure:
@@ -129,15 +130,15 @@ class MailCarrier:
             carrier_id=message_id(envelope.delivery_id, self._composer.service_host),
         )
 
-    def _submit_mail(self, server: MailServer, mail: Mail, batch: _Batch) -> bool:
-        """False when `may_submit` forbade it at the last moment. Raises SmtpRefusal, SmtpFailure.
+    def _submit_mail(self, server: MailServer, mail: Mail, stop: _BatchStop) -> bool:
+        """Submit the mail; False when `may_submit` no longer allows it. Raises SmtpRefusal, SmtpFailure.
 
-        An idle connection may have been closed by the server, which shows at the first command. The server has received
-        nothing of this mail then, so it is submitted over a new connection.
+        If the server has closed the idle connection, the first command fails. The server has received nothing of this
+        mail then, so it is submitted over a new connection.
         """
         kept = self._kept_session()
         if kept is not None:
-            if not batch.may_submit():
+            if not stop.may_submit():
                 return False
             try:
                 kept.submit(mail)
@@ -147,7 +148,7 @@ class MailCarrier:
             else:
                 return True
         fresh = self._open(server)
-        if not batch.may_submit():
+        if not stop.may_submit():
             return False
         fresh.submit(mail)
         return True
@@ -177,7 +178,11 @@ class MailCarrier:
 
 
 def _refused(envelope: Envelope, error: ErrorClassification, *, code: str | None) -> SubmissionResult:
-    backoff = FIRST_BACKOFF_SECONDS * 2**envelope.tries if error.kind is ResultKind.TRANSIENT else None
+    backoff = None
+    if error.kind is ResultKind.TRANSIENT:
+        backoff = backoff_seconds(
+            envelope.tries + 1, base_seconds=FIRST_BACKOFF_SECONDS, limit_seconds=LONGEST_BACKOFF_SECONDS
+        )
     return SubmissionResult(
         delivery_id=envelope.delivery_id,
         attempt=envelope.attempt,

@@ -17,7 +17,7 @@ from settings import Settings
 
 
 class Composer:
-    """Composes mails with what all mails of this service share: host, links, bounce addresses."""
+    """Composes mails. Holds what all mails of this service share: host, links, bounce addresses."""
 
     def __init__(self, settings: Settings) -> None:
         self.service_host = service_host(settings)

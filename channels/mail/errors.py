@@ -1,7 +1,7 @@
 """A mail server's reply codes, and how each is classified.
 
 Codes: RFC 5321, section 4.2; RFC 4954 for authentication. Enhanced codes: RFC 3463 and
-https://www.iana.org/assignments/smtp-enhanced-status-codes. The first digit tells temporary (4) from permanent (5); the
+https://www.iana.org/assignments/smtp-enhanced-status-codes. The first digit is 4 for temporary and 5 for permanent; the
 other two numbers, such as `1.1`, give the reason.
 """
 
@@ -15,7 +15,6 @@ from messaging.submissions import ResultKind
 
 SERVICE_CLOSING = 421
 """The server closes the connection, whatever the command was."""
-
 
 REASONS: Mapping[str, str] = {
     "1.0": "the address has a problem",
@@ -51,11 +50,11 @@ REASONS: Mapping[str, str] = {
 """The reasons, as they are shown to people."""
 
 SENDER_CODES = frozenset({"1.7", "1.8", "7.3", "7.8", "7.9", "7.11", "7.13"})
-"""About the sender or the account, at whatever stage they come."""
+"""About the sender or the account, at any stage."""
 THROTTLE_CODES = frozenset({"4.5"})
 """Too many mails at once or for today. Gmail uses 5.4.5 for its daily limit."""
 SINGLE_MAIL_CODES = frozenset({"2.3", "3.4", "6.0"})
-"""About one mail, never about the sender, although they may come before the recipient is named."""
+"""About one mail, never about the sender, even before a recipient is named."""
 DEAD_ADDRESS_CODES = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
 """The address does not exist any more. Sending to it again harms the sender's reputation."""
 

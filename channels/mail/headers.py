@@ -23,7 +23,7 @@ ADDRESS_HEADERS = frozenset({"from", "to", "reply-to"})
 _NOT_ON_A_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, halves of surrogate pairs, line and paragraph separators."""
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[BQ]\?", re.IGNORECASE)
-"""The start of an encoded word (RFC 2047). Every reader of the header decodes it, the standard library included."""
+"""The start of an encoded word (RFC 2047). Mail readers decode it, and so does the standard library."""
 
 
 def header_error(text: str) -> str | None:

@@ -28,7 +28,7 @@ _BLANK_LINE = re.compile(rb"(?:\A|\n)\r?\n")
 
 
 class UnreadableMail(Exception):
-    """The mail exceeds a limit or cannot be parsed. The message says which, and quotes nothing of the mail."""
+    """The mail exceeds a limit or cannot be parsed. The message names the limit and quotes nothing of the mail."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

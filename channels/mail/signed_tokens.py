@@ -24,7 +24,7 @@ _SIGNED_ADDRESS = re.compile(rb"(?<![a-z2-7])[a-z2-7]{48}(?=@)", re.IGNORECASE)
 
 
 class UnsubscribeLinks:
-    """The links to unsubscribe. Their token is the signed id of the delivery."""
+    """The links to unsubscribe. The token in a link is the signed id of the delivery."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = _key(settings, "unsubscribe")

@@ -67,13 +67,12 @@ class SmtpFailure(Exception):
 
 
 class SmtpSession:
-    """Submits one mail after the other. Not safe for several threads at once."""
+    """Submits one mail after the other. Not thread-safe."""
 
     def __init__(self, smtp: smtplib.SMTP) -> None:
         self._smtp = smtp
         self._idle_since = elapsed_seconds()
-        self.mails = 0
-        """The mails that were submitted, or tried, so far."""
+
         self.is_open = True
 
     @property
@@ -82,7 +81,7 @@ class SmtpSession:
 
     def submit(self, mail: Mail) -> None:
         """Submit one mail; the server has accepted it when this returns. Raises SmtpRefusal or SmtpFailure."""
-        self.mails += 1
+
         stage = Stage.SENDER
         try:
             _expect(stage, *self._smtp.mail(mail.sender), wanted=250)
@@ -90,7 +89,7 @@ class SmtpSession:
             _expect(stage, *self._smtp.rcpt(mail.recipient), wanted=250)
             stage = Stage.CONTENT
             _expect(stage, *self._smtp.docmd("DATA"), wanted=354)
-            # In one call: if it fails before all is sent, the dot, which comes last, has not left either.
+            # In one call: if it fails before everything is sent, the dot, which comes last, has not been sent either.
             self._smtp.send(_LINE_WITH_DOT.sub(b"..", mail.raw) + b".\r\n")
             stage = Stage.ACCEPTANCE
             _expect(stage, *self._smtp.getreply(), wanted=250)
@@ -104,7 +103,7 @@ class SmtpSession:
             self._idle_since = elapsed_seconds()
 
     def quit(self) -> None:
-        """End the session politely, if the server still responds."""
+        """End the session with QUIT, if the server still responds, and close it."""
         with suppress(smtplib.SMTPException, OSError):
             self._smtp.quit()
         self.close()

@@ -2,8 +2,8 @@
 
 A GET changes nothing: mail readers and virus scanners open every link. A POST opts the recipient out, from the page's
 button or from the mail reader itself (one-click, RFC 8058). It needs no cookie and no key: the signed token in the link
-is the right to do it. For some days the page offers to undo the opt-out, at a URL that stands in no mail, so that no
-mail reader posts there by itself.
+authorizes it. For some days the page offers to undo the opt-out, at a URL that is in no mail, so that no mail reader
+posts to it automatically.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def routes() -> Sequence[Route[Ledger]]:
         _page("show_unsubscribe_page", "GET", PATH, _show),
         _page("unsubscribe", "POST", PATH, _unsubscribe),
         _page("undo_unsubscribe", "POST", UNDO_PATH, _undo),
-        # Reloading the page that a POST has answered shows the present state.
+        # Reloading the response of the POST shows the current state.
         _page("show_after_undo", "GET", UNDO_PATH, _redirect_to_page),
         _page("unsubscribe_stylesheet", "GET", STYLESHEET, _stylesheet),
     )

@@ -22,7 +22,7 @@ _HEADERS = {
 
 
 def render(page: str, recipient: Recipient | None, *, token: str) -> RouteResponse:
-    """The page for the recipient. Without one, the same page (404) whatever is wrong with the token."""
+    """The page for the recipient. Without a recipient, a 404 page that does not say what is wrong with the token."""
     if recipient is None:
         return _response("unknown_link", status=HTTPStatus.NOT_FOUND)
     path = f"/unsubscribe/{quote(token, safe='')}"

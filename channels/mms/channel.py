@@ -52,7 +52,7 @@ class MmsChannel:
         return None
 
     def check_content(self, content: str) -> str | None:
-        """The text may be empty: a picture needs no words."""
+        """The text may be empty: a picture message needs none."""
         if len(content) > segments.MAX_CHARACTERS:
             return f"is longer than the {segments.MAX_CHARACTERS} characters that one picture message may have"
         return None

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from channels.base import TooManyChecks
-from channels.mms import media
-from channels.mms.media import Media
+from channels.mms.media_limits import Media, media_error, total_size_error
 from channels.mms.media_probe import MediaProbe, MediaUnavailable
 from channels.mms.media_urls import FIELD, BadUrl, parse_url
 from channels.mms.per_church_limits import ChurchSlots, NoFreeSlot
 
 TIMEOUT_SECONDS = 5.0
-"""For all files of a message: DNS, connections, redirects and responses."""
+"""For all files of a message together: DNS, connections, redirects and responses."""
 MAX_CONCURRENT_CHECKS = 8
 """In one process: half of a web process's threads, so that slow media servers never occupy all of them."""
 MAX_CHECKS_PER_CHURCH = 2
@@ -51,7 +50,7 @@ async def _check(urls: Sequence[str], probe: MediaProbe, church_id: UUID) -> Map
             found_media.append(found)
         else:
             errors[f"{FIELD}[{index}]"] = found
-    together = None if errors else media.total_size_error(found_media)
+    together = None if errors else total_size_error(found_media)
     return errors if together is None else {FIELD: together}
 
 
@@ -61,4 +60,4 @@ async def _probe(url: str, probe: MediaProbe, church_id: UUID) -> Media | str:
         found = await probe.fetch_media(parse_url(url), church_id=church_id)
     except (BadUrl, MediaUnavailable) as error:
         return str(error)
-    return media.media_error(found) or found
+    return media_error(found) or found

@@ -1,8 +1,8 @@
 """Finds out the type and the size of a picture from its web server, without reading the picture.
 
-Whoever may name a URL can make us connect to any host (SSRF). To keep our own network out of reach, a host name is
-looked up once, every address of it must be public, and the connection is made to one of exactly these addresses. A
-redirect leads to a new URL, which is checked in the same way.
+Anyone who may pass a URL can make us connect to any host (SSRF). To protect our own network, a host name is looked up
+once, every address of it must be public, and the connection is made to one of exactly these addresses. The URL of a
+redirect is checked in the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cache
 from ipaddress import ip_address
 from uuid import UUID
 
-from channels.mms.media import Media
+from channels.mms.media_limits import Media
 from channels.mms.media_urls import BadUrl, MediaUrl
 from channels.mms.per_church_limits import ChurchThreadPool
 from channels.mms.public_addresses import Address, is_public
@@ -31,8 +31,8 @@ CONNECT_SECONDS = 2.0
 MAX_DNS_LOOKUPS = 16
 """Threads of a process for DNS lookups."""
 MAX_DNS_LOOKUPS_PER_CHURCH = 2
-"""A DNS lookup cannot be stopped and may take half a minute: a church with such hosts waits for its own threads and
-leaves the others free."""
+"""A DNS lookup cannot be stopped and may take half a minute. A church with slow name servers occupies only so many
+threads."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEAD_REFUSED = frozenset({403, 405, 501})
@@ -82,14 +82,14 @@ def default_tls() -> ssl.SSLContext:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MediaProbe:
-    """Asks web servers about files. Calls `resolve` once for each URL."""
+    """Requests the heads of files from web servers. Calls `resolve` once for each URL."""
 
     policy: UrlPolicy
     resolve: Callable[[str], Sequence[Address]] = resolve
     tls: ssl.SSLContext = field(default_factory=default_tls)
 
     async def fetch_media(self, url: MediaUrl, *, church_id: UUID) -> Media:
-        """The file at the URL. Raises BadUrl, MediaUnavailable. Has no timeout of its own."""
+        """The type and size of the file at the URL. Raises BadUrl, MediaUnavailable. Has no timeout."""
         self.policy.check(url)
         head = await self._head(url, church_id)
         for _ in range(MAX_REDIRECTS):
@@ -112,9 +112,9 @@ class MediaProbe:
         return await self._fetch_head(url, addresses, "GET") if unknown_size else head
 
     async def _allowed_addresses(self, host: str, church_id: UUID) -> Sequence[Address]:
-        """All addresses of the host. Refuses the host if one of them is not allowed.
+        """The first addresses of the host. Raises MediaUnavailable if any of its addresses is not allowed.
 
-        The error is the same for a name that does not exist, so that nobody can find out the names in our network.
+        The error is the same for a name that does not exist, so that callers cannot probe for names in our network.
         """
         try:
             found = await asyncio.wrap_future(_dns_threads().submit(church_id, self.resolve, host))

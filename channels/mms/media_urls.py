@@ -28,7 +28,7 @@ class BadUrl(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MediaUrl:
-    """A URL, parsed once. No other parser reads the text again and finds another host in it."""
+    """A URL that was parsed once. It is not parsed again, so no other parser can find another host in it."""
 
     scheme: str
     host: str

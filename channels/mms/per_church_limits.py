@@ -1,4 +1,4 @@
-"""Slots and threads that churches share, with a limit for each church: a busy church leaves some for the others."""
+"""Slots and threads that churches share, with a limit for each church, so that one church cannot occupy all."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ class ChurchSlots:
 class ChurchThreadPool:
     """`total` threads for calls that block and cannot be stopped, at most `per_church` of them for one church.
 
-    Further calls of a church wait for its earlier ones, even if their callers have given up: the thread stays busy
-    until the call returns.
+    Further calls of a church wait until its earlier calls return, even if the callers no longer wait for the results.
     """
 
     def __init__(self, *, total: int, per_church: int, name: str) -> None:

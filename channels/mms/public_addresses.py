@@ -1,4 +1,4 @@
-"""Tells which IP addresses belong to the public internet.
+"""Decides which IP addresses belong to the public internet.
 
 Sources: https://www.iana.org/assignments/iana-ipv4-special-registry and …/iana-ipv6-special-registry, and what clouds
 document about their metadata services. `ipaddress.is_global` is not used: its result has changed between versions of
@@ -48,7 +48,7 @@ _NOT_PUBLIC_V6 = tuple(
 
 
 def is_public(address: Address) -> bool:
-    """Whether it is safe to connect to this address on behalf of a stranger."""
+    """Whether the address belongs to the public internet, and to no network or metadata service of ours."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _NOT_PUBLIC_V4)
     return (

@@ -20,7 +20,7 @@ Method = Literal["HEAD", "GET"]
 
 
 class InvalidResponse(Exception):
-    """What came back is not an HTTP response, or its head is too long."""
+    """The response is not valid HTTP, or its head is too long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

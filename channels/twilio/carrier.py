@@ -27,7 +27,7 @@ log = logs.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_CONCURRENT_READS = 20
-"""Lookups and status requests have connections of their own, so that they never delay submissions."""
+"""Look-ups and status requests have their own connections, so that they never delay submissions."""
 
 
 class TwilioCarrier:
@@ -61,7 +61,7 @@ class TwilioCarrier:
         return self._loop.stream(self._read(look_up(self._client, delivery)) for delivery in in_doubt)
 
     def fetch_statuses(self, carrier_ids: Sequence[str]) -> Iterator[Sequence[CarrierReceipt]]:
-        """Fetch what became of submissions. See channels.base.Carrier."""
+        """Fetch the statuses of submissions. See channels.base.Carrier."""
         for receipts in self._loop.stream(self._read(fetch_status(self._client, sid)) for sid in carrier_ids):
             yield [receipt for receipt in receipts if receipt is not None]
 
@@ -72,7 +72,7 @@ class TwilioCarrier:
     async def _submit(
         self, envelope: Envelope, may_submit: Callable[[], bool], on_result: Callable[[SubmissionResult], None]
     ) -> None:
-        # As many as there are connections, so that a request leaves right after may_submit() has allowed it.
+        # As many as there are connections, so that the request is sent right after may_submit() allowed it.
         async with self._submissions:
             if may_submit():
                 result = await self._create(envelope)
@@ -97,7 +97,7 @@ class TwilioCarrier:
             return _result(envelope, ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
         except (NoResponse, json.JSONDecodeError) as error:
             return _result(envelope, ResultKind.AMBIGUOUS, f"no response from the carrier ({error})")
-        except Exception:  # the request may have left, so it must not be sent again
+        except Exception:  # the request may have been sent, so it must not be repeated
             log.exception("submission failed unexpectedly", delivery_id=str(envelope.delivery_id))
             return _result(envelope, ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
         if not message.sid:

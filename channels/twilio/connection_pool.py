@@ -1,6 +1,6 @@
 """A pool of HTTP/1.1 connections to one host, one request at a time on each.
 
-Two things are guaranteed here that no examined library guarantees: the caller learns whether the request may have left,
+It guarantees two things that no examined library guarantees: the caller learns whether the request may have been sent,
 and a request is never repeated automatically. (libcurl repeats a POST when an idle connection turns out to be dead,
 although the carrier may have read the first one.)
 """
@@ -23,11 +23,11 @@ LARGEST_BODY_BYTES = 16 * 1024 * 1024
 
 
 class ConnectFailed(Exception):
-    """No connection could be made: nothing of the request left."""
+    """No connection could be made: nothing of the request was sent."""
 
 
 class NoResponse(Exception):
-    """The request left, or may have left, and no complete response came."""
+    """The request was sent, or may have been, and no complete response came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class ConnectionPool:
     async def exchange(self, request: bytes) -> HttpResponse:
         """The response to the request. Raises ConnectFailed or NoResponse.
 
-        The timeouts cover the connecting, and the response from the moment the request leaves; not the wait for a free
-        connection.
+        The timeouts cover connecting, and the response from when the request is sent. They do not cover the wait for a
+        free connection.
         """
         async with self._free:
             connection = self._idle_connection() or await self._connect()
@@ -113,7 +113,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
         try:
             return await self._response
-        except BaseException:  # also when the caller gave up: a late response must not be taken for the next one
+        except BaseException:  # also when canceled: a late response must not be taken for that of the next request
             self.close()
             raise
         finally:

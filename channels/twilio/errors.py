@@ -1,7 +1,6 @@
 """Twilio's error codes, and how each is classified.
 
-Source: https://www.twilio.com/docs/api/errors. Codes change; a code that is not listed is classified
-by its HTTP status.
+Source: https://www.twilio.com/docs/api/errors. A code that is not listed is classified by its HTTP status.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ STATUSES: Mapping[str, Status | None] = {
     "failed": Status.FAILED,
     "canceled": Status.FAILED,
 }
-"""Twilio's statuses and ours; None for those that add nothing to the acceptance of the submission."""
+"""Our status for each of Twilio's; None for those that add nothing to the acceptance of the submission."""
 
 
 class TwilioForm(BaseModel):
@@ -58,10 +58,10 @@ def status_route(channel: str) -> Route[Ledger]:
         handle=_handle,
         summary=f"Take Twilio's receipt for {channel}",
         description=(
-            "For Twilio only: every submission names this address. Repeated, late and reordered receipts do no harm."
+            "For Twilio only: every submission names this URL. Repeated, late and reordered receipts change nothing."
         ),
         form=TwilioForm,
-        signature_header=(HEADER, "Twilio's signature of the address and the form."),
+        signature_header=(HEADER, "Twilio's signature of the URL and the form."),
     )
 
 
@@ -77,7 +77,7 @@ def read_receipt(request: IncomingRequest) -> CarrierReceipt | None:
     form = parse_form(request.read(-1))
     verify(request, form)
     try:
-        carrier_id, word = form["MessageSid"], form["MessageStatus"]
+        carrier_id, twilio_status = form["MessageSid"], form["MessageStatus"]
     except KeyError as error:
         raise MalformedRequest(f"{error.args[0]} is missing") from error
     error_code = form.get("ErrorCode") or None
@@ -85,7 +85,7 @@ def read_receipt(request: IncomingRequest) -> CarrierReceipt | None:
         raise MalformedRequest("MessageSid is empty")
     if not (carrier_id + (error_code or "")).isprintable():
         raise MalformedRequest("MessageSid or ErrorCode holds control characters")
-    status = STATUSES.get(word)
+    status = STATUSES.get(twilio_status)
     if status is None:
         return None
     return CarrierReceipt(carrier_id=carrier_id, status=status, error_code=error_code)

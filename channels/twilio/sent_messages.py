@@ -58,11 +58,11 @@ async def fetch_status(client: Client, carrier_id: str) -> CarrierReceipt | None
 
 
 def _record(message: MessageInstance, delivery: InDoubtDelivery) -> CarrierRecord | None:
-    """What the message says about the delivery; None when it has another sender and other content.
+    """The message as a candidate for the delivery; None when it has another sender and other content.
 
-    The sender may have been changed since: a message with the same content from another sender is reported, but not as
-    the same. The list tells only the number of media, so two messages without text and with equally many pictures
-    cannot be told apart.
+    The church's sender may have changed since: a message with the same content from another sender is reported, with
+    `same_content` False. The list has only the number of media, so two messages without text and with equally many
+    pictures are indistinguishable.
     """
     service = delivery.sender.messaging_service_sid
     if service is not None:

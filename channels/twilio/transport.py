@@ -26,7 +26,7 @@ class TooManyRequests(Exception):
 
 
 class PooledTransport(AsyncHttpClient):
-    """Replaces the client's own transport, which ignores its timeout and opens at most 100 connections."""
+    """Replaces the client's own transport, which ignores timeouts and opens at most 100 connections."""
 
     def __init__(self, *, base_url: str, connections: int, timeout_seconds: float) -> None:
         """Create it inside the running event loop."""

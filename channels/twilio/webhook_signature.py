@@ -17,15 +17,15 @@ HEADER = "X-Twilio-Signature"
 def verify(request: IncomingRequest, form: Mapping[str, str]) -> None:
     """Check that Twilio signed the request's URL and form. Raises ForgedRequest.
 
-    The URL as it was given to Twilio is tried first, and nearly always fits. Twilio may sign it with or without its
-    port as well: its own validator tries every variant, which is expensive.
+    The URL that we passed to Twilio is tried first, and nearly always matches. Twilio may also sign it with or without
+    its port; Twilio's own validator tries every variant, which is expensive.
     """
     signature = request.header(HEADER)
     token = request.settings.twilio_auth_token.get_secret_value()
     if signature and hmac.compare_digest(_signature(token, request.url, form), signature.encode()):
         return
     if not signature or not cast("bool", RequestValidator(token).validate(request.url, dict(form), signature)):
-        raise ForgedRequest("The signature does not fit.")
+        raise ForgedRequest("The signature is not valid.")
 
 
 def _signature(token: str, url: str, form: Mapping[str, str]) -> bytes:

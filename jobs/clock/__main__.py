@@ -29,7 +29,7 @@ RECONNECT_SECONDS = 1.0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Enqueue periodic jobs until `stop` is set, through restarts of Redis and PostgreSQL. Raises SchemaMismatch."""
+    """Enqueue periodic jobs until `stop` is set, across restarts of Redis and PostgreSQL. Raises SchemaMismatch."""
     open_migrated_database(settings, size=1, name="clock", limits=COMMAND, stopping=stop).close()
     job_queue = open_job_queue(settings)
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
@@ -54,7 +54,7 @@ def _tick_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.E
             enqueue_due_retries(redis, enabled_queues(settings))
             stop.wait(POLL_SECONDS)
         except RedisError as error:
-            log.warning("the clock waits for Redis", error=type(error).__name__)
+            log.warning("waiting for Redis", error=type(error).__name__)
             stop.wait(RECONNECT_SECONDS)
 
 

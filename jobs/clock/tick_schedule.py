@@ -1,8 +1,8 @@
 """The clock's schedule in rq-scheduler. No other module imports it.
 
-rq-scheduler keeps the due times of the ticks in Redis; a tick that is due is then enqueued through the job queue, like
-any other job. So a job that still waits is not enqueued again (while workers are down, none pile up), a tick does not
-vanish with the result of its last run, and two clocks enqueue one job.
+rq-scheduler keeps the due times of the ticks in Redis; a tick that is due is enqueued through the job queue, like any
+other job. So a job that still waits is not enqueued again (while workers are down, none pile up), a tick does not
+expire with the result of its last run, and two clocks enqueue one job.
 """
 
 from __future__ import annotations
@@ -31,17 +31,12 @@ class TickSchedule(Scheduler):
         self._job_queue = job_queue
         self._ticks = {f"tick-{tick.kind.name}": tick for tick in ticks}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The ids of the ticks in Redis."""
-        return tuple(self._ticks)
-
     def poll(self) -> None:
         """Enqueue every tick that is due, and set its next time. Raises redis.exceptions.RedisError.
 
-        Only the names of due ticks are read from Redis: which job belongs to a name is known here.
+        Only the names of due ticks are read from Redis. The job of a name comes from our own table.
         """
-        self._reconcile()
+        self._sync_entries()
         now = time.time()
         for entry in cast(list[bytes], self._redis.zrangebyscore(self.scheduled_jobs_key, 0, now)):
             tick = self._ticks.get(entry.decode("utf-8", "replace"))
@@ -49,13 +44,13 @@ class TickSchedule(Scheduler):
                 self._job_queue.enqueue_tick(tick.kind)
                 self._redis.zadd(self.scheduled_jobs_key, {entry: time.time() + tick.every_seconds})
 
-    def _reconcile(self) -> None:
+    def _sync_entries(self) -> None:
         """Add missing ticks (for a new clock, or after Redis was emptied), and remove entries that are not ours."""
-        there = set(cast(list[bytes], self._redis.zrange(self.scheduled_jobs_key, 0, -1)))
-        ours = {name.encode(): tick for name, tick in self._ticks.items()}
-        if others := there - ours.keys():
-            self._redis.zrem(self.scheduled_jobs_key, *others)
-        for entry, tick in ours.items():
+        stored = set(cast(list[bytes], self._redis.zrange(self.scheduled_jobs_key, 0, -1)))
+        expected = {name.encode(): tick for name, tick in self._ticks.items()}
+        if unexpected := stored - expected.keys():
+            self._redis.zrem(self.scheduled_jobs_key, *unexpected)
+        for entry, tick in expected.items():
             name = entry.decode()
-            if entry not in there or not CheckedJob.exists(name, connection=self._redis):
+            if entry not in stored or not CheckedJob.exists(name, connection=self._redis):
                 self.schedule(datetime.now(UTC), tick.kind.path, interval=tick.every_seconds, id=name, result_ttl=-1)

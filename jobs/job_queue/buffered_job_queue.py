@@ -13,10 +13,10 @@ _Request = tuple[JobKind, str, tuple[str, ...]]
 
 
 class BufferedJobQueue(JobQueue):
-    """Callers never wait for Redis. Requests for the same job within a short time become one job after the last.
+    """Callers never wait for Redis. Requests for a job that was enqueued a moment ago are collected into one.
 
-    Requests that are buffered when the process is killed are lost, as when Redis is away: the clock enqueues those
-    jobs again.
+    Requests that are still buffered when the process is killed are lost. As after a failure of Redis, the clock
+    enqueues those jobs again.
     """
 
     def __init__(self, settings: Settings, job_queue: JobQueue) -> None:
@@ -25,7 +25,7 @@ class BufferedJobQueue(JobQueue):
         self._changed = threading.Condition()
         self._requests: dict[_Request, None] = {}
         self._not_before: dict[_Request, float] = {}
-        """When a job that was enqueued a moment ago may be enqueued again (time.monotonic)."""
+        """When a job that was just enqueued may be enqueued again (time.monotonic)."""
         self._is_enqueueing = False
         self._closed = False
         self._thread = threading.Thread(target=self._enqueue_all, name="job queue", daemon=True)
@@ -38,7 +38,7 @@ class BufferedJobQueue(JobQueue):
         return True
 
     def wait_until_idle(self) -> None:
-        """Wait until every request was passed on."""
+        """Wait until every request has been enqueued."""
         with self._changed:
             self._changed.wait_for(lambda: not self._requests and not self._is_enqueueing)
 

@@ -8,7 +8,7 @@ from collections import deque
 import logs
 from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
-from jobs.worker.failures import PlainFailure
+from jobs.worker.failures import FixableFailure
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store.database import open_database
@@ -50,7 +50,7 @@ class InlineJobQueue(JobQueue):
 
 
 class _RequestList(JobQueue):
-    """The jobs that jobs and dispatchers enqueue, until a thread in `InlineJobQueue.enqueue` runs them."""
+    """Holds the jobs that are enqueued, until a thread in `InlineJobQueue.enqueue` runs them."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -83,12 +83,12 @@ class _RequestList(JobQueue):
 
 
 def _run(request: _Request) -> bool:
-    """Whether the job succeeded. A failure does not reach the caller, as on a worker; the clock enqueues it again."""
+    """Run the job; return whether it succeeded. As on a worker, a failure is logged and does not reach the caller."""
     kind, arguments = request
     module, _, function = kind.path.rpartition(".")
     try:
         getattr(importlib.import_module(module), function)(*arguments)
-    except PlainFailure as failure:
+    except FixableFailure as failure:
         log.warning(failure.event, **failure.fields)
         return False
     except Exception:

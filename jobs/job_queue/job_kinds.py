@@ -1,4 +1,4 @@
-"""The jobs that workers may be asked to run."""
+"""The table of jobs: the function of each, its parameters, its timeout and its retries."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class JobKind:
     retry_delays_seconds: tuple[int, ...] = (2, 10, 30, 60)
     """The delay before each automatic retry of a job that failed."""
     pause_after_failure_seconds: int = 60
-    """While a failed job is younger than this, no other with the same arguments is enqueued: the list of failed jobs
-    must not fill up."""
+    """How long after a failure no job with the same arguments is enqueued, so that a job that always fails does not
+    fill the list of failed jobs."""
     keep_failed_seconds: int = 7 * 24 * 3600
-    """How long a failed job stays on that list and can be requeued."""
+    """How long a failed job stays on the list of failed jobs and can be requeued."""
     buffer_seconds: float = 0.005
-    """After the API enqueued a job, how long it collects requests for the same one: one job serves them all."""
+    """How long the API collects requests for a job after it enqueued one: one more job serves all of them."""
     per_channel: bool = False
-    """Periodic jobs that wait for a carrier: one job for each channel, on the channel's queue, so that no other work
-    waits for it."""
+    """Of a periodic job: one job for each channel, on the channel's queue. For jobs that wait for a carrier, so that
+    the housekeeping queue does not."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class JobKind:
 
 
 def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005, per_channel: bool = False) -> JobKind:
-    """A periodic job, the function `jobs.<name>.<name>`. The clock enqueues it again: RQ need not retry it."""
+    """A periodic job, the function `jobs.<name>.<name>`. It has no retries, because the clock enqueues it again."""
     return JobKind(
         path=f"jobs.{name}.{name}",
         timeout_seconds=timeout_seconds,

@@ -1,8 +1,8 @@
-"""How work is requested: by enqueueing a job.
+"""The interface through which jobs are enqueued.
 
 A job carries ids only and means "there may be work here": running it twice, late, or for nothing is harmless. At most
 one job with the same function and ids waits on a queue, so enqueueing often is harmless too. Enqueueing never raises:
-the clock enqueues again whatever could not be enqueued.
+when it fails, the clock enqueues the job again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from settings import Settings
 
 
 class JobQueue(ABC):
-    """A method for each thing that can be requested. The subclasses decide where the jobs run."""
+    """Has a method for each kind of work. The subclasses decide where the jobs run."""
 
     def __init__(self, settings: Settings) -> None:
         self._housekeeping = housekeeping_queue(settings)
@@ -29,7 +29,7 @@ class JobQueue(ABC):
 
     @abstractmethod
     def withdraw_failed(self, queue: str, job_id: str) -> bool:
-        """Remove a failed job whose cause is gone from the list of failed jobs. Returns whether it is removed."""
+        """Remove a job from the list of failed jobs, because its cause is fixed. Returns whether it is removed."""
 
     @abstractmethod
     def close(self) -> None:
@@ -37,27 +37,27 @@ class JobQueue(ABC):
 
     @abstractmethod
     def check(self) -> str | None:
-        """None when jobs can be enqueued, else why not."""
+        """Why jobs cannot be enqueued now; None when they can."""
 
     def enqueue_expansion(self, *, channel: str) -> bool:
-        """Have the audiences of the channel's due messages written."""
+        """Enqueue the job that writes the deliveries of the channel's due messages."""
         return self._enqueue_for_channel(EXPAND_MESSAGES, channel, channel)
 
     def enqueue_batch(self, *, channel: str, church_id: UUID) -> bool:
-        """Have the church's next batch submitted."""
+        """Enqueue the job that submits the church's next batch."""
         return self._enqueue_for_channel(SUBMIT_BATCH, channel, str(church_id), channel)
 
     def enqueue_receipts(self) -> bool:
-        """Have stored receipts applied."""
+        """Enqueue the job that applies stored receipts."""
         return self.enqueue(APPLY_RECEIPTS, self._housekeeping)
 
     def enqueue_tick(self, kind: JobKind) -> bool:
-        """Have a periodic job run: once, or once for each enabled channel."""
+        """Enqueue a periodic job: one, or one for each enabled channel."""
         if kind.per_channel:
             enqueued = [self.enqueue(kind, channel, channel) for channel in CHANNELS if channel in self._enabled]
             return all(enqueued)
         return self.enqueue(kind, self._housekeeping)
 
     def _enqueue_for_channel(self, kind: JobKind, channel: str, *arguments: str) -> bool:
-        """Not while the channel's queue is switched off: no worker would take the job, and the ledger keeps it."""
+        """Do nothing while the channel is switched off: no worker serves its queue. The work stays in PostgreSQL."""
         return channel in self._enabled and self.enqueue(kind, channel, *arguments)

@@ -1,4 +1,4 @@
-"""Opens the job queue that the settings ask for."""
+"""Opens the job queue for the process: in Redis, or inline with ENABLE_QUEUES=false."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logs.get_logger(__name__)
 
 
 def open_job_queue(settings: Settings) -> JobQueue:
-    """For workers and the clock. Logs whether Redis is connected; it may come later."""
+    """For workers and the clock. Logs whether Redis is connected; without it, the queue connects later."""
     for channel in CHANNELS.values():
         if reason := channel.unavailable_reason(settings):
             log.warning(f"the channel {channel.name} {reason}")

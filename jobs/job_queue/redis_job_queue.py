@@ -25,14 +25,14 @@ TIMEOUT_SECONDS = 1.0
 """How long enqueueing waits for a Redis that does not answer."""
 
 PAUSE_SECONDS = 1.0
-"""After Redis did not answer in time, nothing is enqueued for so long: of many jobs only the first waits."""
+"""How long enqueueing fails at once after Redis did not answer in time, instead of waiting for the timeout again."""
 
-# Decides whether a job is to be enqueued, and remembers it as the pending one for its ids.
-# KEYS: the pending job's entry (its id, and since when); the queue. ARGV: the new job's id, RQ's prefix of job keys,
-# and the seconds for which a failed job stands in the way of a new one. Returns 0 when the pending job waits on the
-# queue, or when it has failed or is to be retried and is younger than that; else 1: the caller is to enqueue the new
-# job. The pending one then has begun, has vanished (Redis was emptied, or the caller was killed before it enqueued), or
-# was taken from the queue by a worker that was killed.
+# Decides whether the caller must enqueue a new job, and stores it as the pending job for its function and ids.
+# KEYS: the entry of the pending job (its id, and when it was stored); the queue. ARGV: the new job's id, RQ's prefix of
+# job keys, and for how many seconds a failed job prevents a new one.
+# Returns 0 when the pending job waits on the queue, or when it failed or waits for a retry and is younger than that.
+# Otherwise returns 1. The pending job then has started, is gone (Redis was emptied, or the caller was killed before it
+# enqueued the job), or was taken from the queue by a worker that was killed.
 _SET_PENDING = """
 local now = tonumber(redis.call('TIME')[1])
 local pending = redis.call('HGET', KEYS[1], 'job')
@@ -96,13 +96,13 @@ class RedisJobQueue(JobQueue):
         self._redis.close()
 
     def _withdraw_failed(self, name: str, job_id: str) -> bool:
-        """Not while it is about to fail, or was requeued and is about to run: the caller tries again later."""
+        """Returns False when the job has another status: it is still ending, or was requeued. The caller retries."""
         try:
             job = CheckedJob.fetch(job_id, connection=self._redis)
             if job.get_status(refresh=False) != JobStatus.FAILED:
                 return False
             job.delete()
-        except (NoSuchJobError, InvalidJobOperation):  # it is gone, or goes at this moment
+        except (NoSuchJobError, InvalidJobOperation):  # it is gone, or is being deleted
             self._redis.zrem(rq_queue(self._redis, name).failed_job_registry.key, job_id)
         return True
 

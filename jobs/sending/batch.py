@@ -18,7 +18,7 @@ class Batch:
     """By delivery id."""
     request_ids: frozenset[str]
     deadline: float
-    """Nothing is submitted after this (channels.elapsed_time): the lease would end before the carrier's timeout."""
+    """Nothing is submitted after this (channels.elapsed_time): the lease would expire before the carrier's timeout."""
     counts_by_kind: Counter[ResultKind] = field(default_factory=Counter[ResultKind])
 
     @property

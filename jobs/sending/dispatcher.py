@@ -1,7 +1,7 @@
 """Submits claimed deliveries to one carrier concurrently, and records the results from a thread.
 
-So a job ends as soon as it has submitted its batch, connections stay busy between jobs, and a church with twenty
-members does not wait for the answers to a batch of one with fifty thousand.
+So a job ends as soon as its batch is in flight, connections stay busy between jobs, and a church with twenty members
+does not wait for the results of a church with fifty thousand.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ class Dispatcher:
     def submit_next_batch(self, church_id: UUID) -> Claim | None:
         """Claim the church's next due deliveries, start submitting them, and return at once.
 
-        None when no slots are free for the church. Its job is then enqueued once there are, and also when more is due
-        than was claimed. The claim is committed before the first submission, and no transaction is open during any.
+        Returns None when no slots are free for the church. The church's job is enqueued again when slots are free, or
+        when more is due than was claimed. The claim is committed before the first submission, and no transaction is
+        open during any.
         """
         with self._lock:
             limit = min(self._settings.batch_size, self._slots.claimable(church_id))
@@ -100,7 +101,10 @@ class Dispatcher:
         return claim
 
     def record(self, results: Sequence[BatchResult]) -> None:
-        """Write the results in one transaction, then do what follows from them. Raises psycopg.OperationalError."""
+        """Write the results in one transaction; then complete messages, and enqueue the jobs of refused senders.
+
+        Raises psycopg.OperationalError.
+        """
         submitted = [
             EnvelopeResult(church_id=batch.church_id, envelope=batch.envelopes[result.delivery_id], result=result)
             for batch, result in results
@@ -118,7 +122,7 @@ class Dispatcher:
             self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
 
     def wait_until_idle(self) -> None:
-        """Wait until what is in flight now has results, they are recorded, and waiting churches' jobs are enqueued."""
+        """Wait until all submissions have results that are recorded, and the jobs of deferred churches are enqueued."""
         self._recorder.wait_until_idle()
 
     def close(self) -> None:
@@ -139,7 +143,7 @@ class Dispatcher:
             )
 
     def _submit(self, batch: Batch) -> None:
-        """Start submitting. What the lease or the end of the process leaves no time for is handed back."""
+        """Start submitting. Deliveries whose deadline passes before, or a stop, get the result UNSUBMITTED."""
         with self._lock:
             self._slots.occupy(batch.church_id, len(batch.envelopes))
         self._recorder.expect(len(batch.envelopes))
@@ -150,7 +154,7 @@ class Dispatcher:
         )
 
     def _defer(self, church_id: UUID, *, after_seconds: float) -> None:
-        """Enqueue the church's job when slots are free for it, and not before so many seconds."""
+        """Enqueue the church's job when slots are free for it, but not before `after_seconds`."""
         with self._lock:
             self._deferred.add(church_id, after_seconds=after_seconds)
         if after_seconds:
@@ -178,7 +182,7 @@ class Dispatcher:
 
 def _log_finished(batch: Batch, channel: str) -> None:
     if batch.counts_by_kind.keys() <= {ResultKind.SENDER, ResultKind.UNSUBMITTED}:
-        return  # nothing was sent; when the sender is refused, the job that is enqueued for that logs it
+        return  # nothing was sent; of a refused sender, the job that `record` enqueues logs the reason
     counts = {_LOGGED_AS[kind]: count for kind, count in batch.counts_by_kind.items()}
     with logs.bound(church_id=str(batch.church_id), channel=channel, request_ids=sorted(batch.request_ids)):
         log.info("batch finished", claimed=len(batch.envelopes), **counts)

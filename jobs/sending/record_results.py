@@ -50,7 +50,7 @@ def _record(
     policy: RetryPolicy,
     ids_conflict: bool,
 ) -> set[UUID]:
-    """Locks senders in one order, and before messages and deliveries, as all transactions do."""
+    """Locks senders first, in order of their ids, then messages and deliveries: all transactions lock in this order."""
     refused = _refusal_reasons(results)
     throttled = _requested_pauses(results, at_most_seconds=policy.cap_seconds)
     for church_id in sorted(refused.keys() | throttled.keys()):
@@ -70,14 +70,14 @@ def _record(
 
 
 def _refusal_reasons(results: Sequence[EnvelopeResult]) -> dict[UUID, str]:
-    """Why the carrier refuses a church's sender, by church."""
+    """The churches whose sender the carrier refuses, each with the reason."""
     return {
         each.church_id: each.result.reason or "refused" for each in results if each.result.kind is ResultKind.SENDER
     }
 
 
 def _requested_pauses(results: Sequence[EnvelopeResult], *, at_most_seconds: float) -> dict[UUID, float]:
-    """For each church that was too fast, the pause in seconds that the carrier asks for; 0 where it names none."""
+    """The churches whose sender is throttled, each with the pause in seconds from Retry-After, or 0 without one."""
     pauses: dict[UUID, float] = {}
     for each in results:
         if each.result.kind is ResultKind.THROTTLED:

@@ -17,9 +17,9 @@ log = logs.get_logger(__name__)
 SLICE = 500
 """The most results that are written together."""
 SLICE_WAIT_SECONDS = 0.02
-"""How long a slice waits for more results: writing one at a time costs twenty times as much."""
+"""How long a slice waits for more results. Writing each result by itself costs twenty times as much."""
 RETRY_SECONDS = 0.5
-"""The pause between attempts to write while PostgreSQL is away."""
+"""The pause between attempts to write while PostgreSQL is not available."""
 
 T = TypeVar("T")
 
@@ -27,9 +27,9 @@ T = TypeVar("T")
 class Recorder(Generic[T]):
     """A thread that takes results in slices: it first passes each slice to `on_slice`, then to `write`.
 
-    A write that raises psycopg.OperationalError is repeated until it succeeds or the process is to end: what the
-    carrier answered is known to nobody else. A slice that cannot be written for another reason is logged and dropped,
-    and its deliveries are in doubt when their lease ends.
+    A write that raises psycopg.OperationalError is repeated until it succeeds or a stop is requested, because the
+    results exist only in this process. A slice that cannot be written for another reason is logged and dropped; its
+    deliveries are in doubt when their lease expires.
     """
 
     def __init__(
@@ -58,25 +58,25 @@ class Recorder(Generic[T]):
         self._thread.start()
 
     def expect(self, count: int) -> None:
-        """Announce so many results. To be called before the first of them can be added."""
+        """Announce results. Call it before the first of them can be added."""
         with self._changed:
             self._pending += count
 
     def add(self, result: T) -> None:
-        """Take over one of the announced results, from any thread."""
+        """Add one of the announced results, from any thread."""
         self._received.put(result)
 
     def wake(self) -> None:
-        """Have the thread ask `seconds_to_wake` again."""
+        """Make the thread call `seconds_to_wake` again."""
         self._received.put(None)
 
     def wait_until_idle(self) -> None:
-        """Wait until every announced result was added and written."""
+        """Wait until every announced result was added, and was written or dropped."""
         with self._changed:
             self._changed.wait_for(lambda: not self._pending)
 
     def close(self) -> None:
-        """End the thread, once it is idle."""
+        """Wait until it is idle, then end the thread."""
         self.wait_until_idle()
         self._closed = True
         self.wake()
@@ -112,12 +112,12 @@ class Recorder(Generic[T]):
         return results
 
     def _write_with_retries(self, results: Sequence[T]) -> None:
-        """Raises psycopg.OperationalError only when the process is to end."""
+        """Raises psycopg.OperationalError only after a stop was requested."""
         while True:
             try:
                 return self._write(results)
             except OperationalError as error:
                 if self._stopping.is_set():
                     raise
-                log.warning("results cannot be recorded yet: PostgreSQL is away", error=type(error).__name__)
+                log.warning("results cannot be recorded yet: PostgreSQL is not available", error=type(error).__name__)
                 self._stopping.wait(self._retry_seconds)

@@ -24,7 +24,7 @@ from rq.serializers import JSONSerializer
 
 import logs
 from jobs.worker.job_calls import RefusedJob, read_call
-from jobs.worker.job_fields import read_meta, readable
+from jobs.worker.job_fields import read_fields, read_meta
 
 log = logs.get_logger(__name__)
 
@@ -36,7 +36,7 @@ _STATE = frozenset({"status", "origin", "enqueued_at", "started_at", "ended_at",
 
 
 def refuse_pickle() -> None:
-    """From now on RQ unpickles nothing in this process, also where it does not pass our serializer on."""
+    """Make RQ refuse to unpickle anything in this process, also where it does not use our serializer."""
     serializers.DefaultSerializer.loads = staticmethod(_unpickle)  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -73,7 +73,7 @@ class CheckedJob(Job):
 
     def restore(self, raw_data: Any) -> None:
         """Read the fields from Redis. Timeouts and retry delays come from our own table."""
-        fields, self.refusal = readable(raw_data)
+        fields, self.refusal = read_fields(raw_data)
         super().restore(fields)
         self.meta = read_meta(raw_data.get(b"meta"))
         try:
@@ -102,7 +102,7 @@ class CheckedJob(Job):
         with self.connection.pipeline() as pipeline:
             record_job_failure(self, f"Refused, and not run: {self.refusal}.", pipeline)
             pipeline.lrem(queue.intermediate_queue_key, 1, self.id)
-            pipeline.execute(raise_on_error=False)  # a key that holds something else must not keep it on the queue
+            pipeline.execute(raise_on_error=False)  # a key of another type must not keep the job on the queue
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
         fields = cast(dict[str, Any], super().to_dict(include_meta, include_result))
@@ -132,7 +132,7 @@ class CheckedJob(Job):
 
 
 class CheckedQueue(Queue):
-    """A queue that drops entries which cannot be job ids: they would stop RQ's worker, again and again."""
+    """A queue that drops entries which cannot be job ids: RQ's worker would exit at them, after every restart again."""
 
     def __init__(self, name: str = "default", **options: Any) -> None:
         ours: dict[str, Any] = {"job_class": CheckedJob, "serializer": JSONSerializer}

@@ -1,4 +1,4 @@
-"""RQ's worker, limited to our own jobs, that no content of Redis can stop."""
+"""RQ's worker, limited to our own jobs. No content of Redis makes it exit."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from rq.utils import now
 
 import logs
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
-from jobs.worker.failures import PlainFailure
+from jobs.worker.failures import FixableFailure
 
 log = logs.get_logger(__name__)
 
 WORKER_TTL_SECONDS = 30
-"""From this RQ derives how long a worker waits for a job before it does maintenance."""
+"""RQ keeps the entry of a worker that was killed while it started for a minute more than this."""
+DEQUEUE_SECONDS = 3
+"""How long a worker waits for a job in one command. It must be shorter than the timeout of every connection."""
 HEARTBEAT_SECONDS = 5.0
 GONE_AFTER_SECONDS = 20
-"""A worker that was killed disappears from the list of workers after this, busy or not."""
+"""A worker that was killed is removed from the list of workers after this, whether it was busy or not."""
 ABANDONED_AFTER_SECONDS = 60
 """Its current job counts as abandoned after this."""
 
@@ -36,7 +38,7 @@ _ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType
 
 
 class CheckedWorker(SimpleWorker):
-    """Informs the current job of a stop through `stopping`, and reconnects soon after Redis is back.
+    """Sets `stopping` when a stop is requested, so that the current job can end; reconnects soon after Redis is back.
 
     RQ's SimpleWorker sends no heartbeat while a job runs, so its entry in Redis must outlive the longest job. Here a
     thread renews the entry, which expires soon after the process ends.
@@ -63,6 +65,15 @@ class CheckedWorker(SimpleWorker):
         self._ended = threading.Event()
         self._heartbeat_thread = threading.Thread(target=self._send_heartbeats, name="worker heartbeat", daemon=True)
 
+    @property
+    def dequeue_timeout(self) -> int:
+        return DEQUEUE_SECONDS
+
+    @property
+    def connection_timeout(self) -> int:
+        """The least timeout that RQ sets for new connections. Those that are open already keep theirs."""
+        return DEQUEUE_SECONDS
+
     # What may run
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -73,12 +84,12 @@ class CheckedWorker(SimpleWorker):
             job.fail_as_refused(queue)
 
     def run_maintenance_tasks(self) -> None:
-        """Content of Redis that cannot be read must not stop the worker."""
+        """Content of Redis that cannot be read does not stop the worker."""
         try:
             super().run_maintenance_tasks()
         except (StopRequested, RedisConnectionError, RedisTimeoutError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever somebody wrote there
+        except Exception as error:  # noqa: BLE001 - Redis may contain anything
             log.warning("RQ's maintenance failed", queue=self.queue_names()[0], error=repr(error))
             self.last_cleaned_at = now()
 
@@ -95,7 +106,7 @@ class CheckedWorker(SimpleWorker):
         self._heartbeat_thread.start()
 
     def teardown(self) -> None:
-        """Works without Redis too: then the worker's entry expires."""
+        """Also works without Redis; the worker's entry then expires."""
         self._ended.set()
         if self._heartbeat_thread.is_alive():
             self._heartbeat_thread.join()
@@ -145,19 +156,19 @@ class CheckedWorker(SimpleWorker):
             self._forget(job)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Log one line for a PlainFailure, RQ's traceback for others."""
-        if isinstance(exc_info[1], PlainFailure):
+        """Log one line for a FixableFailure, RQ's traceback for others."""
+        if isinstance(exc_info[1], FixableFailure):
             log.warning(exc_info[1].event, job_id=job.id, queue=job.origin, **exc_info[1].fields)
         else:
             super().handle_exception(job, *exc_info)
 
     def _finalize_failure(self, job: Job, queue: Queue, execution: Execution, exc_info: _ExcInfo) -> None:
-        if isinstance(exc_info[1], PlainFailure):  # among the failed jobs, too, it is shown without a traceback
+        if isinstance(exc_info[1], FixableFailure):  # among the failed jobs, too, it is shown without a traceback
             exc_info = (exc_info[0], exc_info[1], None)
         super()._finalize_failure(job, queue, execution, exc_info)
 
     def _forget(self, job: Job) -> None:
-        """The job succeeded, but Redis was emptied meanwhile and RQ's entry of it is gone."""
+        """Clean up after a job that succeeded although Redis was emptied while it ran, so that RQ's entry is gone."""
         log.info("Redis was emptied while a job ran", job_id=job.id, queue=job.origin)
         self.executions.clear()
         self.connection.delete(job.key)
@@ -165,10 +176,18 @@ class CheckedWorker(SimpleWorker):
     # Stopping
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """The signal handler. Raises SystemExit unless a job runs.
+
+        RQ would raise StopRequested, an Exception. When the signal arrives while the worker logs, logging catches it,
+        and the signal is lost.
+        """
         self._stopping.set()
-        super().request_stop(signum, frame)
+        try:
+            super().request_stop(signum, frame)
+        except StopRequested:
+            raise SystemExit from None
 
     def set_shutdown_requested_date(self) -> None:
-        """Only shown to operators. It is called during a job, which must not fail because Redis is away."""
+        """The date is only shown to operators. This is called during a job, which must not fail without Redis."""
         with suppress(RedisError):
             super().set_shutdown_requested_date()

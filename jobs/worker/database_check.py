@@ -1,4 +1,4 @@
-"""Checks the database's schema when a process starts: with the wrong one every job would fail."""
+"""Checks the database's schema when a process starts: with a schema that does not fit, every job would fail."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from store.database import Database, open_database
 from store.errors import SchemaMismatch
 from store.timeouts import COMMAND, Timeouts
 
-_AGAIN_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 
 log = logs.get_logger(__name__)
 
 
 def check_schema(settings: Settings) -> None:
-    """Raises SchemaMismatch. Does not fail when PostgreSQL is away: the processes that need it wait for it."""
+    """Raises SchemaMismatch. Only logs when PostgreSQL is not available: the processes that need it wait for it."""
     database = open_database(settings.database_url, size=1, name="check", limits=COMMAND)
     try:
         database.check_schema()
     except SchemaMismatch:
         raise
     except OperationalError as error:
-        log.warning("PostgreSQL is away", error=type(error).__name__)
+        log.warning("PostgreSQL is not available", error=type(error).__name__)
     finally:
         database.close()
 
@@ -40,7 +40,7 @@ def open_migrated_database(
         database = open_database(settings.database_url, size=size, name=name, limits=limits)
         stack.callback(database.close)
         while not (stopping.is_set() or _is_checked(database)):
-            stopping.wait(_AGAIN_SECONDS)
+            stopping.wait(_RETRY_SECONDS)
         stack.pop_all()
     return database
 

@@ -1,12 +1,12 @@
-"""Failures of jobs that an operator can fix, and whose text says how."""
+"""The base class of job failures that an operator can fix. The text of the failure says how."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-class PlainFailure(Exception):
-    """Shown among the failed jobs and as one log line, without a traceback: the code is not at fault.
+class FixableFailure(Exception):
+    """An operator must fix the cause of the failure. It is shown and logged without a traceback, because it is no bug.
 
     The text is for the operator; `event` and `fields` make the log line.
     """

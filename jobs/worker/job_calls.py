@@ -32,7 +32,7 @@ _CHECKS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "channel": (CHANNELS.__contains__, "a known channel"),
     "nonce": (lambda text: _NONCE.fullmatch(text) is not None, "16 hexadecimal digits"),
 }
-"""By parameter name: the check of an argument, and what it must be, in words."""
+"""By parameter name: the check of an argument, and what the argument must be."""
 
 
 def read_call(data: bytes) -> tuple[JobKind, list[str]]:

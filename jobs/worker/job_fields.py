@@ -1,4 +1,4 @@
-"""Reads the fields of a job that RQ stores in Redis, so that no content of them can raise or be executed."""
+"""Reads the fields of a job that RQ stores in Redis. No content of a field makes it raise or is executed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ FORBIDDEN: Mapping[str, str] = {
     "result": "a result",
     "meta": "metadata",
 }
-"""Fields that RQ would act upon and none of our jobs has, each with the words for it."""
+"""Fields that RQ would act upon and that none of our jobs has, each with the text for the refusal."""
 
 _LONGEST_TEXT = 2_000
 _LARGEST_DECOMPRESSED = 100_000
 _LARGEST_NUMBER = 10**9
 
 
-def readable(raw: Mapping[Any, Any]) -> tuple[dict[str, bytes], str | None]:
-    """The valid fields, which RQ may read; and the first problem with the others, None when there is none."""
+def read_fields(raw: Mapping[Any, Any]) -> tuple[dict[str, bytes], str | None]:
+    """The valid fields, which RQ may read, and the first problem with the others; None when there is no problem."""
     problems: list[str] = []
     fields: dict[str, bytes] = {}
     for key, value in raw.items():
@@ -83,7 +83,7 @@ def _status(content: bytes) -> bytes:
 
 
 def _compressed(content: bytes) -> bytes:
-    """What RQ compressed, no larger than a call or a traceback of ours can be."""
+    """Data that RQ compressed. Limits its size: a call or a traceback of ours is never larger."""
     decompressor = zlib.decompressobj()
     decompressed = decompressor.decompress(content, _LARGEST_DECOMPRESSED)
     if decompressor.unconsumed_tail or not decompressor.eof:

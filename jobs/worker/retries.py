@@ -1,4 +1,4 @@
-"""Automatic retries. RQ stores a failed job with the time of its retry; the clock must enqueue it when that comes."""
+"""Automatic retries. RQ stores a failed job with the time of its retry; at that time the clock must enqueue it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ AT_ONCE = 1000
 
 
 def enqueue_due_retries(redis: Redis, names: tuple[str, ...]) -> int:
-    """Enqueue the jobs whose retry is due, and return how many. When two processes do it, one gets each job.
+    """Enqueue the jobs whose retry is due, and return how many. Of two processes, only one enqueues a job.
 
-    If the process is killed in between, a job is lost. That is harmless: the clock enqueues another for the same work.
+    A job is lost if the process is killed while it moves it. The clock then enqueues another job for the same work.
     Raises redis.exceptions.RedisError.
     """
     enqueued = 0

@@ -1,7 +1,7 @@
 """One worker process for one queue: `python -m jobs.worker.run_worker sms`.
 
-Jobs run inside the worker's own process, one at a time: connections to the carrier and to PostgreSQL stay open
-between them. A job that kills the process loses nothing, because its deliveries are leased; a supervisor starts the
+Jobs run in the worker's own process, one at a time, so that connections to the carrier and to PostgreSQL stay open
+between them. If a job kills the process, nothing is lost, because its deliveries are leased; a supervisor starts the
 process again.
 """
 
@@ -40,7 +40,7 @@ RECONNECT_SECONDS = 1.0
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     """Serve the queue until a stop (at SIGTERM, after the current job), or, with `burst`, until it is empty.
 
-    Raises SchemaMismatch.
+    Raises SchemaMismatch, and SystemExit at a stop while no job runs.
     """
     refuse_pickle()
     for kind in JOBS:
@@ -60,33 +60,34 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
 
 
 def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
-    """RQ's worker ends when Redis is lost at the end of a job: then start another.
+    """Run RQ's worker, and start another when it ends because Redis was lost at the end of a job.
 
-    Raises StopRequested when a stop is requested in between.
+    Raises SystemExit when a stop is requested and no job runs.
     """
     while not runtime.stopping.is_set():
         worker = CheckedWorker(redis, name, stopping=runtime.stopping)
         try:
             worker.work(burst=burst, with_scheduler=False)
-        except StopRequested:  # while it was starting
+        except _Stopped:  # while it was starting
             worker.teardown()
             raise
         except RedisError as error:
             if burst:
                 raise
-            log.warning("the worker lost Redis", error=type(error).__name__)
+            log.warning("the connection to Redis was lost", error=type(error).__name__)
         if burst:
             runtime.wait_until_idle()  # recording results may enqueue more
             if rq_queue(redis, name).is_empty():
                 return
             continue
-        runtime.stopping.wait(RECONNECT_SECONDS)
+        _handle_signals()
         if not runtime.stopping.is_set():
+            time.sleep(RECONNECT_SECONDS)
             _wait_for(redis)
 
 
 def _wait_for(redis: Redis) -> None:
-    """Wait here instead of exiting: a supervisor would start the process again after ever longer pauses."""
+    """Wait until Redis answers. Exiting instead would make the supervisor wait ever longer before each restart."""
     while True:
         try:
             redis.ping()
@@ -97,8 +98,22 @@ def _wait_for(redis: Redis) -> None:
             return
 
 
+def _handle_signals() -> None:
+    """Stop at SIGTERM and SIGINT, until the next RQ worker installs its own handlers.
+
+    Those of an RQ worker that has ended must not stay: if it lost Redis during a job, it counts as busy and only notes
+    the request, for a job that runs no more.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+
+
+class _Stopped(SystemExit):
+    """A signal asked for a stop while no RQ worker was serving. Logging would catch an Exception."""
+
+
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise StopRequested
+    raise _Stopped
 
 
 def main() -> None:
@@ -112,14 +127,11 @@ def main() -> None:
     queue = parser.parse_args().queue
     if not settings.enable_queues:
         sys.exit("worker: ENABLE_QUEUES is false: there are no queues to serve")
-    signal.signal(signal.SIGTERM, _stop)  # until RQ's worker takes over
-    signal.signal(signal.SIGINT, _stop)
+    _handle_signals()
     try:
         run_worker(settings, queue)
     except SchemaMismatch as error:
         sys.exit(f"worker: {error}")
-    except StopRequested:
-        pass
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the jobs of a process share: settings, the database, the job queue, and a dispatcher for each carrier."""
+"""What the jobs of a process share: settings, the database, the job queue, and a dispatcher for each channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Runtime:
         self.database = database
         self.job_queue = job_queue
         self.stopping = threading.Event()
-        """Set when the process is asked to end: nothing more is submitted."""
+        """Set when a stop is requested: nothing more is submitted."""
         self._dispatchers: dict[str, Dispatcher] = {}
         self._opening = threading.Lock()
 
@@ -65,7 +65,7 @@ class Runtime:
         return self.dispatcher(channel).carrier
 
     def wait_until_idle(self) -> None:
-        """Wait until everything that was submitted has a result and is recorded."""
+        """Wait until every submission has a result that is recorded."""
         for dispatcher in list(self._dispatchers.values()):
             dispatcher.wait_until_idle()
 
@@ -88,7 +88,7 @@ def current_runtime() -> Runtime:
 
 @contextmanager
 def use_runtime(runtime: Runtime) -> Generator[None]:
-    """Jobs that are called inside the block find this runtime."""
+    """Make this the `current_runtime()` of the block."""
     token = _current.set(runtime)
     try:
         yield

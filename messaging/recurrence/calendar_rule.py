@@ -1,8 +1,7 @@
-"""Recurrence rules of RFC 5545, section 3.3.10, once they are read.
+"""Evaluates recurrence rules (RFC 5545, section 3.3.10).
 
-Our own, because the known libraries look for the next day of a rule that has none ("30 February") until the year 9999,
-for seconds, and begin at the rule's first day each time. This one looks at each day between two, and at no other, and
-counts its steps.
+The known libraries search a rule without any day ("30 February") until the year 9999, which takes seconds, and start at
+the first day of the rule each time. This implementation checks only the days between two dates, and counts its steps.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Weekday(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CalendarRule:
-    """A rule with nothing left to be taken from its start. An empty part restricts nothing."""
+    """A rule that has all parts, also those that follow from its start. An empty part restricts nothing."""
 
     frequency: Frequency
     times: tuple[time, ...]
@@ -48,7 +47,7 @@ class CalendarRule:
     positions: frozenset[int] = frozenset()
     week_start: int = 0
     until: datetime | None = None
-    """The last wall time that may be one of the rule's: its UNTIL, or the last that its COUNT allows."""
+    """The last possible wall time: its UNTIL, or the last one that its COUNT allows."""
 
     def wall_times(self, *, start: datetime, since: datetime, last_day: date, steps: Steps) -> Iterator[datetime]:
         """As in `Rule`."""
@@ -62,9 +61,9 @@ class CalendarRule:
         return found if self.until is None else takewhile(lambda wall: wall <= (self.until or wall), found)
 
     def _periods(self, start: datetime, since: date, last_day: date, steps: Steps) -> Iterator[tuple[date, date]]:
-        """First and last day of each period that is the interval's turn, from the one around `since` on."""
+        """Yields first and last day of each period that the interval selects, beginning with the one around `since`."""
         match self.frequency:
-            case Frequency.HOURLY:  # the interval is applied to each hour
+            case Frequency.HOURLY:  # _walls() applies the interval to each hour
                 yield since, last_day
             case Frequency.DAILY | Frequency.WEEKLY:
                 length = 1 if self.frequency is Frequency.DAILY else 7
@@ -75,10 +74,10 @@ class CalendarRule:
                     yield first, first + timedelta(days=length - 1)
                     first += timedelta(days=step)
             case Frequency.MONTHLY:
-                begun = start.year * 12 + start.month - 1
-                passed = max(0, since.year * 12 + since.month - 1 - begun)
+                first_month = start.year * 12 + start.month - 1
+                elapsed = max(0, since.year * 12 + since.month - 1 - first_month)
                 for month in range(
-                    begun + passed // self.interval * self.interval,
+                    first_month + elapsed // self.interval * self.interval,
                     last_day.year * 12 + last_day.month,
                     self.interval,
                 ):
@@ -88,27 +87,27 @@ class CalendarRule:
                     first = date(month // 12, month % 12 + 1, 1)
                     yield first, first.replace(day=monthrange(first.year, first.month)[1])
             case Frequency.YEARLY:
-                passed = max(0, since.year - start.year)
+                elapsed = max(0, since.year - start.year)
                 for year in range(
-                    start.year + passed // self.interval * self.interval, last_day.year + 1, self.interval
+                    start.year + elapsed // self.interval * self.interval, last_day.year + 1, self.interval
                 ):
                     yield date(year, 1, 1), date(year, 12, 31)
 
     def _walls(self, first: date, last: date, *, start: datetime, since: date, steps: Steps) -> Iterator[datetime]:
-        """The wall times of one period; without positions (BYSETPOS) none of the days before `since`."""
+        """Yields the wall times of one period; without positions (BYSETPOS) only from the day `since` on."""
         from_day = first if self.positions else max(first, since)
-        days = matching_days(from_day, last, months=self.months, fits=self._fits, steps=steps)
+        days = matching_days(from_day, last, months=self.months, matches=self._matches, steps=steps)
         if self.positions:
-            yield from self._chosen(list(days), steps)
+            yield from self._at_positions(list(days), steps)
             return
         for day in days:
             for at in self.times:
                 steps.take()
-                if self._is_hours_turn(day, at, start):
+                if self._is_selected_hour(day, at, start):
                     yield datetime.combine(day, at)
 
-    def _chosen(self, days: Sequence[date], steps: Steps) -> Iterator[datetime]:
-        """The wall times at the rule's positions among all times of these days. Every day has the same times."""
+    def _at_positions(self, days: Sequence[date], steps: Steps) -> Iterator[datetime]:
+        """Yields the wall times at the rule's positions among all times of these days. Every day has the same times."""
         number = len(days) * len(self.times)
         if number == 0:
             return
@@ -118,29 +117,29 @@ class CalendarRule:
             day, at = divmod(place, len(self.times))
             yield datetime.combine(days[day], self.times[at])
 
-    def _is_hours_turn(self, day: date, at: time, start: datetime) -> bool:
+    def _is_selected_hour(self, day: date, at: time, start: datetime) -> bool:
         if self.frequency is not Frequency.HOURLY:
             return True
-        passed = (day - start.date()).days * 24 + at.hour - start.hour
-        return passed % self.interval == 0
+        elapsed = (day - start.date()).days * 24 + at.hour - start.hour
+        return elapsed % self.interval == 0
 
-    def _fits(self, day: date) -> bool:
-        """Whether every part that restricts days allows it; months are looked at before."""
+    def _matches(self, day: date) -> bool:
+        """Whether every part that restricts days allows the day; months are checked before."""
         return (
-            (not self.month_days or self._fits_month_day(day))
-            and (not self.weekdays or self._fits_weekday(day))
-            and (not self.year_days or self._fits_year_day(day))
-            and (not self.weeks or self._fits_week(day))
+            (not self.month_days or self._matches_month_day(day))
+            and (not self.weekdays or self._matches_weekday(day))
+            and (not self.year_days or self._matches_year_day(day))
+            and (not self.weeks or self._matches_week(day))
         )
 
-    def _fits_month_day(self, day: date) -> bool:
+    def _matches_month_day(self, day: date) -> bool:
         return day.day in self.month_days or day.day - monthrange(day.year, day.month)[1] - 1 in self.month_days
 
-    def _fits_year_day(self, day: date) -> bool:
+    def _matches_year_day(self, day: date) -> bool:
         number = day.timetuple().tm_yday
         return number in self.year_days or number - _days_of_year(day.year) - 1 in self.year_days
 
-    def _fits_weekday(self, day: date) -> bool:
+    def _matches_weekday(self, day: date) -> bool:
         weekday = day.weekday()
         if Weekday(weekday) in self.weekdays:
             return True
@@ -153,8 +152,8 @@ class CalendarRule:
             or Weekday(weekday, -((length - number) // 7) - 1) in self.weekdays
         )
 
-    def _fits_week(self, day: date) -> bool:
-        """A year's first week is the first that has four days in it."""
+    def _matches_week(self, day: date) -> bool:
+        """The first week of a year is the first one with at least four of its days."""
         week = self._week_of(day)
         year = (week + timedelta(days=3)).year
         number = (week - self._first_week(year)).days // 7 + 1
@@ -164,7 +163,7 @@ class CalendarRule:
         return self._week_of(date(year, 1, 4))
 
     def _week_of(self, day: date) -> date:
-        """The first day of the week that the day is in."""
+        """Returns the first day of the week of this day."""
         return day - timedelta(days=(day.weekday() - self.week_start) % 7)
 
 

@@ -17,11 +17,11 @@ _PART = re.compile(rf"(?:\*|(?P<first>{_NUMBER})(?:-(?P<last>{_NUMBER}))?)(?:/(?
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Field:
-    """One place of the line and what may stand there."""
+    """A field of the line and its allowed values."""
 
     name: str
     least: int
-    most: int
+    greatest: int
     words: Mapping[str, int]
 
     def read(self, text: str) -> frozenset[int]:
@@ -30,65 +30,65 @@ class _Field:
     def _read_part(self, text: str) -> range:
         part = _PART.fullmatch(text)
         if part is None:
-            raise self._wrong(text)
+            raise self._invalid(text)
         step = int(part["step"] or 1)
         first = self.least if part["first"] is None else self._number(part["first"])
-        last = self._number(part["last"]) if part["last"] else self.most if part["first"] is None else first
+        last = self._number(part["last"]) if part["last"] else self.greatest if part["first"] is None else first
         if part["step"] and part["first"] and not part["last"]:
             raise InvalidRecurrence(
-                f'has "{text}" for the {self.name}: a step needs a range, such as {first}-{self.most}'
+                f'has "{text}" for the {self.name}: a step needs a range, such as {first}-{self.greatest}'
             )
         if step == 0 or last < first:
-            raise self._wrong(text)
+            raise self._invalid(text)
         return range(first, last + 1, step)
 
     def _number(self, text: str) -> int:
         number = int(text) if text.isdigit() else self.words.get(text, -1)
-        if not self.least <= number <= self.most:
-            raise self._wrong(text)
+        if not self.least <= number <= self.greatest:
+            raise self._invalid(text)
         return number
 
-    def _wrong(self, text: str) -> InvalidRecurrence:
-        return InvalidRecurrence(f'has "{text}" for the {self.name}, which goes from {self.least} to {self.most}')
+    def _invalid(self, text: str) -> InvalidRecurrence:
+        return InvalidRecurrence(f'has "{text}" for the {self.name}, which goes from {self.least} to {self.greatest}')
 
 
 _FIELDS = (
-    _Field(name="minute", least=0, most=59, words={}),
-    _Field(name="hour", least=0, most=23, words={}),
-    _Field(name="day of the month", least=1, most=31, words={}),
-    _Field(name="month", least=1, most=12, words={name: number for number, name in enumerate(_MONTHS, start=1)}),
-    _Field(name="day of the week", least=0, most=7, words={name: number for number, name in enumerate(_WEEKDAYS)}),
+    _Field(name="minute", least=0, greatest=59, words={}),
+    _Field(name="hour", least=0, greatest=23, words={}),
+    _Field(name="day of the month", least=1, greatest=31, words={}),
+    _Field(name="month", least=1, greatest=12, words={name: number for number, name in enumerate(_MONTHS, start=1)}),
+    _Field(name="day of the week", least=0, greatest=7, words={name: number for number, name in enumerate(_WEEKDAYS)}),
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CronLine:
-    """A line that was read. Days of the week by Python's numbers: Monday is 0."""
+    """A parsed line. Days of the week as in Python: Monday is 0."""
 
     times: tuple[time, ...]
     months: frozenset[int]
     month_days: frozenset[int]
     weekdays: frozenset[int]
     either_day: bool
-    """Both days are restricted: a day need fit only one of them, as in every cron since Vixie's."""
+    """Day of the month and day of the week are both restricted: one match is enough, as in Vixie cron."""
 
     def wall_times(self, *, start: datetime, since: datetime, last_day: date, steps: Steps) -> Iterator[datetime]:
         """As in `Rule`."""
         begin = max(start, since)
-        for day in matching_days(begin.date(), last_day, months=self.months, fits=self._fits, steps=steps):
+        for day in matching_days(begin.date(), last_day, months=self.months, matches=self._matches, steps=steps):
             for at in self.times:
                 steps.take()
                 wall = datetime.combine(day, at)
                 if wall >= begin:
                     yield wall
 
-    def _fits(self, day: date) -> bool:
+    def _matches(self, day: date) -> bool:
         by_month, by_week = day.day in self.month_days, day.weekday() in self.weekdays
         return by_month or by_week if self.either_day else by_month and by_week
 
 
 def read_cron(line: str) -> CronLine:
-    """The line read. Raises InvalidRecurrence."""
+    """Parses a cron line. Raises InvalidRecurrence."""
     fields = line.upper().split()
     if len(fields) != len(_FIELDS):
         raise InvalidRecurrence("must have five fields: minute, hour, day of the month, month, day of the week")

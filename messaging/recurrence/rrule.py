@@ -1,4 +1,4 @@
-"""Reads the text of a recurrence rule (RFC 5545, section 3.3.10), with or without its DTSTART."""
+"""Parses recurrence rules (RFC 5545, section 3.3.10), with or without DTSTART."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,5}", re.ASCII)
 _DTSTART = re.compile(r"DTSTART(?:;TZID=([\w/+-]+))?(?:;VALUE=DATE-TIME)?:(\S+)", re.ASCII | re.IGNORECASE)
-_MOST: Mapping[str, tuple[int, int]] = {
-    # The least and the most of each part; a least below zero counts from the end.
+_BOUNDS: Mapping[str, tuple[int, int]] = {
+    # The least and the greatest value of each part; negative values count from the end.
     "INTERVAL": (1, 1000),
     "COUNT": (1, 10_000),
     "BYMONTH": (1, 12),
@@ -29,9 +29,9 @@ _MOST: Mapping[str, tuple[int, int]] = {
     "BYSETPOS": (-366, 366),
 }
 _COUNTED_PERIODS = 5
-"""A COUNT that is not used up within so many times LOOK_AHEAD (100 years) is refused."""
+"""A COUNT that is not reached within so many times LOOK_AHEAD (100 years) is refused."""
 _TOO_FAR = "ends too far from the start to be counted; use a smaller COUNT, or UNTIL"
-_PARTS = _MOST.keys() | {"FREQ", "UNTIL", "WKST", "BYDAY"}
+_PARTS = _BOUNDS.keys() | {"FREQ", "UNTIL", "WKST", "BYDAY"}
 _ONLY_WITH: Mapping[str, tuple[Frequency, ...]] = {
     "BYWEEKNO": (Frequency.YEARLY,),
     "BYYEARDAY": (Frequency.YEARLY, Frequency.HOURLY),
@@ -42,17 +42,17 @@ _ONLY_WITH: Mapping[str, tuple[Frequency, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RuleText:
-    """What the text says, part by part, before it meets its start."""
+    """The parts of a rule, before its start is applied."""
 
     parts: Mapping[str, str]
     start: datetime | None
-    """The DTSTART in the text, a wall time."""
+    """The DTSTART of the text, a wall time."""
     zone_name: str | None
     """The TZID of that DTSTART."""
 
     @property
     def until_instant(self) -> datetime | None:
-        """UNTIL, when it is given in UTC."""
+        """UNTIL, if it is in UTC."""
         until = self.parts.get("UNTIL", "")
         return _date_time(until[:-1], "UNTIL").replace(tzinfo=UTC) if until.endswith("Z") else None
 
@@ -60,12 +60,12 @@ class RuleText:
     def has_count(self) -> bool:
         return "COUNT" in self.parts
 
-    def beginning(
+    def starting_at(
         self, start: datetime, *, counted_end: datetime | None = None, steps: Steps | None = None
     ) -> CalendarRule:
-        """The rule that begins at the start. Raises InvalidRecurrence.
+        """Returns the rule with this start. Raises InvalidRecurrence.
 
-        `counted_end` is the last wall time that its COUNT allows, if it is known; otherwise it is counted now.
+        `counted_end` is the last wall time that its COUNT allows; None calculates it.
         """
         rule = self._uncounted(start)
         if not self.has_count:
@@ -74,11 +74,11 @@ class RuleText:
         return replace(rule, until=counted_end or _counted_end(rule, start, count=count, steps=steps or Steps()))
 
     def _uncounted(self, start: datetime) -> CalendarRule:
-        """The rule without its COUNT."""
+        """Returns the rule without its COUNT."""
         if start.second or start.microsecond:
             raise InvalidRecurrence("must start at a whole minute")
         frequency = self._frequency()
-        self._refuse_misfits(frequency)
+        self._refuse_unsuitable_parts(frequency)
         hourly = frequency is Frequency.HOURLY
         until = self.parts.get("UNTIL", "Z")
         [interval] = self._numbers("INTERVAL") or [1]
@@ -103,7 +103,7 @@ class RuleText:
         )
 
     def _days(self, frequency: Frequency, start: datetime) -> tuple[frozenset[int], frozenset[int], frozenset[Weekday]]:
-        """Months, days of the month and of the week; what the rule leaves open is as at its start."""
+        """Returns months, days of the month and weekdays; parts that the rule omits follow from its start."""
         months = frozenset(self._numbers("BYMONTH"))
         month_days = frozenset(self._numbers("BYMONTHDAY"))
         weekdays = self._weekdays(frequency)
@@ -126,7 +126,7 @@ class RuleText:
         except ValueError:
             raise InvalidRecurrence(f"must have FREQ, one of {', '.join(Frequency)}") from None
 
-    def _refuse_misfits(self, frequency: Frequency) -> None:
+    def _refuse_unsuitable_parts(self, frequency: Frequency) -> None:
         for part, frequencies in _ONLY_WITH.items():
             if part in self.parts and frequency not in frequencies:
                 raise InvalidRecurrence(f"has {part}, which has no meaning with FREQ={frequency}")
@@ -136,16 +136,16 @@ class RuleText:
             raise InvalidRecurrence("has both COUNT and UNTIL; it may have one of them")
 
     def _numbers(self, part: str) -> list[int]:
-        """Those listed in the part; none when it is not there."""
+        """Returns the numbers of the part; none if the rule omits it."""
         text = self.parts.get(part)
         if text is None:
             return []
-        least, most = _MOST[part]
+        least, greatest = _BOUNDS[part]
         listed = text.split(",")
         numbers = [int(number) for number in listed if _NUMBER.fullmatch(number)]
-        wrong = len(numbers) != len(listed) or (not part.startswith("BY") and len(numbers) != 1)
-        if wrong or any(not least <= number <= most or (least < 0 and number == 0) for number in numbers):
-            raise InvalidRecurrence(f"has {part}={text}, which goes from {least} to {most}")
+        malformed = len(numbers) != len(listed) or (not part.startswith("BY") and len(numbers) != 1)
+        if malformed or any(not least <= number <= greatest or (least < 0 and number == 0) for number in numbers):
+            raise InvalidRecurrence(f"has {part}={text}, which goes from {least} to {greatest}")
         return numbers
 
     def _weekdays(self, frequency: Frequency) -> frozenset[Weekday]:
@@ -156,8 +156,8 @@ class RuleText:
         days = tuple(
             Weekday(number=_WEEKDAYS.index(day[2]), ordinal=int(day[1]) if day[1] else None) for day in found if day
         )
-        most = 53 if frequency is Frequency.YEARLY else 5
-        if len(days) != len(found) or any(day.ordinal == 0 or abs(day.ordinal or 1) > most for day in days):
+        greatest = 53 if frequency is Frequency.YEARLY else 5
+        if len(days) != len(found) or any(day.ordinal == 0 or abs(day.ordinal or 1) > greatest for day in days):
             raise InvalidRecurrence(
                 f"has BYDAY={text}; it is made of MO, TU, WE, TH, FR, SA, SU, or such as 2TU and -1SU"
             )
@@ -174,7 +174,7 @@ class RuleText:
 
 
 def read_rrule(text: str) -> RuleText:
-    """The parts of `FREQ=…`, `RRULE:FREQ=…`, or two lines, DTSTART and RRULE. Raises InvalidRecurrence."""
+    """Parses `FREQ=…`, `RRULE:FREQ=…`, or two lines, DTSTART and RRULE. Raises InvalidRecurrence."""
     *others, rule = [line.strip() for line in text.strip().splitlines()] or [""]
     start = _DTSTART.fullmatch(others[0]) if len(others) == 1 else None
     if others and start is None:
@@ -195,19 +195,19 @@ def read_rrule(text: str) -> RuleText:
 
 
 def _counted_end(rule: CalendarRule, start: datetime, *, count: int, steps: Steps) -> datetime:
-    """The wall time at which the count is used up, or the last before the rule is silent for 20 years.
+    """Returns the wall time of the last run that the count allows, or of the last one before 20 years without a run.
 
-    It depends on rule and start alone: neither on the zone nor on what became of the runs. Raises InvalidRecurrence.
+    It depends only on rule and start, not on the zone or on the outcomes of runs. Raises InvalidRecurrence.
     """
-    left, last, since = count, start, start
+    remaining, last, since = count, start, start
     try:
         for _ in range(_COUNTED_PERIODS):
             last_day = (since + LOOK_AHEAD).date()
-            found = list(islice(rule.wall_times(start=start, since=since, last_day=last_day, steps=steps), left))
+            found = list(islice(rule.wall_times(start=start, since=since, last_day=last_day, steps=steps), remaining))
             if not found:
                 return last
-            left, last = left - len(found), found[-1]
-            if left == 0:
+            remaining, last = remaining - len(found), found[-1]
+            if remaining == 0:
                 return last
             since = datetime.combine(last_day + timedelta(days=1), time.min)
     except TooManySteps:
@@ -216,7 +216,7 @@ def _counted_end(rule: CalendarRule, start: datetime, *, count: int, steps: Step
 
 
 def _date_time(text: str, part: str) -> datetime:
-    """`20261224T170000`; a day alone is its last moment, for UNTIL takes in the whole day."""
+    """Parses `20261224T170000`, or a day as its last moment, because UNTIL includes the whole day."""
     for form, length in (("%Y%m%dT%H%M%S", 15), ("%Y%m%d", 8)):
         if len(text) == length and text.isascii():
             try:

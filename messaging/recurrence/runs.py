@@ -1,4 +1,4 @@
-"""The runs of a rule in a time zone: instants, in order, each once."""
+"""The runs of a recurrence rule in a time zone."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from messaging.wall_time import LONGEST_GAP, to_instant, to_wall
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class ScheduledRun:
-    """One time that a rule comes. Ordered by the instant."""
+    """One run of a rule. Ordered by the instant."""
 
     at: datetime
     """The instant, in UTC."""
     wall: datetime
-    """The wall time that the rule names. Clocks show another one only where they skip it."""
+    """The wall time of the rule. Clocks show another one only if they skip it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recurrence:
-    """A rule, where its clock hangs, and from when until when it holds."""
+    """A rule with its time zone, start and end."""
 
     rule: Rule
     zone: ZoneInfo
@@ -40,9 +40,9 @@ class Recurrence:
     """The last wall time that the rule's COUNT allows; None without a COUNT."""
 
     def runs_after(self, instant: datetime) -> Iterator[ScheduledRun]:
-        """Those strictly after the instant, in order. Ends with the rule, and 20 years after the instant.
+        """Yields the runs after the instant, in order of time, for at most 20 years.
 
-        Raises TooManySteps once the search takes more steps than one evaluation may, also after it gave some runs.
+        Raises TooManySteps when the search takes more steps than one evaluation may, even after it yielded some runs.
         """
         since = max(to_wall(instant, self.zone), self.starts_at)
         last_day = (since + LOOK_AHEAD).date()
@@ -51,16 +51,16 @@ class Recurrence:
         for run in self._in_order(walls):
             if self.until is not None and run.at > self.until:
                 return
-            if run.at > before:  # and not a second wall time moved to the same instant
+            if run.at > before:  # skips a second wall time that a gap moves to the same instant
                 before = run.at
                 yield run
 
     def next_run(self, after: datetime) -> ScheduledRun | None:
-        """The first run strictly after the instant; None when there is none. Raises TooManySteps."""
+        """Returns the first run after the instant; None if there is none. Raises TooManySteps."""
         return next(self.runs_after(after), None)
 
     def _in_order(self, walls: Iterator[datetime]) -> Iterator[ScheduledRun]:
-        """A wall time in a gap moves behind others that the clock shows after it: it waits for those."""
+        """Yields the runs in order of their instants: a wall time in a gap moves behind later wall times."""
         moved: list[ScheduledRun] = []
         for wall in walls:
             if self.ends_at is not None and wall > self.ends_at:
@@ -84,32 +84,32 @@ def recurrence_by_rrule(
     ends_at: datetime | None = None,
     counted_end: datetime | None = None,
 ) -> Recurrence:
-    """The recurrence of an RFC 5545 rule. Raises InvalidRecurrence.
+    """Returns the recurrence of an RFC 5545 rule. Raises InvalidRecurrence.
 
-    `starts_at` is its DTSTART, a wall time; it may stand in the text instead. `counted_end` is the last wall time that
-    its COUNT allows, if that was counted before.
+    `starts_at` is its DTSTART, a wall time; the text may contain it instead. `counted_end` is the last wall time that
+    its COUNT allows; None calculates it.
     """
-    read = read_rrule(text)
-    start = starts_at or read.start
+    parsed = read_rrule(text)
+    start = starts_at or parsed.start
     if start is None:
         raise InvalidRecurrence("needs a start, which also says at what time of day it runs")
-    if read.start not in (None, start):
+    if parsed.start not in (None, start):
         raise InvalidRecurrence("has a DTSTART that differs from the given start")
-    if read.zone_name not in (None, zone.key):
+    if parsed.zone_name not in (None, zone.key):
         raise InvalidRecurrence("has a DTSTART with another time zone")
-    rule = read.beginning(start, counted_end=counted_end)
+    rule = parsed.starting_at(start, counted_end=counted_end)
     return Recurrence(
         rule=rule,
         zone=zone,
         starts_at=start,
         ends_at=ends_at,
-        until=read.until_instant,
-        counted_end=rule.until if read.has_count else None,
+        until=parsed.until_instant,
+        counted_end=rule.until if parsed.has_count else None,
     )
 
 
 def recurrence_by_cron(
     line: str, *, zone: ZoneInfo, starts_at: datetime, ends_at: datetime | None = None
 ) -> Recurrence:
-    """The recurrence of a cron line, from the wall time on. Raises InvalidRecurrence."""
+    """Returns the recurrence of a cron line, from the wall time `starts_at` on. Raises InvalidRecurrence."""
     return Recurrence(rule=read_cron(line), zone=zone, starts_at=starts_at, ends_at=ends_at)

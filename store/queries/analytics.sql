@@ -1,5 +1,5 @@
 -- name: roll_up!
--- Count again, whole, every day that may still change, and replace what stood there: running it twice is the same.
+-- Recounts every day that may still change and replaces its totals. Idempotent.
 WITH counted AS (
     SELECT messages.church_id,
            (messages.send_at AT TIME ZONE churches.time_zone)::date AS day,
@@ -18,7 +18,7 @@ WITH counted AS (
     INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments)
     SELECT church_id, day, channel, status, deliveries, segments
     FROM counted
-    ORDER BY church_id, day, channel, status -- two at once wait for one another in the same order
+    ORDER BY church_id, day, channel, status -- one lock order, so that concurrent runs do not deadlock
     ON CONFLICT (church_id, day, channel, status) DO UPDATE
     SET deliveries = excluded.deliveries, segments = excluded.segments, rolled_up_at = now()
 )

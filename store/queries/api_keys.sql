@@ -14,7 +14,7 @@ JOIN churches ON churches.church_id = api_keys.church_id
 WHERE api_keys.api_key_id = :api_key_id::uuid OR api_keys.secret_hash = :secret_hash::bytea;
 
 -- name: revoke_key!
--- Whoever revoked it first did; the time stays.
+-- The time of the first revocation stays.
 UPDATE api_keys
 SET revoked_at = now()
 WHERE api_key_id = :api_key_id AND revoked_at IS NULL;

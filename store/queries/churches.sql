@@ -13,8 +13,9 @@ UPDATE churches
 SET window_opens = :window_opens, window_closes = :window_closes
 WHERE church_id = :church_id;
 
--- name: judge_quiet_anew!
--- What waits for its hour is due now: the next claim puts off what must still wait. Paused ones stay at infinity.
+-- name: make_quiet_deliveries_due!
+-- Deliveries that wait for quiet hours to end become due now; the next claim postpones those that must still wait.
+-- Deliveries of paused messages stay at infinity.
 UPDATE deliveries
 SET due_at = now(), updated_at = now()
 FROM (
@@ -23,11 +24,12 @@ FROM (
     WHERE church_id = :church_id AND status = 'queued' AND reason = 'quiet hours' AND due_at < 'infinity'
     ORDER BY delivery_id
     FOR UPDATE
-) AS waiting
-WHERE deliveries.delivery_id = waiting.delivery_id AND deliveries.status = 'queued';
+) AS quiet
+WHERE deliveries.delivery_id = quiet.delivery_id AND deliveries.status = 'queued';
 
 -- name: upsert_sender!
--- A changed sender is a mended one: it is no longer paused. paused_by stays until the failed job is withdrawn.
+-- Changing a sender resumes it, because the change is assumed to fix what was refused. paused_by stays until the failed job
+-- is withdrawn.
 INSERT INTO senders (church_id, channel, address, messaging_service_sid, details, segments_per_second)
 VALUES (:church_id, :channel, :address, :messaging_service_sid, :details, :segments_per_second)
 ON CONFLICT (church_id, channel) DO UPDATE
@@ -49,15 +51,15 @@ SET paused_at = now(), paused_reason = :reason, paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL;
 
 -- name: report_refusal
--- One job tells of it, and is seen among the failed ones.
+-- Only one job reports a refusal: the first one becomes paused_by and fails, so that operators see it.
 UPDATE senders
 SET paused_by = :job_id
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NOT NULL AND paused_by IS NULL
 RETURNING paused_reason;
 
 -- name: resume_sender
--- By anyone, or only if this job was the one that met the refusal: then the job ends by itself. Else paused_by stays until
--- the failed job is withdrawn. Returns the reason for which the sender was paused.
+-- Without :paused_by, always: paused_by then stays until the failed job is withdrawn. With :paused_by, only if this job
+-- reported the refusal: the job itself ends, so that nothing is left to withdraw. Returns the reason of the pause.
 UPDATE senders
 SET paused_at = NULL,
     paused_reason = NULL,
@@ -69,13 +71,13 @@ FROM (
     FROM senders
     WHERE church_id = :church_id AND channel = :channel
     FOR UPDATE
-) AS before
-WHERE senders.church_id = before.church_id AND senders.channel = before.channel AND senders.paused_at IS NOT NULL
+) AS previous
+WHERE senders.church_id = previous.church_id AND senders.channel = previous.channel AND senders.paused_at IS NOT NULL
   AND (:paused_by::text IS NULL OR senders.paused_by = :paused_by::text)
-RETURNING before.paused_reason;
+RETURNING previous.paused_reason;
 
 -- name: failed_jobs_of_resumed
--- Jobs that told of a refusal which is over: they stand among the failed ones for nothing.
+-- Failed jobs that reported the refusal of a sender which was resumed since.
 SELECT church_id, channel, paused_by AS job_id
 FROM senders
 WHERE paused_at IS NULL AND paused_by IS NOT NULL;
@@ -86,8 +88,8 @@ SET paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND paused_by = :job_id;
 
 -- name: throttle_sender!
--- Each throttling in a row waits longer: `pauses_seconds` lists the waits (messaging/backoff.py). A random part of
--- up to `jitter` of it is left off, but it is never shorter than the carrier asks, also when it asks again during a wait.
+-- Consecutive throttles pause longer: `pauses_seconds` lists the pauses (messaging/backoff.py). Each is shortened by a random
+-- share of up to `jitter`. A pause is never shorter than the carrier asks, also when it asks again during a pause.
 UPDATE senders
 SET slowed_until = greatest(
         slowed_until,
@@ -110,8 +112,8 @@ FROM (
     WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND slowdowns > 0 AND slowed_until <= now()
     ORDER BY church_id
     FOR UPDATE
-) AS slowed
-WHERE senders.church_id = slowed.church_id AND senders.channel = :channel;
+) AS throttled
+WHERE senders.church_id = throttled.church_id AND senders.channel = :channel;
 
 -- name: insert_key
 INSERT INTO api_keys (church_id, label, secret_hash, scopes, hint, expires_at)
@@ -119,7 +121,7 @@ VALUES (:church_id, :label, :secret_hash, :scopes, :hint, :expires_at)
 RETURNING api_key_id;
 
 -- name: find_key
--- By the hash of the whole key: the lookup itself compares nothing that leaks the secret.
+-- By the hash of the whole key, so that the time of the comparison reveals nothing about the secret.
 SELECT church_id, scopes
 FROM find_key(:secret_hash);
 

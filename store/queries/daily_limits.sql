@@ -1,6 +1,6 @@
 -- name: measure
--- What a message would take of its church's limit, and on which of the church's days. People who share a phone get one text.
--- Who opted out is counted too, until the audience is written.
+-- How many segments a message would take of its church's limit, and on which day of the church's calendar. People who share
+-- a phone get one text. Recipients who opted out are counted too, until the message is expanded.
 SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
        :segments_each::bigint * CASE :target_type::text
            WHEN 'all' THEN (
@@ -19,7 +19,7 @@ FROM churches
 WHERE churches.church_id = :church_id;
 
 -- name: reserve
--- Nothing comes back when it does not fit. Whoever counts on the same day at the same moment waits, and then sees this.
+-- Returns no row when the segments do not fit. Concurrent reservations on the same day wait for each other.
 INSERT INTO daily_segments (church_id, day, segments)
 SELECT :church_id, :day, :segments::bigint
 WHERE :segments::bigint <= :daily_limit::bigint
@@ -31,7 +31,7 @@ RETURNING segments;
 SELECT coalesce((SELECT segments FROM daily_segments WHERE church_id = :church_id AND day = :day), 0);
 
 -- name: lock_days
--- In one order, so that two changes that swap days do not wait for one another.
+-- In one order, so that two changes that swap days do not deadlock.
 SELECT FROM daily_segments WHERE church_id = :church_id AND day = ANY (:days::date[]) ORDER BY day FOR UPDATE;
 
 -- name: get_reservation
@@ -47,9 +47,9 @@ UPDATE messages
 SET counted_on = :day, counted_segments = :segments
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: open_day
--- Locks the day of a message whose audience is about to be written, and returns it with what is left for the message: what
--- nobody else has taken. A message that was not counted when it was made is counted today.
+-- name: lock_day
+-- Locks the day on which a message counts, and returns the segments left for it: the limit less what other messages have
+-- reserved. A message without a reservation counts today.
 WITH message AS (
     SELECT messages.church_id, messages.counted_segments, churches.daily_segment_limit,
            coalesce(messages.counted_on, (now() AT TIME ZONE churches.time_zone)::date) AS day,
@@ -57,19 +57,19 @@ WITH message AS (
     FROM messages
     JOIN churches ON churches.church_id = messages.church_id
     WHERE messages.church_id = :church_id AND messages.message_id = :message_id
-), held AS (
+), locked_day AS (
     INSERT INTO daily_segments (church_id, day, segments)
     SELECT church_id, day, 0 FROM message
     ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments
     RETURNING segments
 )
 SELECT message.day, message.counted_segments AS reserved, message.segments_each,
-       coalesce(message.daily_segment_limit, :default_limit::bigint) - held.segments + message.counted_segments AS left_over
+       coalesce(message.daily_segment_limit, :default_limit::bigint) - locked_day.segments + message.counted_segments AS left_over
 FROM message
-CROSS JOIN held;
+CROSS JOIN locked_day;
 
--- name: fail_beyond!
--- The last ones of an audience that was just written, beyond those that the limit allows. `retry-failed` sends them later.
+-- name: fail_deliveries_beyond_limit!
+-- Fails the last deliveries of a message that was just expanded: those beyond the limit. `retry-failed` can send them later.
 UPDATE deliveries
 SET status = 'failed', reason = 'daily limit', due_at = now()
 FROM (

@@ -1,34 +1,36 @@
 -- name: lock_sender
--- In a statement of its own before the claim, which then begins, and looks at who opted out, when the wait is over.
+-- A statement of its own before the claim, so that the claim's snapshot is taken after the wait for the lock and includes
+-- opt-outs that were committed meanwhile.
 SELECT FROM senders WHERE church_id = :church_id AND channel = :channel FOR UPDATE;
 
 -- name: pace_after_claim
--- What a paced sender may do next: nothing if nothing more is due, or when the next segment's token is there.
+-- For a paced sender with more due deliveries: seconds until the token for the next segment is available.
 SELECT greatest(0, (1 - tokens) / segments_per_second)
 FROM senders
 WHERE church_id = :church_id AND channel = :channel AND segments_per_second IS NOT NULL AND NOT ran_dry;
 
 -- name: claim
--- One turn's share: the church's oldest due deliveries, no more than its sender's pace allows now. The sender's row is
--- locked first, so that the token bucket is exact across all workers. A delivery is taken when there are tokens for all of
--- it; only the first may overdraw, so that a text of any length goes out, and the next waits for it. The bucket holds what two
--- seconds bring, for workers that come late. A sender with nothing left to send gathers no more than a single token: so
--- it is never ahead of its pace, counted from its first text.
--- What a person said since the delivery was queued is heeded here, before anything is submitted: a recipient who opted
--- out is suppressed, a canceled message's delivery canceled, a paused one's put off. For a little: whoever resumed
--- the message just now did not see this delivery, nor was seen by this claim. And who is outside the hours for texting, or
--- would be before a turn's lease ends, is put off until they begin: judged once for each zone among those due.
--- A delivery whose age is past the limit fails: its sender was out of order for days, say, and the text is stale. The age counts
--- from the latest of: its message's hour, a person's word (resumed, retried, resolved), the end of the quiet hours it waited for.
--- A delivery about which a receipt waits to be applied is left: it may say that the recipient has it. OFFSET 0 keeps this a
--- probe of a small index for each delivery that is due: as a join the planner might read all waiting receipts for each claim.
+-- Claims one batch: the church's oldest due deliveries, as many as its sender's pace allows now.
+-- Pace: the sender's row is locked first, so that the token bucket is exact across all workers. A delivery is taken if there
+-- are tokens for all its segments. Only the first delivery may overdraw the bucket, so that a text of any length can be sent;
+-- the next one then waits longer. The bucket holds the tokens of two seconds, because workers may be late. For a sender with
+-- nothing left to send (ran_dry) it holds a single token, so that a sender never exceeds its pace from its first text on.
+-- Changes since the delivery was queued: the claim suppresses recipients who opted out, cancels deliveries of canceled
+-- messages, and postpones those of paused ones. These are postponed for 5 seconds only, not to infinity: a concurrent resume
+-- may have missed this delivery.
+-- Quiet hours: a delivery outside its texting hours, or whose hours end before the lease does, is postponed until they begin.
+-- This is evaluated once for each time zone among the due deliveries.
+-- Age: a delivery older than the limit fails, for example after its sender was paused for days. The age counts from the
+-- latest of the message's send_at, a person's action (resume, retry, resolve), and the end of the quiet hours it waited for.
+-- Receipts: a delivery with an unapplied receipt is skipped, because the receipt may show that the recipient has the
+-- message. OFFSET 0 makes this an index probe for each due delivery; as a join the planner might read all unapplied receipts.
 WITH sender AS MATERIALIZED (
     SELECT address, messaging_service_sid, details, segments_per_second,
            least(
                CASE WHEN ran_dry THEN 1 ELSE greatest(1, 2 * segments_per_second) END,
                tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
            ) AS available,
-           clock_timestamp() AS filled_at -- and not when the claim ends: its own time fills the bucket too
+           clock_timestamp() AS filled_at -- not the time at its end: the duration of the claim earns tokens too
     FROM senders
     WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL AND slowed_until <= now()
     FOR UPDATE
@@ -47,30 +49,30 @@ WITH sender AS MATERIALIZED (
     ORDER BY deliveries.due_at, deliveries.delivery_id
     LIMIT :row_limit
     FOR UPDATE OF deliveries SKIP LOCKED
-), opening AS MATERIALIZED (
-    SELECT places.zones,
+), quiet_zones AS MATERIALIZED (
+    SELECT due_zones.zones,
            coalesce(
-               quiet_until(now(), places.zones, churches.time_zone, churches.window_opens, churches.window_closes),
+               quiet_until(now(), due_zones.zones, churches.time_zone, churches.window_opens, churches.window_closes),
                quiet_until(
-                   now() + :lease_seconds * interval '1 second', places.zones, churches.time_zone,
+                   now() + :lease_seconds * interval '1 second', due_zones.zones, churches.time_zone,
                    churches.window_opens, churches.window_closes
                )
            ) AS opens_at
-    FROM (SELECT DISTINCT zones FROM due) AS places
+    FROM (SELECT DISTINCT zones FROM due) AS due_zones
     JOIN churches ON churches.church_id = :church_id
     WHERE :keeps_quiet_hours::boolean
-), priced AS (
-    SELECT judged.*,
-           CASE WHEN judged.status = 'sending' THEN judged.message_segments ELSE 0 END AS segments
+), with_cost AS (
+    SELECT decided.*,
+           CASE WHEN decided.status = 'sending' THEN decided.message_segments ELSE 0 END AS segments
     FROM (
         SELECT due.delivery_id, due.due_at, messages.content, messages.details, messages.request_id,
-               messages.segments AS message_segments, opening.opens_at, meant.age_from,
+               messages.segments AS message_segments, quiet_zones.opens_at, age.age_from,
                CASE
                    WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
                    WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
                    WHEN messages.paused_at IS NOT NULL THEN 'queued'
-                   WHEN meant.age_from < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
-                   WHEN opening.opens_at IS NOT NULL THEN 'queued'
+                   WHEN age.age_from < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
+                   WHEN quiet_zones.opens_at IS NOT NULL THEN 'queued'
                    ELSE 'sending'
                END::delivery_status AS status
         FROM due
@@ -81,21 +83,21 @@ WITH sender AS MATERIALIZED (
                 messages.send_at, messages.resumed_at, deliveries.age_from,
                 CASE WHEN deliveries.reason = 'quiet hours' THEN due.due_at END
             ) AS age_from
-        ) AS meant
-        LEFT JOIN opening ON opening.zones = due.zones AND messages.urgent_reason IS NULL
+        ) AS age
+        LEFT JOIN quiet_zones ON quiet_zones.zones = due.zones AND messages.urgent_reason IS NULL
         LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = deliveries.address
-    ) AS judged
+    ) AS decided
 ), taken AS MATERIALIZED (
-    SELECT spending.*
+    SELECT with_running_total.*
     FROM (
-        SELECT priced.*, sum(segments) OVER (ORDER BY due_at, delivery_id) - segments AS spent_before
-        FROM priced
-    ) AS spending
+        SELECT with_cost.*, sum(segments) OVER (ORDER BY due_at, delivery_id) - segments AS segments_before
+        FROM with_cost
+    ) AS with_running_total
     CROSS JOIN sender
     WHERE sender.segments_per_second IS NULL
-       OR spending.spent_before + spending.segments <= sender.available
-       OR spending.spent_before = 0 AND sender.available >= 1
-), paid AS (
+       OR with_running_total.segments_before + with_running_total.segments <= sender.available
+       OR with_running_total.segments_before = 0 AND sender.available >= 1
+), charged_sender AS (
     UPDATE senders
     SET tokens = sender.available - (SELECT coalesce(sum(segments), 0) FROM taken),
         tokens_at = sender.filled_at,
@@ -116,7 +118,7 @@ WITH sender AS MATERIALIZED (
         due_at = CASE WHEN taken.status = 'queued' THEN coalesce(taken.opens_at, now() + interval '5 seconds')
                       ELSE deliveries.due_at END,
         lease_until = CASE WHEN taken.status = 'sending' THEN now() + :lease_seconds * interval '1 second' END,
-        -- It is no longer told by the hour that it waited for.
+        -- The claim overwrites the reason and may overwrite due_at, from which the age of a quiet delivery is derived.
         age_from = CASE WHEN deliveries.reason = 'quiet hours' THEN taken.age_from ELSE deliveries.age_from END,
         missed_reads = 0,
         updated_at = now()
@@ -134,8 +136,9 @@ CROSS JOIN sender
 ORDER BY claimed.due_at, claimed.delivery_id;
 
 -- name: reopen_messages!
--- Before deliveries go back to the queue; messages are locked before their deliveries, as by people who steer them. Also what
--- seems open: somebody may be marking it as completed just now, and this then comes after.
+-- Run before deliveries return to the queue. Messages are locked before their deliveries, in the same order as when a person
+-- pauses or cancels a message. Messages that are not completed are updated too: a concurrent transaction may be completing
+-- them, and this update then follows it.
 UPDATE messages
 SET completed_at = NULL, settled_at = NULL
 WHERE message_id IN (
@@ -147,13 +150,14 @@ WHERE message_id IN (
 );
 
 -- name: record_results!
--- Only while the delivery is still in the attempt that the outcome is of: a receipt may have come first. A claimer who
--- outlived the lease still knows what the carrier said, so its word ends the doubt of a delivery held as unknown. And it knows
--- best under which id the carrier took this attempt, also when the delivery was held to be sent under another one.
+-- Records results only for deliveries that are still in the attempt of the result: a receipt may have been applied first. A
+-- worker that continued after its lease expired still has the carrier's answer, so its result also resolves `unknown`. Its
+-- result is also the best source for the carrier id of this attempt, and replaces another id of a delivery that is `sent`.
 -- Raises a unique violation when another delivery holds one of the ids: see `find_id_conflicts`.
--- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock. The outcomes go along with
--- the locked rows: joined a second time they would be compared each with each, for the planner cannot know how many they are.
-WITH mine AS (
+-- Rows are locked in the order of their ids, as everywhere, so that bulk writers never deadlock. The CTE carries the results
+-- along with the locked rows: joined a second time they would be joined by a nested loop, because the planner cannot
+-- estimate the size of an array.
+WITH current_results AS (
     SELECT outcome.*
     FROM deliveries
     JOIN unnest(
@@ -162,7 +166,7 @@ WITH mine AS (
     ) AS outcome (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds, tries_added)
         USING (delivery_id)
     WHERE deliveries.attempts = outcome.attempt
-      -- Also one that was believed lost and waits to be sent again: the carrier has it after all.
+      -- An acceptance also applies to a delivery that was believed lost and is queued again.
       AND (
           deliveries.status IN ('sending', 'unknown')
           OR deliveries.status = 'queued' AND outcome.status = 'sent'
@@ -172,24 +176,25 @@ WITH mine AS (
     FOR UPDATE OF deliveries
 )
 UPDATE deliveries
-SET status = mine.status::delivery_status,
-    carrier_id = coalesce(mine.carrier_id, deliveries.carrier_id),
-    error_code = mine.error_code,
-    reason = mine.reason,
-    due_at = CASE WHEN mine.delay_seconds IS NOT NULL THEN clock_timestamp() + mine.delay_seconds * interval '1 second'
-                  -- One of a paused message was due never: now it is to be asked after.
-                  WHEN mine.status = 'sent' THEN least(deliveries.due_at, now())
+SET status = current_results.status::delivery_status,
+    carrier_id = coalesce(current_results.carrier_id, deliveries.carrier_id),
+    error_code = current_results.error_code,
+    reason = current_results.reason,
+    due_at = CASE WHEN current_results.delay_seconds IS NOT NULL
+                  THEN clock_timestamp() + current_results.delay_seconds * interval '1 second'
+                  -- A delivery of a paused message is due at infinity; once sent, its receipt is to be fetched.
+                  WHEN current_results.status = 'sent' THEN least(deliveries.due_at, now())
                   ELSE deliveries.due_at END,
-    tries = deliveries.tries + mine.tries_added,
+    tries = deliveries.tries + current_results.tries_added,
     lease_until = NULL,
     updated_at = now()
-FROM mine
-WHERE deliveries.delivery_id = mine.delivery_id;
+FROM current_results
+WHERE deliveries.delivery_id = current_results.delivery_id;
 
--- name: keep_acceptances!
--- What the carrier accepted under an id that the delivery does not hold, because it is in another attempt or had its end
--- before: kept as a receipt, which is applied like any other. So it stops an attempt that is not claimed yet, and nobody takes
--- the text for another delivery's.
+-- name: store_acceptances_as_receipts!
+-- Stores acceptances that record_results could not apply, because the delivery is in another attempt or already final. They
+-- are stored as receipts and applied like others. So they stop an attempt that is not claimed yet, and reconciliation does not
+-- assign the carrier id to another delivery.
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status)
 SELECT deliveries.delivery_id, outcome.attempt, outcome.carrier_id, 'sent'
 FROM unnest(:delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[])
@@ -201,8 +206,8 @@ ORDER BY outcome.carrier_id
 ON CONFLICT (carrier_id, status) DO NOTHING;
 
 -- name: find_id_conflicts
--- Deliveries whose acceptance came under an id that another delivery holds; whether the carrier's own callbacks say that it is
--- that one's.
+-- Deliveries whose acceptance has a carrier id that another delivery holds, with whether a receipt confirms that the id belongs
+-- to the other one.
 SELECT outcome.delivery_id, outcome.carrier_id,
        EXISTS (
            SELECT FROM receipts
@@ -213,8 +218,8 @@ JOIN deliveries AS holders
     ON holders.carrier_id = outcome.carrier_id AND holders.delivery_id <> outcome.delivery_id;
 
 -- name: opt_out_recipients!
--- From what the carrier refused: the address stands on the delivery. In order, so that two turns of one church that
--- learn of the same people at once wait for one another in the same order. As opt_outs.opt_out does for one address.
+-- Opts out the recipients of deliveries that the carrier refused for this reason. In one order, so that concurrent batches of
+-- one church do not deadlock. For a single address see opt_out in opt_outs.sql.
 WITH opted_out AS (
     INSERT INTO opt_outs (church_id, address, source)
     SELECT DISTINCT church_id, address, 'carrier'
@@ -231,7 +236,7 @@ SELECT church_id, address, 'opt_out', source
 FROM opted_out;
 
 -- name: expire_leases!
--- Claimed, and never heard of again: the carrier may have it, so it is in doubt from now on, and looked for there.
+-- A lease that expired has no result: the carrier may have the delivery, so it becomes `unknown` and due for reconciliation.
 UPDATE deliveries
 SET status = 'unknown', lease_until = NULL, due_at = now(), reason = 'the worker went silent', updated_at = now()
 WHERE delivery_id IN (
@@ -243,8 +248,8 @@ WHERE delivery_id IN (
 ) AND status = 'sending';
 
 -- name: due_batches
--- Churches and channels with something due that their sender may send now, or whose refusal no job has told of yet. One
--- small index probe a sender.
+-- Churches and channels with due deliveries whose sender may send now, or is paused by a refusal that no job has reported
+-- yet. One index probe for each sender.
 SELECT senders.church_id, senders.channel
 FROM senders
 WHERE (
@@ -263,7 +268,7 @@ WHERE (
   );
 
 -- name: page_deliveries
--- The start is always a bound of the index, also in a plan made before `after` is known.
+-- `after` always bounds the index scan, also in a generic plan.
 SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at,
        CASE WHEN status = 'queued' AND due_at > now() AND due_at < 'infinity' THEN due_at END AS waits_until
 FROM deliveries

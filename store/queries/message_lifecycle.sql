@@ -1,5 +1,5 @@
 -- name: lock_open_messages
--- Those that may be complete, of one church or of all. What somebody else holds is left to them.
+-- Messages with nothing left to submit, of these churches or of all. Skips messages that another transaction has locked.
 SELECT message_id
 FROM messages
 WHERE completed_at IS NULL
@@ -10,8 +10,8 @@ WHERE completed_at IS NULL
 FOR UPDATE SKIP LOCKED;
 
 -- name: complete_messages!
--- Once they are locked, and with a fresh look at their deliveries: whoever puts one back into the queue reopens its message,
--- and did so before this lock or waits for it.
+-- Checks the deliveries again under the lock of lock_open_messages. A transaction that returns a delivery to the queue also
+-- locks its message: it has either committed before this lock, or waits for it and reopens the message afterwards.
 UPDATE messages
 SET completed_at = now()
 WHERE message_id = ANY (:message_ids::uuid[])
@@ -19,7 +19,7 @@ WHERE message_id = ANY (:message_ids::uuid[])
   AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'sending');
 
 -- name: lock_message
--- What people say of one message is done one after the other.
+-- Serializes people's changes of a message.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
@@ -32,7 +32,7 @@ SET canceled_at = now(), paused_at = NULL
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: cancel_deliveries!
--- All that was not submitted. What is at the carrier, or may be, stays what it is.
+-- Cancels the deliveries that were not submitted. Those that the carrier has, or may have, keep their status.
 UPDATE deliveries
 SET status = 'canceled', updated_at = now()
 FROM (
@@ -49,8 +49,8 @@ UPDATE messages
 SET paused_at = now()
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: put_off_deliveries!
--- Out of the claim's way, so that a paused message of any size costs the others nothing.
+-- name: postpone_deliveries!
+-- Due at infinity: the claim's index scan does not meet them, so that a large paused message does not slow other claims.
 UPDATE deliveries
 SET due_at = 'infinity', updated_at = now()
 FROM (
@@ -63,13 +63,13 @@ FROM (
 WHERE deliveries.delivery_id = unsent.delivery_id AND deliveries.status = 'queued';
 
 -- name: resume_message!
--- Its age counts anew: whoever lets it go on means it to go out now.
+-- resumed_at restarts the age of its deliveries: the person wants them to be sent now.
 UPDATE messages
 SET paused_at = NULL, resumed_at = now()
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: bring_back_deliveries!
--- In their old place: before what was accepted after them.
+-- name: restore_due_times!
+-- Due at send_at, so that they keep their place before messages that were accepted later.
 UPDATE deliveries
 SET due_at = :send_at, updated_at = now()
 FROM (
@@ -82,9 +82,9 @@ FROM (
 WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queued';
 
 -- name: retry_deliveries!
--- Those that failed, of all or of the chosen reasons or codes. A new attempt begins, so that a late failure of the old one
--- is not taken for this one's, and their age counts anew: the person means it now. Whoever opted out is suppressed at the claim;
--- of a paused message they wait with the rest.
+-- Queues failed and undelivered deliveries again, of all or only the given reasons and error codes. `attempts` is
+-- incremented, so that a late receipt of the old attempt is not taken for the new one's, and the age restarts. Recipients who
+-- opted out are suppressed by the claim. Deliveries of a paused message are due at infinity, like its other deliveries.
 UPDATE deliveries
 SET status = 'queued',
     due_at = (
@@ -104,8 +104,8 @@ FROM (
       AND (:error_codes::text[] IS NULL OR error_code = ANY (:error_codes::text[]))
     ORDER BY delivery_id
     FOR UPDATE
-) AS dead
-WHERE deliveries.delivery_id = dead.delivery_id AND deliveries.status IN ('failed', 'undelivered');
+) AS failed
+WHERE deliveries.delivery_id = failed.delivery_id AND deliveries.status IN ('failed', 'undelivered');
 
 -- name: reopen_message!
 UPDATE messages
@@ -113,8 +113,8 @@ SET completed_at = NULL, settled_at = NULL
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: settle_messages!
--- Every delivery has its end, or it is too long ago for the carrier to say more of those that it accepted. Not asked about
--- again. What is in doubt has no end, however long ago: it is found, or a person decides.
+-- Settles messages of which every delivery is final, or was accepted so long ago that no more receipts are expected. Their
+-- receipts are no longer fetched. A delivery in doubt is never final: it is found, or a person resolves it.
 UPDATE messages
 SET settled_at = now()
 WHERE message_id IN (
@@ -138,7 +138,7 @@ FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: change_message!
--- Of one that is locked and has not begun.
+-- The message is locked by lock_message and not expanded yet.
 UPDATE messages
 SET content = :content,
     details = :details,

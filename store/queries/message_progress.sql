@@ -1,5 +1,5 @@
 -- name: get_progress
--- Whom the message is for, and what its sender and its queued deliveries say of how it goes on.
+-- The message's target, the state of its sender, and counts of its queued deliveries.
 SELECT messages.target,
        senders.paused_at AS sender_paused_at,
        senders.paused_reason AS sender_paused_reason,
@@ -22,9 +22,9 @@ CROSS JOIN LATERAL (
 WHERE messages.church_id = :church_id AND messages.message_id = :message_id;
 
 -- name: preview_send
--- Whether the church's sender may send now, and whether anyone would get a message for this target as things stand: with an
--- address of the channel's kind, and not opted out. The first one found is enough: each look is in the order of an index
--- that begins with the church, for else the planner hopes to meet one early in the table of all churches.
+-- Whether the church's sender may send now, and whether the target has at least one recipient with an address of the
+-- channel's kind who has not opted out. ORDER BY makes the planner use an index that begins with the church; otherwise it
+-- may scan the contacts of all churches and expect to find one early.
 SELECT senders.paused_reason AS sender_paused_reason,
        CASE
            WHEN :target_type::text = 'all' AND :address_kind::text = 'phone' THEN (
@@ -53,10 +53,10 @@ SELECT senders.paused_reason AS sender_paused_reason,
                JOIN contacts ON contacts.contact_id = listed.contact_id AND contacts.church_id = :church_id
                CROSS JOIN LATERAL (
                    VALUES (CASE :address_kind::text WHEN 'phone' THEN contacts.phone ELSE contacts.email END)
-               ) AS reached (address)
-               WHERE reached.address IS NOT NULL
+               ) AS recipient (address)
+               WHERE recipient.address IS NOT NULL
                  AND NOT EXISTS (
-                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = reached.address
+                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = recipient.address
                  )
            )
            ELSE EXISTS (

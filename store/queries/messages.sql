@@ -1,5 +1,5 @@
 -- name: insert_message
--- Nothing comes back when the church has used the idempotency key before, or has no sender on the channel.
+-- Returns no row when the church has used the idempotency key before, or has no sender on the channel.
 INSERT INTO messages (
     church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
     send_at, urgent_reason, schedule_id, counted_on, counted_segments
@@ -25,8 +25,8 @@ FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: page_messages
--- Newest first, of some statuses (as store/messages.py reads them off a row) or of all. The end is always a bound of the
--- index, also in a plan made before `before` is known.
+-- Newest first, of these statuses (derived as in Message.status, store/messages.py) or of all. `before` always bounds the
+-- index scan, also in a generic plan.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
 FROM messages
@@ -47,7 +47,7 @@ ORDER BY message_id DESC
 LIMIT :row_limit;
 
 -- name: count_deliveries
--- One snapshot, so that the parts add up to the whole at every moment.
+-- One statement, and so one snapshot: the counts always add up to the audience.
 SELECT status, count(*) AS deliveries
 FROM deliveries
 WHERE message_id = :message_id

@@ -1,5 +1,5 @@
 -- name: recipient_of
--- A bounce is nobody's wish: who reads the mail after all may still unsubscribe.
+-- A bounce does not count as an opt-out here: a person who gets the mail after all can still unsubscribe.
 SELECT deliveries.church_id, churches.name AS church_name, deliveries.address,
        coalesce(opt_outs.source <> 'bounce', false) AS opted_out,
        coalesce(
@@ -11,7 +11,7 @@ LEFT JOIN opt_outs ON opt_outs.church_id = deliveries.church_id AND opt_outs.add
 WHERE deliveries.delivery_id = :delivery_id AND deliveries.address IS NOT NULL;
 
 -- name: opt_out!
--- A person's own word replaces a bounce, so that whoever lifts a bounce never lifts an opt-out. Otherwise the first stays.
+-- An opt-out by a person replaces a bounce, so that lifting a bounce never lifts an opt-out. Otherwise the first row stays.
 WITH opted_out AS (
     INSERT INTO opt_outs (church_id, address, source)
     VALUES (:church_id, :address, :source)
@@ -25,7 +25,7 @@ SELECT church_id, address, 'opt_out', source, :evidence
 FROM opted_out;
 
 -- name: opt_in
--- The row goes, and what it said is kept in the history.
+-- Deletes the opt-out and keeps its source and time in the history.
 WITH lifted AS (
     DELETE FROM opt_outs
     WHERE church_id = :church_id AND address = :address
@@ -33,7 +33,7 @@ WITH lifted AS (
       AND (:since_days::double precision IS NULL
            OR opted_out_at > now() - :since_days::double precision * interval '1 day')
     RETURNING church_id, address, source, opted_out_at
-), noted AS (
+), recorded_event AS (
     INSERT INTO consent_events (church_id, address, event, source, evidence, lifted_source, lifted_since)
     SELECT church_id, address, 'opt_in', :source, :evidence, source, opted_out_at
     FROM lifted

@@ -1,27 +1,29 @@
 -- name: insert_receipts!
--- The carrier repeats itself: the same word about the same message is stored once. In order, so that two who store the same
--- words at once wait for one another in the same order.
+-- Stores each (carrier id, status) once: carriers repeat their callbacks. In one order, so that concurrent inserts do not
+-- deadlock.
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code)
 SELECT DISTINCT ON (carrier_id, status) delivery_id, attempt, carrier_id, status::delivery_status, error_code
 FROM unnest(
     :delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[], :statuses::text[], :error_codes::text[]
-) AS told (delivery_id, attempt, carrier_id, status, error_code)
+) AS listed (delivery_id, attempt, carrier_id, status, error_code)
 ORDER BY carrier_id, status, attempt DESC
 ON CONFLICT (carrier_id, status) DO UPDATE
--- Used up under an attempt that was over, and now found to be of a later one: it is to be applied to that. Or asked for in the
--- name of a delivery that was taken for its owner, and now found to be of another.
+-- A stored receipt is applied again when it turns out to be of a later attempt, or of another delivery: its status was fetched
+-- while the wrong delivery held the carrier id.
 SET delivery_id = excluded.delivery_id, attempt = excluded.attempt, applied_at = NULL
 WHERE receipts.delivery_id <> excluded.delivery_id OR receipts.attempt < excluded.attempt;
 
 -- name: apply_receipts
--- Up to one batch of receipts, oldest first: each delivery moves at most once, to the furthest that is said of one text at the
--- carrier, and only forward (the moves are the state machine's, listed by the caller). Late and repeated ones change nothing.
---   * Of the present attempt everything counts. A failure that may pass (its code is listed, with the first pause) puts the
---     delivery back into the queue, a bounded number of times, as a new attempt.
---   * Of another attempt, what shows that the recipient has the text or is about to: `delivered`; and `sent`, unless that text is
---     known to have failed since. So nothing more is submitted. Its failure is no news of the present attempt.
--- What is said of a second text of the same delivery waits for another statement. So does a text whose id another delivery
--- holds (contested): that is settled first. How many were used up, how many wait, how many are contested.
+-- Applies one batch of receipts, oldest first. Each delivery changes at most once, to the furthest status that the batch has
+-- for one of its texts, and only forward: the caller passes the transitions of messaging/states.py. Late and repeated receipts
+-- change nothing.
+--   * Receipts of the present attempt always count. A failure with a retryable code (the caller passes the first pause for
+--     each code) returns the delivery to the queue as a new attempt, a limited number of times.
+--   * Of another attempt only those count that show that the recipient has the text or will get it: `delivered`, and `sent`
+--     unless that text is known to have failed. They prevent another submission. A failure of another attempt is ignored.
+-- A delivery may have several texts (carrier ids); one of them is applied, the others are left for the next statement. A text
+-- whose carrier id is held by another delivery is contested: it is left until `resolve_contested` has decided about it.
+-- Returns how many receipts were applied, how many of the batch are left, and how many deliveries are contested.
 WITH batch AS MATERIALIZED (
     SELECT receipt_id, delivery_id, attempt, carrier_id, status, error_code
     FROM receipts
@@ -31,132 +33,132 @@ WITH batch AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), texts AS (
     SELECT batch.*,
-           max(status) OVER (PARTITION BY delivery_id, carrier_id) AS ending,
-           row_number() OVER (PARTITION BY delivery_id, carrier_id ORDER BY status DESC, attempt DESC) = 1 AS is_furthest,
-           -- One carrier may have named two deliveries for one text: one after the other.
-           first_value(delivery_id) OVER (PARTITION BY carrier_id ORDER BY delivery_id) = delivery_id AS is_first_named
+           max(status) OVER (PARTITION BY delivery_id, carrier_id) AS last_status,
+           row_number() OVER (PARTITION BY delivery_id, carrier_id ORDER BY status DESC, attempt DESC) = 1 AS is_latest,
+           -- A carrier may name two deliveries for one text: the second is left for the next statement.
+           first_value(delivery_id) OVER (PARTITION BY carrier_id ORDER BY delivery_id) = delivery_id AS names_first_delivery
     FROM batch
-), chosen AS MATERIALIZED (
-    -- One text of each delivery. Failures before signs of life: what goes back to the queue for the one is then stopped by the
-    -- other. All receipts of the batch stay together here: joined again they would be compared each with each.
+), selected AS MATERIALIZED (
+    -- One text of each delivery. Failures first: if one returns the delivery to the queue, a later `sent` or `delivered` of
+    -- another text stops it. The CTE keeps all receipts of the batch: joined again they would be joined by a nested loop.
     SELECT texts.*,
-           is_first_named AND carrier_id = first_value(carrier_id) OVER (
-               PARTITION BY delivery_id ORDER BY ending IN ('undelivered', 'failed') DESC, carrier_id
-           ) AS is_chosen
+           names_first_delivery AND carrier_id = first_value(carrier_id) OVER (
+               PARTITION BY delivery_id ORDER BY last_status IN ('undelivered', 'failed') DESC, carrier_id
+           ) AS is_selected
     FROM texts
-), furthest AS MATERIALIZED (
+), latest AS MATERIALIZED (
     SELECT delivery_id, carrier_id, attempt, status, error_code
-    FROM chosen
-    WHERE is_chosen AND is_furthest
-), reopening AS MATERIALIZED (
+    FROM selected
+    WHERE is_selected AND is_latest
+), locked_messages AS MATERIALIZED (
     -- Messages are locked before their deliveries, as everywhere.
     SELECT message_id
     FROM messages
     WHERE message_id IN (
         SELECT deliveries.message_id
-        FROM furthest
+        FROM latest
         JOIN deliveries USING (delivery_id)
-        WHERE furthest.status IN ('undelivered', 'failed') AND furthest.error_code = ANY (:retryable_codes::text[])
+        WHERE latest.status IN ('undelivered', 'failed') AND latest.error_code = ANY (:retryable_codes::text[])
     )
     ORDER BY message_id
     FOR UPDATE
 ), locked AS MATERIALIZED (
-    -- With the row as it is once the lock is held: another writer may have moved the delivery in the meantime. The receipts go
-    -- along: joined a second time they would be compared each with each.
-    SELECT furthest.*, deliveries.status::text AS present_status, deliveries.attempts, deliveries.tries,
+    -- The values under the lock: another transaction may have changed the delivery meanwhile. The CTE carries the receipts
+    -- along: joined a second time they would be joined by a nested loop.
+    SELECT latest.*, deliveries.status::text AS present_status, deliveries.attempts, deliveries.tries,
            deliveries.carrier_id AS present_carrier_id, deliveries.message_id, deliveries.age_from
-    FROM furthest
+    FROM latest
     JOIN deliveries USING (delivery_id)
-    WHERE (SELECT count(*) FROM reopening) >= 0
+    WHERE (SELECT count(*) FROM locked_messages) >= 0
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
 ), contested AS MATERIALIZED (
     SELECT locked.delivery_id
     FROM locked
     JOIN deliveries AS holders ON holders.carrier_id = locked.carrier_id AND holders.delivery_id <> locked.delivery_id
-    WHERE locked.present_carrier_id IS DISTINCT FROM locked.carrier_id -- mostly it holds the id itself: nothing to look up
-), judged AS (
-    -- By the status read under the lock, not by the row's own: the statement began before the lock was had, and a row
-    -- that changed since would be compared with the one move that its old status was found with, and be left behind.
+    WHERE locked.present_carrier_id IS DISTINCT FROM locked.carrier_id -- most hold the id themselves and need no lookup
+), changes AS (
+    -- Uses the status that was read under the lock. The snapshot of the statement is older than the lock: a delivery that changed
+    -- meanwhile would be joined with the transition of its old status, and its receipt would be lost.
     SELECT locked.delivery_id, locked.message_id, locked.carrier_id, locked.status, locked.error_code,
            locked.present_status, locked.attempt = locked.attempts AS is_present,
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
                      AND greatest(messages.send_at, messages.resumed_at, locked.age_from)
                          > now() - :age_limit_seconds * interval '1 second'
-                THEN passing.pause_seconds * (:growth::double precision[])[locked.tries + 1]
+                THEN retryable.pause_seconds * (:backoff_factors::double precision[])[locked.tries + 1]
                      * (1 - :jitter::double precision * random()) END AS again_in_seconds
     FROM locked
-    JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS move (from_status, to_status)
-        ON move.from_status = locked.present_status AND move.to_status = locked.status::text
+    JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS transition (from_status, to_status)
+        ON transition.from_status = locked.present_status AND transition.to_status = locked.status::text
     JOIN messages ON messages.message_id = locked.message_id
-    LEFT JOIN unnest(:retryable_codes::text[], :pauses_seconds::double precision[]) AS passing (code, pause_seconds)
-        ON passing.code = locked.error_code
+    LEFT JOIN unnest(:retryable_codes::text[], :pauses_seconds::double precision[]) AS retryable (code, pause_seconds)
+        ON retryable.code = locked.error_code
     WHERE locked.delivery_id NOT IN (SELECT delivery_id FROM contested)
       AND (
           locked.attempt = locked.attempts
           OR locked.status = 'delivered'
           OR locked.status = 'sent' AND NOT EXISTS (
-              SELECT FROM receipts AS ends
-              WHERE ends.carrier_id = locked.carrier_id AND ends.status IN ('undelivered', 'failed')
+              SELECT FROM receipts AS failures
+              WHERE failures.carrier_id = locked.carrier_id AND failures.status IN ('undelivered', 'failed')
           )
       )
-      -- Suppressed when its audience was written, and so never submitted, it is no living delivery and becomes none.
+      -- A delivery that was suppressed at expansion was never submitted; no receipt can be about it.
       AND (locked.present_status <> 'suppressed' OR locked.attempts > 0)
-      -- On the spot it moves for one thing only: the present attempt is at the carrier under another id than was believed.
+      -- A delivery that already has the status changes only if the present attempt has another carrier id than was recorded.
       AND (
           locked.status::text <> locked.present_status
           OR locked.attempt = locked.attempts AND locked.carrier_id <> locked.present_carrier_id
       )
-), moved AS (
+), changed_deliveries AS (
     UPDATE deliveries
-    SET status = CASE WHEN judged.again_in_seconds IS NULL THEN judged.status ELSE 'queued' END,
-        -- One of a paused message was due never: now it is to be asked after.
-        due_at = CASE WHEN judged.again_in_seconds IS NULL THEN least(deliveries.due_at, now())
-                      ELSE now() + judged.again_in_seconds * interval '1 second' END,
-        attempts = deliveries.attempts + CASE WHEN judged.again_in_seconds IS NULL THEN 0 ELSE 1 END,
-        tries = deliveries.tries + CASE WHEN judged.again_in_seconds IS NULL THEN 0 ELSE 1 END,
-        -- An attempt that was accepted keeps its own id: that of the other is in its receipts.
-        carrier_id = CASE WHEN judged.again_in_seconds IS NOT NULL THEN NULL
-                          WHEN judged.is_present THEN judged.carrier_id
-                          ELSE coalesce(deliveries.carrier_id, judged.carrier_id) END,
-        error_code = coalesce(judged.error_code, deliveries.error_code),
-        reason = CASE WHEN NOT judged.is_present AND judged.status = 'delivered'
-                           AND judged.present_status IN ('sending', 'unknown', 'sent')
+    SET status = CASE WHEN changes.again_in_seconds IS NULL THEN changes.status ELSE 'queued' END,
+        -- A delivery of a paused message is due at infinity; once sent, its next receipt is to be fetched.
+        due_at = CASE WHEN changes.again_in_seconds IS NULL THEN least(deliveries.due_at, now())
+                      ELSE now() + changes.again_in_seconds * interval '1 second' END,
+        attempts = deliveries.attempts + CASE WHEN changes.again_in_seconds IS NULL THEN 0 ELSE 1 END,
+        tries = deliveries.tries + CASE WHEN changes.again_in_seconds IS NULL THEN 0 ELSE 1 END,
+        -- An accepted attempt keeps its carrier id; the id of the other attempt is in its receipts.
+        carrier_id = CASE WHEN changes.again_in_seconds IS NOT NULL THEN NULL
+                          WHEN changes.is_present THEN changes.carrier_id
+                          ELSE coalesce(deliveries.carrier_id, changes.carrier_id) END,
+        error_code = coalesce(changes.error_code, deliveries.error_code),
+        reason = CASE WHEN NOT changes.is_present AND changes.status = 'delivered'
+                           AND changes.present_status IN ('sending', 'unknown', 'sent')
                       THEN 'an earlier attempt arrived, this one perhaps too' END,
         lease_until = NULL,
         updated_at = now()
-    FROM judged
-    WHERE deliveries.delivery_id = judged.delivery_id
+    FROM changes
+    WHERE deliveries.delivery_id = changes.delivery_id
     RETURNING deliveries.message_id, deliveries.status,
-              judged.present_status IN ('canceled', 'suppressed') AS had_ended
+              changes.present_status IN ('canceled', 'suppressed') AS was_final
 ), reopened AS (
     UPDATE messages
-    SET completed_at = CASE WHEN changed.is_queued THEN NULL ELSE messages.completed_at END, settled_at = NULL
+    SET completed_at = CASE WHEN reopened_messages.is_queued THEN NULL ELSE messages.completed_at END, settled_at = NULL
     FROM (
         SELECT message_id, bool_or(status = 'queued') AS is_queued
-        FROM moved
-        WHERE status = 'queued' OR had_ended
+        FROM changed_deliveries
+        WHERE status = 'queued' OR was_final
         GROUP BY message_id
-    ) AS changed
-    WHERE messages.message_id = changed.message_id
-      AND (changed.is_queued OR messages.settled_at IS NOT NULL)
+    ) AS reopened_messages
+    WHERE messages.message_id = reopened_messages.message_id
+      AND (reopened_messages.is_queued OR messages.settled_at IS NOT NULL)
 ), used AS (
     UPDATE receipts
     SET applied_at = now()
-    FROM chosen
-    WHERE receipts.receipt_id = chosen.receipt_id
-      AND chosen.is_chosen
-      AND chosen.delivery_id NOT IN (SELECT delivery_id FROM contested)
+    FROM selected
+    WHERE receipts.receipt_id = selected.receipt_id
+      AND selected.is_selected
+      AND selected.delivery_id NOT IN (SELECT delivery_id FROM contested)
     RETURNING receipts.receipt_id
 )
 SELECT (SELECT count(*) FROM used) AS used,
        (SELECT count(*) FROM batch) - (SELECT count(*) FROM used) AS waiting,
        (SELECT count(*) FROM contested) AS contested;
 
--- name: give_to_holders!
--- Of texts whose id another delivery holds. The one that the receipt names was submitted again since: the two have changed
--- places, the text stands for its holder, and so do its receipts. (The same words to the same person: see `judge` in
--- messaging/reconciliation.py.) To take it from the holder now would be one text too many.
+-- name: move_receipts_to_holders!
+-- For contested texts whose named delivery was submitted again since: assigns the receipts to the delivery that holds the
+-- carrier id. Both deliveries have the same content for the same person (see `conclude` in messaging/reconciliation.py), so
+-- each has one text. Taking the text from its holder would cause one text too many.
 UPDATE receipts
 SET delivery_id = holders.delivery_id, attempt = holders.attempts
 FROM deliveries AS named, deliveries AS holders
@@ -167,8 +169,8 @@ WHERE receipts.applied_at IS NULL
   AND holders.carrier_id = receipts.carrier_id
   AND holders.delivery_id <> receipts.delivery_id;
 
--- name: contested_ids
--- The ids of texts that another delivery holds than the one that its receipts name.
+-- name: find_contested_ids
+-- The carrier ids for which the receipts name another delivery than the one that holds the id.
 SELECT DISTINCT receipts.carrier_id
 FROM receipts
 JOIN deliveries AS named ON named.delivery_id = receipts.delivery_id

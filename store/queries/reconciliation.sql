@@ -1,72 +1,73 @@
 -- name: claim_in_doubt
--- Deliveries in doubt whose time has come. They are put off while the carrier is asked, so that nobody else asks too, and
--- longer the older the doubt; one whose asker dies is asked for again then.
-WITH suspects AS MATERIALIZED (
+-- Claims due deliveries in doubt. due_at is postponed, so that no other process looks them up meanwhile, and further the
+-- longer a delivery is in doubt. If the process dies, they are looked up again when due_at has passed.
+WITH in_doubt AS MATERIALIZED (
     SELECT delivery_id
     FROM deliveries
     WHERE status = 'unknown' AND due_at <= now() AND channel = :channel
     ORDER BY due_at
     LIMIT :row_limit
     FOR UPDATE SKIP LOCKED
-), taken AS (
+), claimed AS (
     UPDATE deliveries
     SET due_at = now() + greatest(
         :hold_seconds * interval '1 second', least((now() - deliveries.updated_at) / 4, interval '1 hour')
     )
-    FROM suspects
-    WHERE deliveries.delivery_id = suspects.delivery_id
+    FROM in_doubt
+    WHERE deliveries.delivery_id = in_doubt.delivery_id
     RETURNING deliveries.delivery_id, deliveries.message_id, deliveries.church_id, deliveries.channel,
               deliveries.attempts, deliveries.repeats, deliveries.address
 )
-SELECT taken.delivery_id, taken.attempts AS attempt, taken.repeats, taken.address, messages.content, messages.details,
+SELECT claimed.delivery_id, claimed.attempts AS attempt, claimed.repeats, claimed.address, messages.content, messages.details,
        messages.created_at AS since, senders.address AS sender_address, senders.messaging_service_sid
-FROM taken
-JOIN messages ON messages.message_id = taken.message_id
-JOIN senders ON senders.church_id = taken.church_id AND senders.channel = taken.channel;
+FROM claimed
+JOIN messages ON messages.message_id = claimed.message_id
+JOIN senders ON senders.church_id = claimed.church_id AND senders.channel = claimed.channel;
 
 -- name: find_carrier_id_owners
--- To whom the carrier's ids belong: to deliveries of the same church to the same people, as far as those can have been
--- submitted since the suspect's message was made; and of those seen, to whomever the carrier has said a word about.
--- (Churches may share a sender. Of those about which no word came one is asked for, and comes.)
+-- The deliveries to which carrier ids belong: by receipts, for the ids that were seen in the carrier's list; and by the
+-- ledger, for other deliveries of the same church to the same addresses that can have been submitted since the message in doubt
+-- was created. Churches may share a sender: an id of another church's delivery is found by its receipt, which is fetched
+-- if no callback comes.
 SELECT carrier_id, delivery_id, attempt::int, status IN ('failed', 'undelivered') AS failed
 FROM receipts
 WHERE carrier_id = ANY (:seen::text[])
 UNION ALL
 SELECT others.carrier_id, others.delivery_id, others.attempts::int, false
-FROM deliveries AS suspects
-JOIN messages AS own ON own.message_id = suspects.message_id
-JOIN messages ON messages.church_id = suspects.church_id
+FROM deliveries AS in_doubt
+JOIN messages AS own ON own.message_id = in_doubt.message_id
+JOIN messages ON messages.church_id = in_doubt.church_id
     AND (messages.completed_at IS NULL OR messages.completed_at >= own.created_at - interval '1 hour')
 JOIN deliveries AS others ON others.message_id = messages.message_id
-    AND (CASE WHEN others.status <> 'suppressed' THEN others.address END) = suspects.address -- as in the index
-WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[])
-  AND others.delivery_id <> suspects.delivery_id
+    AND (CASE WHEN others.status <> 'suppressed' THEN others.address END) = in_doubt.address -- as in the index
+WHERE in_doubt.delivery_id = ANY (:delivery_ids::uuid[])
+  AND others.delivery_id <> in_doubt.delivery_id
   AND others.carrier_id IS NOT NULL;
 
 -- name: find_identical_in_flight
--- Suspects beside which another delivery with the same words to the same person is being submitted just now.
-SELECT DISTINCT suspects.delivery_id
-FROM deliveries AS suspects
-JOIN messages AS own ON own.message_id = suspects.message_id
-JOIN deliveries AS others ON others.status = 'sending' AND others.address = suspects.address
-    AND others.church_id = suspects.church_id
+-- Deliveries in doubt for which another delivery with the same content to the same address is being submitted now.
+SELECT DISTINCT in_doubt.delivery_id
+FROM deliveries AS in_doubt
+JOIN messages AS own ON own.message_id = in_doubt.message_id
+JOIN deliveries AS others ON others.status = 'sending' AND others.address = in_doubt.address
+    AND others.church_id = in_doubt.church_id
 JOIN messages ON messages.message_id = others.message_id AND messages.content = own.content
-WHERE suspects.delivery_id = ANY (:delivery_ids::uuid[]);
+WHERE in_doubt.delivery_id = ANY (:delivery_ids::uuid[]);
 
--- name: lock_settling
--- One settler at a time looks at whose ids are taken and writes: two must not give the same text to two deliveries.
+-- name: lock_reconciliation
+-- One reconciliation at a time reads the owners of carrier ids and writes: otherwise two could assign one id to two deliveries.
 SELECT pg_advisory_xact_lock(6051908);
 
 -- name: lock_messages!
--- Before deliveries of theirs are settled: messages are locked before their deliveries, as by people who steer them.
+-- Messages are locked before their deliveries, in the same order as when a person pauses or cancels a message.
 SELECT FROM messages
 WHERE message_id IN (SELECT message_id FROM deliveries WHERE delivery_id = ANY (:delivery_ids::uuid[]))
 ORDER BY message_id
 FOR UPDATE;
 
 -- name: record_found!
--- The carrier had it all the while. What follows comes by callback, or is asked for. An id that another delivery holds is left
--- to it: the doubt is looked into again.
+-- The carrier has the delivery: it becomes `sent`. Its further receipts arrive by callback or are fetched. If another delivery
+-- holds the carrier id by now, the delivery stays in doubt and is looked up again.
 WITH found AS (
     SELECT delivery_id, attempt, carrier_id
     FROM unnest(:delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[])
@@ -79,7 +80,7 @@ WITH found AS (
       AND NOT EXISTS (SELECT FROM deliveries AS holders WHERE holders.carrier_id = found.carrier_id)
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
-), settled AS (
+), found_deliveries AS (
     UPDATE deliveries
     SET status = 'sent', carrier_id = found.carrier_id, reason = NULL, updated_at = now()
     FROM locked
@@ -89,13 +90,13 @@ WITH found AS (
 )
 UPDATE messages
 SET settled_at = NULL
-WHERE message_id IN (SELECT message_id FROM settled);
+WHERE message_id IN (SELECT message_id FROM found_deliveries);
 
 -- name: record_missing
--- Once more not in the list. After enough readings over a long enough time the carrier does not have it, and it goes back
--- to the queue, or fails if its hour is over; until then it is looked for again. A receipt that waits to be applied is
--- waited for. How many went back.
-WITH judged AS MATERIALIZED (
+-- Counts one more look-up that did not find the delivery. After enough look-ups over a long enough time it returns to the
+-- queue, or fails if it is too old; until then, and while it has an unapplied receipt, it is looked up again. Returns how
+-- many returned to the queue.
+WITH decided AS MATERIALIZED (
     SELECT deliveries.delivery_id,
            CASE
                WHEN deliveries.missed_reads + 1 < :reads::int
@@ -120,44 +121,44 @@ WITH judged AS MATERIALIZED (
 ), counted AS (
     UPDATE deliveries
     SET missed_reads = deliveries.missed_reads + 1,
-        repeats = deliveries.repeats + CASE judged.status WHEN 'queued' THEN 1 ELSE 0 END,
-        status = judged.status,
-        reason = CASE judged.status WHEN 'failed' THEN 'too late to be sent' ELSE deliveries.reason END,
-        due_at = CASE judged.status WHEN 'unknown' THEN now() + :pause_seconds * interval '1 second' ELSE now() END,
-        updated_at = CASE judged.status WHEN 'unknown' THEN deliveries.updated_at ELSE now() END
-    FROM judged
-    WHERE deliveries.delivery_id = judged.delivery_id
-    RETURNING deliveries.message_id, judged.status
+        repeats = deliveries.repeats + CASE decided.status WHEN 'queued' THEN 1 ELSE 0 END,
+        status = decided.status,
+        reason = CASE decided.status WHEN 'failed' THEN 'too late to be sent' ELSE deliveries.reason END,
+        due_at = CASE decided.status WHEN 'unknown' THEN now() + :pause_seconds * interval '1 second' ELSE now() END,
+        updated_at = CASE decided.status WHEN 'unknown' THEN deliveries.updated_at ELSE now() END
+    FROM decided
+    WHERE deliveries.delivery_id = decided.delivery_id
+    RETURNING deliveries.message_id, decided.status
 ), reopened AS (
-    -- Also what seems open: somebody may be marking it as completed just now, and this then comes after.
+    -- Messages that are not completed are updated too: see reopen_messages in deliveries.sql.
     UPDATE messages
     SET completed_at = NULL, settled_at = NULL
     WHERE message_id IN (SELECT message_id FROM counted WHERE status = 'queued')
 )
 SELECT count(*) FILTER (WHERE status = 'queued') FROM counted;
 
--- name: put_in_doubt!
--- Deliveries that were settled under an id of the carrier's that is another delivery's: whatever was said of it was not about
--- them. So they are looked for again, whatever ending they had.
+-- name: put_holders_in_doubt!
+-- Takes carrier ids from the deliveries that hold them, because they belong to other deliveries. The receipts of those ids were
+-- not about the holders, so the holders are in doubt again, whatever status they had.
 UPDATE deliveries
 SET carrier_id = NULL,
-    status = CASE WHEN held.had_an_answer THEN 'unknown' ELSE deliveries.status END,
-    reason = CASE WHEN held.had_an_answer THEN 'its carrier id belongs to another delivery' ELSE deliveries.reason END,
-    error_code = CASE WHEN held.had_an_answer THEN NULL ELSE deliveries.error_code END,
-    due_at = CASE WHEN held.had_an_answer THEN now() ELSE deliveries.due_at END,
+    status = CASE WHEN holders.had_result THEN 'unknown' ELSE deliveries.status END,
+    reason = CASE WHEN holders.had_result THEN 'its carrier id belongs to another delivery' ELSE deliveries.reason END,
+    error_code = CASE WHEN holders.had_result THEN NULL ELSE deliveries.error_code END,
+    due_at = CASE WHEN holders.had_result THEN now() ELSE deliveries.due_at END,
     missed_reads = 0,
     updated_at = now()
 FROM (
-    SELECT delivery_id, status IN ('sent', 'undelivered', 'failed', 'delivered') AS had_an_answer
+    SELECT delivery_id, status IN ('sent', 'undelivered', 'failed', 'delivered') AS had_result
     FROM deliveries
     WHERE carrier_id = ANY (:carrier_ids::text[])
     ORDER BY delivery_id
     FOR UPDATE
-) AS held
-WHERE deliveries.delivery_id = held.delivery_id;
+) AS holders
+WHERE deliveries.delivery_id = holders.delivery_id;
 
--- name: unsettle_holders!
--- Before their deliveries are put in doubt: the carrier is to be asked about them again.
+-- name: clear_settled_at_of_holders!
+-- Run before put_holders_in_doubt: receipts of these messages are to be fetched again.
 UPDATE messages
 SET settled_at = NULL
 WHERE message_id IN (
@@ -169,9 +170,9 @@ WHERE message_id IN (
 );
 
 -- name: resolve_deliveries!
--- A person decides what nobody could find out, of one delivery or of all that the message has in doubt. When they are to be
--- sent, a new attempt begins, so that a late failure of the old one is not taken for this one's, and their age counts anew;
--- otherwise the carrier may still correct the person.
+-- A person resolves one delivery in doubt, or all of a message. To send them again, `attempts` is incremented, so that a late
+-- receipt of the old attempt is not taken for the new one's, and the age restarts. Otherwise the attempt stays, and its
+-- receipts can still correct the decision.
 UPDATE deliveries
 SET status = :status::text::delivery_status,
     attempts = attempts + CASE WHEN :status::text = 'queued' THEN 1 ELSE 0 END,
@@ -192,11 +193,11 @@ FROM (
       AND updated_at <= now() - :least_seconds * interval '1 second'
     ORDER BY delivery_id
     FOR UPDATE
-) AS doubtful
-WHERE deliveries.delivery_id = doubtful.delivery_id AND deliveries.status = 'unknown';
+) AS in_doubt
+WHERE deliveries.delivery_id = in_doubt.delivery_id AND deliveries.status = 'unknown';
 
 -- name: list_in_doubt
--- Messages with deliveries in doubt for so long, those that wait longest first.
+-- Messages with deliveries that are in doubt for at least so long, the longest first.
 SELECT deliveries.church_id, deliveries.message_id, deliveries.channel, count(*) AS deliveries,
        min(deliveries.updated_at) AS since
 FROM deliveries
@@ -214,10 +215,10 @@ SELECT EXISTS (
     WHERE church_id = :church_id AND message_id = :message_id AND delivery_id = :delivery_id
 );
 
--- name: take_unreported
--- Accepted by the carrier, and no ending heard of: to be asked after, each less often the older it is. Asked only
--- where a message is not settled, so that no index of all that was ever sent is needed.
-WITH unreported AS MATERIALIZED (
+-- name: claim_awaiting_receipts
+-- Claims deliveries that the carrier accepted and that have no final receipt, to fetch their status. The interval doubles with
+-- the age of the delivery. Only messages that are not settled are read, so that no index of all sent deliveries is needed.
+WITH awaiting AS MATERIALIZED (
     SELECT deliveries.delivery_id
     FROM messages
     JOIN deliveries ON deliveries.message_id = messages.message_id
@@ -234,6 +235,6 @@ WITH unreported AS MATERIALIZED (
 )
 UPDATE deliveries
 SET due_at = now() + greatest(:after_seconds * interval '1 second', now() - deliveries.updated_at)
-FROM unreported
-WHERE deliveries.delivery_id = unreported.delivery_id
+FROM awaiting
+WHERE deliveries.delivery_id = awaiting.delivery_id
 RETURNING deliveries.delivery_id, deliveries.attempts AS attempt, deliveries.carrier_id;

@@ -1,15 +1,15 @@
 -- name: read_clock
--- The clock by which everything else is due.
+-- The database's clock, by which everything is due.
 SELECT clock_timestamp();
 
--- name: take_due
--- Schedules with a run that has come due, but those that failed and are to be tried later. Each church's first, then each
--- church's second, and so on: a church with hundreds due keeps no other one waiting. Among equals chance decides: when
--- there is time for a few only, those due longest would otherwise come first again and again. Held until their runs are recorded
--- and they have moved on, all in one transaction: another process passes over them, and a process that dies leaves them
--- as they were.
+-- name: lock_due
+-- Locks schedules with a due run, except those whose evaluation failed and is delayed. Round-robin over churches (each church's
+-- first, then each church's second, ...), so that a church with hundreds of due schedules does not delay the others. Equal
+-- ranks are in random order: if each pass only reaches a few, the same ones would otherwise always come first. The locks are
+-- held until the runs are recorded and the next ones set, in one transaction: other processes skip these schedules, and a
+-- process that dies leaves them unchanged.
 WITH ranked AS (
-    SELECT schedule_id, row_number() OVER (PARTITION BY church_id ORDER BY next_run_at, schedule_id) AS place
+    SELECT schedule_id, row_number() OVER (PARTITION BY church_id ORDER BY next_run_at, schedule_id) AS position
     FROM schedules
     WHERE next_run_at <= :now AND next_run_at IS NOT NULL AND deleted_at IS NULL
       AND (delayed_until IS NULL OR delayed_until <= :now)
@@ -20,16 +20,16 @@ SELECT schedules.schedule_id, church_id, channel, content, details, segments, ta
        created_at, updated_at
 FROM ranked
 JOIN schedules ON schedules.schedule_id = ranked.schedule_id
--- Once more, for a row that another process moved on between the two looks; in words for which no index offers itself:
--- the rows are to be found by their key, and not by another walk over all that are due for each of them.
+-- The conditions again, for a row that another process has updated since `ranked` read it. They are written so that no index
+-- matches them: the planner is to find the rows by primary key instead of scanning all due schedules for each.
 WHERE coalesce(next_run_at, 'infinity') <= :now AND deleted_at IS NULL AND coalesce(delayed_until, :now) <= :now
-ORDER BY ranked.place, random()
+ORDER BY ranked.position, random()
 LIMIT :row_limit
 FOR UPDATE OF schedules SKIP LOCKED;
 
 -- name: record_runs!
--- Each run once, and with it its message: a run that stands in the ledger already makes none, nor does one of a church
--- without a sender.
+-- Records each run once and inserts its message. A run that is recorded already has no second message. A run of a church
+-- without a sender is recorded as skipped, without a message.
 WITH run AS (
     SELECT *
     FROM unnest(
@@ -62,29 +62,29 @@ JOIN run ON run.schedule_id = recorded.schedule_id AND run.run_at = recorded.run
 JOIN schedules ON schedules.schedule_id = recorded.schedule_id
 WHERE recorded.message_id IS NOT NULL;
 
--- name: move_on!
--- An evaluation that succeeded ends a delay, and has found where the COUNT ends if that was not known.
+-- name: set_next_runs!
+-- A successful evaluation ends a delay, and has calculated counted_end if it was not known.
 UPDATE schedules
-SET next_run_at = moved.next_run_at, next_wall_time = moved.next_wall_time, counted_end = moved.counted_end,
+SET next_run_at = evaluated.next_run_at, next_wall_time = evaluated.next_wall_time, counted_end = evaluated.counted_end,
     delayed_until = NULL, delay_reason = NULL, failed_evaluations = 0
 FROM unnest(:schedule_ids::uuid[], :next_run_ats::timestamptz[], :next_wall_times::timestamp[], :counted_ends::timestamp[])
-    AS moved (schedule_id, next_run_at, next_wall_time, counted_end)
-WHERE schedules.schedule_id = moved.schedule_id;
+    AS evaluated (schedule_id, next_run_at, next_wall_time, counted_end)
+WHERE schedules.schedule_id = evaluated.schedule_id;
 
--- name: stop_schedules!
--- Those that cannot be followed any more: paused, for a person to see why.
+-- name: pause_broken_schedules!
+-- Pauses schedules whose rule cannot be evaluated, with the reason for people.
 UPDATE schedules
-SET paused_at = coalesce(schedules.paused_at, now()), paused_reason = stopped.reason, updated_at = now()
-FROM unnest(:schedule_ids::uuid[], :reasons::text[]) AS stopped (schedule_id, reason)
-WHERE schedules.schedule_id = stopped.schedule_id;
+SET paused_at = coalesce(schedules.paused_at, now()), paused_reason = broken.reason, updated_at = now()
+FROM unnest(:schedule_ids::uuid[], :reasons::text[]) AS broken (schedule_id, reason)
+WHERE schedules.schedule_id = broken.schedule_id;
 
--- name: record_run_by_hand!
--- The message was made by the caller, in the same transaction.
+-- name: record_manual_run!
+-- The caller inserts the message in the same transaction.
 INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome, reason, message_id)
 VALUES (:schedule_id, clock_timestamp(), :church_id, 'sent', 'a person asked for it', :message_id);
 
 -- name: page_runs
--- The newest in the ledger first.
+-- Newest first.
 SELECT run_id, run_at, wall_time, outcome, reason, message_id, recorded_at
 FROM schedule_runs
 WHERE schedule_id = :schedule_id AND church_id = :church_id

@@ -1,5 +1,5 @@
 -- name: insert_schedule
--- Nothing comes back when the church has used the idempotency key before.
+-- Returns no row when the church has used the idempotency key before.
 INSERT INTO schedules (
     church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule, time_zone,
     starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time, idempotency_key,
@@ -31,7 +31,7 @@ FROM schedules
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL;
 
 -- name: lock_schedule
--- What people say of a schedule and what the clock makes of it are done one after the other.
+-- Serializes people's changes of a schedule and the recording of its runs.
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
        time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
        paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
@@ -40,7 +40,7 @@ WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NU
 FOR UPDATE;
 
 -- name: page_schedules
--- Newest first. The end is always a bound of the index, also in a plan made before `before` is known.
+-- Newest first. `before` always bounds the index scan, also in a generic plan.
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
        time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
        paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
@@ -77,23 +77,23 @@ SET channel = :channel,
 WHERE church_id = :church_id AND schedule_id = :schedule_id;
 
 -- name: pause_schedule!
--- The clock goes on recording its runs, as skipped.
+-- Runs of a paused schedule are recorded as skipped.
 UPDATE schedules
 SET paused_at = now(), paused_reason = :reason, updated_at = now()
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND paused_at IS NULL;
 
 -- name: delay_schedule!
--- The next run's time stays: the run is evaluated later, and is neither lost nor passed over.
+-- next_run_at stays: the run is evaluated later, and is not lost.
 UPDATE schedules
 SET delayed_until = :delayed_until, delay_reason = :reason, failed_evaluations = failed_evaluations + 1
 WHERE church_id = :church_id AND schedule_id = :schedule_id;
 
 -- name: lock_church
--- One new schedule of a church at a time: several at once would each find room under the limit.
+-- One new schedule of a church at a time: concurrent requests would otherwise exceed the limit together.
 SELECT FROM churches WHERE church_id = :church_id FOR NO KEY UPDATE;
 
 -- name: count_schedules
--- Those that have a run to come, paused ones included.
+-- Schedules with a future run, paused ones included.
 SELECT count(*)
 FROM schedules
 WHERE church_id = :church_id AND deleted_at IS NULL AND next_run_at IS NOT NULL;

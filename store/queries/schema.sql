@@ -1,4 +1,4 @@
 -- name: applied_migrations
--- What the migrations' own bookkeeping says. Where it does not exist, nothing was ever migrated.
+-- From yoyo's own table. If the table does not exist, the database was never migrated.
 SELECT migration_id
 FROM _yoyo_migration;

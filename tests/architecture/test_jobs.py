@@ -1,4 +1,4 @@
-"""Every queue is served, every job exists, and nothing happens at import."""
+"""Every queue is served, every job exists, and imports have no side effects."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from jobs.job_queue.job_queue import JobQueue
 from settings import Settings
 from tests.architecture.source_files import FOLDERS, ROOT, product
 
-KINDS = JOBS
 NOT_TO_IMPORT = {"tools.sandbox.__main__", "wsgi", "gunicorn.conf", "tools.local.__main__"}
-"""Programs: importing them is running them."""
+"""Programs that run when they are imported."""
 
 WATCH = """
 import importlib, socket, sys, threading
@@ -68,13 +67,13 @@ def test_every_channel_has_a_queue_and_every_queue_a_channel() -> None:
 
 
 @pytest.mark.parametrize("switch", ["mail_enabled", "analytics_enabled"])
-def test_housekeeping_is_rung_for_on_a_queue_that_is_served(switch: str, settings: Settings) -> None:
+def test_housekeeping_jobs_are_enqueued_on_a_queue_that_is_served(switch: str, settings: Settings) -> None:
     settings = settings.model_copy(update={switch: False})
 
     assert queues.housekeeping_queue(settings) in queues.enabled_queues(settings)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", JOBS, ids=lambda kind: kind.name)
 def test_every_job_is_a_function_that_takes_ids_only(kind: JobKind) -> None:
     function = getattr(importlib.import_module(module(kind)), kind.name)
 
@@ -84,12 +83,12 @@ def test_every_job_is_a_function_that_takes_ids_only(kind: JobKind) -> None:
 
 
 def test_no_two_jobs_have_the_same_name() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS)
+    assert len({kind.name for kind in JOBS}) == len(JOBS)
 
 
-@pytest.mark.parametrize("ring", [name for name in vars(JobQueue) if name.startswith("enqueue")])
-def test_the_bell_takes_ids_only(ring: str) -> None:
-    parameters = inspect.signature(getattr(JobQueue, ring)).parameters.values()
+@pytest.mark.parametrize("method", [name for name in vars(JobQueue) if name.startswith("enqueue")])
+def test_the_job_queue_takes_ids_only(method: str) -> None:
+    parameters = inspect.signature(getattr(JobQueue, method)).parameters.values()
 
     assert {parameter.annotation for parameter in parameters if parameter.name != "self"} <= {"str", "UUID", "JobKind"}
 
@@ -98,7 +97,7 @@ def test_nothing_connects_and_no_thread_starts_at_import() -> None:
     names = [file.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in product()]
     assert {name.partition(".")[0] for name in names} > set(FOLDERS)
 
-    done = subprocess.run(  # in a process of its own, where nothing was imported yet
+    done = subprocess.run(  # in another process, in which nothing was imported yet
         [sys.executable, "-c", WATCH, *(name for name in names if name not in NOT_TO_IMPORT)],
         cwd=ROOT,
         env={},
@@ -110,8 +109,8 @@ def test_nothing_connects_and_no_thread_starts_at_import() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_jobs_are_read_from_redis_as_checked_ones_only() -> None:
-    """RQ's own Job imports and unpickles what Redis names. It is named where the checked one is made from it."""
+def test_jobs_are_read_from_redis_as_checked_jobs_only() -> None:
+    """RQ's own Job imports and unpickles whatever Redis contains."""
     readers = {
         file.name
         for file in product()

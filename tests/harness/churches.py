@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 
 from api.keys import SCOPES, new_key
-from messaging.quiet_hours import ANY_HOUR, Window
+from messaging.quiet_hours import Window
 from store import churches, contacts
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
+from tests.harness.texting_hours import ANY_HOUR
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,7 +105,7 @@ def serving(
 ) -> Generator[MediaServer]:
     server = MediaServer(address, port, tls)
     server.answers.update(answers or {})
-    thread = threading.Thread(target=server.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
     thread.start()
     try:
         yield server

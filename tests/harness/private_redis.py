@@ -1,4 +1,4 @@
-"""A Redis (Valkey) for one test alone, which the test may stop, suspend and kill. It keeps nothing."""
+"""A Redis (Valkey) for one test alone, which the test may suspend and kill. It saves nothing to disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.local import valkey
 
 
 class PrivateRedis:
-    """start() starts it, also after a kill."""
+    """Starts with start(), also after a kill."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self._server = valkey.prepare(folder / "valkey", port=port, password="tests", durable=False)
@@ -37,6 +37,6 @@ class PrivateRedis:
     close = kill
 
     def suspended(self) -> AbstractContextManager[None]:
-        """It does nothing inside the block; the kernel still accepts connections for it."""
+        """The process is stopped inside the block; the kernel still accepts connections for it."""
         assert self._process is not None
         return suspended(self._process.pid)

@@ -1,4 +1,4 @@
-"""Texting hours that are closed at the moment a test runs."""
+"""Texting hours for tests, which may run at night: always open, or closed at the moment a test runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from messaging.quiet_hours import Window
+
+ANY_HOUR = Window(opens=0, closes=24 * 60)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,10 +36,16 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def running_worker(settings: Settings, output: Path, queue: str = "sms") -> Generator[subprocess.Popen[bytes]]:
-    """A worker that is killed at the end of the block, if it has not ended before. It appends its log to `output`."""
+def running_worker(
+    settings: Settings, output: Path, queue: str = "sms", *, before_start: str = ""
+) -> Generator[subprocess.Popen[bytes]]:
+    """A worker that is killed at the end of the block, if it has not ended before. It appends its log to `output`.
+
+    The process first runs the Python code in `before_start`.
+    """
     environment = environment_of(settings)
-    command = (sys.executable, "-m", "jobs.worker.run_worker", queue)
+    program = f"{before_start}\nfrom jobs.worker.run_worker import main\nmain()"
+    command = (sys.executable, *(("-c", program) if before_start else ("-m", "jobs.worker.run_worker")), queue)
     with output.open("ab") as writing:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.STDOUT)
     report_output(f"the {queue} worker", output)

@@ -23,9 +23,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
 import logs
-from api import keys, queries, request_ids
+from api import keys, query_parameters, request_ids
 from api.contacts.importing import NewContact
-from api.field_errors import complaints
+from api.field_errors import field_errors
 from api.idempotency import idempotency_key
 from api.messages.composition import Composition
 from api.operator.notices import wants_json
@@ -151,7 +151,7 @@ def with_field_errors(parse: Callable[[str], object]) -> Callable[[str], object]
         try:
             return parse(text)
         except ValidationError as error:
-            return complaints(error)
+            return field_errors(error)
 
     return parse_and_complain
 
@@ -161,7 +161,7 @@ def contact(text: str) -> object:
 
 
 def rrule(text: str) -> object:
-    return read_rrule(text).beginning(datetime.fromisoformat("2026-01-04T09:00:00"))
+    return read_rrule(text).starting_at(datetime.fromisoformat("2026-01-04T09:00:00"))
 
 
 def with_request(parse: Callable[[], object], **header_names: str) -> Callable[[str], object]:
@@ -177,7 +177,7 @@ def with_request(parse: Callable[[], object], **header_names: str) -> Callable[[
 
 def query_string(text: str) -> object:
     with APP.test_request_context(query_string=text):
-        return queries.read(queries.PageQuery)
+        return query_parameters.read(query_parameters.PageQuery)
 
 
 def request_with(header: str, text: str) -> Request:
@@ -413,7 +413,7 @@ CASES = [
     *cases("query strings", query_string, *each("&", "a&", "a=1&", "%ff", "limit=1&", "cursor=", "+"), size=20_000),
     *cases("cursors", query_string, ("A", "cursor="), ("9", "limit="), ("%30", "limit="), size=20_000),
     *cases("keys", keys.looks_like_key, *each("ksms_", "a"), ("a", "ksms_"), size=50_000),
-    *cases("request ids", request_ids.name_for, *each("a", "-", "\u00ff"), size=50_000),
+    *cases("request ids", request_ids.valid_or_new, *each("a", "-", "\u00ff"), size=50_000),
     *cases(
         "idempotency keys",
         with_request(idempotency_key, name="Idempotency-Key"),

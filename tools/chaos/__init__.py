@@ -1,1 +1,1 @@
-"""The whole system under mischief: `bin/chaos`. No part of the product imports it."""
+"""Fault runs (`bin/chaos`): start the whole system, inject faults, compare the ledgers. No part of the product."""

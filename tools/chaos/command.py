@@ -1,6 +1,6 @@
-"""`bin/chaos`: the whole system against the sandbox carrier, with everything killed that can be killed.
+"""Run the whole system against the sandbox carrier, inject faults, and compare the ledgers.
 
-Exit status: 0 nothing lost, doubled, mixed up or miscounted; 1 something was; 2 the run itself did not work.
+Exit status: 0 nothing is lost, doubled, mismatched or miscounted; 1 something is; 2 the run itself did not work.
 """
 
 from __future__ import annotations
@@ -15,65 +15,68 @@ from types import FrameType
 
 import psycopg
 
+from tools.chaos.await_idle import IdleLimits
+from tools.chaos.fault_run import FaultRun
+from tools.chaos.faults.fault_plan import make_fault_plan
 from tools.chaos.parameters import Ablation, Parameters
-from tools.chaos.plan import make_plan
-from tools.chaos.run import Run
-from tools.chaos.settling import Patience
-from tools.chaos.system import NotStarted
+from tools.chaos.system.system import NotStarted
 from tools.local.api_client import Refused, Unreachable
 from tools.local.environment import LocalError
 from tools.sandbox.control import SandboxError
 from tools.sandbox.mail.control import MailSandboxError
 
-_BESIDES_SECONDS = 600.0
-"""What a run may take beside its mischief and its settling, before it is ended whatever it is doing."""
+_OVERHEAD_SECONDS = 600.0
+"""A run is aborted when it takes so much longer than the faults and the wait for idle."""
 
 
-class Ended(BaseException):
-    """From outside, or because it took too long. Not an Exception: nobody handles it on the way out."""
+class Aborted(BaseException):
+    """By a signal, or by the time limit. Not an Exception, so that nothing handles it on the way out."""
 
 
 def main(arguments: list[str]) -> int:
-    options = _read(arguments)
+    options = _parse(arguments)
     parameters = _parameters(options)
     if options.show_plan:
-        for event in make_plan(parameters):
-            _say(str(event))
+        for fault in make_fault_plan(parameters):
+            _print_line(str(fault))
         return 0
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
-        signal.signal(number, _end)
-    settle_seconds = options.settle_seconds or Patience.longest_seconds + parameters.deliveries / 100
-    signal.alarm(int(parameters.mischief_seconds + settle_seconds + _BESIDES_SECONDS))
+        signal.signal(number, _abort)
+    max_idle_seconds = options.settle_seconds or IdleLimits.max_seconds + parameters.deliveries / 100
+    signal.alarm(int(parameters.fault_seconds + max_idle_seconds + _OVERHEAD_SECONDS))
     folder = Path(tempfile.mkdtemp(prefix="koinonia-chaos-"))
-    patience = Patience(longest_seconds=settle_seconds, still_seconds=options.still_seconds)
+    limits = IdleLimits(max_seconds=max_idle_seconds, unchanged_seconds=options.still_seconds)
     exit_status = 2
     try:
-        report = Run(parameters=parameters, folder=folder, patience=patience, say=_say).execute()
+        run = FaultRun(parameters=parameters, folder=folder, idle_limits=limits, print_line=_print_line)
+        report = run.execute()
         for line in report.lines():
-            _say(line)
-        exit_status = 0 if report.is_good else 1
+            _print_line(line)
+        exit_status = 0 if report.is_passed else 1
     except (NotStarted, LocalError, Refused, Unreachable, psycopg.Error, SandboxError, MailSandboxError) as error:
-        _say(f"chaos: {type(error).__name__}: {error}")
-    except Ended as end:
-        _say(f"chaos: ended by {end}")
+        _print_line(f"chaos: {type(error).__name__}: {error}")
+    except Aborted as aborted:
+        _print_line(f"chaos: aborted by {aborted}")
     finally:
         if exit_status == 0 and not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
         else:
-            _say(f"chaos: logs are in {folder}; the same again with --seed {parameters.seed}")
+            _print_line(f"chaos: the logs are in {folder}; repeat the run with --seed {parameters.seed}")
     return exit_status
 
 
-def _read(arguments: list[str]) -> argparse.Namespace:
-    usual = Parameters()
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    default = Parameters()
     parser = argparse.ArgumentParser(
         prog="bin/chaos",
         description=(__doc__ or "").partition("\n")[0],
-        epilog="The seed and the numbers make the plan.",
+        epilog="The same seed and numbers give the same plan.",
     )
-    parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--deliveries", type=int, default=usual.deliveries)
-    parser.add_argument("--minutes", type=float, help="of mischief (default: by the number of deliveries)")
+    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--deliveries", type=int, default=default.deliveries)
+    parser.add_argument(
+        "--minutes", type=float, help="how long to inject faults (default: by the number of deliveries)"
+    )
     for name in (
         "churches",
         "kills",
@@ -89,15 +92,26 @@ def _read(arguments: list[str]) -> argparse.Namespace:
         "set_backs",
         "stalls",
     ):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(usual, name), metavar="N")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name), metavar="N")
     parser.add_argument(
-        "--ablate", type=Ablation, action="append", default=[], help="reconcile, sweep: the run must fail"
+        "--ablate",
+        type=Ablation,
+        action="append",
+        default=[],
+        help="disable a part of the product's safety (reconcile, sweep): the run must fail",
     )
     parser.add_argument(
-        "--settle-seconds", type=float, help="patience afterwards (default: by the number of deliveries)"
+        "--settle-seconds",
+        type=float,
+        help="how long to wait afterwards until the system is idle (default: by the number of deliveries)",
     )
-    parser.add_argument("--still-seconds", type=float, default=Patience.still_seconds, help="... while nothing moves")
-    parser.add_argument("--show-plan", action="store_true", help="print what would go wrong, and when")
+    parser.add_argument(
+        "--still-seconds",
+        type=float,
+        default=IdleLimits.unchanged_seconds,
+        help="end that wait when nothing has changed for so long (default: %(default)s)",
+    )
+    parser.add_argument("--show-plan", action="store_true", help="print the planned faults and exit")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     return parser.parse_args(arguments)
 
@@ -108,7 +122,7 @@ def _parameters(options: argparse.Namespace) -> Parameters:
         seed=options.seed,
         deliveries=options.deliveries,
         churches=options.churches,
-        mischief_seconds=60.0 * minutes,
+        fault_seconds=60.0 * minutes,
         kills=options.kills,
         redis_restarts=options.redis_restarts,
         flushes=options.flushes,
@@ -125,12 +139,12 @@ def _parameters(options: argparse.Namespace) -> Parameters:
     )
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
+def _abort(number: int, _frame: FrameType | None) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
-        signal.signal(other, signal.SIG_IGN)  # leaving in order is already under way
-    raise Ended(signal.Signals(number).name)
+        signal.signal(other, signal.SIG_IGN)  # do not interrupt the clean-up
+    raise Aborted(signal.Signals(number).name)
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -1,57 +1,65 @@
-"""What a run is asked to be."""
+"""What a run is asked to do: how much is sent, on which channels, and which faults it meets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAIL = "mail"
+"""The one channel with subjects, and without receipts."""
+CHANNEL_SHARES: Mapping[str, float] = {"sms": 0.6, MAIL: 0.25, "mms": 0.15}
+"""The share of the messages that is sent on each channel."""
+
 
 class Ablation(StrEnum):
-    """A part of the product's safety that is taken away, to see that the run then fails."""
+    """A part of the product's safety that is disabled to show that the run then fails."""
 
     RECONCILE = "reconcile"
-    """What may have been sent is simply sent again, without asking the carrier. Must end in doubles."""
+    """Deliveries in doubt are sent again without a look-up at the carrier. The run must report doubled ones."""
     SWEEP = "sweep"
-    """No clock: nothing rings for what was left lying. Must end in losses."""
+    """No clock runs, so nothing enqueues work whose job was lost. The run must report lost deliveries."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """How much is sent, and how often what goes wrong. The same parameters give the same plan."""
+    """How much is sent, and how many faults of each kind. The same parameters give the same plan."""
 
     seed: int = 1
     deliveries: int = 5_000
     churches: int = 4
-    mischief_seconds: float = 60.0
-    """How long things go wrong. Messages are accepted during the first four fifths of it."""
+    fault_seconds: float = 60.0
+    """How long faults are injected. The clients send their requests during the first four fifths of it."""
     kills: int = 20
     redis_restarts: int = 2
     flushes: int = 1
     postgres_restarts: int = 1
     redis_stalls: int = 1
-    """Times that Redis stands still and then goes on."""
+    """How often Redis is stopped (SIGSTOP) and resumed."""
     postgres_stalls: int = 1
-    """The same of PostgreSQL."""
+    """The same for PostgreSQL."""
     episodes: int = 12
-    """Times in which the carrier misbehaves, one after the other."""
+    """How often the carrier misbehaves, one episode after the other."""
     mail_episodes: int = 10
-    """The same of the mail server."""
+    """The same for the mail server."""
     requeues: int = 4
+    """How often all failed jobs are requeued."""
     schedules: int = 12
-    """Each comes to its run once."""
+    """Each is due once in the run."""
     set_backs: int = 3
-    """Schedules that have had their run and are told that it comes next."""
+    """How many schedules are made due again for a run that has already happened."""
     stalls: int = 0
-    """Workers that stand still between their claim and its submission, and then go on where they were."""
+    """How many workers stall between a claim and its submission, and then continue."""
     stall_seconds: float = 20.0
-    """Longer than a lease, and than reconciliation takes after it."""
+    """Longer than the lease and the reconciliation after it."""
     ablations: frozenset[Ablation] = frozenset()
 
     @property
-    def posting_seconds(self) -> float:
-        return 0.8 * self.mischief_seconds
+    def request_seconds(self) -> float:
+        """How long the clients send requests."""
+        return 0.8 * self.fault_seconds
 
     @property
-    def trap_patience_seconds(self) -> float:
-        """How long a trap waits for those that it is meant for."""
-        return min(5.0, 0.1 * self.mischief_seconds)
+    def any_queue_after_seconds(self) -> float:
+        """How long a failpoint armed for one queue is left to the workers of that queue."""
+        return min(5.0, 0.1 * self.fault_seconds)

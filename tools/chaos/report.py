@@ -1,4 +1,4 @@
-"""What a run has shown, as text."""
+"""The report of a run, as text."""
 
 from __future__ import annotations
 
@@ -6,97 +6,98 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.chaos.evidence import Evidence
-from tools.chaos.findings import UNFORGIVABLE, Finding, Wrong
-from tools.chaos.mail_comparison import count_repeated
-from tools.chaos.points import Point
-from tools.chaos.posts import SHARES
-from tools.chaos.settling import Settled
+from tools.chaos.await_idle import IdleResult
+from tools.chaos.comparison.compare_mails import count_repeated
+from tools.chaos.comparison.findings import FAILING_KINDS, Finding, FindingKind
+from tools.chaos.comparison.snapshot import Snapshot
+from tools.chaos.parameters import CHANNEL_SHARES
+from tools.chaos.worker.failpoints import Failpoint
 
 SHOWN = 10
-"""Findings of one kind that are written out."""
+"""At most so many findings of one kind are written out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    evidence: Evidence
+    snapshot: Snapshot
     findings: Sequence[Finding]
-    caught: Counter[tuple[Point, str]]
-    """Workers of each queue that died, or stood still, at a named point."""
-    done: Counter[str]
-    """Everything else that went wrong, by what it was."""
+    at_failpoints: Counter[tuple[Failpoint, str]]
+    """Workers that were killed or stalled, by failpoint and queue."""
+    injected: Counter[str]
+    """All other faults, by kind and detail."""
     restarts: Counter[str]
-    answers: Counter[str]
+    responses: Counter[str]
     refused: Sequence[str]
-    faults: Counter[str]
-    """What the carrier did, by fault."""
-    mail_faults: Counter[str]
-    """What the mail server did, by step."""
-    complaints: Counter[str]
-    """Exceptions in the programs' logs."""
+    """Requests that were refused or never accepted."""
+    carrier_faults: Counter[str]
+    mail_server_faults: Counter[str]
+    log_exceptions: Counter[str]
     kills: int
-    """Processes killed, at a point or anywhere; servers not counted."""
+    """Processes killed, at a failpoint or at a random moment; without servers."""
     kills_planned: int
     requeued_jobs: int
     failed_jobs: int
-    settled: Settled
+    idle: IdleResult
 
     @property
-    def is_good(self) -> bool:
-        """Nothing lost, doubled or mixed up, and all counts add up."""
+    def is_passed(self) -> bool:
+        """Every request was accepted, and nothing is lost, doubled, mismatched or miscounted."""
         counts = self.counts()
-        return not self.refused and not any(counts[wrong] for wrong in UNFORGIVABLE)
+        return not self.refused and not any(counts[kind] for kind in FAILING_KINDS)
 
-    def counts(self) -> Counter[Wrong]:
-        return Counter(finding.wrong for finding in self.findings)
+    def counts(self) -> Counter[FindingKind]:
+        return Counter(finding.kind for finding in self.findings)
 
     def lines(self) -> Iterator[str]:
         yield from _table("What was sent", self._sent())
-        went_wrong: dict[str, object] = {"kills": self.kills, "kills planned": self.kills_planned}
-        for point in Point:
-            caught = {queue: times for (its_point, queue), times in sorted(self.caught.items()) if its_point is point}
-            went_wrong[f"{'stood still' if point is Point.STALLED else 'died'}: {point}"] = sum(caught.values())
-            went_wrong |= {f"  {point}: {queue}": times for queue, times in caught.items()}
-        went_wrong |= dict(sorted(self.done.items()))
-        went_wrong |= {f"started again: {name}": times for name, times in sorted(self.restarts.items())}
-        went_wrong |= {"jobs requeued": self.requeued_jobs, "jobs failed at the end": self.failed_jobs}
-        yield from _table("What went wrong", went_wrong)
-        yield from _table("What the carrier did, in texts and callbacks", dict(sorted(self.faults.items())))
-        yield from _table("What the mail server did", dict(sorted(self.mail_faults.items())))
-        yield from _table("What the API answered", dict(sorted(self.answers.items())))
-        yield from _table("What the programs complained of", dict(self.complaints.most_common(SHOWN)))
-        yield from _table("Settling", {"seconds": f"{self.settled.seconds:.1f}", "how it ended": self.settled.how})
+        yield from _table("Faults injected", self._faults())
+        yield from _table("Faults of the carrier, in requests and callbacks", dict(sorted(self.carrier_faults.items())))
+        yield from _table("Faults of the mail server", dict(sorted(self.mail_server_faults.items())))
+        yield from _table("Responses of the API to the clients", dict(sorted(self.responses.items())))
+        yield from _table("Exceptions in the logs", dict(self.log_exceptions.most_common(SHOWN)))
+        yield from _table("Until idle", {"seconds": f"{self.idle.seconds:.1f}", "ended because": self.idle.reason})
         counts = self.counts()
-        yield from _table("What is wrong now", {wrong: counts[wrong] for wrong in Wrong})
-        for wrong in Wrong:
-            of_kind = [finding for finding in self.findings if finding.wrong is wrong]
+        yield from _table("Findings", {kind: counts[kind] for kind in FindingKind})
+        for kind in FindingKind:
+            of_kind = [finding for finding in self.findings if finding.kind is kind]
             yield from (f"  {finding}" for finding in of_kind[:SHOWN])
             if len(of_kind) > SHOWN:
                 yield f"  ... and {len(of_kind) - SHOWN:,} more"
         yield from (f"  refused: {text}" for text in self.refused[:SHOWN])
         yield ""
-        yield "GOOD: nothing lost, nothing doubled" if self.is_good else "BAD"
+        yield "PASSED: nothing lost, nothing doubled" if self.is_passed else "FAILED"
+
+    def _faults(self) -> dict[str, object]:
+        faults: dict[str, object] = {"kills": self.kills, "kills planned": self.kills_planned}
+        for point in Failpoint:
+            queues = {queue: times for (its, queue), times in sorted(self.at_failpoints.items()) if its is point}
+            verb = "stalled" if point is Failpoint.STALL_AFTER_CLAIM else "killed"
+            faults[f"{verb}: {point}"] = sum(queues.values())
+            faults |= {f"  {point}: {queue}": times for queue, times in queues.items()}
+        faults |= dict(sorted(self.injected.items()))
+        faults |= {f"restarted: {name}": times for name, times in sorted(self.restarts.items())}
+        return faults | {"jobs requeued": self.requeued_jobs, "jobs failed at the end": self.failed_jobs}
 
     def _sent(self) -> dict[str, object]:
-        statuses = Counter((delivery.channel, delivery.status) for delivery in self.evidence.deliveries)
+        statuses = Counter((delivery.channel, delivery.status) for delivery in self.snapshot.deliveries)
         sent: dict[str, object] = {
-            "accepted messages": len(self.evidence.accepted),
-            "  for later": sum(one.post.waits_seconds > 0 for one in self.evidence.accepted),
-            "  of schedules": sum(message.schedule_id is not None for message in self.evidence.messages),
-            "schedules": len(self.evidence.schedules),
+            "accepted messages": len(self.snapshot.accepted),
+            "  with a later sendAt": sum(each.planned.delay_seconds > 0 for each in self.snapshot.accepted),
+            "  of schedules": sum(message.schedule_id is not None for message in self.snapshot.messages),
+            "schedules": len(self.snapshot.schedules),
         }
-        outcomes = Counter(run.outcome for run in self.evidence.runs)
+        outcomes = Counter(run.outcome for run in self.snapshot.runs)
         sent |= {f"  runs {outcome}": count for outcome, count in sorted(outcomes.items())}
-        sent["deliveries"] = len(self.evidence.deliveries)
-        for channel in SHARES:
+        sent["deliveries"] = len(self.snapshot.deliveries)
+        for channel in CHANNEL_SHARES:
             of_channel = {status: count for (its, status), count in sorted(statuses.items()) if its == channel}
-            sent[f"{channel}: messages"] = sum(one.post.channel == channel for one in self.evidence.accepted)
+            sent[f"{channel}: messages"] = sum(each.planned.channel == channel for each in self.snapshot.accepted)
             sent[f"{channel}: deliveries"] = sum(of_channel.values())
             sent |= {f"  {channel}: {status}": count for status, count in of_channel.items()}
-        repeated = count_repeated(self.evidence)
-        sent["texts and picture messages at the carrier"] = len(self.evidence.ledger)
-        sent["mails at the mail server"] = len({row.message_id for row in self.evidence.mails})
-        sent["  of these, there more than once, as one mail"] = repeated.total()
+        repeated = count_repeated(self.snapshot)
+        sent["texts and picture messages at the carrier"] = len(self.snapshot.ledger)
+        sent["mails at the mail server"] = len({row.message_id for row in self.snapshot.mails})
+        sent["  of these, received more than once"] = repeated.total()
         return sent | {f"    {copies} times": count for copies, count in sorted(repeated.items())}
 
 

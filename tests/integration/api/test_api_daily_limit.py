@@ -291,11 +291,11 @@ def test_a_delivery_in_doubt_that_is_queued_again_is_counted(
     made = send(client, church, LIMIT)
     expand(ledger, church, made)
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries LIMIT 1")
-    ledger.put(delivery, Status.UNKNOWN)
+    ledger.set_status(delivery, Status.UNKNOWN)
     path = f"{made.headers['Location']}/deliveries/{delivery}/resolve"
 
     assert_refused(client.post(path, json={"status": "queued"}, headers=church.bearer))
-    assert ledger.stands(delivery).status == Status.UNKNOWN
+    assert ledger.get(delivery).status == Status.UNKNOWN
 
     assert client.post(path, json={"status": "failed"}, headers=church.bearer).status_code == 204
 

@@ -233,7 +233,9 @@ def test_a_schedule_without_a_sender_cannot_be_run_manually(
     answer = client.post(f"{place}/run-now", headers=church.bearer)
 
     assert answer.status_code == 409
-    assert answer.get_json()["errors"] == [{"field": "channel", "message": "has no sender in this church any more"}]
+    assert answer.get_json()["errors"] == [
+        {"field": "channel", "message": "has no sender in this church any more: ask the operator to set one"}
+    ]
 
 
 # --- contacts ---------------------------------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ValidationError
 
 from api.contacts.importing import ContactImport
-from api.field_errors import complaints
+from api.field_errors import field_errors
 from api.messages.editing import MessageEdit
 from api.messages.lifecycle import Retry
-from api.schedules.changing import ScheduleEdit
+from api.schedules.editing import ScheduleEdit
 from tests.harness.churches import KnownChurch
 
 SEND = "/api/messages/send"
@@ -112,6 +112,6 @@ def test_unknown_fields_beyond_the_listed_ones_are_one_error(model: type[BaseMod
     with pytest.raises(ValidationError) as refused:
         model.model_validate_json(wrap.format(json.dumps(unknown_fields(2_000))))
 
-    found = complaints(refused.value)
+    found = field_errors(refused.value)
     assert refused.value.error_count() <= 101
     assert (len(found.listed), found.more) == (100, 1_900)

@@ -298,7 +298,7 @@ def test_a_church_without_a_sender_for_pictures_is_refused(
 ) -> None:
     returned = errors(client, other_church, a_picture(other_church, at(media, "/flyer.jpg")))
 
-    assert returned == {"channel": "has no sender in this church yet; an operator sets one for mms"}
+    assert returned == {"channel": "has no sender in this church yet: ask the operator to set one for mms"}
 
 
 def test_media_urls_are_documented(client: FlaskClient) -> None:

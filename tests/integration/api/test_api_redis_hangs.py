@@ -33,7 +33,7 @@ def private_redis(tmp_path: Path, free_port: int) -> Iterator[PrivateRedis]:
 
 @pytest.fixture
 def own_app(settings: Settings, private_redis: PrivateRedis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
-    monkeypatch.setattr("api.operator.blueprint._REDIS_SECONDS", 0.5)
+    monkeypatch.setattr("api.operator.mounting._REDIS_SECONDS", 0.5)
     monkeypatch.setattr("jobs.job_queue.redis_job_queue.TIMEOUT_SECONDS", 0.5)
     changes = {"redis_url": private_redis.url, "operator_password": SecretStr("a long password")}
     app = create_app(settings.model_copy(update=changes))

@@ -14,7 +14,7 @@ from tests.harness.churches import KnownChurch
 SEND = "/api/messages/send"
 US, CANADA, PUERTO_RICO, JAMAICA = "+12025550123", "+16045550123", "+17875550123", "+18765550123"
 PREMIUM, SATELLITE = "+19005550123", "+881612345678"
-ONLY = "and the church texts AS, GU, MP, PR, US, VI only: an operator can allow more"
+ONLY = "but the church may text only AS, GU, MP, PR, US, VI: the operator can allow more regions"
 
 
 def errors(client: FlaskClient, church: KnownChurch, path: str, **changes: Any) -> dict[str, str]:
@@ -34,8 +34,8 @@ def test_a_message_to_refused_numbers_reports_their_positions(
 ) -> None:
     returned = errors(client, church, path, phoneNumbers=[US, JAMAICA, PUERTO_RICO, CANADA], **more)
     assert returned == {
-        "phoneNumbers[1]": f"is a number of JM, {ONLY}",
-        "phoneNumbers[3]": f"is a number of CA, {ONLY}",
+        "phoneNumbers[1]": f"is a number in JM, {ONLY}",
+        "phoneNumbers[3]": f"is a number in CA, {ONLY}",
     }
 
     returned = errors(client, church, path, phoneNumbers=[US, PREMIUM, SATELLITE], **more)
@@ -82,4 +82,4 @@ def test_an_import_refuses_such_numbers_and_stores_the_others(client: FlaskClien
         "contacts[1].phone",
         "contacts[2].phone",
     ]
-    assert returned["results"][1]["errors"][0]["message"] == f"is a number of JM, {ONLY}"
+    assert returned["results"][1]["errors"][0]["message"] == f"is a number in JM, {ONLY}"

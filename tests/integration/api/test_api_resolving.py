@@ -58,7 +58,7 @@ def test_a_delivery_in_doubt_gets_the_status_that_a_person_decides(
 
     assert (answer.status_code, answer.data) == (204, b"")
     assert ledger.counts(message) == {Status(status): 1}
-    assert ledger.stands(delivery).reason == "decided by a person"
+    assert ledger.get(delivery).reason == "decided by a person"
     shown = client.get(f"/api/messages/{message.message_id}", headers=church.bearer).get_json()
     assert shown["status"] == message_status
     assert enqueued.count(("submit_batch", str(church.church_id), "sms")) == sent_again
@@ -81,13 +81,13 @@ def test_a_second_decision_is_a_conflict_and_changes_nothing(
 ) -> None:
     delivery = delivery_of(ledger, message)
     resolve(client, church, message.message_id, delivery, {"status": status})
-    before = ledger.stands(delivery)
+    before = ledger.get(delivery)
 
     for another in ("sent", "failed", "queued"):
         answer = resolve(client, church, message.message_id, delivery, {"status": another})
         assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
 
-    assert ledger.stands(delivery) == before
+    assert ledger.get(delivery) == before
 
 
 @pytest.mark.parametrize("stands", [status for status in Status if status is not Status.UNKNOWN])
@@ -95,7 +95,7 @@ def test_a_delivery_that_is_not_in_doubt_cannot_be_resolved(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, message: Message, stands: Status
 ) -> None:
     delivery = delivery_of(ledger, message)
-    ledger.put(delivery, stands)
+    ledger.set_status(delivery, stands)
 
     assert resolve(client, church, message.message_id, delivery, {"status": "queued"}).status_code == 409
 
@@ -112,7 +112,7 @@ def test_a_late_failure_of_the_attempt_in_doubt_does_not_change_the_new_attempt(
 
     ledger.apply()
 
-    assert ledger.stands(delivery).status == "queued"
+    assert ledger.get(delivery).status == "queued"
 
 
 def test_a_delivery_is_found_only_under_its_own_message(

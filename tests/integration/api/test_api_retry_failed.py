@@ -115,7 +115,7 @@ def test_a_late_receipt_of_the_failed_attempt_does_not_change_the_new_attempt(
 
     ledger.apply()
 
-    assert ledger.stands(delivery).status == "queued"
+    assert ledger.get(delivery).status == "queued"
 
 
 def test_retries_of_a_paused_message_wait_until_it_is_resumed(

@@ -100,9 +100,9 @@ def test_user_and_password_are_those_of_the_url(guarded: MailSandbox) -> None:
     with carrier_to(url_of(guarded, PASSWORD)) as carrier:
         assert send_one(carrier).kind is ResultKind.ACCEPTED
     with carrier_to(url_of(guarded, "another")) as carrier:
-        wrong = send_one(carrier)
+        refused = send_one(carrier)
 
-    assert (wrong.kind, wrong.error_code) == (ResultKind.SENDER, "5.7.8")
+    assert (refused.kind, refused.error_code) == (ResultKind.SENDER, "5.7.8")
     assert [mail.user for mail in guarded.mails()] == [USER]
 
 
@@ -132,7 +132,7 @@ def authority() -> trustme.CA:
 
 @contextmanager
 def encrypted(tmp_path: Path, authority: trustme.CA, name: str, *options: str) -> Generator[MailSandbox]:
-    """A mail server whose certificate, from this authority, is for this name."""
+    """A mail server with a certificate of the authority for the name."""
     certificate = tmp_path / "server.pem"
     authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(certificate))
     with running_sandbox(tmp_path / "log", "--mail-certificate", str(certificate), *options) as url:
@@ -141,7 +141,7 @@ def encrypted(tmp_path: Path, authority: trustme.CA, name: str, *options: str) -
 
 @pytest.fixture
 def trusted(tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenSSL takes the authorities it trusts from here."""
+    """Makes OpenSSL trust the authority."""
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
@@ -185,7 +185,7 @@ def test_a_certificate_for_another_name_is_refused(tmp_path: Path, authority: tr
 
 
 def test_a_server_without_starttls_receives_no_mail(mail_sandbox: MailSandbox) -> None:
-    """Somebody in between may have taken the offer away (RFC 3207, section 6)."""
+    """An attacker on the path may have removed the offer (RFC 3207, section 6)."""
     with carrier_to(f"smtp://127.0.0.1:{mail_sandbox.smtp_port}") as carrier:
         result = send_one(carrier)
 

@@ -1,4 +1,4 @@
-"""The connection pool, against a server whose responses each test sets."""
+"""The connection pool, with a server whose behaviour each test defines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ OK = b"HTTP/1.1 201 Created\r\nContent-Length: 4\r\nX-Odd: Case\r\n\r\ndone"
 
 
 class Requests:
-    """What comes in on one connection."""
+    """The requests on one connection. `connection` counts from 1."""
 
     def __init__(self, reader: asyncio.StreamReader, server: Server) -> None:
         self._reader, self._server = reader, server
+        self.connection = server.connections
 
     async def next(self) -> None:
         await self._reader.readexactly(len(REQUEST))
@@ -31,7 +32,7 @@ Conversation = Callable[[Requests, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
-    """Counts what reaches it, and holds the conversation on each connection."""
+    """Runs the conversation on each connection, and counts connections and requests."""
 
     def __init__(self, talk: Conversation) -> None:
         self._talk = talk
@@ -50,8 +51,8 @@ class Server:
             writer.close()
 
 
-def saying(*pieces: bytes, times: int = 1, pause_seconds: float = 0.0, closes: bool = False) -> Conversation:
-    """Answers `times` requests with the pieces, one after the other; then falls silent, or closes."""
+def answering(*pieces: bytes, times: int = 1, pause_seconds: float = 0.0, closes: bool = False) -> Conversation:
+    """Answers `times` requests with the pieces, one after the other; then sends nothing more, or closes."""
 
     async def talk(requests: Requests, writer: asyncio.StreamWriter) -> None:
         for _ in range(times):
@@ -67,18 +68,34 @@ def saying(*pieces: bytes, times: int = 1, pause_seconds: float = 0.0, closes: b
 
 
 @asynccontextmanager
-async def carrier(talk: Conversation, *, limit: int = 4) -> AsyncGenerator[tuple[Server, ConnectionPool]]:
+async def carrier(
+    talk: Conversation, *, limit: int = 4, response_timeout_seconds: float = 60.0
+) -> AsyncGenerator[tuple[Server, ConnectionPool]]:
     server = Server(talk)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     pool = ConnectionPool(
-        urlsplit(f"http://127.0.0.1:{port}"), limit=limit, connect_timeout_seconds=1.0, response_timeout_seconds=0.3
+        urlsplit(f"http://127.0.0.1:{port}"),
+        limit=limit,
+        connect_timeout_seconds=60.0,
+        response_timeout_seconds=response_timeout_seconds,
     )
     try:
         yield server, pool
     finally:
         pool.close()
         listening.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the event loop run until the condition holds."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - no event is set when it holds
+            await asyncio.sleep(0.005)
+
+
+def no_idle_connection_is_open(pool: ConnectionPool) -> bool:
+    return not any(connection.is_open for connection in vars(pool)["_idle"])
 
 
 def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -96,11 +113,11 @@ def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
             b"2\r\nne\r\n0\r\n\r\n",
         ),
     ],
-    ids=["at once", "byte by byte", "after an interim answer", "in chunks"],
+    ids=["in one piece", "byte by byte", "after an interim response", "chunked"],
 )
 def test_a_response_is_read_in_any_framing(pieces: tuple[bytes, ...]) -> None:
     async def test() -> None:
-        async with carrier(saying(*pieces)) as (_, pool):
+        async with carrier(answering(*pieces)) as (_, pool):
             answer = await pool.exchange(REQUEST)
         assert (answer.status, answer.body, answer.headers["x-odd"]) == (201, b"done", "Case")
 
@@ -109,7 +126,7 @@ def test_a_response_is_read_in_any_framing(pieces: tuple[bytes, ...]) -> None:
 
 def test_a_connection_is_reused() -> None:
     async def test() -> None:
-        async with carrier(saying(OK, times=9)) as (server, pool):
+        async with carrier(answering(OK, times=9)) as (server, pool):
             for _ in range(5):
                 await pool.exchange(REQUEST)
         assert (server.connections, server.requests) == (1, 5)
@@ -119,7 +136,7 @@ def test_a_connection_is_reused() -> None:
 
 def test_the_pool_opens_no_more_connections_than_its_limit() -> None:
     async def test() -> None:
-        async with carrier(saying(OK, times=99, pause_seconds=0.01), limit=3) as (server, pool):
+        async with carrier(answering(OK, times=99, pause_seconds=0.01), limit=3) as (server, pool):
             answers = await asyncio.gather(*(pool.exchange(REQUEST) for _ in range(30)))
         assert {answer.status for answer in answers} == {201}
         assert (server.connections, server.requests) == (3, 30)
@@ -128,34 +145,45 @@ def test_the_pool_opens_no_more_connections_than_its_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("talk", "why"),
+    ("talk", "error"),
     [
-        (saying(), "TimeoutError"),
-        (saying(OK[:-1]), "TimeoutError"),
-        (saying(closes=True), "ConnectionClosed"),
-        (saying(OK[:-1], closes=True), "ConnectionClosed"),
-        (saying(b"SMTP ready\r\n\r\n"), "HttpParser"),
+        (answering(closes=True), "ConnectionClosed"),
+        (answering(OK[:-1], closes=True), "ConnectionClosed"),
+        (answering(b"SMTP ready\r\n\r\n"), "HttpParser"),
     ],
-    ids=["silence", "half an answer", "hung up", "half an answer, hung up", "not HTTP"],
+    ids=["closed", "closed within the response", "not HTTP"],
 )
-def test_a_request_without_a_response_raises_no_response(talk: Conversation, why: str) -> None:
+def test_a_request_without_a_response_raises_no_response(talk: Conversation, error: str) -> None:
     async def test() -> None:
         async with carrier(talk) as (server, pool):
-            with pytest.raises(NoResponse, match=why):
+            with pytest.raises(NoResponse, match=error):
                 await pool.exchange(REQUEST)
             assert server.requests == 1
 
     run(test)
 
 
+@pytest.mark.parametrize("talk", [answering(), answering(OK[:-1])], ids=["nothing", "a part of it"])
+def test_a_response_that_is_not_complete_in_time_raises_no_response(talk: Conversation) -> None:
+    async def test() -> None:
+        async with carrier(talk, response_timeout_seconds=0.2) as (server, pool):
+            with pytest.raises(NoResponse, match="TimeoutError"):
+                await pool.exchange(REQUEST)
+            await until(lambda: server.requests == 1)
+
+    run(test)
+
+
 def test_a_request_on_a_dying_connection_is_not_repeated() -> None:
     async def test() -> None:
-        async def answers_once_and_hangs_up_on_the_second(requests: Requests, writer: asyncio.StreamWriter) -> None:
+        async def answer_the_first_request_and_close_at_the_second(
+            requests: Requests, writer: asyncio.StreamWriter
+        ) -> None:
             await requests.next()
             writer.write(OK)
             await requests.next()
 
-        async with carrier(answers_once_and_hangs_up_on_the_second) as (server, pool):
+        async with carrier(answer_the_first_request_and_close_at_the_second) as (server, pool):
             await pool.exchange(REQUEST)
             with pytest.raises(NoResponse):
                 await pool.exchange(REQUEST)
@@ -166,9 +194,9 @@ def test_a_request_on_a_dying_connection_is_not_repeated() -> None:
 
 def test_a_closed_connection_is_replaced_before_the_request() -> None:
     async def test() -> None:
-        async with carrier(saying(OK, closes=True)) as (server, pool):
+        async with carrier(answering(OK, closes=True)) as (server, pool):
             await pool.exchange(REQUEST)
-            await asyncio.sleep(0.05)
+            await until(lambda: no_idle_connection_is_open(pool))
             await pool.exchange(REQUEST)
             assert (server.connections, server.requests) == (2, 2)
 
@@ -178,9 +206,19 @@ def test_a_closed_connection_is_replaced_before_the_request() -> None:
 @pytest.mark.parametrize("extra", [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong", b"noise"])
 def test_data_without_a_request_closes_the_connection(extra: bytes) -> None:
     async def test() -> None:
-        async with carrier(saying(OK, extra, pause_seconds=0.05)) as (server, pool):
+        has_response = asyncio.Event()
+
+        async def send_extra_data_after_the_response(requests: Requests, writer: asyncio.StreamWriter) -> None:
+            await requests.next()
+            writer.write(OK)
+            await has_response.wait()
+            writer.write(extra)
+            await asyncio.sleep(60)
+
+        async with carrier(send_extra_data_after_the_response) as (server, pool):
             first = await pool.exchange(REQUEST)
-            await asyncio.sleep(0.15)
+            has_response.set()
+            await until(lambda: no_idle_connection_is_open(pool))
             second = await pool.exchange(REQUEST)
             assert [first.body, second.body] == [b"done", b"done"]
             assert server.connections == 2
@@ -190,14 +228,27 @@ def test_data_without_a_request_closes_the_connection(extra: bytes) -> None:
 
 def test_a_canceled_request_leaves_no_response_for_the_next() -> None:
     async def test() -> None:
-        async with carrier(saying(b"", OK, times=2, pause_seconds=0.1)) as (server, pool):
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.02):
-                    await pool.exchange(REQUEST)
+        may_answer = asyncio.Event()
+
+        async def answer_late_on_the_first_connection(requests: Requests, writer: asyncio.StreamWriter) -> None:
+            await requests.next()
+            if requests.connection == 1:
+                await may_answer.wait()
+                writer.write(OK.replace(b"done", b"late"))
+            else:
+                writer.write(OK)
+            await requests.next()
+
+        async with carrier(answer_late_on_the_first_connection) as (server, pool):
+            canceled = asyncio.create_task(pool.exchange(REQUEST))
+            await until(lambda: server.requests == 1)
+            canceled.cancel()
+            await asyncio.wait([canceled])
+            may_answer.set()
             answer: HttpResponse = await pool.exchange(REQUEST)
             assert answer.body == b"done"
-            await asyncio.sleep(0.3)
-            assert (server.connections, server.ended) == (2, 1), "and its connection is closed"
+            await until(lambda: server.ended == 1)
+            assert server.connections == 2
 
     run(test)
 
@@ -206,7 +257,7 @@ def test_a_connection_that_was_idle_too_long_is_replaced(monkeypatch: pytest.Mon
     monkeypatch.setattr(connection_pool, "IDLE_SECONDS", 0.0)
 
     async def test() -> None:
-        async with carrier(saying(OK, times=2)) as (server, pool):
+        async with carrier(answering(OK, times=2)) as (server, pool):
             await pool.exchange(REQUEST)
             await pool.exchange(REQUEST)
             assert server.connections == 2
@@ -218,7 +269,7 @@ def test_a_response_that_is_too_large_is_aborted(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(connection_pool, "LARGEST_BODY_BYTES", 3)
 
     async def test() -> None:
-        async with carrier(saying(OK)) as (_, pool):
+        async with carrier(answering(OK)) as (_, pool):
             with pytest.raises(NoResponse, match="ResponseTooLarge"):
                 await pool.exchange(REQUEST)
 
@@ -230,8 +281,8 @@ def test_a_refused_connection_raises_connect_failed(free_port: int) -> None:
         pool = ConnectionPool(
             urlsplit(f"http://127.0.0.1:{free_port}"),
             limit=1,
-            connect_timeout_seconds=1.0,
-            response_timeout_seconds=1.0,
+            connect_timeout_seconds=60.0,
+            response_timeout_seconds=60.0,
         )
         with pytest.raises(ConnectFailed):
             await pool.exchange(REQUEST)

@@ -142,7 +142,7 @@ def test_an_unreachable_redis_ends_the_check(run: Run, url: str) -> None:
     assert result.exit_code == 1
     assert "***@127.0.0.1:1/0" in result.stdout
     assert "❌ PING: ConnectionError" in result.stdout
-    assert "1 TESTS FAILED" in result.stdout
+    assert "1 TEST FAILED" in result.stdout
     assert "Integrity" not in result.stdout
     assert "secret-word" not in result.output
 

@@ -80,7 +80,7 @@ def test_a_church_with_a_foreign_number_texts_its_own_region(
         ([], "--daily-segments or --regions is missing"),
         (["--daily-segments", "-5"], "--daily-segments must be a whole number"),
         (["--daily-segments", "many"], "--daily-segments must be a whole number"),
-        (["--regions", "UK"], "--regions UK: use ISO 3166 codes"),
+        (["--regions", "UK"], "--regions contains unknown regions (UK): use ISO 3166 codes"),
         (["--regions", ""], "--regions"),
     ],
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
+from flask import Flask
 from redis import Redis
 
 from api.services import services
@@ -36,8 +37,8 @@ def settings(database_url: str, redis_url: str, sandbox: Sandbox) -> Settings:
         twilio_account_sid=ACCOUNT_SID,
         twilio_auth_token=AUTH_TOKEN,
         public_url="http://127.0.0.1:9",
-        carrier_timeout_seconds=0.5,
-        lease_seconds=1,
+        carrier_timeout_seconds=20.0,
+        lease_seconds=60.0,
         batch_size=50,
     )
 
@@ -63,16 +64,21 @@ def job_queue(settings: Settings) -> RedisJobQueue:
 
 @pytest.fixture
 def work(settings: Settings, request: pytest.FixtureRequest) -> RunWorker:
-    """Run a worker on the queue until it is empty, once the app, if there is one, has enqueued its jobs."""
+    """Runs a worker in this process until the queue is empty. It first waits for what the app is to enqueue, if any."""
 
     def run(queue: str = "sms", *, with_settings: Settings = settings) -> None:
         if "app" in request.fixturenames:
-            job_queue = services(request.getfixturevalue("app")).job_queue
-            assert isinstance(job_queue, BufferedJobQueue)
-            job_queue.wait_until_idle()
+            wait_until_enqueued(request.getfixturevalue("app"))
         run_worker(with_settings, queue, burst=True)
 
     return run
+
+
+def wait_until_enqueued(app: Flask) -> None:
+    """Wait until the app's background thread has enqueued every job that was requested."""
+    job_queue = services(app).job_queue
+    assert isinstance(job_queue, BufferedJobQueue)
+    job_queue.wait_until_idle()
 
 
 def compose(
@@ -86,7 +92,7 @@ def compose(
     send_at: datetime | None = None,
     channel: str = "sms",
 ) -> UUID:
-    """A message as the API writes it, to everyone, to numbers, or to contacts."""
+    """Store a message as the API does, to all contacts, to numbers or to some contacts. Returns its id."""
     target: dict[str, list[str]] = {}
     target_type = "all"
     if numbers is not None:
@@ -111,7 +117,7 @@ def compose(
 
 
 def expanded(database: Database, church_id: UUID, *, channel: str = "sms") -> UUID:
-    """A message to three numbers whose audience is written: only its batches are left to submit."""
+    """Store a message to three numbers and expand it, so that only its batches are left to submit. Returns its id."""
     message = compose(database, church_id, numbers=numbers(3), channel=channel)
     with church_scope(database, church_id) as connection:
         message_expansion.expand(
@@ -121,6 +127,6 @@ def expanded(database: Database, church_id: UUID, *, channel: str = "sms") -> UU
 
 
 def counts(database: Database, church_id: UUID, message_id: UUID) -> dict[Status, int]:
-    """Deliveries by status, those without any left out."""
+    """The number of the message's deliveries by status, without the zeros."""
     with church_scope(database, church_id) as connection:
         return {status: count for status, count in messages.counts(connection, message_id).items() if count}

@@ -1,4 +1,4 @@
-"""Jobs such as somebody could write to Redis who means to run code in the workers."""
+"""Jobs that an attacker could write to Redis to run code in the workers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHURCH = "01900000-0000-7000-8000-000000000000"
 MOMENT = "2026-01-01T00:00:00.000000Z"
 
 
-class Trap:
-    """Unpickling it makes a file."""
+class MakesFolder:
+    """Unpickling it makes a folder."""
 
     def __init__(self, mark: Path) -> None:
         self._mark = mark
@@ -27,11 +27,11 @@ class Trap:
 
 
 def pickled(mark: Path) -> bytes:
-    return pickle.dumps(Trap(mark))
+    return pickle.dumps(MakesFolder(mark))
 
 
 def call(path: object, *arguments: object, instance: object = None, keywords: object = None) -> bytes:
-    """What RQ stores of a call, as JSON."""
+    """A call as RQ stores it, in compressed JSON."""
     return zlib.compress(json.dumps([path, instance, list(arguments), keywords or {}]).encode())
 
 
@@ -40,7 +40,7 @@ def good_call() -> bytes:
 
 
 def push(redis: Redis, data: bytes | None, *, queue: str = "sms", **fields: Any) -> str:
-    """Put a job on the queue as RQ's own would stand there, with these fields beside; its id."""
+    """Put a job on the queue as RQ would, with these additional fields. Returns its id."""
     job_id = f"hostile-{uuid4().hex}"
     mapping: dict[str, Any] = {
         "status": "queued",

@@ -1,4 +1,4 @@
-"""Schedules as churches make them, and what stands in the ledger of their runs."""
+"""Makes and runs schedules, and reads their runs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def make_schedule(
     channel: str = "sms",
     details: dict[str, Any] | None = None,
 ) -> Schedule:
-    """A schedule that was made at the instant `after`: its next run is the first behind it."""
-    terms = ScheduleDefinition(
+    """Store a schedule whose next run is the first after the instant `after`."""
+    definition = ScheduleDefinition(
         channel=channel,
         content="See you on Sunday",
         details=details or {},
@@ -45,11 +45,11 @@ def make_schedule(
         missed_policy=missed,
         missed_within_seconds=within_seconds,
     )
-    next_run = terms.recurrence().next_run(after)
+    next_run = definition.recurrence().next_run(after)
     assert next_run is not None
     with church_scope(database, church_id) as connection:
         schedule, _ = schedules.insert(
-            connection, terms, church_id=church_id, next_run=next_run, idempotency_key=None, request_hash=b"hash"
+            connection, definition, church_id=church_id, next_run=next_run, idempotency_key=None, request_hash=b"hash"
         )
     return schedule
 
@@ -71,7 +71,7 @@ def rows(database: Database, statement: str, **parameters: Any) -> list[tuple[An
 
 
 def outcomes(database: Database, schedule: Schedule) -> list[str]:
-    """What became of the schedule's runs, in order, each with its instant."""
+    """The instant and the outcome of each of the schedule's runs, in order."""
     found = rows(
         database,
         "SELECT run_at AT TIME ZONE 'UTC', outcome FROM schedule_runs WHERE schedule_id = %(id)s ORDER BY run_at",

@@ -86,7 +86,7 @@ def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
 
 
 def close_hours(database: Database, church: KnownChurch) -> None:
-    """Nobody of the church is to be woken now."""
+    """Set the church's texting hours so that they are closed now."""
     with system_scope(database) as connection:
         connection.execute("UPDATE churches SET time_zone = 'UTC'")
         churches.set_window(connection, church_id=church.church_id, window=closed_now().window)
@@ -96,9 +96,9 @@ def test_it_sends_and_its_receipts_are_applied(
     client: FlaskClient, church: KnownChurch, database: Database, work: RunWorker
 ) -> None:
     add_contacts(database, church.church_id, count=3)
-    answer = send(client, church)
-    assert answer.status_code == 202, answer.text
-    message = answer.get_json()["id"]
+    response = send(client, church)
+    assert response.status_code == 202, response.text
+    message = response.get_json()["id"]
 
     work("note")
     assert counts(database, church.church_id, message) == {Status.SENT: 3}
@@ -166,10 +166,10 @@ def test_texting_hours_are_checked_again_when_a_batch_is_claimed(
 def test_its_field_errors_are_returned(
     client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str, message: str
 ) -> None:
-    answer = send(client, church, **changes)
+    response = send(client, church, **changes)
 
-    assert answer.status_code == 422
-    assert answer.get_json()["errors"] == [{"field": field, "message": message}]
+    assert response.status_code == 422
+    assert response.get_json()["errors"] == [{"field": field, "message": message}]
 
 
 def test_it_has_a_queue_and_its_fields_are_documented(settings: Settings) -> None:

@@ -1,9 +1,8 @@
-"""The clock rings, through everything that may happen to Redis."""
+"""The clock enqueues periodic jobs, also after Redis was emptied, away or written to by others."""
 
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from redis import Redis
@@ -16,13 +15,14 @@ from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from settings import Settings
+from tests.harness.waiting import wait_until
 
-ENQUEUE_DUE = Tick(kind=JobKind(path="jobs.enqueue_due.enqueue_due", timeout_seconds=60), every_seconds=1)
+ENQUEUE_DUE = Tick(kind=JobKind(path="jobs.enqueue_due.enqueue_due", timeout_seconds=60), every_seconds=60)
 SWEEP = Tick(kind=JobKind(path="jobs.sweep.sweep", timeout_seconds=60), every_seconds=3600)
 
 
 def waiting(redis: Redis) -> list[str]:
-    """What stands on the queue of ticks, by job name."""
+    """The names of the jobs on the queue of periodic jobs."""
     return sorted(str(job.func_name).rpartition(".")[2] for job in rq_queue(redis, "analytics").jobs)
 
 
@@ -37,7 +37,7 @@ def test_a_new_clock_enqueues_every_tick_at_once(schedule: TickSchedule, redis: 
     assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
-def test_without_workers_no_pile_grows(schedule: TickSchedule, redis: Redis) -> None:
+def test_a_tick_whose_job_still_waits_is_not_enqueued_again(schedule: TickSchedule, redis: Redis) -> None:
     for _ in range(3):
         schedule.poll()
         redis.zadd(schedule.scheduled_jobs_key, {"tick-enqueue_due": 0, "tick-sweep": 0})
@@ -46,14 +46,14 @@ def test_without_workers_no_pile_grows(schedule: TickSchedule, redis: Redis) -> 
     assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
-def test_a_tick_comes_again_and_not_before_its_time(schedule: TickSchedule, redis: Redis) -> None:
+def test_a_tick_is_enqueued_again_when_it_is_due_and_not_before(schedule: TickSchedule, redis: Redis) -> None:
     schedule.poll()
     rq_queue(redis, "analytics").empty()
 
     schedule.poll()
     assert waiting(redis) == []
 
-    time.sleep(ENQUEUE_DUE.every_seconds)
+    redis.zadd(schedule.scheduled_jobs_key, {"tick-enqueue_due": 0})
     schedule.poll()
     assert waiting(redis) == ["enqueue_due"]
 
@@ -67,7 +67,7 @@ def test_two_clocks_enqueue_one_job(schedule: TickSchedule, settings: Settings, 
     assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
-def test_an_emptied_redis_is_set_up_again(schedule: TickSchedule, redis: Redis) -> None:
+def test_after_redis_was_emptied_every_tick_is_enqueued_again(schedule: TickSchedule, redis: Redis) -> None:
     schedule.poll()
     redis.flushdb()
 
@@ -76,7 +76,7 @@ def test_an_emptied_redis_is_set_up_again(schedule: TickSchedule, redis: Redis) 
     assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
-def test_what_an_older_release_left_is_dropped(schedule: TickSchedule, redis: Redis) -> None:
+def test_a_tick_of_an_older_release_is_removed(schedule: TickSchedule, redis: Redis) -> None:
     redis.zadd(schedule.scheduled_jobs_key, {"tick-of-old": 0})
 
     schedule.poll()
@@ -85,21 +85,33 @@ def test_what_an_older_release_left_is_dropped(schedule: TickSchedule, redis: Re
     assert waiting(redis) == ["enqueue_due", "sweep"]
 
 
-def test_a_schedule_without_redis_says_so(settings: Settings, job_queue: RedisJobQueue, free_port: int) -> None:
+def test_polling_without_redis_raises(settings: Settings, job_queue: RedisJobQueue, free_port: int) -> None:
     away = open_redis(settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"}))
 
     with pytest.raises(RedisConnectionError):
         TickSchedule(away, job_queue, (ENQUEUE_DUE,)).poll()
 
 
-def test_the_clock_outlives_redis_being_away(settings: Settings, free_port: int) -> None:
-    stop = threading.Event()
+def test_the_clock_keeps_running_while_redis_is_away(
+    settings: Settings, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, polls = threading.Event(), list[None]()
+    poll = TickSchedule.poll
+
+    def counting_poll(schedule: TickSchedule) -> None:
+        polls.append(None)
+        poll(schedule)
+
+    monkeypatch.setattr(TickSchedule, "poll", counting_poll)
+    monkeypatch.setattr(clock, "RECONNECT_SECONDS", 0.01)
     away = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"})
     running = threading.Thread(target=clock.run, args=(away, stop))
 
     running.start()
-    time.sleep(0.3)
-    assert running.is_alive()
-    stop.set()
-    running.join(timeout=10)
+    try:
+        wait_until(lambda: len(polls) > 2 or not running.is_alive())
+        assert running.is_alive()
+    finally:
+        stop.set()
+    running.join(timeout=60)
     assert not running.is_alive()

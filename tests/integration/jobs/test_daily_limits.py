@@ -1,4 +1,4 @@
-"""Workers keep the limits of the settings, and those of the church."""
+"""Workers keep the daily limit and the regions of the settings and of the church."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from tools.sandbox.control import Sandbox
 def test_a_worker_sends_no_more_than_the_daily_limit(
     database: Database, job_queue: RedisJobQueue, work: RunWorker, settings: Settings, sandbox: Sandbox
 ) -> None:
-    church_id = create_church(database)
-    add_contacts(database, church_id.church_id, count=5)
-    message = compose(database, church_id.church_id)
+    church_id = create_church(database).church_id
+    add_contacts(database, church_id, count=5)
+    message = compose(database, church_id)
     job_queue.enqueue_expansion(channel="sms")
 
     work(with_settings=settings.model_copy(update={"daily_segment_limit": 3}))
 
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 3, Status.FAILED: 2}
+    assert counts(database, church_id, message) == {Status.SENT: 3, Status.FAILED: 2}
     assert len(sandbox.ledger()) == 3
 
 
-def test_a_worker_texts_no_other_regions(
+def test_numbers_of_other_regions_are_suppressed(
     database: Database, job_queue: RedisJobQueue, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    church_id = create_church(database)
-    message = compose(database, church_id.church_id, numbers=["+12025550123", "+18765550123", "+19005550123"])
+    church_id = create_church(database).church_id
+    message = compose(database, church_id, numbers=["+12025550123", "+18765550123", "+19005550123"])
     job_queue.enqueue_expansion(channel="sms")
 
     work()
 
-    assert counts(database, church_id.church_id, message) == {Status.SENT: 1, Status.SUPPRESSED: 2}
+    assert counts(database, church_id, message) == {Status.SENT: 1, Status.SUPPRESSED: 2}
     assert [row.to for row in sandbox.ledger()] == ["+12025550123"]
 
 
-def test_the_run_of_a_schedule_beyond_the_limit_fails_visibly(
+def test_deliveries_of_a_schedule_beyond_the_daily_limit_fail_with_the_reason(
     database: Database, job_queue: RedisJobQueue, work: RunWorker, settings: Settings
 ) -> None:
-    church_id = create_church(database)
-    add_contacts(database, church_id.church_id, count=4)
-    lately = datetime.now(UTC) - timedelta(minutes=35)
+    church_id = create_church(database).church_id
+    add_contacts(database, church_id, count=4)
+    recently = datetime.now(UTC) - timedelta(minutes=35)
     schedule = make_schedule(
-        database, church_id.church_id, rule="*/30 * * * *", kind="cron", starts_at="2020-01-01 00:00", after=lately
+        database, church_id, rule="*/30 * * * *", kind="cron", starts_at="2020-01-01 00:00", after=recently
     )
     run_schedules(database)
     job_queue.enqueue_expansion(channel="sms")

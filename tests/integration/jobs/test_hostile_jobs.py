@@ -1,4 +1,4 @@
-"""Whoever can write to Redis cannot run code in the workers, nor stop them: what is none of our jobs is refused."""
+"""Whoever can write to Redis can neither run code in the workers nor stop them: other jobs than ours are refused."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rq import Worker
 from rq.registry import StartedJobRegistry
 
 from jobs.clock.tick_schedule import TickSchedule
+from jobs.clock.ticks import TICKS
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from jobs.worker.retries import enqueue_due_retries
@@ -35,7 +36,7 @@ SEND = "jobs.submit_batch.submit_batch"
 
 @pytest.fixture
 def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that a hostile job makes if any of its code runs."""
+    """The folder that a hostile job makes if its code runs."""
     monkeypatch.setenv("KOINONIA_TESTS_MARK", str(tmp_path / "mark"))
     monkeypatch.delitem(sys.modules, MARKING, raising=False)
     return tmp_path / "mark"
@@ -43,13 +44,13 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def good(database: Database, job_queue: RedisJobQueue) -> tuple[UUID, UUID]:
-    """(church, message): one of ours, which is to be sent all the same."""
+    """A church and its message, which must be sent all the same."""
     church_id = create_church(database).church_id
     return church_id, compose(database, church_id, numbers=numbers(1))
 
 
 def failed(redis: Redis, queue: str = "sms") -> dict[str, str]:
-    """The reasons of the failed jobs, by id."""
+    """The reasons of the failed jobs, by job id."""
     reasons: dict[str, str] = {}
     for job_id in CheckedQueue(queue, connection=redis).failed_job_registry.get_job_ids():
         result = CheckedJob.fetch(job_id, connection=redis).latest_result()
@@ -57,12 +58,10 @@ def failed(redis: Redis, queue: str = "sms") -> dict[str, str]:
     return reasons
 
 
-def assert_served(
-    database: Database, job_queue: RedisJobQueue, work: RunWorker, good: tuple[UUID, UUID], *, ring: bool = True
-) -> None:
+def assert_sends(database: Database, job_queue: RedisJobQueue, work: RunWorker, good: tuple[UUID, UUID]) -> None:
+    """Run a worker, and check that it sends the good message."""
     church_id, message = good
-    if ring:
-        job_queue.enqueue_expansion(channel="sms")
+    job_queue.enqueue_expansion(channel="sms")
     work()
     assert counts(database, church_id, message) == {Status.SENT: 1}
 
@@ -97,7 +96,7 @@ CALLS: dict[str, tuple[Callable[[Path], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("data", "reason"), CALLS.values(), ids=CALLS)
-def test_another_call_is_refused_and_the_next_job_runs(
+def test_a_call_that_is_not_ours_is_refused_and_the_next_job_runs(
     database: Database,
     job_queue: RedisJobQueue,
     redis: Redis,
@@ -109,14 +108,14 @@ def test_another_call_is_refused_and_the_next_job_runs(
 ) -> None:
     job_id = push(redis, data(mark))
 
-    assert_served(database, job_queue, work, good)
+    assert_sends(database, job_queue, work, good)
 
     assert not mark.exists()
     assert MARKING not in sys.modules
-    [(found, said)] = failed(redis).items()
-    assert found == job_id
-    assert reason in said
-    assert "Traceback" not in said
+    [(failed_id, recorded)] = failed(redis).items()
+    assert failed_id == job_id
+    assert reason in recorded
+    assert "Traceback" not in recorded
     assert CheckedJob.fetch(job_id, connection=redis).get_status() == "failed"
     assert not redis.exists("rq:queue:sms:intermediate")
     assert 0 < redis.ttl(f"rq:job:{job_id}") <= 7 * 24 * 3600
@@ -135,13 +134,13 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "metadata": ({"meta": '{"queue_class_name": "tests.integration.jobs.import_marker.Queue"}'}, "metadata"),
     "garbage numbers": ({"timeout": "soon", "result_ttl": "\x00", "failure_ttl": "x"}, "cannot be read"),
     "garbage moments": ({"created_at": "yesterday"}, "created_at cannot be read"),
-    "a garbage status": ({"status": "haunted"}, "status cannot be read"),
+    "a garbage status": ({"status": "unheard-of"}, "status cannot be read"),
     "a garbage error": ({"exc_info": b"\xff\xfe"}, "exc_info cannot be read"),
 }
 
 
 @pytest.mark.parametrize(("fields", "reason"), FIELDS.values(), ids=FIELDS)
-def test_what_none_of_our_jobs_carries_is_refused(
+def test_a_job_with_fields_that_our_jobs_do_not_have_is_refused(
     database: Database,
     job_queue: RedisJobQueue,
     redis: Redis,
@@ -153,7 +152,7 @@ def test_what_none_of_our_jobs_carries_is_refused(
 ) -> None:
     job_id = push(redis, good_call(), **fields)
 
-    assert_served(database, job_queue, work, good)
+    assert_sends(database, job_queue, work, good)
 
     assert MARKING not in sys.modules
     assert not mark.exists()
@@ -162,12 +161,12 @@ def test_what_none_of_our_jobs_carries_is_refused(
 
     CheckedQueue("sms", connection=redis).failed_job_registry.requeue(job_id)
     work()
-    cured = "status" in fields  # by requeuing: nothing else of it was hostile
-    assert list(failed(redis)) == ([] if cured else [job_id]), "requeued it is refused again"
+    is_fixed = "status" in fields  # requeuing replaces the status, which was all that was wrong
+    assert list(failed(redis)) == ([] if is_fixed else [job_id]), "a requeued job is refused again"
 
 
 @pytest.mark.parametrize("field", ["meta", "result"])
-def test_a_pickle_beside_the_call_is_not_opened(redis: Redis, work: RunWorker, mark: Path, field: str) -> None:
+def test_a_pickle_in_another_field_is_not_read(redis: Redis, work: RunWorker, mark: Path, field: str) -> None:
     fields: dict[str, Any] = {field: pickled(mark)}
     job_id = push(redis, good_call(), **fields)
     redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(pickled(mark))})
@@ -178,7 +177,7 @@ def test_a_pickle_beside_the_call_is_not_opened(redis: Redis, work: RunWorker, m
     assert list(failed(redis)) == [job_id]
 
 
-def test_a_hash_without_a_call_is_seen_among_the_failed(redis: Redis, work: RunWorker) -> None:
+def test_a_job_without_a_call_is_among_the_failed(redis: Redis, work: RunWorker) -> None:
     job_id = push(redis, None)
 
     work()
@@ -196,7 +195,7 @@ def test_an_unreadable_origin_is_replaced_by_the_queue(redis: Redis, work: RunWo
 
 
 @pytest.mark.parametrize("entry", [b"\xff\xfe\x00", b"", b"a b", b"a:b", b"../x", b"x" * 5000])
-def test_what_cannot_be_a_job_stops_no_worker(
+def test_entries_that_cannot_be_job_ids_stop_no_worker(
     database: Database,
     job_queue: RedisJobQueue,
     redis: Redis,
@@ -210,7 +209,7 @@ def test_what_cannot_be_a_job_stops_no_worker(
         redis.zadd(f"rq:{registry}:sms", {entry: 1})
     redis.sadd("rq:rate-limits", entry)
 
-    assert_served(database, job_queue, work, good)
+    assert_sends(database, job_queue, work, good)
 
 
 def test_a_key_of_another_type_stops_no_worker(
@@ -221,7 +220,7 @@ def test_a_key_of_another_type_stops_no_worker(
     job_id = push(redis, b"garbage")
     redis.set(f"rq:results:{job_id}", "x")
 
-    assert_served(database, job_queue, work, good)
+    assert_sends(database, job_queue, work, good)
 
     assert redis.llen("rq:queue:sms") == 0
 
@@ -238,7 +237,7 @@ def test_the_callback_of_a_job_whose_worker_died_is_not_called(redis: Redis, wor
     assert list(failed(redis)) == [job_id]
 
 
-def test_a_parked_job_is_refused_when_it_is_brought_back(redis: Redis, mark: Path) -> None:
+def test_a_scheduled_job_that_is_not_ours_is_refused_when_its_retry_is_due(redis: Redis, mark: Path) -> None:
     hostile, webhook = push(redis, call("os.system", f"mkdir {mark}")), push(redis, good_call(), webhooks="[{}]")
     redis.delete("rq:queue:sms")
     redis.zadd("rq:scheduled:sms", {hostile: 1, webhook: 1, "gone": 1, "a b": 1})
@@ -250,10 +249,11 @@ def test_a_parked_job_is_refused_when_it_is_brought_back(redis: Redis, mark: Pat
     assert not redis.exists("rq:scheduled:sms", "rq:queue:sms")
 
 
-def test_the_clock_outlives_a_spoilt_table(redis: Redis, job_queue: RedisJobQueue, mark: Path) -> None:
+def test_the_clock_replaces_entries_that_others_changed(redis: Redis, job_queue: RedisJobQueue, mark: Path) -> None:
     schedule = TickSchedule(redis, job_queue)
     schedule.poll()
-    for name in schedule.names:
+    names = [f"tick-{tick.kind.name}" for tick in TICKS]
+    for name in names:
         redis.hset(f"rq:job:{name}", mapping={"data": pickled(mark), "meta": pickled(mark), "created_at": b"\xff"})
         redis.zadd(schedule.scheduled_jobs_key, {name: 1})
     redis.zadd(schedule.scheduled_jobs_key, {b"\xff\xfe": 1, b"a b": 1, b"other": 1})
@@ -262,8 +262,8 @@ def test_the_clock_outlives_a_spoilt_table(redis: Redis, job_queue: RedisJobQueu
     schedule.poll()
 
     assert not mark.exists()
-    assert redis.zcard(schedule.scheduled_jobs_key) == len(schedule.names)
-    assert all(redis.zscore(schedule.scheduled_jobs_key, name) is not None for name in schedule.names)
+    assert redis.zcard(schedule.scheduled_jobs_key) == len(names)
+    assert all(redis.zscore(schedule.scheduled_jobs_key, name) is not None for name in names)
     queue = CheckedQueue("analytics", connection=redis)
     queued = [CheckedJob.fetch(job_id, connection=redis) for job_id in queue.get_job_ids()]
     assert {job.func_name for job in queued} >= {"jobs.enqueue_due.enqueue_due", "jobs.sweep.sweep"}
@@ -271,16 +271,16 @@ def test_the_clock_outlives_a_spoilt_table(redis: Redis, job_queue: RedisJobQueu
 
 
 def test_a_worker_takes_no_commands_from_redis(settings: Settings, redis: Redis, tmp_path: Path) -> None:
-    """We send none: somebody's `shutdown` would stop it, and garbage end the thread that listens."""
+    """Anyone's `shutdown` would stop it, and garbage would end the thread that listens."""
     with running_worker(settings, tmp_path / "output"):
-        wait_until(lambda: Worker.all_keys(connection=redis), timeout_seconds=30)
+        wait_until(lambda: Worker.all_keys(connection=redis), timeout_seconds=60)
         [key] = Worker.all_keys(connection=redis)
-        wait_until(lambda: redis.hget(key, "state") == b"idle", timeout_seconds=30)
+        wait_until(lambda: redis.hget(key, "state") == b"idle", timeout_seconds=60)
 
         assert redis.publish(f"rq:pubsub:{key.rpartition(':')[2]}", '{"command": "shutdown"}') == 0
 
 
-def test_our_own_jobs_are_none_the_worse(redis: Redis, job_queue: RedisJobQueue, work: RunWorker) -> None:
+def test_our_own_jobs_are_accepted(redis: Redis, job_queue: RedisJobQueue, work: RunWorker) -> None:
     church_id = str(uuid4())
     job_queue.enqueue_batch(channel="sms", church_id=UUID(church_id))
     [job_id] = CheckedQueue("sms", connection=redis).get_job_ids()

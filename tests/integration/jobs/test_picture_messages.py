@@ -1,4 +1,4 @@
-"""Picture messages the whole way: accepted, expanded, submitted by a worker, and told of by signed callbacks."""
+"""Picture messages end to end: accepted, expanded, submitted by a worker, and reported by signed callbacks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RUTH, AMOS = "+12025550123", "+12025550124"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    soon = {"reconcile_first_seconds": 0.01, "reconcile_seconds": 0.6, "reconcile_reads": 2}
+    soon = {"reconcile_first_seconds": 0.01, "reconcile_reads": 2}
     return settings.model_copy(update={"media_allow_private": True, **soon})
 
 
@@ -68,13 +68,13 @@ def post(client: FlaskClient, church: KnownChurch, media: MediaServer, *to: str,
         "phoneNumbers": to,
         **changes,
     }
-    answer = client.post("/api/messages/send", json=body, headers=church.bearer)
-    assert answer.status_code == 202, answer.text
-    return UUID(answer.get_json()["id"])
+    response = client.post("/api/messages/send", json=body, headers=church.bearer)
+    assert response.status_code == 202, response.text
+    return UUID(response.get_json()["id"])
 
 
 def call_back(client: FlaskClient, row: LedgerRow, settings: Settings) -> int:
-    """As the carrier calls: its last word on the message, signed."""
+    """Post the carrier's callback with the message's last status, signed. Returns the response's status."""
     assert row.status_callback is not None
     form = {"MessageSid": row.sid, "MessageStatus": row.status}
     if row.error_code is not None:
@@ -85,7 +85,7 @@ def call_back(client: FlaskClient, row: LedgerRow, settings: Settings) -> int:
 
 
 @pytest.mark.parametrize("content", ["", "Harvest supper: come & see"])
-def test_pictures_reach_everybody_once(
+def test_pictures_reach_each_recipient_once(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -110,10 +110,10 @@ def test_pictures_reach_everybody_once(
         assert call_back(client, row, settings) == 204
     work("analytics")
     assert counts(database, church.church_id, message) == {Status.DELIVERED: 2, Status.SUPPRESSED: 1}
-    assert len(media.requests) == 2, "looked at once, by the API alone"
+    assert len(media.requests) == 2, "each picture was fetched once, by the API"
 
 
-def test_what_the_carrier_cannot_fetch_fails_for_good_with_its_code(
+def test_a_delivery_whose_pictures_the_carrier_cannot_fetch_fails_with_the_carriers_code(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -138,10 +138,10 @@ def test_what_the_carrier_cannot_fetch_fails_for_good_with_its_code(
     assert len(sandbox.ledger()) == 2
 
 
-def into_doubt(
+def send_into_doubt(
     client: FlaskClient, church: KnownChurch, media: MediaServer, work: RunWorker, sandbox: Sandbox, faults: Faults
 ) -> UUID:
-    """Two pictures without words to Ruth, of which nobody knows whether the carrier has them."""
+    """Send two pictures to Ruth that end in doubt because of these faults. Returns the message's id."""
     sandbox.set_faults(faults)
     message = post(client, church, media, RUTH)
     work("mms")
@@ -149,14 +149,14 @@ def into_doubt(
     return message
 
 
-def look_into_it(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> None:
+def reconcile(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> None:
     with system_scope(database) as connection:
         connection.execute("UPDATE deliveries SET due_at = now() WHERE status = 'unknown'")
     job_queue.enqueue_tick(RECONCILE)
     work("mms")
 
 
-def test_pictures_that_the_carrier_took_without_answering_are_found(
+def test_pictures_in_doubt_that_the_carrier_has_are_recorded_as_sent(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -165,16 +165,16 @@ def test_pictures_that_the_carrier_took_without_answering_are_found(
     job_queue: RedisJobQueue,
     media: MediaServer,
 ) -> None:
-    message = into_doubt(client, church, media, work, sandbox, Faults(accept_then_drop=1.0))
+    message = send_into_doubt(client, church, media, work, sandbox, Faults(accept_then_drop=1.0))
     assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
 
-    look_into_it(database, job_queue, work)
+    reconcile(database, job_queue, work)
 
     assert counts(database, church.church_id, message) == {Status.SENT: 1}
     assert len(sandbox.ledger()) == 1
 
 
-def test_another_number_of_pictures_is_not_taken_for_them(
+def test_a_message_with_another_number_of_pictures_is_not_matched(
     client: FlaskClient,
     church: KnownChurch,
     database: Database,
@@ -183,13 +183,13 @@ def test_another_number_of_pictures_is_not_taken_for_them(
     job_queue: RedisJobQueue,
     media: MediaServer,
 ) -> None:
-    message = into_doubt(client, church, media, work, sandbox, Faults(timeout=1.0))
+    message = send_into_doubt(client, church, media, work, sandbox, Faults(server_error=1.0))
     elsewhere = create_church(database)
     set_picture_sender(database, elsewhere.church_id)
     post(client, elsewhere, media, RUTH, mediaUrls=[f"http://127.0.0.1:{media.port}/flyer.jpg"])
     work("mms")
 
-    look_into_it(database, job_queue, work)
+    reconcile(database, job_queue, work)
 
     assert counts(database, church.church_id, message) == {Status.UNKNOWN: 1}
     assert len(sandbox.ledger()) == 1

@@ -27,8 +27,8 @@ REFUSED, GOOD = "+15005550007", "+15005550006"
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_a_worker_writes_them(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """To the standard error of this very test, whatever tests before it have set up."""
+def _logs_of_a_worker(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Log as a worker does, to the standard error of this test."""
     root = logging.getLogger()
     handlers = root.handlers[:]
     logs.configure(fmt="text", level="INFO")
@@ -48,7 +48,7 @@ def church_id(database: Database) -> UUID:
 
 @pytest.fixture
 def message(database: Database, job_queue: RedisJobQueue, work: RunWorker, church_id: UUID) -> UUID:
-    """One that waits, for the carrier refused its sender."""
+    """A message that waits because the carrier refused its sender."""
     message = compose(database, church_id, numbers=numbers(2))
     job_queue.enqueue_expansion(channel="sms")
     work()
@@ -77,12 +77,12 @@ def resume(database: Database, church_id: UUID) -> None:
 def test_a_refusal_is_logged_in_one_line(
     capfd: pytest.CaptureFixture[str], failed: FailedJobRegistry, message: UUID, redis: Redis, church_id: UUID
 ) -> None:
-    said = capfd.readouterr()
-    lines = [line for line in (said.err + said.out).splitlines() if "refuse" in line or "Traceback" in line]
+    captured = capfd.readouterr()
+    lines = [line for line in (captured.err + captured.out).splitlines() if "refuse" in line or "Traceback" in line]
     assert len(lines) == 1, lines
     assert "the carrier refuses a sender" in lines[0]
     assert str(church_id) in lines[0]
-    assert "batch finished" not in said.err + said.out, "nothing was"
+    assert "batch finished" not in captured.err + captured.out, "nothing was submitted"
 
     [job_id] = failed.get_job_ids()
     result = CheckedJob.fetch(job_id, connection=redis).latest_result()
@@ -91,8 +91,8 @@ def test_a_refusal_is_logged_in_one_line(
     assert f"flask resume-sender --church {church_id} --channel sms" in str(result.exc_string)
 
 
-@pytest.mark.parametrize("mend", [set_sender, resume])
-def test_the_failed_job_goes_when_the_sender_is_resumed(
+@pytest.mark.parametrize("fix", [set_sender, resume])
+def test_the_failed_job_is_removed_when_the_sender_is_resumed(
     database: Database,
     job_queue: RedisJobQueue,
     failed: FailedJobRegistry,
@@ -101,10 +101,10 @@ def test_the_failed_job_goes_when_the_sender_is_resumed(
     work: RunWorker,
     church_id: UUID,
     sandbox: Sandbox,
-    mend: Callable[[Database, UUID], None],
+    fix: Callable[[Database, UUID], None],
 ) -> None:
     [job_id] = failed.get_job_ids()
-    mend(database, church_id)
+    fix(database, church_id)
 
     job_queue.enqueue_tick(SWEEP)
     work("analytics")
@@ -118,7 +118,7 @@ def test_the_failed_job_goes_when_the_sender_is_resumed(
     assert counts(database, church_id, message) == {Status.SENT: 2}
 
 
-def test_while_redis_is_away_nothing_breaks_and_it_goes_later(
+def test_the_failed_job_is_removed_later_when_redis_is_away(
     settings: Settings,
     database: Database,
     job_queue: RedisJobQueue,
@@ -138,7 +138,7 @@ def test_while_redis_is_away_nothing_breaks_and_it_goes_later(
     assert failed.get_job_ids() == []
 
 
-def test_a_job_that_was_requeued_meanwhile_is_left_to_run(
+def test_a_failed_job_that_was_requeued_meanwhile_is_not_removed(
     database: Database,
     job_queue: RedisJobQueue,
     failed: FailedJobRegistry,

@@ -1,4 +1,4 @@
-"""Requeuing a failed job is always safe: twice, or while it runs."""
+"""A failed job may be requeued twice, or while it runs, and sends once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from store.database import Database, church_scope
 from tests.harness.churches import create_church
 from tests.harness.waiting import wait_until
 from tests.harness.worker_process import running_worker
+from tests.integration.jobs.blocked_jobs import locked_table
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
 from tests.integration.store.ledger import numbers
-from tools.sandbox.control import Faults, Sandbox
+from tools.sandbox.control import Sandbox
 
 REFUSED_SENDER, GOOD_SENDER = "+15005550007", "+15005550006"
 
@@ -31,8 +32,8 @@ def failed(redis: Redis) -> FailedJobRegistry:
     return FailedJobRegistry(queue=rq_queue(redis, "sms"))
 
 
-def refused_then_mended(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> tuple[UUID, UUID]:
-    """(church, message): its batch failed because of the sender, which is valid now and still paused."""
+def refused_then_fixed(database: Database, job_queue: RedisJobQueue, work: RunWorker) -> tuple[UUID, UUID]:
+    """A church and its message, whose batch failed because of the sender. That is valid now, and still paused."""
     church_id = create_church(database, sender=REFUSED_SENDER).church_id
     message = expanded(database, church_id)
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
@@ -42,10 +43,10 @@ def refused_then_mended(database: Database, job_queue: RedisJobQueue, work: RunW
     return church_id, message
 
 
-def test_requeued_twice_it_sends_once(
+def test_a_job_that_is_requeued_twice_sends_once(
     database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
-    church_id, message = refused_then_mended(database, job_queue, work)
+    church_id, message = refused_then_fixed(database, job_queue, work)
     (job_id,) = failed(redis).get_job_ids()
 
     failed(redis).requeue(job_id)
@@ -58,7 +59,7 @@ def test_requeued_twice_it_sends_once(
     assert sorted(row.to for row in sandbox.ledger()) == numbers(3)
 
 
-def test_put_on_the_queue_while_it_runs_it_sends_once(
+def test_a_job_that_is_enqueued_while_it_runs_sends_once(
     settings: Settings,
     database: Database,
     job_queue: RedisJobQueue,
@@ -67,16 +68,16 @@ def test_put_on_the_queue_while_it_runs_it_sends_once(
     sandbox: Sandbox,
     tmp_path: Path,
 ) -> None:
-    church_id, message = refused_then_mended(database, job_queue, work)
+    church_id, message = refused_then_fixed(database, job_queue, work)
     (job_id,) = failed(redis).get_job_ids()
-    slow = settings.model_copy(update={"carrier_timeout_seconds": 5.0, "lease_seconds": 20.0})
-    sandbox.set_faults(Faults(latency_ms=1000))
 
-    with running_worker(slow, tmp_path / "one"), running_worker(slow, tmp_path / "two"):
-        failed(redis).requeue(job_id)
-        wait_until(lambda: StartedJobRegistry(queue=rq_queue(redis, "sms")).count == 1, timeout_seconds=30)
-        rq_queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
-        wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 3}, timeout_seconds=30)
-        wait_until(lambda: len(rq_queue(redis, "sms")) == 0, timeout_seconds=30)
+    with running_worker(settings, tmp_path / "one"), running_worker(settings, tmp_path / "two"):
+        with locked_table(database, "deliveries") as lock:
+            failed(redis).requeue(job_id)
+            lock.wait_until_a_job_waits()
+            rq_queue(redis, "sms").enqueue_job(Job.fetch(job_id, connection=redis, serializer=JSONSerializer))
+            wait_until(lambda: len(rq_queue(redis, "sms")) == 0, timeout_seconds=60)  # the other worker has taken it
+        wait_until(lambda: counts(database, church_id, message) == {Status.SENT: 3}, timeout_seconds=60)
+        wait_until(lambda: StartedJobRegistry(queue=rq_queue(redis, "sms")).count == 0, timeout_seconds=60)
 
     assert sorted(row.to for row in sandbox.ledger()) == numbers(3)

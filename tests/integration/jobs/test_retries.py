@@ -1,4 +1,4 @@
-"""A job that broke is run again by itself, after a pause; a job that needs a person is not."""
+"""A job that fails because of an error is retried after a delay; one that needs an operator is not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from messaging.states import Status
 from store import deliveries
 from store.database import Database
 from tests.harness.churches import create_church
-from tests.harness.waiting import wait_until
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
 from tests.integration.store.ledger import together
 from tools.sandbox.control import Sandbox
@@ -38,7 +37,7 @@ def message(database: Database, church_id: UUID) -> UUID:
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Every batch raises an unforeseen error, until this is undone."""
+    """Every batch raises an unexpected error until this is undone."""
 
     def claim(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
@@ -47,21 +46,22 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def parked(redis: Redis) -> dict[str, float]:
-    """The ids of the parked jobs, with the seconds that are left of their pauses."""
+def scheduled(redis: Redis) -> dict[str, float]:
+    """When the jobs that wait for a retry are due (seconds since the epoch), by their ids."""
     rows: Any = redis.zrange(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, 0, -1, withscores=True)
-    return {job_id.decode(): at - time.time() for job_id, at in rows}
+    return {job_id.decode(): at for job_id, at in rows}
 
 
-def end_pauses(redis: Redis) -> None:
-    redis.zadd(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, dict.fromkeys(parked(redis), 0))
+def make_due(redis: Redis, *, at: float = 0.0) -> None:
+    """Have every retry be due now, or at this time."""
+    redis.zadd(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, dict.fromkeys(scheduled(redis), at))
 
 
 def failed(redis: Redis) -> FailedJobRegistry:
     return FailedJobRegistry(queue=rq_queue(redis, "sms"))
 
 
-def test_it_is_run_again_once_its_pause_is_over(
+def test_a_failed_job_runs_again_once_its_retry_is_due(
     database: Database,
     church_id: UUID,
     message: UUID,
@@ -74,16 +74,17 @@ def test_it_is_run_again_once_its_pause_is_over(
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
     broken.undo()
-    assert len(parked(redis)) == 1
+    assert len(scheduled(redis)) == 1
+    make_due(redis)
 
-    wait_until(lambda: enqueue_due_retries(redis, ("mms", "sms")) == 1)
+    assert enqueue_due_retries(redis, ("mms", "sms")) == 1
 
     work()
     assert counts(database, church_id, message) == {Status.SENT: 3}
-    assert (parked(redis), failed(redis).count, len(rq_queue(redis, "sms"))) == ({}, 0, 0)
+    assert (scheduled(redis), failed(redis).count, len(rq_queue(redis, "sms"))) == ({}, 0, 0)
 
 
-def test_the_pauses_grow_and_at_last_an_operator_sees_it(
+def test_the_delays_grow_and_after_the_last_retry_the_job_is_among_the_failed(
     database: Database,
     church_id: UUID,
     message: UUID,
@@ -95,23 +96,25 @@ def test_the_pauses_grow_and_at_last_an_operator_sees_it(
 ) -> None:
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
     (job_id,) = rq_queue(redis, "sms").job_ids
-    for pause in SUBMIT_BATCH.retry_delays_seconds:
+    for delay in SUBMIT_BATCH.retry_delays_seconds:
+        earliest = int(time.time()) + delay
         work()
-        assert parked(redis).keys() == {job_id}
-        assert pause - 2 < parked(redis)[job_id] <= pause
-        assert enqueue_due_retries(redis, ("sms",)) == 0, "not before its time"
-        end_pauses(redis)
+        assert scheduled(redis).keys() == {job_id}
+        assert earliest <= scheduled(redis)[job_id] <= time.time() + delay
+        make_due(redis, at=time.time() + 3600)
+        assert enqueue_due_retries(redis, ("sms",)) == 0, "it is not due"
+        make_due(redis)
         assert enqueue_due_retries(redis, ("sms",)) == 1
     work()
 
-    assert (parked(redis), failed(redis).get_job_ids()) == ({}, [job_id])
+    assert (scheduled(redis), failed(redis).get_job_ids()) == ({}, [job_id])
     broken.undo()
     failed(redis).requeue(job_id)
     work()
     assert counts(database, church_id, message) == {Status.SENT: 3}
 
 
-def test_a_refused_sender_is_not_tried_again_by_itself(
+def test_a_job_that_failed_because_of_a_refused_sender_is_not_retried(
     database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, sandbox: Sandbox
 ) -> None:
     church_id = create_church(database, sender="+15005550007").church_id
@@ -120,10 +123,10 @@ def test_a_refused_sender_is_not_tried_again_by_itself(
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
 
-    assert (parked(redis), failed(redis).count) == ({}, 1)
+    assert (scheduled(redis), failed(redis).count) == ({}, 1)
 
 
-def test_two_processes_may_enqueue_retries_at_once(
+def test_processes_that_enqueue_retries_at_once_enqueue_each_job_once(
     database: Database,
     church_id: UUID,
     message: UUID,
@@ -136,13 +139,13 @@ def test_two_processes_may_enqueue_retries_at_once(
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
     broken.undo()
-    end_pauses(redis)
-    everyone_has_looked = Barrier(4)
+    make_due(redis)
+    all_have_looked = Barrier(4)
     look = ScheduledJobRegistry.get_jobs_to_schedule
 
     def look_together(registry: ScheduledJobRegistry) -> list[str]:
         found = look(registry)
-        everyone_has_looked.wait()
+        all_have_looked.wait()
         return found
 
     broken.setattr(ScheduledJobRegistry, "get_jobs_to_schedule", look_together)
@@ -152,11 +155,11 @@ def test_two_processes_may_enqueue_retries_at_once(
 
     assert len(sandbox.ledger()) == 3
     assert counts(database, church_id, message) == {Status.SENT: 3}
-    assert (parked(redis), failed(redis).count, len(rq_queue(redis, "sms"))) == ({}, 0, 0)
+    assert (scheduled(redis), failed(redis).count, len(rq_queue(redis, "sms"))) == ({}, 0, 0)
 
 
-def test_a_parked_job_that_vanished_is_forgotten(redis: Redis) -> None:
+def test_a_scheduled_job_that_vanished_is_removed(redis: Redis) -> None:
     redis.zadd(ScheduledJobRegistry(queue=rq_queue(redis, "sms")).key, {"gone": 0})
 
     assert enqueue_due_retries(redis, ("sms",)) == 0
-    assert parked(redis) == {}
+    assert scheduled(redis) == {}

@@ -1,4 +1,4 @@
-"""A schedule that fails is put off or stopped and says why; a killed process loses and doubles no run."""
+"""A schedule that fails is delayed or paused with a reason; a killed process neither loses nor repeats a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.integration.jobs.scheduling import make_schedule, messages_made, outc
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DUE = START + timedelta(hours=14)
-DELAYED = "its last evaluation failed because of an error on our side; it is tried again by itself"
+DELAYED = "its last evaluation failed because of an error on our side; it is retried automatically"
 
 
 @pytest.fixture
@@ -38,24 +38,24 @@ def church_id(database: Database) -> UUID:
     return create_church(database).church_id
 
 
-def look(database: Database, schedule: Schedule) -> Schedule:
+def read(database: Database, schedule: Schedule) -> Schedule:
     with church_scope(database, schedule.church_id) as connection:
         found = schedules.get(connection, church_id=schedule.church_id, schedule_id=schedule.schedule_id)
     assert found is not None
     return found
 
 
-def spoil(database: Database, schedule: Schedule, change: str) -> None:
+def change_row(database: Database, schedule: Schedule, change: str) -> None:
     rows(database, f"UPDATE schedules SET {change} WHERE schedule_id = %(id)s", id=schedule.schedule_id)  # noqa: S608
 
 
 BROKEN = pytest.mark.parametrize(
-    ("spoiled", "mended"),
+    ("broken_by", "fixed_by"),
     [
-        # No instant stands for it: the evaluation overflows.
+        # The wall time has no instant: the evaluation overflows.
         ("next_wall_time = '0001-01-01', time_zone = 'Asia/Tokyo'", "next_wall_time = '2026-01-01 09:00', "
          "time_zone = 'America/New_York'"),
-        # A message may not have it: the database refuses to record the run.
+        # A constraint of the messages forbids it: the run cannot be recorded.
         ("urgent_reason = ''", "urgent_reason = NULL"),
     ],
     ids=["evaluation", "recording"],
@@ -63,96 +63,96 @@ BROKEN = pytest.mark.parametrize(
 
 
 @BROKEN
-def test_a_schedule_that_fails_is_put_off_and_holds_up_no_other(
-    spoiled: str, mended: str, database: Database, church_id: UUID
+def test_a_schedule_that_fails_is_delayed_and_does_not_block_others(
+    broken_by: str, fixed_by: str, database: Database, church_id: UUID
 ) -> None:
     broken = make_schedule(database, church_id, after=START)
     good = [make_schedule(database, church_id, after=START) for _ in range(3)]
-    spoil(database, broken, spoiled)
+    change_row(database, broken, broken_by)
 
     assert run_schedules(database, now=DUE) == 3
 
     assert {tuple(outcomes(database, schedule)) for schedule in good} == {("01-01 14:00 sent",)}
-    put_off = look(database, broken)
-    assert (put_off.status, put_off.delayed_until, put_off.delay_reason) == ("active", DUE + FIRST_DELAY, DELAYED)
-    assert (outcomes(database, broken), put_off.next_run_at) == ([], DUE)
+    delayed = read(database, broken)
+    assert (delayed.status, delayed.delayed_until, delayed.delay_reason) == ("active", DUE + FIRST_DELAY, DELAYED)
+    assert (outcomes(database, broken), delayed.next_run_at) == ([], DUE)
 
 
 @BROKEN
-def test_it_is_tried_again_later_each_time_and_goes_on_once_it_works(
-    spoiled: str, mended: str, database: Database, church_id: UUID
+def test_a_failing_schedule_is_retried_with_growing_delays_and_continues_once_it_is_fixed(
+    broken_by: str, fixed_by: str, database: Database, church_id: UUID
 ) -> None:
     broken = make_schedule(database, church_id, after=START, within_seconds=6 * 3600)
-    spoil(database, broken, spoiled)
+    change_row(database, broken, broken_by)
     now, delays = DUE, list[timedelta]()
     for _ in range(8):
         run_schedules(database, now=now)
-        until = look(database, broken).delayed_until
+        until = read(database, broken).delayed_until
         assert until is not None
         run_schedules(database, now=until - timedelta(seconds=1))
-        assert look(database, broken).delayed_until == until
+        assert read(database, broken).delayed_until == until
         delays.append(until - now)
         now = until
-    spoil(database, broken, mended)
+    change_row(database, broken, fixed_by)
     run_schedules(database, now=now)
 
     assert [delay.total_seconds() / 60 for delay in delays] == [1, 2, 4, 8, 16, 32, 60, 60]
-    well = look(database, broken)
-    assert (well.delayed_until, well.delay_reason, well.failed_evaluations) == (None, None, 0)
+    fixed = read(database, broken)
+    assert (fixed.delayed_until, fixed.delay_reason, fixed.failed_evaluations) == (None, None, 0)
     assert outcomes(database, broken) == ["01-01 14:00 sent"]
     assert messages_made(database, broken) == 1
 
 
-def test_a_rule_past_the_bound_is_stopped_with_the_reason_and_its_run_is_listed(
+def test_a_rule_past_the_bound_is_paused_with_the_reason_and_its_run_is_recorded_as_missed(
     database: Database, church_id: UUID
 ) -> None:
     """Stored by a release without the bound."""
     hostile = make_schedule(database, church_id, after=START)
     good = make_schedule(database, church_id, after=START)
-    spoil(database, hostile, "rule = 'FREQ=WEEKLY;COUNT=10000;BYDAY=TH'")
+    change_row(database, hostile, "rule = 'FREQ=WEEKLY;COUNT=10000;BYDAY=TH'")
 
     assert run_schedules(database, now=DUE) == 1
 
     assert outcomes(database, good) == ["01-01 14:00 sent"]
     assert outcomes(database, hostile) == ["01-01 14:00 missed"]
-    stopped = look(database, hostile)
+    stopped = read(database, hostile)
     assert (stopped.status, stopped.next_run_at) == ("paused", None)
     assert stopped.paused_reason == (
         "the rule has COUNT=10000, which ends too far from the start to be counted; use a smaller COUNT, or UNTIL"
     )
 
 
-def test_a_rule_whose_next_run_lies_past_the_bound_still_has_its_run_that_is_due(
+def test_a_rule_whose_next_run_is_past_the_bound_still_makes_the_run_that_is_due(
     database: Database, church_id: UUID
 ) -> None:
     last = make_schedule(database, church_id, after=START)
-    spoil(database, last, "rule = 'FREQ=HOURLY;INTERVAL=906;BYYEARDAY=1,2,3,4,5,6'")
+    change_row(database, last, "rule = 'FREQ=HOURLY;INTERVAL=906;BYYEARDAY=1,2,3,4,5,6'")
 
     assert run_schedules(database, now=DUE) == 1
 
     assert outcomes(database, last) == ["01-01 14:00 sent"]
-    stopped = look(database, last)
+    stopped = read(database, last)
     assert (stopped.status, stopped.next_run_at) == ("paused", None)
     assert "takes more than 10,000 steps" in (stopped.paused_reason or "")
 
 
-def test_a_count_stored_before_its_end_was_kept_is_counted_once(database: Database, church_id: UUID) -> None:
+def test_the_end_of_a_count_from_an_older_release_is_computed_once(database: Database, church_id: UUID) -> None:
     old = make_schedule(database, church_id, rule="FREQ=DAILY;COUNT=3", after=START)
-    assert look(database, old).counted_end is None
+    assert read(database, old).counted_end is None
 
     run_schedules(database, now=DUE)
 
-    assert look(database, old).counted_end == datetime.fromisoformat("2026-01-03 09:00")
+    assert read(database, old).counted_end == datetime.fromisoformat("2026-01-03 09:00")
     run_schedules(database, now=DUE + timedelta(days=9))
     assert len(outcomes(database, old)) == 3
-    assert look(database, old).status == "ended"
+    assert read(database, old).status == "ended"
 
 
-def test_the_work_of_one_run_does_not_grow_with_the_years(database: Database, church_id: UUID) -> None:
-    """Counted, not timed: once its end is known, a COUNT is not counted again."""
+def test_the_cost_of_a_run_does_not_grow_with_the_age_of_the_schedule(database: Database, church_id: UUID) -> None:
+    """In steps: once its end is known, a COUNT is not counted again."""
     old = make_schedule(database, church_id, rule="FREQ=DAILY;COUNT=4900", starts_at="2014-01-01 09:00", after=START)
     run_schedules(database, now=DUE)
-    recurrence = look(database, old).recurrence()
+    recurrence = read(database, old).recurrence()
 
     steps = Steps()
     walls = recurrence.rule.wall_times(
@@ -168,17 +168,17 @@ from datetime import datetime
 from jobs import run_schedules as job
 from store.database import open_database
 
-settle, slices = job.schedule_runs.record, []
+record, slices = job.schedule_runs.record, []
 
-def stand_still(connection, settled):
-    made = settle(connection, settled)
+def record_and_wait(connection, evaluated):
+    made = record(connection, evaluated)
     slices.append(made)
     if len(slices) == 3:
         print("third slice written", flush=True)
         time.sleep(60)
     return made
 
-job.schedule_runs.record, job.SCHEDULES_AT_ONCE, job.BUDGET_SECONDS = stand_still, 10, 60
+job.schedule_runs.record, job.SCHEDULES_AT_ONCE, job.BUDGET_SECONDS = record_and_wait, 10, 60
 job.run_schedules(open_database(sys.argv[1], size=1, name="killed"), now=datetime.fromisoformat(sys.argv[2]))
 """
 
@@ -203,6 +203,6 @@ def test_a_process_killed_between_slices_leaves_what_is_committed_and_the_rest_r
         rest[0] += run_schedules(database, now=DUE)
         return rest[0] == 20
 
-    wait_until(all_ran, timeout_seconds=10.0)  # the dead process's connection may hold its slice for a moment
+    wait_until(all_ran)  # the connection of the killed process may hold its locks for a moment
     assert {tuple(outcomes(database, schedule)) for schedule in made} == {("01-01 14:00 sent",)}
     assert {messages_made(database, schedule) for schedule in made} == {1}

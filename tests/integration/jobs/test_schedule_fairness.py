@@ -1,4 +1,4 @@
-"""One church's schedules, however many and however expensive, keep nobody else's work from being done."""
+"""Many expensive schedules of one church do not delay the work of others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTILE = (
     f"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29,30;{EVERY_QUARTER_HOUR};BYSETPOS=-1,-2,-3",
     f"FREQ=WEEKLY;BYDAY=SU;{EVERY_QUARTER_HOUR};BYSETPOS={','.join(map(str, range(200, 290)))}",
 )
-"""All of them could once be made over the API."""
+"""Earlier releases accepted them over the API."""
 COPIES = 50
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RECEIPT = "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) VALUES (uuidv7(), 1, 'SM1', 'sent')"
@@ -65,7 +65,8 @@ def make_hostile_schedules(database: Database, church_id: UUID) -> None:
     )
 
 
-def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages_nor_receipts(
+@pytest.mark.extended
+def test_many_expensive_schedules_do_not_delay_other_schedules_messages_and_receipts(
     settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis, tmp_path: Path
 ) -> None:
     hostile, plain = create_church(database).church_id, create_church(database).church_id
@@ -89,14 +90,14 @@ def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages
         return is_expansion_waiting and is_receipt_applied and bool(outcomes(database, weekly))
 
     with running_worker(settings, tmp_path / "ticks.log", "analytics"):
-        wait_until(all_done, timeout_seconds=40, pause_seconds=0.2)
+        wait_until(all_done, timeout_seconds=60, pause_seconds=0.2)
         assert [outcome.rpartition(" ")[2] for outcome in outcomes(database, weekly)] == ["sent"]
 
-        def no_hostile_one_is_due() -> bool:
+        def no_schedule_is_due() -> bool:
             job_queue.enqueue_tick(ENQUEUE_DUE)
             return rows(database, "SELECT count(*) FROM schedules WHERE next_run_at <= now()") == [(0,)]
 
-        wait_until(no_hostile_one_is_due, timeout_seconds=60, pause_seconds=0.2)
+        wait_until(no_schedule_is_due, timeout_seconds=60, pause_seconds=0.2)
     left = rows(
         database,
         "SELECT DISTINCT next_run_at > now(), paused_reason FROM schedules WHERE church_id = %(id)s "
@@ -110,7 +111,7 @@ def test_many_expensive_schedules_hold_up_neither_anothers_schedule_nor_messages
     ]
 
 
-def test_a_church_whose_many_schedules_are_due_longer_does_not_come_first_each_time(
+def test_a_church_with_many_older_due_schedules_does_not_always_come_first(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "BUDGET_SECONDS", 0)  # each call evaluates one schedule
@@ -119,7 +120,7 @@ def test_a_church_whose_many_schedules_are_due_longer_does_not_come_first_each_t
     last = make_schedule(database, small, starts_at="2026-01-01 09:00", after=START)
     now = START + timedelta(hours=14)
 
-    for _ in range(30):  # each time it is the small church's turn with a chance of one half
+    for _ in range(30):  # each time the small church comes first with a probability of one half
         progress = job.run_schedules(database, now=now)
         assert (progress.messages, progress.is_finished) == (1, False)
 
@@ -135,12 +136,12 @@ def test_all_churches_come_before_the_second_schedule_of_any(database: Database)
             make_schedule(database, church_id, after=START)
 
     with system_scope(database) as connection:
-        taken = schedule_runs.take_due(connection, now=START + timedelta(hours=14), limit=3)
+        taken = schedule_runs.lock_due(connection, now=START + timedelta(hours=14), limit=3)
 
     assert {schedule.church_id for schedule in taken} == set(three)
 
 
-def test_what_waits_is_enqueued_before_schedules_are_evaluated(
+def test_waiting_messages_and_receipts_are_enqueued_before_schedules_are_evaluated(
     settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis
 ) -> None:
     church_id = create_church(database).church_id
@@ -166,7 +167,7 @@ def test_what_waits_is_enqueued_before_schedules_are_evaluated(
     assert [outcome.rpartition(" ")[2] for outcome in outcomes(database, made)] == ["sent"]
 
 
-def test_what_there_was_no_time_for_is_left_to_another_job_behind_what_waits(
+def test_schedules_beyond_the_time_budget_are_left_to_a_job_at_the_end_of_the_queue(
     settings: Settings, database: Database, job_queue: RedisJobQueue, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job, "BUDGET_SECONDS", 0)

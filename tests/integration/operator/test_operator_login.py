@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from api.operator import attempts
+from api.operator import login_attempts
 from jobs.job_queue.redis_connection import open_redis
 from settings import Settings
 from tests.integration.operator.conftest import Serve
@@ -84,27 +84,27 @@ def test_after_the_logout_the_dashboard_asks_for_the_password(operator: Operator
 
 
 def test_many_wrong_passwords_are_followed_by_a_pause(redis: Redis, anonymous: OperatorBrowser) -> None:
-    for _ in range(attempts.ATTEMPTS_A_MINUTE):
+    for _ in range(login_attempts.ATTEMPTS_A_MINUTE):
         assert anonymous.log_in("guess").status_code == 401
     answer = anonymous.log_in(PASSWORD)
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     # Another process of the same service counts the same attempts.
-    assert attempts.Attempts(redis).wait_seconds("127.0.0.1") > 0
+    assert login_attempts.LoginAttempts(redis).wait_seconds("127.0.0.1") > 0
 
 
 def test_attempts_are_limited_without_redis_too(settings: Settings) -> None:
     away = open_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
-    alone = attempts.Attempts(away)
-    waits = [alone.wait_seconds("192.0.2.1") for _ in range(attempts.ATTEMPTS_A_MINUTE + 1)]
-    assert waits[:-1] == [0] * attempts.ATTEMPTS_A_MINUTE
+    alone = login_attempts.LoginAttempts(away)
+    waits = [alone.wait_seconds("192.0.2.1") for _ in range(login_attempts.ATTEMPTS_A_MINUTE + 1)]
+    assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE
     assert waits[-1] > 0
     assert alone.wait_seconds("192.0.2.2") == 0
 
 
 def test_a_login_resets_the_count_of_wrong_passwords(redis: Redis, anonymous: OperatorBrowser) -> None:
     for _ in range(2):
-        for _ in range(attempts.ATTEMPTS_A_MINUTE - 1):
+        for _ in range(login_attempts.ATTEMPTS_A_MINUTE - 1):
             assert anonymous.log_in("guess").status_code == 401
         assert anonymous.log_in().status_code == 200
 

@@ -1,4 +1,4 @@
-"""The ledger itself: a pool of connections wide enough for threads that race."""
+"""Fixtures of the store tests: a pool with enough connections for concurrent threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the store say in one line: send a message, claim, record, look at what stands there."""
+"""One-line access to the store for tests: send a message, claim, record results, read deliveries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from psycopg.errors import UniqueViolation
 
 from messaging.addresses import AddressKind
-from messaging.quiet_hours import ANY_HOUR, Window
+from messaging.quiet_hours import Window
 from messaging.retry import RetryPolicy
 from messaging.states import Status
 from store import churches, deliveries, message_expansion, message_lifecycle, messages, receipts
@@ -22,21 +22,22 @@ from store.database import Database, system_scope
 from store.deliveries import Claim, DeliveryUpdate
 from store.messages import Message, NewMessage
 from store.receipts import Receipt
+from tests.harness.texting_hours import ANY_HOUR
 
 T = TypeVar("T")
 
 USUAL = RetryPolicy()
-NONE_PASS: Mapping[str, float] = {}
-"""No failure may pass."""
+NO_RETRYABLE_CODES: Mapping[str, float] = {}
+"""No failure is retryable."""
 
 
 def numbers(count: int, *, first: int = 0) -> list[str]:
-    """Consecutive valid numbers, from +12025550000 on."""
+    """Returns consecutive valid phone numbers, from +12025550000 on."""
     return [f"+1202{5550000 + n}" for n in range(first, first + count)]
 
 
 def together(count: int, function: Callable[[int], T]) -> list[T]:
-    """What the function gives in `count` threads that start at once; raises what one of them raised."""
+    """Runs the function in `count` threads that start at once. Returns their results; raises if one of them raises."""
     start = Barrier(count)
 
     def run(number: int) -> T:
@@ -49,12 +50,12 @@ def together(count: int, function: Callable[[int], T]) -> list[T]:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The functions of the store, each in a transaction of its own that sees every church."""
+    """The functions of the store, each in its own transaction that sees every church."""
 
     database: Database
 
     def query(self, statement: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
-        """Whatever a test must see or set that the product never does."""
+        """Runs a statement that the product does not have."""
         with system_scope(self.database) as connection:
             cursor = connection.execute(statement.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
@@ -66,7 +67,7 @@ class Ledger:
         segments_per_second: float | None = None,
         window: Window = ANY_HOUR,
     ) -> UUID:
-        """A new church with a sender for sms, which texts at any hour: tests may run at night."""
+        """Creates a church with a sender for sms, without quiet hours, because tests may run at night."""
         with system_scope(self.database) as connection:
             name = f"Church {uuid4().hex[:8]}"
             church_id = churches.create(connection, name=name, time_zone=time_zone, window=window)
@@ -100,7 +101,7 @@ class Ledger:
         send_at: datetime | None = None,
         key: str | None = None,
     ) -> Message:
-        """A message that was accepted and not expanded yet; without a target, to all."""
+        """Inserts a message that is not expanded yet; without a target, to all contacts."""
         return self.insert(church_id, target, segments=segments, send_at=send_at, key=key)[0]
 
     def insert(
@@ -139,7 +140,7 @@ class Ledger:
             ).written
 
     def send(self, church_id: UUID, addresses: Sequence[str], *, segments: int = 1) -> Message:
-        """A message to these numbers, expanded: its deliveries are due."""
+        """Inserts and expands a message to these numbers: its deliveries are due."""
         message = self.compose(church_id, {"phoneNumbers": addresses}, segments=segments)
         self.expand(church_id, message)
         return message
@@ -165,11 +166,11 @@ class Ledger:
             )
 
     def record(self, results: Sequence[DeliveryUpdate]) -> int:
-        """As the job does, again and with more care when carrier ids conflict."""
+        """Records results as the job does: again, with `ids_conflict`, if carrier ids conflict."""
         for ids_conflict in (False, True, True):
             with suppress(UniqueViolation), system_scope(self.database) as connection:
                 return deliveries.record(connection, results, ids_conflict=ids_conflict)
-        raise AssertionError("carrier ids conflict time and again")
+        raise AssertionError("carrier ids still conflict")
 
     def receive(
         self,
@@ -180,23 +181,29 @@ class Ledger:
         carrier_id: str = "",
         error_code: str | None = None,
     ) -> bool:
-        """Store a receipt, from another message at the carrier each time unless one is named."""
+        """Stores a receipt and returns whether it is new. Without a carrier id it is of a new text."""
         with system_scope(self.database) as connection:
-            told = Receipt(
+            receipt = Receipt(
                 delivery_id=delivery_id,
                 attempt=attempt,
                 carrier_id=carrier_id or f"SM{uuid4().hex}",
                 status=status,
                 error_code=error_code,
             )
-            return receipts.insert(connection, [told]) == 1
+            return receipts.insert(connection, [receipt]) == 1
 
-    def apply(self, *, limit: int = 1000, policy: RetryPolicy = USUAL, passing: Mapping[str, float] = NONE_PASS) -> int:
-        """How many receipts were used up, as by the job."""
+    def apply(
+        self,
+        *,
+        limit: int = 1000,
+        policy: RetryPolicy = USUAL,
+        retryable_codes: Mapping[str, float] = NO_RETRYABLE_CODES,
+    ) -> int:
+        """Applies receipts as the job does, and returns how many."""
         used = 0
         while True:
             with system_scope(self.database) as connection:
-                applied = receipts.apply(connection, limit=limit, policy=policy, passing=passing)
+                applied = receipts.apply(connection, limit=limit, policy=policy, retryable_codes=retryable_codes)
             used += applied.used
             if not applied.contested:
                 return used
@@ -216,13 +223,13 @@ class Ledger:
             return message_lifecycle.complete(connection, church_ids=None if church_id is None else [church_id])
 
     def counts(self, message: Message) -> dict[Status, int]:
-        """By status, those with none left out."""
+        """Returns the number of deliveries by status, without zeros."""
         with system_scope(self.database) as connection:
             found = messages.counts(connection, message.message_id)
         return {status: count for status, count in found.items() if count}
 
-    def stands(self, delivery_id: UUID) -> deliveries.Delivery:
-        """The delivery as it is now."""
+    def get(self, delivery_id: UUID) -> deliveries.Delivery:
+        """Returns the delivery."""
         [(church_id, message_id)] = self.query(
             "SELECT church_id, message_id FROM deliveries WHERE delivery_id = %(id)s", id=delivery_id
         )
@@ -232,8 +239,8 @@ class Ledger:
             )
         return next(delivery for delivery in page if delivery.delivery_id == delivery_id)
 
-    def put(self, delivery_id: UUID, status: Status) -> None:
-        """Make the delivery stand in a status, however it came there."""
+    def set_status(self, delivery_id: UUID, status: Status) -> None:
+        """Sets the status directly, without a transition."""
         self.query(
             "UPDATE deliveries SET status = %(status)s::delivery_status, "
             "lease_until = CASE WHEN %(status)s = 'sending' THEN now() + interval '1 minute' END "
@@ -244,7 +251,7 @@ class Ledger:
 
 
 def sent(claim: Claim) -> list[DeliveryUpdate]:
-    """The carrier accepted all that was claimed."""
+    """Returns results that say that the carrier accepted everything claimed."""
     return [
         DeliveryUpdate(
             delivery_id=envelope.delivery_id,

@@ -1,4 +1,4 @@
-"""Totals by the church's own day: counted again whole, as often as one likes."""
+"""Daily totals by the church's own calendar. Rolling up is idempotent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_deliveries_and_segments_are_counted_by_status(ledger: Ledger) -> None:
     ]
 
 
-def test_counting_again_replaces_what_stood_there(ledger: Ledger) -> None:
+def test_a_second_roll_up_replaces_the_totals(ledger: Ledger) -> None:
     church_id = ledger.church(time_zone="UTC")
     message = ledger.send(church_id, numbers(2))
     roll_up(ledger)
@@ -66,7 +66,7 @@ def test_counting_again_replaces_what_stood_there(ledger: Ledger) -> None:
     assert totals(ledger, church_id) == [(day, "sms", "sent", 2, 2)]
 
 
-def test_a_day_is_the_churchs_own(ledger: Ledger) -> None:
+def test_days_are_those_of_the_churchs_time_zone(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     west, east = ledger.church(time_zone=HONOLULU), ledger.church(time_zone=KIRITIMATI)
     for church_id in (west, east):
@@ -79,7 +79,7 @@ def test_a_day_is_the_churchs_own(ledger: Ledger) -> None:
     assert west_day == now.astimezone(ZoneInfo(HONOLULU)).date()
 
 
-def test_two_messages_around_the_churchs_midnight_fall_on_two_days(ledger: Ledger) -> None:
+def test_messages_before_and_after_the_churchs_midnight_count_on_two_days(ledger: Ledger) -> None:
     zone = ZoneInfo("America/New_York")
     midnight = datetime.combine(today(zone.key), datetime.min.time(), tzinfo=zone)
     here, utc = ledger.church(time_zone=zone.key), ledger.church(time_zone="UTC")
@@ -93,7 +93,7 @@ def test_two_messages_around_the_churchs_midnight_fall_on_two_days(ledger: Ledge
     assert [(day, count) for day, _, _, count, _ in totals(ledger, utc)] == [(midnight.date(), 2)]
 
 
-def test_days_that_cannot_change_any_more_stand(ledger: Ledger) -> None:
+def test_days_before_the_period_are_not_recounted(ledger: Ledger) -> None:
     church_id = ledger.church(time_zone="UTC")
     sent_at(ledger, church_id, datetime.now(UTC) - timedelta(days=4))
     recent = sent_at(ledger, church_id, datetime.now(UTC) - timedelta(days=3))
@@ -112,7 +112,7 @@ def test_days_that_cannot_change_any_more_stand(ledger: Ledger) -> None:
     ]
 
 
-def test_counting_twice_at_once_is_counting_once(ledger: Ledger) -> None:
+def test_concurrent_roll_ups_have_the_same_result_as_one(ledger: Ledger) -> None:
     churches = [ledger.church() for _ in range(20)]
     for church_id in churches:
         ledger.send(church_id, numbers(2))

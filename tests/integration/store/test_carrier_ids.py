@@ -1,4 +1,4 @@
-"""One text at the carrier is one delivery's: no two hold its id, and a mistake is undone by what the carrier says."""
+"""A carrier id belongs to one delivery. Receipts and acceptances correct a wrong assignment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def church_id(ledger: Ledger) -> UUID:
 
 
 def claimed(ledger: Ledger, church_id: UUID) -> Envelope:
-    """A delivery with the same words to the same person as every other one."""
+    """A claimed delivery; all have the same content and the same recipient."""
     ledger.send(church_id, numbers(1))
     [envelope] = ledger.claim(church_id).envelopes
     return envelope
@@ -36,36 +36,38 @@ def claimed(ledger: Ledger, church_id: UUID) -> Envelope:
 
 def in_doubt(ledger: Ledger, church_id: UUID) -> Envelope:
     envelope = claimed(ledger, church_id)
-    ledger.record([answer(envelope, Status.UNKNOWN)])
+    ledger.record([result(envelope, Status.UNKNOWN)])
     ledger.complete(church_id)
     return envelope
 
 
-def answer(envelope: Envelope, status: Status, carrier_id: str | None = None) -> DeliveryUpdate:
+def result(envelope: Envelope, status: Status, carrier_id: str | None = None) -> DeliveryUpdate:
     return DeliveryUpdate(
         delivery_id=envelope.delivery_id, attempt=envelope.attempt, status=status, carrier_id=carrier_id
     )
 
 
 def found(ledger: Ledger, envelope: Envelope, carrier_id: str = TEXT) -> None:
-    """The carrier's list shows a text that may be this delivery's."""
+    """Records that the carrier's list has a text that may be this delivery's."""
     with system_scope(ledger.database) as connection:
         reconciliation.record_found(connection, [(envelope.delivery_id, envelope.attempt, carrier_id)])
 
 
-def hear(ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = TEXT, code: str | None = None) -> int:
+def receive_and_apply(
+    ledger: Ledger, envelope: Envelope, status: Status, carrier_id: str = TEXT, code: str | None = None
+) -> int:
     ledger.receive(envelope.delivery_id, status, attempt=envelope.attempt, carrier_id=carrier_id, error_code=code)
-    return ledger.apply(passing={"30003": 300.0})
+    return ledger.apply(retryable_codes={"30003": 300.0})
 
 
-def standing(ledger: Ledger, envelope: Envelope) -> tuple[str, str | None]:
-    delivery = ledger.stands(envelope.delivery_id)
+def state(ledger: Ledger, envelope: Envelope) -> tuple[str, str | None]:
+    delivery = ledger.get(envelope.delivery_id)
     return delivery.status, delivery.carrier_id
 
 
-def test_the_database_refuses_two_deliveries_under_one_id(ledger: Ledger, church_id: UUID) -> None:
+def test_the_database_refuses_two_deliveries_with_one_carrier_id(ledger: Ledger, church_id: UUID) -> None:
     first, second = claimed(ledger, church_id), claimed(ledger, church_id)
-    ledger.record([answer(first, Status.SENT, TEXT)])
+    ledger.record([result(first, Status.SENT, TEXT)])
 
     with pytest.raises(psycopg.errors.UniqueViolation):
         ledger.query(
@@ -76,51 +78,49 @@ def test_the_database_refuses_two_deliveries_under_one_id(ledger: Ledger, church
 # --- by receipts ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("said", [Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
-@pytest.mark.parametrize("ended", [Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
-def test_a_receipt_gives_a_text_to_the_delivery_that_it_names_and_puts_the_other_back_in_doubt(
-    ledger: Ledger, church_id: UUID, said: Status, ended: Status
+@pytest.mark.parametrize("reported", [Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
+@pytest.mark.parametrize("previous", [Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED])
+def test_a_receipt_moves_a_carrier_id_to_its_delivery_and_the_holder_is_in_doubt_again(
+    ledger: Ledger, church_id: UUID, reported: Status, previous: Status
 ) -> None:
-    """Both answers were lost, one was never sent: by the list nobody can tell which."""
+    """Both results were lost and one delivery was never sent; the list does not show which."""
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
-    ledger.put(never_sent.delivery_id, ended)
+    ledger.set_status(never_sent.delivery_id, previous)
     ledger.query("UPDATE messages SET settled_at = now()")
 
-    hear(ledger, sent, said)
+    receive_and_apply(ledger, sent, reported)
 
-    assert standing(ledger, sent) == (said, TEXT)
-    assert standing(ledger, never_sent) == ("unknown", None)
-    assert ledger.stands(never_sent.delivery_id).reason == SHARED
-    unsettled = ledger.query(
+    assert state(ledger, sent) == (reported, TEXT)
+    assert state(ledger, never_sent) == ("unknown", None)
+    assert ledger.get(never_sent.delivery_id).reason == SHARED
+    reopened = ledger.query(
         "SELECT settled_at IS NULL, due_at <= now() FROM messages JOIN deliveries USING (message_id) "
         "WHERE delivery_id = %(id)s",
         id=never_sent.delivery_id,
     )
-    assert unsettled == [(True, True)], "it is looked for again at once"
+    assert reopened == [(True, True)], "it is looked up again at once"
 
 
-def test_a_failure_that_may_pass_of_a_text_that_another_holds_puts_that_one_in_doubt_too(
-    ledger: Ledger, church_id: UUID
-) -> None:
+def test_a_retryable_failure_of_a_text_puts_the_holder_of_its_id_in_doubt_too(ledger: Ledger, church_id: UUID) -> None:
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
 
-    hear(ledger, sent, Status.UNDELIVERED, code="30003")
+    receive_and_apply(ledger, sent, Status.UNDELIVERED, code="30003")
 
-    assert standing(ledger, sent) == ("queued", None)
-    assert standing(ledger, never_sent) == ("unknown", None)
+    assert state(ledger, sent) == ("queued", None)
+    assert state(ledger, never_sent) == ("unknown", None)
 
 
-def test_the_one_that_was_never_sent_is_sent_after_all(ledger: Ledger, church_id: UUID) -> None:
+def test_the_delivery_that_was_never_sent_is_sent_again(ledger: Ledger, church_id: UUID) -> None:
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
-    hear(ledger, sent, Status.DELIVERED)
+    receive_and_apply(ledger, sent, Status.DELIVERED)
     ledger.query("UPDATE deliveries SET updated_at = now() - interval '1 hour', missed_reads = 9")
 
     with system_scope(ledger.database) as connection:
-        seen = reconciliation.find_carrier_id_owners(connection, [never_sent.delivery_id], seen=[TEXT])
-        assert {claimant.delivery_id for claimant in seen[TEXT]} == {sent.delivery_id}
+        owners = reconciliation.find_carrier_id_owners(connection, [never_sent.delivery_id], seen=[TEXT])
+        assert {owner.delivery_id for owner in owners[TEXT]} == {sent.delivery_id}
         missing = [(never_sent.delivery_id, never_sent.attempt)]
         assert reconciliation.record_missing(connection, missing, policy=ReconciliationPolicy(), pause_seconds=1.0) == 1
 
@@ -129,7 +129,7 @@ def test_the_one_that_was_never_sent_is_sent_after_all(ledger: Ledger, church_id
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
-def test_two_that_were_taken_for_each_other_get_their_own(ledger: Ledger, church_id: UUID, in_one_batch: bool) -> None:
+def test_two_deliveries_with_exchanged_ids_get_their_own(ledger: Ledger, church_id: UUID, in_one_batch: bool) -> None:
     first, second = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, first, OTHER_TEXT)
     found(ledger, second, TEXT)
@@ -140,39 +140,39 @@ def test_two_that_were_taken_for_each_other_get_their_own(ledger: Ledger, church
     ledger.receive(second.delivery_id, Status.DELIVERED, carrier_id=OTHER_TEXT)
     ledger.apply()
 
-    assert standing(ledger, first) == ("delivered", TEXT)
-    assert standing(ledger, second) == ("delivered", OTHER_TEXT)
+    assert state(ledger, first) == ("delivered", TEXT)
+    assert state(ledger, second) == ("delivered", OTHER_TEXT)
     assert ledger.apply() == 0
 
 
-def test_a_delivery_that_was_sent_again_meanwhile_leaves_the_text_to_its_holder(
+def test_a_delivery_that_was_submitted_again_leaves_the_carrier_id_to_its_holder(
     ledger: Ledger, church_id: UUID
 ) -> None:
-    """Two messages, two texts: to put the holder in doubt now would make three."""
+    """Two messages and two texts: putting the holder in doubt would cause a third."""
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     send_again(ledger, church_id, sent)
     [again] = ledger.claim(church_id).envelopes
     assert again.delivery_id == sent.delivery_id
 
-    hear(ledger, sent, Status.SENT)
-    hear(ledger, sent, Status.DELIVERED)
+    receive_and_apply(ledger, sent, Status.SENT)
+    receive_and_apply(ledger, sent, Status.DELIVERED)
 
-    assert standing(ledger, never_sent) == ("delivered", TEXT)
-    assert standing(ledger, again) == ("sending", None)
-    ledger.record([answer(again, Status.SENT, OTHER_TEXT)])
-    assert standing(ledger, again) == ("sent", OTHER_TEXT)
+    assert state(ledger, never_sent) == ("delivered", TEXT)
+    assert state(ledger, again) == ("sending", None)
+    ledger.record([result(again, Status.SENT, OTHER_TEXT)])
+    assert state(ledger, again) == ("sent", OTHER_TEXT)
 
 
-def test_a_delivery_that_waits_to_be_sent_again_takes_its_text_instead(ledger: Ledger, church_id: UUID) -> None:
+def test_a_queued_delivery_gets_its_carrier_id_back_and_is_not_sent_again(ledger: Ledger, church_id: UUID) -> None:
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     send_again(ledger, church_id, sent)
 
-    hear(ledger, sent, Status.SENT)
+    receive_and_apply(ledger, sent, Status.SENT)
 
-    assert standing(ledger, sent) == ("sent", TEXT)
-    assert standing(ledger, never_sent) == ("unknown", None)
+    assert state(ledger, sent) == ("sent", TEXT)
+    assert state(ledger, never_sent) == ("unknown", None)
     assert ledger.claim(church_id).taken == 0
 
 
@@ -187,22 +187,22 @@ def send_again(ledger: Ledger, church_id: UUID, envelope: Envelope) -> None:
         message_lifecycle.reopen(connection, church_id=church_id, message_id=message_id)
 
 
-def test_what_was_asked_for_in_the_name_of_the_wrong_delivery_is_given_to_the_right_one(
+def test_a_receipt_that_was_fetched_for_the_wrong_delivery_is_applied_to_the_right_one(
     ledger: Ledger, church_id: UUID
 ) -> None:
-    """The carrier was asked about a text, its answer stored for the holder; then a callback names another delivery."""
+    """The status was fetched and stored for the holder of the id; then a callback names another delivery."""
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
-    hear(ledger, never_sent, Status.DELIVERED)
-    assert standing(ledger, never_sent) == ("delivered", TEXT)
+    receive_and_apply(ledger, never_sent, Status.DELIVERED)
+    assert state(ledger, never_sent) == ("delivered", TEXT)
 
-    hear(ledger, sent, Status.DELIVERED)
+    receive_and_apply(ledger, sent, Status.DELIVERED)
 
-    assert standing(ledger, sent) == ("delivered", TEXT)
-    assert standing(ledger, never_sent) == ("unknown", None)
+    assert state(ledger, sent) == ("delivered", TEXT)
+    assert state(ledger, never_sent) == ("unknown", None)
 
 
-def test_a_carrier_that_names_two_deliveries_for_one_text_blocks_nobody(ledger: Ledger, church_id: UUID) -> None:
+def test_callbacks_that_name_two_deliveries_for_one_text_do_not_block_others(ledger: Ledger, church_id: UUID) -> None:
     first, second, third = (in_doubt(ledger, church_id) for _ in range(3))
     ledger.receive(first.delivery_id, Status.SENT, carrier_id=TEXT)
     ledger.receive(second.delivery_id, Status.DELIVERED, carrier_id=TEXT)
@@ -210,51 +210,57 @@ def test_a_carrier_that_names_two_deliveries_for_one_text_blocks_nobody(ledger: 
 
     assert ledger.apply() == 3
 
-    assert standing(ledger, third) == ("delivered", OTHER_TEXT)
-    both = sorted([standing(ledger, first), standing(ledger, second)], key=str)
+    assert state(ledger, third) == ("delivered", OTHER_TEXT)
+    both = sorted([state(ledger, first), state(ledger, second)], key=str)
     assert both in ([("delivered", TEXT), ("unknown", None)], [("sent", TEXT), ("unknown", None)])
     assert ledger.apply() == 0
 
 
-def test_a_receipt_of_the_present_attempt_corrects_the_id_of_its_own_delivery(ledger: Ledger, church_id: UUID) -> None:
+def test_a_receipt_of_the_present_attempt_corrects_the_carrier_id(ledger: Ledger, church_id: UUID) -> None:
     envelope = in_doubt(ledger, church_id)
     found(ledger, envelope, OTHER_TEXT)
 
-    hear(ledger, envelope, Status.SENT, TEXT)
+    receive_and_apply(ledger, envelope, Status.SENT, TEXT)
 
-    assert standing(ledger, envelope) == ("sent", TEXT)
-
-
-# --- by the carrier's answers -----------------------------------------------------------------------------------------
+    assert state(ledger, envelope) == ("sent", TEXT)
 
 
-def test_an_answer_takes_the_id_from_who_was_only_believed_to_have_it(ledger: Ledger, church_id: UUID) -> None:
-    late, believed = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
-    found(ledger, believed)
-
-    assert ledger.record([answer(late, Status.SENT, TEXT)]) == 1
-
-    assert standing(ledger, late) == ("sent", TEXT)
-    assert standing(ledger, believed) == ("unknown", None)
+# --- by acceptances ---------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_does_not_take_the_id_from_whom_callbacks_gave_it(ledger: Ledger, church_id: UUID) -> None:
+def test_an_acceptance_takes_the_carrier_id_from_a_delivery_that_was_only_found_in_the_list(
+    ledger: Ledger, church_id: UUID
+) -> None:
+    late, holder = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
+    found(ledger, holder)
+
+    assert ledger.record([result(late, Status.SENT, TEXT)]) == 1
+
+    assert state(ledger, late) == ("sent", TEXT)
+    assert state(ledger, holder) == ("unknown", None)
+
+
+def test_an_acceptance_does_not_take_the_carrier_id_from_a_delivery_with_a_receipt(
+    ledger: Ledger, church_id: UUID
+) -> None:
     first, second = claimed(ledger, church_id), claimed(ledger, church_id)
-    hear(ledger, first, Status.DELIVERED)
+    receive_and_apply(ledger, first, Status.DELIVERED)
 
-    assert ledger.record([answer(second, Status.SENT, TEXT)]) == 1
+    assert ledger.record([result(second, Status.SENT, TEXT)]) == 1
 
-    assert standing(ledger, first) == ("delivered", TEXT)
-    assert standing(ledger, second) == ("unknown", None)
-    assert ledger.stands(second.delivery_id).reason == "the carrier answered with the id of another message"
+    assert state(ledger, first) == ("delivered", TEXT)
+    assert state(ledger, second) == ("unknown", None)
+    assert ledger.get(second.delivery_id).reason == "the carrier answered with the id of another message"
 
 
 @pytest.mark.parametrize("place", [0, 3, 9])
-def test_of_a_batch_in_which_one_id_is_taken_nothing_is_lost(ledger: Ledger, church_id: UUID, place: int) -> None:
+def test_a_batch_in_which_one_carrier_id_is_taken_is_recorded_completely(
+    ledger: Ledger, church_id: UUID, place: int
+) -> None:
     holder = claimed(ledger, church_id)
-    hear(ledger, holder, Status.DELIVERED)
+    receive_and_apply(ledger, holder, Status.DELIVERED)
     message = ledger.send(church_id, numbers(10))
-    batch = [answer(envelope, Status.SENT, f"SM{n}") for n, envelope in enumerate(ledger.claim(church_id).envelopes)]
+    batch = [result(envelope, Status.SENT, f"SM{n}") for n, envelope in enumerate(ledger.claim(church_id).envelopes)]
     batch[place] = DeliveryUpdate(delivery_id=batch[place].delivery_id, attempt=1, status=Status.SENT, carrier_id=TEXT)
 
     assert ledger.record(batch) == 10
@@ -262,51 +268,49 @@ def test_of_a_batch_in_which_one_id_is_taken_nothing_is_lost(ledger: Ledger, chu
     assert ledger.counts(message) == {Status.SENT: 9, Status.UNKNOWN: 1}
 
 
-def test_a_carrier_that_answers_everything_with_one_id_is_believed_once(ledger: Ledger, church_id: UUID) -> None:
+def test_a_carrier_id_that_a_batch_has_several_times_is_assigned_once(ledger: Ledger, church_id: UUID) -> None:
     message = ledger.send(church_id, numbers(20))
     envelopes = ledger.claim(church_id).envelopes
 
-    assert ledger.record([answer(envelope, Status.SENT, TEXT) for envelope in envelopes]) == 20
+    assert ledger.record([result(envelope, Status.SENT, TEXT) for envelope in envelopes]) == 20
 
     assert ledger.counts(message) == {Status.SENT: 1, Status.UNKNOWN: 19}
 
 
-def test_a_list_gives_no_id_away_that_is_taken(ledger: Ledger, church_id: UUID) -> None:
-    holder, doubtful, other = claimed(ledger, church_id), in_doubt(ledger, church_id), in_doubt(ledger, church_id)
-    ledger.record([answer(holder, Status.SENT, TEXT)])
+def test_a_look_up_does_not_assign_a_carrier_id_that_is_taken(ledger: Ledger, church_id: UUID) -> None:
+    holder, listed, other = claimed(ledger, church_id), in_doubt(ledger, church_id), in_doubt(ledger, church_id)
+    ledger.record([result(holder, Status.SENT, TEXT)])
     with system_scope(ledger.database) as connection:
-        reconciliation.record_found(connection, [(doubtful.delivery_id, 1, TEXT), (other.delivery_id, 1, OTHER_TEXT)])
+        reconciliation.record_found(connection, [(listed.delivery_id, 1, TEXT), (other.delivery_id, 1, OTHER_TEXT)])
 
-    assert standing(ledger, doubtful) == ("unknown", None)
-    assert standing(ledger, other) == ("sent", OTHER_TEXT)
+    assert state(ledger, listed) == ("unknown", None)
+    assert state(ledger, other) == ("sent", OTHER_TEXT)
 
 
-def test_who_settles_records_and_applies_at_once_never_leaves_an_id_with_two(ledger: Ledger, church_id: UUID) -> None:
+def test_concurrent_look_up_acceptance_and_receipt_assign_a_carrier_id_once(ledger: Ledger, church_id: UUID) -> None:
     for round_number in range(15):
         first, second = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
         text = f"SM-round-{round_number}"
         ledger.receive(first.delivery_id, Status.SENT, carrier_id=text)
 
-        def act(number: int, first: Envelope = first, second: Envelope = second, text: str = text) -> None:
+        def run(number: int, first: Envelope = first, second: Envelope = second, text: str = text) -> None:
             match number:
                 case 0:
                     found(ledger, second, text)
                 case 1:
                     ledger.apply()
                 case _:
-                    ledger.record([answer(first, Status.SENT, text)])
+                    ledger.record([result(first, Status.SENT, text)])
 
-        together(3, act)
+        together(3, run)
         ledger.apply()
 
-        assert standing(ledger, first) == ("sent", text)
-        assert standing(ledger, second) == ("unknown", None)
+        assert state(ledger, first) == ("sent", text)
+        assert state(ledger, second) == ("unknown", None)
 
 
-def test_messages_of_the_same_audience_keep_their_ids_however_much_is_written_at_once(
-    ledger: Ledger, church_id: UUID
-) -> None:
-    """Appliers and recorders of the same texts, in batches of any order: nobody deadlocks for good, nothing is lost."""
+def test_concurrent_appliers_and_recorders_of_the_same_texts_lose_nothing(ledger: Ledger, church_id: UUID) -> None:
+    """Their batches overlap in different orders."""
     message = ledger.send(church_id, numbers(400))
     envelopes = ledger.claim(church_id).envelopes
     with system_scope(ledger.database) as connection:
@@ -324,31 +328,33 @@ def test_messages_of_the_same_audience_keep_their_ids_however_much_is_written_at
             ],
         )
 
-    def act(number: int) -> None:
+    def run(number: int) -> None:
         if number % 2:
             while ledger.apply(limit=50):
                 pass
         else:
             for start in range(0, 400, 80):
                 part = envelopes[start : start + 80]
-                ledger.record([answer(each, Status.SENT, f"SM{each.delivery_id}") for each in part])
+                ledger.record([result(each, Status.SENT, f"SM{each.delivery_id}") for each in part])
 
-    together(4, act)
+    together(4, run)
 
     assert ledger.counts(message) == {Status.SENT: 400}
 
 
-def test_an_old_message_is_unsettled_when_its_delivery_is_doubted(ledger: Ledger, church_id: UUID) -> None:
+def test_a_settled_message_is_reconciled_again_when_its_delivery_is_in_doubt_again(
+    ledger: Ledger, church_id: UUID
+) -> None:
     sent, never_sent = in_doubt(ledger, church_id), in_doubt(ledger, church_id)
     found(ledger, never_sent)
     ledger.query("UPDATE messages SET send_at = now() - %(age)s, settled_at = now()", age=timedelta(days=3))
 
-    hear(ledger, sent, Status.DELIVERED)
+    receive_and_apply(ledger, sent, Status.DELIVERED)
 
     ledger.query("UPDATE deliveries SET missed_reads = 9, updated_at = now() - interval '1 hour'")
     with system_scope(ledger.database) as connection:
         reconciliation.record_missing(
             connection, [(never_sent.delivery_id, 1)], policy=ReconciliationPolicy(), pause_seconds=1.0
         )
-    assert standing(ledger, never_sent) == ("failed", None)
-    assert ledger.stands(never_sent.delivery_id).reason == "too late to be sent"
+    assert state(ledger, never_sent) == ("failed", None)
+    assert ledger.get(never_sent.delivery_id).reason == "too late to be sent"

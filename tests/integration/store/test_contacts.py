@@ -1,23 +1,23 @@
-"""The people of a church: added in bulk, known again, read in pages."""
+"""Contacts: imported in bulk, deduplicated, read in pages."""
 
 from __future__ import annotations
 
 from uuid import UUID, uuid4
 
 from store import contacts
-from store.contacts import Added, Person
+from store.contacts import AddedContact, Person
 from store.database import Database, church_scope
 from tests.integration.store.ledger import Ledger, numbers, together
 
 People = list[tuple[str, str]]
 
 
-def add(database: Database, church_id: UUID, people: People) -> list[Added]:
+def add(database: Database, church_id: UUID, people: People) -> list[AddedContact]:
     with church_scope(database, church_id) as connection:
         return contacts.add(connection, church_id=church_id, people=[Person(name=n, phone=p) for n, p in people])
 
 
-def test_answers_come_in_the_order_given(database: Database, ledger: Ledger) -> None:
+def test_contacts_are_returned_in_the_order_of_the_input(database: Database, ledger: Ledger) -> None:
     church_id = ledger.church()
     people = list(zip(["Zoe", "Ann", "Mia"], reversed(numbers(3)), strict=True))
 
@@ -32,7 +32,7 @@ def test_answers_come_in_the_order_given(database: Database, ledger: Ledger) -> 
     assert all(one.created for one in added)
 
 
-def test_somebody_twice_in_one_list_is_one_person_and_new_once(database: Database, ledger: Ledger) -> None:
+def test_a_person_listed_twice_is_one_contact_and_created_once(database: Database, ledger: Ledger) -> None:
     church_id = ledger.church()
     [phone] = numbers(1)
 
@@ -44,7 +44,7 @@ def test_somebody_twice_in_one_list_is_one_person_and_new_once(database: Databas
     assert [first.created, again.created, other_case.created, family.created] == [True, False, False, True]
 
 
-def test_a_list_imported_again_makes_nobody_new(database: Database, ledger: Ledger) -> None:
+def test_a_second_import_of_the_same_people_creates_no_contact(database: Database, ledger: Ledger) -> None:
     church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(500))]
     before = add(database, church_id, people)
@@ -65,11 +65,13 @@ def test_the_same_person_in_two_churches_is_two_contacts(database: Database, led
     assert here.contact_id != there.contact_id
 
 
-def test_imports_of_the_same_people_at_once_agree_and_do_not_deadlock(database: Database, ledger: Ledger) -> None:
+def test_concurrent_imports_of_the_same_people_return_the_same_contacts_without_a_deadlock(
+    database: Database, ledger: Ledger
+) -> None:
     church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(300))]
 
-    def add_in_another_order(number: int) -> dict[tuple[str, str], Added]:
+    def add_in_another_order(number: int) -> dict[tuple[str, str], AddedContact]:
         listed = people[number * 40 :] + people[: number * 40]
         return dict(zip(listed, add(database, church_id, listed), strict=True))
 
@@ -80,7 +82,7 @@ def test_imports_of_the_same_people_at_once_agree_and_do_not_deadlock(database: 
         assert sum(answer[person].created for answer in answers) == 1
 
 
-def test_pages_show_everyone_once_with_their_consent(database: Database, ledger: Ledger) -> None:
+def test_pages_contain_every_contact_once_with_its_opt_out(database: Database, ledger: Ledger) -> None:
     church_id = ledger.church()
     people = [(f"Person {n}", phone) for n, phone in enumerate(numbers(7))]
     add(database, church_id, people)
@@ -101,15 +103,15 @@ def test_pages_show_everyone_once_with_their_consent(database: Database, ledger:
     assert [contact.name for contact in seen if contact.opted_out_at] == ["Person 3"]
 
 
-def test_ids_of_nobody_and_of_another_church_are_unknown(database: Database, ledger: Ledger) -> None:
+def test_ids_of_no_contact_and_of_another_church_are_unknown(database: Database, ledger: Ledger) -> None:
     church_id = ledger.church()
     [mine] = add(database, church_id, [("Ann", numbers(1)[0])])
     [foreign] = add(database, ledger.church(), [("Ann", numbers(1)[0])])
-    nobody = uuid4()
+    missing = uuid4()
 
     with church_scope(database, church_id) as connection:
         unknown = contacts.unknown(
-            connection, church_id=church_id, contact_ids=[mine.contact_id, foreign.contact_id, nobody]
+            connection, church_id=church_id, contact_ids=[mine.contact_id, foreign.contact_id, missing]
         )
 
-    assert unknown == {foreign.contact_id, nobody}
+    assert unknown == {foreign.contact_id, missing}

@@ -1,4 +1,4 @@
-"""Connections that die while they rest."""
+"""The connection pool: broken idle connections, failed transactions, scopes."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ SIZE = 6
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    database = open_database(database_url, size=SIZE, name="to be cut off")
+    database = open_database(database_url, size=SIZE, name="terminated")
     yield database
     database.close()
 
 
-def test_a_restarted_server_costs_nobody_an_error(database: Database, superuser_database_url: str) -> None:
-    with ExitStack() as all_at_once:
+def test_connections_that_the_server_terminated_are_replaced_without_an_error(
+    database: Database, superuser_database_url: str
+) -> None:
+    with ExitStack() as connections:
         for _ in range(SIZE):
-            all_at_once.enter_context(system_scope(database))
+            connections.enter_context(system_scope(database))
     with psycopg.connect(superuser_database_url, autocommit=True) as server:
-        cut_off = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
-        assert len(server.execute(cut_off, ("koinonia to be cut off",)).fetchall()) == SIZE
+        terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+        assert len(server.execute(terminate, ("koinonia terminated",)).fetchall()) == SIZE
 
     for _ in range(2 * SIZE):
         with system_scope(database) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_what_fails_leaves_nothing_and_the_connection_can_be_used_again(database: Database) -> None:
+def test_a_failed_transaction_is_rolled_back_and_its_connection_is_reused(database: Database) -> None:
     church_id = uuid4()
     insert = "INSERT INTO churches (church_id, name) VALUES (%s, 'Grace')"
 
@@ -48,7 +50,7 @@ def test_what_fails_leaves_nothing_and_the_connection_can_be_used_again(database
     assert database.get_stats()["pool_size"] <= SIZE
 
 
-def test_a_scope_ends_with_its_transaction(database: Database) -> None:
+def test_the_system_scope_ends_with_its_transaction(database: Database) -> None:
     with system_scope(database) as connection:
         connection.execute("INSERT INTO churches (name) VALUES ('Grace')")
     connection = database.getconn()

@@ -1,4 +1,4 @@
-"""When an audience is written, limits hold exactly: contacts may have come, and regions gone, since it was accepted."""
+"""Limits are enforced exactly at expansion: contacts and regions may have changed since the message was accepted."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ COUNTED = "SELECT segments FROM daily_segments ORDER BY day"
 REASONS = "SELECT address, status::text, reason FROM deliveries ORDER BY address"
 
 
-def join(ledger: Ledger, church_id: UUID, phones: Sequence[str]) -> None:
+def add_contacts(ledger: Ledger, church_id: UUID, phones: Sequence[str]) -> None:
     with system_scope(ledger.database) as connection:
         contacts.add(connection, church_id=church_id, people=[Person(name=phone, phone=phone) for phone in phones])
 
 
 def accept(ledger: Ledger, church_id: UUID, *, segments: int = 1, limit: int = 10) -> UUID:
-    """A message to all, counted as the API counts it."""
+    """Inserts a message to all, with a reservation like the API."""
     with system_scope(ledger.database) as connection:
         need = daily_limits.measure(
             connection,
@@ -58,7 +58,7 @@ def to_all(church_id: UUID, *, segments: int = 1, need: Need | None = None) -> N
 
 
 def uncounted(ledger: Ledger, church_id: UUID) -> UUID:
-    """As the run of a schedule makes one, or as it was made before there were limits."""
+    """Inserts a message without a reservation, as the run of a schedule or an older release does."""
     with system_scope(ledger.database) as connection:
         return messages.insert(connection, to_all(church_id))[0].message_id
 
@@ -86,38 +86,38 @@ def statuses(ledger: Ledger, message: UUID) -> dict[tuple[str, str | None], int]
     return {(status, reason): count for status, reason, count in rows}
 
 
-# --- how much ---------------------------------------------------------------------------------------------------------
+# --- daily limit ------------------------------------------------------------------------------------------------------
 
 
-def test_contacts_that_came_since_are_counted_too_while_there_is_room(ledger: Ledger) -> None:
+def test_contacts_added_since_acceptance_are_counted_too_within_the_limit(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(4))
+    add_contacts(ledger, church_id, numbers(4))
     message = accept(ledger, church_id)
     assert ledger.query(COUNTED) == [(4,)]
-    join(ledger, church_id, numbers(3, first=4))
+    add_contacts(ledger, church_id, numbers(3, first=4))
 
     assert expand(ledger, church_id, message) == Expansion(written=7, beyond_limit=0)
 
     assert ledger.query(COUNTED) == [(7,)]
 
 
-def test_those_beyond_the_limit_fail_with_the_reason_and_the_promised_ones_go_out(ledger: Ledger) -> None:
+def test_deliveries_beyond_the_limit_fail_and_the_reserved_ones_are_queued(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(5))
+    add_contacts(ledger, church_id, numbers(5))
     message = accept(ledger, church_id, segments=2)
-    join(ledger, church_id, numbers(3, first=5))
+    add_contacts(ledger, church_id, numbers(3, first=5))
 
     assert expand(ledger, church_id, message) == Expansion(written=8, beyond_limit=3)
 
     assert statuses(ledger, message) == {("queued", None): 5, ("failed", "daily limit"): 3}
     assert ledger.query(COUNTED) == [(10,)]
     queued = ledger.query("SELECT address FROM deliveries WHERE status = 'queued' ORDER BY address")
-    assert queued == [(number,) for number in numbers(5)], "those who were there when it was accepted"
+    assert queued == [(number,) for number in numbers(5)], "the contacts that existed when it was accepted"
 
 
-def test_who_gets_no_text_is_given_back(ledger: Ledger) -> None:
+def test_segments_of_suppressed_deliveries_are_returned_to_the_limit(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, [*numbers(4), JAMAICA])
+    add_contacts(ledger, church_id, [*numbers(4), JAMAICA])
     message = accept(ledger, church_id)
     ledger.opt_out(church_id, numbers(1)[0])
     assert ledger.query(COUNTED) == [(5,)]
@@ -127,9 +127,9 @@ def test_who_gets_no_text_is_given_back(ledger: Ledger) -> None:
     assert ledger.query(COUNTED) == [(3,)]
 
 
-def test_a_message_that_was_not_counted_takes_what_is_left(ledger: Ledger) -> None:
+def test_a_message_without_a_reservation_takes_what_is_left(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(6))
+    add_contacts(ledger, church_id, numbers(6))
     expand(ledger, church_id, accept(ledger, church_id))
     run = uncounted(ledger, church_id)
 
@@ -139,18 +139,18 @@ def test_a_message_that_was_not_counted_takes_what_is_left(ledger: Ledger) -> No
     assert ledger.query(COUNTED) == [(10,)]
 
 
-def test_what_is_promised_to_others_is_not_taken(ledger: Ledger) -> None:
+def test_a_message_does_not_take_what_others_have_reserved(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(6))
-    promised, run = accept(ledger, church_id), uncounted(ledger, church_id)
+    add_contacts(ledger, church_id, numbers(6))
+    reserved, run = accept(ledger, church_id), uncounted(ledger, church_id)
 
     assert expand(ledger, church_id, run).beyond_limit == 2
-    assert expand(ledger, church_id, promised).beyond_limit == 0
+    assert expand(ledger, church_id, reserved).beyond_limit == 0
 
 
-def test_a_limit_that_was_lowered_stops_what_has_not_begun(ledger: Ledger) -> None:
+def test_a_lowered_limit_applies_to_messages_that_are_not_expanded(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(3))
+    add_contacts(ledger, church_id, numbers(3))
     message = accept(ledger, church_id)
     with system_scope(ledger.database) as connection:
         daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=0)
@@ -161,9 +161,9 @@ def test_a_limit_that_was_lowered_stops_what_has_not_begun(ledger: Ledger) -> No
     assert ledger.complete(church_id) == 1
 
 
-def test_audiences_that_are_written_at_once_stay_within_the_limit_together(ledger: Ledger) -> None:
+def test_concurrent_expansions_stay_within_the_limit_together(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(3))
+    add_contacts(ledger, church_id, numbers(3))
     runs = [uncounted(ledger, church_id) for _ in range(6)]
 
     together(6, lambda number: expand(ledger, church_id, runs[number]))
@@ -175,9 +175,9 @@ def test_audiences_that_are_written_at_once_stay_within_the_limit_together(ledge
     assert ledger.query(COUNTED) == [(10,)]
 
 
-def test_an_audience_that_is_written_twice_is_counted_once(ledger: Ledger) -> None:
+def test_concurrent_expansions_of_one_message_count_once(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, numbers(3))
+    add_contacts(ledger, church_id, numbers(3))
     message = accept(ledger, church_id)
 
     together(4, lambda _: expand(ledger, church_id, message))
@@ -185,12 +185,12 @@ def test_an_audience_that_is_written_twice_is_counted_once(ledger: Ledger) -> No
     assert ledger.query(COUNTED) == [(3,)]
 
 
-# --- where to ---------------------------------------------------------------------------------------------------------
+# --- regions ----------------------------------------------------------------------------------------------------------
 
 
 def test_contacts_of_other_regions_are_suppressed_with_the_reason(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, [US, JAMAICA, PUERTO_RICO])
+    add_contacts(ledger, church_id, [US, JAMAICA, PUERTO_RICO])
 
     expand(ledger, church_id, accept(ledger, church_id))
 
@@ -201,9 +201,9 @@ def test_contacts_of_other_regions_are_suppressed_with_the_reason(ledger: Ledger
     ]
 
 
-def test_the_regions_of_the_church_come_before_those_of_the_settings(ledger: Ledger) -> None:
+def test_the_churchs_regions_replace_the_default_regions(ledger: Ledger) -> None:
     church_id = ledger.church()
-    join(ledger, church_id, [US, JAMAICA])
+    add_contacts(ledger, church_id, [US, JAMAICA])
     with system_scope(ledger.database) as connection:
         daily_limits.set_regions(connection, church_id=church_id, regions=["JM"])
 
@@ -212,8 +212,8 @@ def test_the_regions_of_the_church_come_before_those_of_the_settings(ledger: Led
     assert ledger.query(REASONS) == [(US, "suppressed", "region not allowed"), (JAMAICA, "queued", None)]
 
 
-@pytest.mark.parametrize("placed", [False, True], ids=["of before", "by the sweep"])
-def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, placed: bool) -> None:
+@pytest.mark.parametrize("swept", [False, True], ids=["by the expansion", "by the sweep"])
+def test_contacts_without_a_region_are_located_before_they_are_texted(ledger: Ledger, swept: bool) -> None:
     church_id = ledger.church()
     ledger.query(
         "INSERT INTO contacts (church_id, name, phone) SELECT %(church_id)s, phone, phone "
@@ -221,9 +221,9 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
         church_id=church_id,
         phones=[US, JAMAICA, PREMIUM, SATELLITE],
     )
-    if placed:
+    if swept:
         with system_scope(ledger.database) as connection:
-            contacts.locate_numbers(connection, dict(contacts.not_located(connection, limit=10)))
+            contacts.locate_numbers(connection, dict(contacts.lock_unlocated(connection, limit=10)))
 
     expand(ledger, church_id, accept(ledger, church_id))
 
@@ -234,14 +234,14 @@ def test_contacts_of_before_are_judged_before_they_are_texted(ledger: Ledger, pl
         (SATELLITE, "suppressed", "number is never texted"),
     ]
     with system_scope(ledger.database) as connection:
-        assert contacts.not_located(connection, limit=10) == []
+        assert contacts.lock_unlocated(connection, limit=10) == []
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["of before", "of now"])
-def test_listed_numbers_are_judged_too(ledger: Ledger, known: bool) -> None:
-    """Those of messages and schedules that were made before regions were stored with their numbers, too."""
+@pytest.mark.parametrize("has_regions", [False, True], ids=["older release", "present release"])
+def test_regions_apply_to_listed_numbers_too(ledger: Ledger, has_regions: bool) -> None:
+    """Also to messages and schedules of an older release, which stored no regions with their numbers."""
     church_id = ledger.church()
-    target = {"phoneNumbers": [US, JAMAICA, PREMIUM]} | ({"numberRegions": ["US", "JM", ""]} if known else {})
+    target = {"phoneNumbers": [US, JAMAICA, PREMIUM]} | ({"numberRegions": ["US", "JM", ""]} if has_regions else {})
     message = ledger.compose(church_id, target)
 
     expand(ledger, church_id, message.message_id)

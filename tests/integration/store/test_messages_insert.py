@@ -1,4 +1,4 @@
-"""A message is written once for each idempotency key of a church."""
+"""A message is inserted once for each idempotency key of a church."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.database import Database, church_scope
 from tests.integration.store.ledger import Ledger, together
 
 
-def test_a_key_used_again_gives_the_message_it_made(ledger: Ledger) -> None:
+def test_a_key_used_again_returns_the_first_message(ledger: Ledger) -> None:
     church_id = ledger.church()
     first, new = ledger.insert(church_id, key="sunday")
 
@@ -21,7 +21,7 @@ def test_a_key_used_again_gives_the_message_it_made(ledger: Ledger) -> None:
     assert again == first
 
 
-def test_a_key_belongs_to_one_church(ledger: Ledger) -> None:
+def test_churches_can_use_the_same_key(ledger: Ledger) -> None:
     here, _ = ledger.insert(ledger.church(), key="sunday")
 
     there, new = ledger.insert(ledger.church(), key="sunday")
@@ -36,7 +36,7 @@ def test_without_a_key_every_message_is_new(ledger: Ledger) -> None:
     assert {ledger.insert(church_id)[1] for _ in range(3)} == {True}
 
 
-def test_fifty_requests_at_once_with_one_key_make_one_message(ledger: Ledger) -> None:
+def test_fifty_concurrent_inserts_with_one_key_insert_one_message(ledger: Ledger) -> None:
     church_id = ledger.church()
 
     answers = together(50, lambda _: ledger.insert(church_id, key="sunday"))
@@ -46,7 +46,7 @@ def test_fifty_requests_at_once_with_one_key_make_one_message(ledger: Ledger) ->
     assert ledger.query("SELECT count(*) FROM messages") == [(1,)]
 
 
-def test_pages_go_from_the_newest_to_the_oldest_and_stay_in_the_church(database: Database, ledger: Ledger) -> None:
+def test_pages_contain_the_churchs_messages_newest_first(database: Database, ledger: Ledger) -> None:
     church_id = ledger.church()
     made = [ledger.compose(church_id).message_id for _ in range(5)]
     ledger.compose(ledger.church())
@@ -62,7 +62,7 @@ def test_pages_go_from_the_newest_to_the_oldest_and_stay_in_the_church(database:
     assert seen == made[::-1]
 
 
-def test_a_message_tells_how_far_it_came(ledger: Ledger) -> None:
+def test_the_status_of_a_message_follows_its_progress(ledger: Ledger) -> None:
     church_id = ledger.church()
 
     def status(message_id: UUID) -> str:
@@ -80,6 +80,6 @@ def test_a_message_tells_how_far_it_came(ledger: Ledger) -> None:
     assert (status(later.message_id), status(now.message_id)) == ("scheduled", "completed")
 
 
-def test_nobody_finds_a_message_that_is_not_there(ledger: Ledger) -> None:
+def test_a_missing_message_is_none(ledger: Ledger) -> None:
     with church_scope(ledger.database, church_id := ledger.church()) as connection:
         assert messages.get(connection, church_id=church_id, message_id=uuid4()) is None

@@ -1,4 +1,4 @@
-"""The schema is brought up to date once, by one process at a time, from files that nobody edited."""
+"""Migrations are applied once, by one process at a time, from unedited files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHIPPED = sorted(file.stem for file in module.FOLDER.glob("*.sql"))
 
 @pytest.fixture
 def edited_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the migrations that a test may spoil."""
+    """A copy of the migrations that a test may edit."""
     folder = tmp_path / "migrations"
     shutil.copytree(module.FOLDER, folder)
     monkeypatch.setattr(module, "FOLDER", folder)
@@ -26,19 +26,17 @@ def edited_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_an_empty_database_gets_everything_and_a_second_run_finds_nothing_to_do(empty_database: str) -> None:
+def test_an_empty_database_gets_all_migrations_and_a_second_run_applies_none(empty_database: str) -> None:
     assert [migrate(empty_database), migrate(empty_database)] == [SHIPPED, []]
 
 
-def test_two_at_once_apply_everything_once(empty_database: str) -> None:
+def test_concurrent_runs_apply_all_migrations_once(empty_database: str) -> None:
     answers = together(2, lambda _: migrate(empty_database))
 
     assert sorted(answers) == [[], SHIPPED]
 
 
-def test_whoever_comes_while_another_migrates_gives_up_in_the_end(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_cannot_get_the_lock_fails(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOCK_WAIT_SECONDS", 0)
     with psycopg.connect(database_url, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (vars(module)["_LOCK_KEY"],))
@@ -47,7 +45,9 @@ def test_whoever_comes_while_another_migrates_gives_up_in_the_end(
             migrate(database_url)
 
 
-def test_the_lock_ends_with_the_process_that_held_it(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lock_is_released_when_the_connection_of_its_process_ends(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_LOCK_WAIT_SECONDS", 5)
     with psycopg.connect(database_url, autocommit=True) as killed:
         killed.execute("SELECT pg_advisory_lock(%s)", (vars(module)["_LOCK_KEY"],))
@@ -55,12 +55,12 @@ def test_the_lock_ends_with_the_process_that_held_it(database_url: str, monkeypa
     assert migrate(database_url) == []
 
 
-@pytest.mark.parametrize("how", ["edited", "missing", "extra"])
-def test_files_that_differ_from_those_shipped_are_refused_by_name(
-    how: str, edited_folder: Path, database_url: str
+@pytest.mark.parametrize("difference", ["edited", "missing", "extra"])
+def test_files_that_differ_from_the_shipped_ones_are_refused_by_name(
+    difference: str, edited_folder: Path, database_url: str
 ) -> None:
     file = edited_folder / f"{SHIPPED[-1]}.sql"
-    match how:
+    match difference:
         case "edited":
             file.write_text(file.read_text() + "\n-- harmless\n")
         case "missing":
@@ -98,9 +98,7 @@ def test_the_role_and_database_of_the_readme_can_be_migrated(superuser_database_
                 connection.execute(drop.encode())
 
 
-def test_a_migration_waits_for_locks_only_so_long_and_as_long_as_it_likes_for_itself(
-    empty_database: str, edited_folder: Path
-) -> None:
+def test_a_migration_has_a_lock_timeout_and_no_statement_timeout(empty_database: str, edited_folder: Path) -> None:
     file = edited_folder / "9999_limits.sql"
     file.write_text(
         f"-- depends: {SHIPPED[-1]}\n"
@@ -116,7 +114,7 @@ def test_a_migration_waits_for_locks_only_so_long_and_as_long_as_it_likes_for_it
         assert connection.execute("SELECT lock, statement FROM limits").fetchone() == ("30s", "0")
 
 
-def test_a_database_that_a_newer_release_migrated_is_left_alone(empty_database: str) -> None:
+def test_a_database_that_a_newer_release_migrated_is_refused(empty_database: str) -> None:
     migrate(empty_database)
     with psycopg.connect(empty_database) as connection:
         connection.execute("INSERT INTO _yoyo_migration (migration_hash, migration_id) VALUES ('x', '9999_newer')")

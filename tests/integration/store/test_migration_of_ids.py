@@ -1,4 +1,4 @@
-"""The migration that keeps carrier ids apart, on a ledger in which two deliveries hold one already."""
+"""The migration that makes carrier ids unique, on a database in which deliveries share ids."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SELECT delivery_id, 1, carrier_id, 'delivered', now() FROM deliveries WHERE addr
 
 @pytest.fixture
 def older_database(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A filled ledger as it was before, with two deliveries under one id."""
+    """A filled database before the migration, with deliveries that share carrier ids."""
     folder = tmp_path / "older"
     shutil.copytree(module.FOLDER, folder)
     for file in sorted(folder.glob("*.sql")):
@@ -67,7 +67,7 @@ def read(database_url: str) -> dict[str, tuple[str, str | None, int]]:
     return {address: (status, carrier_id, repeats) for address, status, carrier_id, repeats in rows}
 
 
-def test_who_holds_anothers_id_is_in_doubt_and_everybody_else_as_before(older_database: str) -> None:
+def test_deliveries_that_hold_anothers_id_become_unknown_and_all_others_stay(older_database: str) -> None:
     migrate(older_database)
 
     assert read(older_database) == {
@@ -90,8 +90,8 @@ def test_who_holds_anothers_id_is_in_doubt_and_everybody_else_as_before(older_da
             connection.execute("UPDATE deliveries SET carrier_id = 'SM3' WHERE address = 'without an id'")
 
 
-def test_a_run_that_was_cut_off_is_run_again(older_database: str) -> None:
-    """As after a kill while an index was built: an index that is no good is left, and some of the columns."""
+def test_an_interrupted_migration_can_be_repeated(older_database: str) -> None:
+    """As after a kill during CREATE INDEX CONCURRENTLY: an invalid index and some of the columns are left."""
     with psycopg.connect(older_database, autocommit=True) as connection:
         connection.execute("ALTER TABLE deliveries ADD COLUMN age_from timestamptz")
         with pytest.raises(psycopg.errors.UniqueViolation):

@@ -1,4 +1,4 @@
-"""What an opt-out and its lifting do to what is sent, to one another at once, and to the history."""
+"""Opt-outs and their lifting: effects on claims, concurrency, history."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opt_in(ledger: Ledger, church_id: UUID) -> opt_outs.OptOut | None:
         return opt_outs.opt_in(connection, church_id=church_id, address=RUTH, source="command", evidence="asked for it")
 
 
-def standing(ledger: Ledger) -> list[tuple[str, str]]:
+def present(ledger: Ledger) -> list[tuple[str, str]]:
     return ledger.query("SELECT address, source FROM opt_outs ORDER BY address")
 
 
@@ -35,7 +35,7 @@ def history(ledger: Ledger) -> list[tuple[str, str, str | None]]:
 
 
 def refuse_at_the_carrier(ledger: Ledger, church_id: UUID) -> None:
-    """The carrier says that the recipient has sent STOP."""
+    """The carrier refuses a delivery because the recipient sent STOP."""
     message = ledger.send(church_id, [RUTH])
     [delivery_id] = [
         row[0]
@@ -47,7 +47,7 @@ def refuse_at_the_carrier(ledger: Ledger, church_id: UUID) -> None:
         deliveries.opt_out_recipients(connection, [delivery_id])
 
 
-def test_what_is_lifted_is_sent_to_again_at_the_next_claim(ledger: Ledger) -> None:
+def test_an_address_whose_opt_out_is_lifted_is_sent_to_at_the_next_claim(ledger: Ledger) -> None:
     church_id = ledger.church()
     waiting = ledger.send(church_id, [RUTH])
     opt_out(ledger, church_id, "command")
@@ -60,15 +60,15 @@ def test_what_is_lifted_is_sent_to_again_at_the_next_claim(ledger: Ledger) -> No
     assert ledger.counts(later) == {Status.QUEUED: 1}
 
 
-def test_a_stop_given_again_holds_again(ledger: Ledger) -> None:
+def test_a_second_stop_after_an_opt_in_opts_out_again(ledger: Ledger) -> None:
     church_id = ledger.church()
     refuse_at_the_carrier(ledger, church_id)
     opt_in(ledger, church_id)
-    assert standing(ledger) == []
+    assert present(ledger) == []
 
     refuse_at_the_carrier(ledger, church_id)
 
-    assert standing(ledger) == [(RUTH, "carrier")]
+    assert present(ledger) == [(RUTH, "carrier")]
     later = ledger.send(church_id, [RUTH])
     assert ledger.counts(later) == {Status.SUPPRESSED: 1}
     assert history(ledger) == [
@@ -78,7 +78,7 @@ def test_a_stop_given_again_holds_again(ledger: Ledger) -> None:
     ]
 
 
-def test_a_persons_own_word_outranks_a_bounce_and_not_the_other_way_round(ledger: Ledger) -> None:
+def test_an_opt_out_by_a_person_replaces_a_bounce_and_not_the_other_way_round(ledger: Ledger) -> None:
     church_id = ledger.church()
     opt_out(ledger, church_id, "bounce")
 
@@ -86,11 +86,11 @@ def test_a_persons_own_word_outranks_a_bounce_and_not_the_other_way_round(ledger
     assert not opt_out(ledger, church_id, "bounce")
     assert not opt_out(ledger, church_id, "carrier")
 
-    assert standing(ledger) == [(RUTH, "unsubscribe link")]
+    assert present(ledger) == [(RUTH, "unsubscribe link")]
     assert history(ledger) == [("opt_out", "bounce", None), ("opt_out", "unsubscribe link", None)]
 
 
-def test_a_carriers_stop_outranks_a_bounce_too(ledger: Ledger) -> None:
+def test_a_stop_at_the_carrier_replaces_a_bounce_too(ledger: Ledger) -> None:
     church_id = ledger.church()
     opt_out(ledger, church_id, "bounce")
 
@@ -103,10 +103,10 @@ def test_a_carriers_stop_outranks_a_bounce_too(ledger: Ledger) -> None:
     with system_scope(ledger.database) as connection:
         deliveries.opt_out_recipients(connection, [delivery_id])
 
-    assert standing(ledger) == [(RUTH, "carrier")]
+    assert present(ledger) == [(RUTH, "carrier")]
 
 
-def test_an_opt_out_that_comes_while_one_is_being_lifted_holds(ledger: Ledger) -> None:
+def test_an_opt_out_during_an_opt_in_is_kept(ledger: Ledger) -> None:
     church_id = ledger.church()
     opt_out(ledger, church_id, "unsubscribe link")
     with system_scope(ledger.database) as lifting:
@@ -116,11 +116,11 @@ def test_an_opt_out_that_comes_while_one_is_being_lifted_holds(ledger: Ledger) -
         wait_until(lambda: ledger.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != [])
     stop.join(timeout=10)
 
-    assert standing(ledger) == [(RUTH, "unsubscribe link")]
+    assert present(ledger) == [(RUTH, "unsubscribe link")]
     assert [event for event, _, _ in history(ledger)] == ["opt_out", "opt_in", "opt_out"]
 
 
-def test_two_who_lift_the_same_leave_one_event(ledger: Ledger) -> None:
+def test_lifting_an_opt_out_twice_leaves_one_event(ledger: Ledger) -> None:
     church_id = ledger.church()
     opt_out(ledger, church_id, "command")
 
@@ -131,7 +131,7 @@ def test_two_who_lift_the_same_leave_one_event(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("source", ["unsubscribe link", "bounce", "command"])
-def test_every_opt_out_is_in_the_history_once(ledger: Ledger, source: str) -> None:
+def test_a_repeated_opt_out_is_in_the_history_once(ledger: Ledger, source: str) -> None:
     church_id = ledger.church()
 
     assert [opt_out(ledger, church_id, source), opt_out(ledger, church_id, source)] == [True, False]

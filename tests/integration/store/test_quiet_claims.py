@@ -1,4 +1,4 @@
-"""Time passes between the audience and the claim: a claim hands out nothing that somebody asleep would get."""
+"""The claim evaluates quiet hours again, because time passes after the expansion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.harness.texting_hours import closed_now
 from tests.integration.store.ledger import Ledger, numbers
 
 
-def test_what_was_due_before_its_hours_ended_waits_when_it_is_claimed(
+def test_a_due_delivery_outside_its_texting_hours_is_postponed_by_the_claim(
     ledger: Ledger,
 ) -> None:
     closed = closed_now()
@@ -28,7 +28,7 @@ def test_what_was_due_before_its_hours_ended_waits_when_it_is_claimed(
     assert ledger.query("SELECT DISTINCT attempts FROM deliveries") == [(0,)]
 
 
-def test_putting_off_costs_nothing_of_the_senders_pace(ledger: Ledger) -> None:
+def test_postponed_deliveries_use_no_tokens(ledger: Ledger) -> None:
     closed = closed_now()
     church_id = ledger.church(time_zone="UTC", window=closed.window, segments_per_second=1)
     ledger.query("UPDATE senders SET tokens = 1")
@@ -41,7 +41,7 @@ def test_putting_off_costs_nothing_of_the_senders_pace(ledger: Ledger) -> None:
     assert tokens >= 1
 
 
-def test_no_turn_begins_that_could_last_past_the_end(ledger: Ledger) -> None:
+def test_a_delivery_whose_hours_end_before_the_lease_is_postponed(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     minute = now.hour * 60 + now.minute
     if not 2 <= minute < 1437:

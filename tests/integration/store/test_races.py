@@ -1,4 +1,4 @@
-"""Everyone who writes deliveries, at once and in any order: nobody deadlocks, and the counts add up at every moment."""
+"""Concurrent writers of deliveries: no deadlocks, no lost receipts, and counts that always add up."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ def slices(items: list[Envelope], size: int) -> list[list[Envelope]]:
     return [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
 
 
-def answer(ledger: Ledger, envelopes: list[Envelope], status: Status = Status.SENT) -> None:
+def record(ledger: Ledger, envelopes: list[Envelope], status: Status = Status.SENT) -> None:
     ledger.record(
         [
             DeliveryUpdate(
-                delivery_id=one.delivery_id, attempt=one.attempt, status=status, carrier_id=f"SM{one.delivery_id}"
+                delivery_id=each.delivery_id, attempt=each.attempt, status=status, carrier_id=f"SM{each.delivery_id}"
             )
-            for one in envelopes
+            for each in envelopes
         ]
     )
 
 
-def hear(ledger: Ledger, envelopes: list[Envelope]) -> None:
-    """All their receipts at once, as a burst of callbacks stores them."""
+def store_receipts(ledger: Ledger, envelopes: list[Envelope]) -> None:
+    """Stores the receipts of these deliveries, as a burst of callbacks does."""
     for status in (Status.SENT, Status.DELIVERED):
         ledger.query(
             "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) "
             "SELECT id, 1, 'SM' || id, %(status)s::delivery_status FROM unnest(%(ids)s::uuid[]) AS listed (id) "
             "ORDER BY id ON CONFLICT DO NOTHING",
-            ids=[one.delivery_id for one in envelopes],
+            ids=[each.delivery_id for each in envelopes],
             status=status.value,
         )
 
 
-def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledger: Ledger) -> None:
+def test_concurrent_writers_of_the_same_deliveries_do_not_deadlock_and_lose_no_receipt(ledger: Ledger) -> None:
     church_id = ledger.church()
     message = ledger.send(church_id, numbers(AUDIENCE))
     envelopes = ledger.claim(church_id, limit=AUDIENCE, lease_seconds=0.2).envelopes
@@ -51,11 +51,11 @@ def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledge
 
     def recorder() -> None:
         for part in slices(envelopes, 250):
-            answer(ledger, part)
+            record(ledger, part)
 
     def receiver() -> None:
         for part in slices(envelopes, 400):
-            hear(ledger, part)
+            store_receipts(ledger, part)
             ledger.apply(limit=300)
 
     def until_done(work: Callable[[], object]) -> Callable[[], None]:
@@ -81,7 +81,7 @@ def test_writers_of_the_same_deliveries_never_deadlock_and_lose_no_receipt(ledge
     assert ledger.counts(message) == {Status.DELIVERED: AUDIENCE}
 
 
-def test_the_counts_add_up_to_the_audience_at_every_moment_of_a_send(ledger: Ledger) -> None:
+def test_the_counts_add_up_to_the_audience_at_any_time(ledger: Ledger) -> None:
     church_id = ledger.church()
     opted_out = numbers(AUDIENCE)[: AUDIENCE // 10]
     message = ledger.send(church_id, numbers(AUDIENCE))
@@ -94,9 +94,9 @@ def test_the_counts_add_up_to_the_audience_at_every_moment_of_a_send(ledger: Led
         try:
             while (claim := ledger.claim(church_id, limit=100)).taken:
                 half = len(claim.envelopes) // 2
-                hear(ledger, claim.envelopes[:half])
+                store_receipts(ledger, claim.envelopes[:half])
                 ledger.apply()
-                answer(ledger, claim.envelopes[half:])
+                record(ledger, claim.envelopes[half:])
         finally:
             ended.append(1)
 
@@ -113,33 +113,33 @@ def test_the_counts_add_up_to_the_audience_at_every_moment_of_a_send(ledger: Led
     assert ledger.counts(message)[Status.SUPPRESSED] == 50
 
 
-def test_a_message_is_marked_complete_once_and_only_when_nothing_is_left_to_submit(ledger: Ledger) -> None:
+def test_a_message_is_completed_once_when_nothing_is_left_to_submit(ledger: Ledger) -> None:
     church_id = ledger.church()
     left = {status: ledger.send(church_id, numbers(1)).message_id for status in Status}
     for status, message_id in left.items():
         [(delivery_id,)] = ledger.query("SELECT delivery_id FROM deliveries WHERE message_id = %(id)s", id=message_id)
-        ledger.put(delivery_id, status)
-    ledger.compose(church_id)  # its audience is not written yet
+        ledger.set_status(delivery_id, status)
+    ledger.compose(church_id)  # not expanded yet
 
     assert sum(together(4, lambda _: ledger.complete())) == len(Status) - 2
 
-    open_still: set[UUID] = {
+    still_open: set[UUID] = {
         message_id for (message_id,) in ledger.query("SELECT message_id FROM messages WHERE completed_at IS NULL")
     }
-    assert open_still >= {left[Status.QUEUED], left[Status.SENDING]}
-    assert len(open_still) == 3
+    assert still_open >= {left[Status.QUEUED], left[Status.SENDING]}
+    assert len(still_open) == 3
 
 
-def test_completing_one_church_leaves_the_others(ledger: Ledger) -> None:
+def test_completing_the_messages_of_one_church_leaves_those_of_others(ledger: Ledger) -> None:
     church_id, other = ledger.church(), ledger.church()
-    for one in (church_id, other):
-        ledger.send(one, [])
+    for each in (church_id, other):
+        ledger.send(each, [])
 
     assert ledger.complete(church_id) == 1
     assert ledger.complete() == 1
 
 
-def test_a_lease_that_ran_out_is_held_as_unknown_and_never_claimed_again(ledger: Ledger) -> None:
+def test_a_delivery_whose_lease_expired_becomes_unknown_and_is_not_claimed(ledger: Ledger) -> None:
     church_id = ledger.church()
     message = ledger.send(church_id, numbers(3))
     ledger.claim(church_id, limit=1, lease_seconds=0)

@@ -1,4 +1,4 @@
-"""A receipt is of one attempt; a failure that may pass begins the next, a bounded number of times."""
+"""Receipts belong to one attempt. A retryable failure begins the next attempt, a limited number of times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from messaging.states import Status
 from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, sent
 
-PASSING = {"30003": 300.0}
+RETRY_PAUSES = {"30003": 300.0}
 POLICY = RetryPolicy(limit=2, age_limit_seconds=3600.0)
 
 
@@ -23,7 +23,7 @@ def church_id(ledger: Ledger) -> UUID:
 
 @pytest.fixture
 def delivery(ledger: Ledger, church_id: UUID) -> UUID:
-    """One that the carrier accepted, of a completed message."""
+    """A delivery that the carrier accepted, of a completed message."""
     ledger.send(church_id, numbers(1))
     claim = ledger.claim(church_id)
     ledger.record(sent(claim))
@@ -32,9 +32,9 @@ def delivery(ledger: Ledger, church_id: UUID) -> UUID:
 
 
 def fail(ledger: Ledger, delivery: UUID, status: Status = Status.UNDELIVERED, *, code: str = "30003") -> None:
-    """The carrier reports the failure of the delivery's present attempt."""
-    ledger.receive(delivery, status, attempt=ledger.stands(delivery).attempts, error_code=code)
-    ledger.apply(policy=POLICY, passing=PASSING)
+    """Applies a receipt of the present attempt."""
+    ledger.receive(delivery, status, attempt=ledger.get(delivery).attempts, error_code=code)
+    ledger.apply(policy=POLICY, retryable_codes=RETRY_PAUSES)
 
 
 def send_again(ledger: Ledger, church_id: UUID) -> None:
@@ -43,23 +43,27 @@ def send_again(ledger: Ledger, church_id: UUID) -> None:
     ledger.complete(church_id)
 
 
-@pytest.mark.parametrize("said", [Status.UNDELIVERED, Status.FAILED])
-@pytest.mark.parametrize("stands", [Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT])
+@pytest.mark.parametrize("reported", [Status.UNDELIVERED, Status.FAILED])
 @pytest.mark.parametrize("attempt", [1, 3])
-def test_failures_of_other_attempts_are_used_up_and_change_nothing(
-    ledger: Ledger, church_id: UUID, delivery: UUID, said: Status, stands: Status, attempt: int
+def test_failures_of_other_attempts_change_nothing(
+    ledger: Ledger, church_id: UUID, reported: Status, attempt: int
 ) -> None:
+    statuses = [Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT]
+    ledger.send(church_id, numbers(len(statuses)))
+    ids = [envelope.delivery_id for envelope in ledger.claim(church_id).envelopes]
     ledger.query("UPDATE deliveries SET attempts = 2")
-    ledger.put(delivery, stands)
-    before = ledger.stands(delivery)
+    for delivery, status in zip(ids, statuses, strict=True):
+        ledger.set_status(delivery, status)
+    before = [ledger.get(delivery) for delivery in ids]
+    for delivery in ids:
+        ledger.receive(delivery, reported, attempt=attempt)
 
-    ledger.receive(delivery, said, attempt=attempt)
+    assert [ledger.apply(), ledger.apply()] == [len(ids), 0]
 
-    assert [ledger.apply(), ledger.apply()] == [1, 0]
-    assert ledger.stands(delivery) == before
+    assert [ledger.get(delivery) for delivery in ids] == before
 
 
-def test_in_one_batch_an_old_attempt_that_arrived_goes_before_a_failure_of_the_present_one(
+def test_in_one_batch_the_arrival_of_an_old_attempt_outranks_a_failure_of_the_present_one(
     ledger: Ledger, delivery: UUID
 ) -> None:
     ledger.query("UPDATE deliveries SET attempts = 2")
@@ -68,29 +72,29 @@ def test_in_one_batch_an_old_attempt_that_arrived_goes_before_a_failure_of_the_p
 
     assert ledger.apply() == 2
 
-    assert ledger.stands(delivery).status == "delivered"
+    assert ledger.get(delivery).status == "delivered"
 
 
-def test_in_one_batch_a_failure_of_an_old_attempt_is_passed_over(ledger: Ledger, delivery: UUID) -> None:
+def test_in_one_batch_a_failure_of_an_old_attempt_is_ignored(ledger: Ledger, delivery: UUID) -> None:
     ledger.query("UPDATE deliveries SET attempts = 2")
     ledger.receive(delivery, Status.UNDELIVERED, attempt=1)
     ledger.receive(delivery, Status.DELIVERED, attempt=2)
 
     assert ledger.apply() == 2
 
-    assert ledger.stands(delivery).status == "delivered"
+    assert ledger.get(delivery).status == "delivered"
 
 
 @pytest.mark.parametrize("status", [Status.UNDELIVERED, Status.FAILED])
-def test_a_failure_that_may_pass_is_queued_as_a_new_attempt_and_its_message_reopened(
+def test_a_retryable_failure_is_queued_as_a_new_attempt_and_reopens_the_message(
     ledger: Ledger, church_id: UUID, delivery: UUID, status: Status
 ) -> None:
     ledger.query("UPDATE messages SET settled_at = now()")
 
     fail(ledger, delivery, status)
 
-    stands = ledger.stands(delivery)
-    assert (stands.status, stands.attempts, stands.carrier_id, stands.error_code) == ("queued", 2, None, "30003")
+    found = ledger.get(delivery)
+    assert (found.status, found.attempts, found.carrier_id, found.error_code) == ("queued", 2, None, "30003")
     assert ledger.query("SELECT completed_at, settled_at FROM messages") == [(None, None)]
     [(pause, tries)] = ledger.query("SELECT extract(epoch FROM due_at - now())::float, tries FROM deliveries")
     assert 140 < pause <= 300
@@ -98,10 +102,10 @@ def test_a_failure_that_may_pass_is_queued_as_a_new_attempt_and_its_message_reop
     assert ledger.claim(church_id).taken == 0
     ledger.receive(delivery, Status.FAILED, attempt=1)
     ledger.apply()
-    assert ledger.stands(delivery).status == "queued", "the old attempt says no more"
+    assert ledger.get(delivery).status == "queued", "a receipt of the old attempt is ignored"
 
 
-def test_the_pauses_double_and_the_tries_end(ledger: Ledger, church_id: UUID, delivery: UUID) -> None:
+def test_the_pauses_double_up_to_the_retry_limit(ledger: Ledger, church_id: UUID, delivery: UUID) -> None:
     pauses: list[float] = []
     for _ in range(POLICY.limit):
         fail(ledger, delivery)
@@ -112,48 +116,48 @@ def test_the_pauses_double_and_the_tries_end(ledger: Ledger, church_id: UUID, de
 
     assert 140 < pauses[0] <= 300 < 2 * 150 + 0.1
     assert 290 < pauses[1] <= 600
-    assert ledger.stands(delivery).status == "undelivered"
+    assert ledger.get(delivery).status == "undelivered"
     assert ledger.query("SELECT completed_at IS NULL FROM messages") == [(False,)]
 
 
 @pytest.mark.parametrize(("age_seconds", "status"), [(3500, "queued"), (3700, "undelivered")])
-def test_a_message_whose_hour_is_over_is_not_tried_again(
+def test_a_message_older_than_the_age_limit_is_not_retried(
     ledger: Ledger, delivery: UUID, age_seconds: int, status: str
 ) -> None:
     ledger.query("UPDATE messages SET send_at = now() - %(age)s", age=timedelta(seconds=age_seconds))
 
     fail(ledger, delivery)
 
-    assert ledger.stands(delivery).status == status
+    assert ledger.get(delivery).status == status
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "becomes"),
+    ("code", "reported", "expected"),
     [
         ("30006", Status.UNDELIVERED, "undelivered"),
         ("30003", Status.SENT, "sent"),
         ("30003", Status.DELIVERED, "delivered"),
     ],
 )
-def test_only_a_failure_with_a_code_that_may_pass_is_tried_again(
-    ledger: Ledger, delivery: UUID, code: str, said: Status, becomes: str
+def test_only_a_failure_with_a_retryable_code_is_retried(
+    ledger: Ledger, delivery: UUID, code: str, reported: Status, expected: str
 ) -> None:
-    fail(ledger, delivery, said, code=code)
+    fail(ledger, delivery, reported, code=code)
 
-    assert (ledger.stands(delivery).status, ledger.stands(delivery).attempts) == (becomes, 1)
+    assert (ledger.get(delivery).status, ledger.get(delivery).attempts) == (expected, 1)
 
 
-def test_what_was_delivered_after_all_is_not_tried_again(ledger: Ledger, delivery: UUID) -> None:
+def test_a_failure_followed_by_delivered_is_not_retried(ledger: Ledger, delivery: UUID) -> None:
     ledger.receive(delivery, Status.UNDELIVERED, carrier_id="SM1", error_code="30003")
     ledger.receive(delivery, Status.DELIVERED, carrier_id="SM1")
 
-    ledger.apply(policy=POLICY, passing=PASSING)
+    ledger.apply(policy=POLICY, retryable_codes=RETRY_PAUSES)
     fail(ledger, delivery)
 
-    assert ledger.stands(delivery).status == "delivered"
+    assert ledger.get(delivery).status == "delivered"
 
 
-def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger, church_id: UUID) -> None:
+def test_retries_after_submission_and_after_receipts_share_one_limit(ledger: Ledger, church_id: UUID) -> None:
     ledger.send(church_id, numbers(1))
     claimed = [ledger.claim(church_id)]
     for _ in range(POLICY.limit):
@@ -172,4 +176,4 @@ def test_tries_of_submission_and_of_delivery_are_counted_together(ledger: Ledger
 
     fail(ledger, delivery)
 
-    assert ledger.stands(delivery).status == "undelivered"
+    assert ledger.get(delivery).status == "undelivered"

@@ -1,4 +1,4 @@
-"""A church sees and writes its own rows only, whatever a query forgets to say."""
+"""Row security: a church sees and writes only its own rows, even if a query has no condition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from store.database import Database, ask, church_scope, open_database, system_scope
+from store.database import Database, church_scope, fetch_unscoped, open_database, system_scope
 from tests.integration.store.ledger import Ledger
 
 ROWS = {
@@ -47,9 +47,9 @@ ROWS = {
     ),
     "daily_segments": "INSERT INTO daily_segments (church_id, day, segments) VALUES (%(church_id)s, now(), 1)",
 }
-"""One row of a church in every table that belongs to churches."""
+"""Inserts one row of a church into each table with rows of churches."""
 APPEND_ONLY = {"consent_events"}
-"""Tables whose rows nobody changes or removes."""
+"""Tables whose rows cannot be changed or deleted."""
 RECEIPT = "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) VALUES (uuidv7(), 1, %(unique)s, 'sent')"
 
 every_table = pytest.mark.parametrize("table", ROWS)
@@ -66,15 +66,15 @@ def owners(connection: psycopg.Connection, table: str) -> set[UUID]:
 
 @pytest.fixture
 def mine(ledger: Ledger) -> UUID:
-    return _furnished(ledger)
+    return _church_with_rows(ledger)
 
 
 @pytest.fixture
 def theirs(ledger: Ledger) -> UUID:
-    return _furnished(ledger)
+    return _church_with_rows(ledger)
 
 
-def _furnished(ledger: Ledger) -> UUID:
+def _church_with_rows(ledger: Ledger) -> UUID:
     """A church with a row in every table."""
     church_id = uuid4()
     with system_scope(ledger.database) as connection:
@@ -83,12 +83,12 @@ def _furnished(ledger: Ledger) -> UUID:
     return church_id
 
 
-def test_the_role_of_the_product_is_bound_by_row_security(ledger: Ledger) -> None:
+def test_the_products_role_cannot_bypass_row_security(ledger: Ledger) -> None:
     assert ledger.query("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user") == [(False, False)]
 
 
-def test_every_table_has_its_wall(ledger: Ledger) -> None:
-    """For its owner too, and with a policy; the tables of the migrations' bookkeeping hold nobody's rows."""
+def test_every_table_has_forced_row_security_and_a_policy(ledger: Ledger) -> None:
+    """Except yoyo's own tables, which have no rows of churches."""
     tables = ledger.query(
         "SELECT relname, relrowsecurity AND relforcerowsecurity, "
         "       EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid) "
@@ -96,12 +96,12 @@ def test_every_table_has_its_wall(ledger: Ledger) -> None:
         "AND relname !~ '^_?yoyo'"
     )
 
-    assert {name for name, walled, ruled in tables if not (walled and ruled)} == set()
+    assert {name for name, is_forced, has_policy in tables if not (is_forced and has_policy)} == set()
     assert {name for name, _, _ in tables} == ROWS.keys() | {"receipts", "refused_callbacks", "operator_sessions"}
 
 
 @every_table
-def test_a_church_sees_its_own_rows_only(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
+def test_a_church_sees_only_its_own_rows(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
     with church_scope(ledger.database, mine) as connection:
         assert owners(connection, table) == {mine}
     with system_scope(ledger.database) as connection:
@@ -109,19 +109,19 @@ def test_a_church_sees_its_own_rows_only(table: str, ledger: Ledger, mine: UUID,
 
 
 @every_table
-def test_without_a_scope_nothing_is_seen(table: str, ledger: Ledger, mine: UUID) -> None:
+def test_without_a_scope_no_row_is_visible(table: str, ledger: Ledger, mine: UUID) -> None:
     with ledger.database.connection() as connection:
         assert owners(connection, table) == set()
 
 
 @every_table
-def test_without_a_scope_nothing_is_written(table: str, ledger: Ledger) -> None:
+def test_without_a_scope_no_row_can_be_inserted(table: str, ledger: Ledger) -> None:
     with ledger.database.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         write(connection, ROWS[table], uuid4())
 
 
 @every_table
-def test_a_church_cannot_write_a_row_of_another(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
+def test_a_church_cannot_insert_a_row_of_another(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
         church_scope(ledger.database, mine) as connection,
@@ -130,7 +130,7 @@ def test_a_church_cannot_write_a_row_of_another(table: str, ledger: Ledger, mine
 
 
 @every_changing_table
-def test_a_church_cannot_give_its_row_away(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
+def test_a_church_cannot_move_its_row_to_another(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
     give = sql.SQL("UPDATE {} SET church_id = %s").format(sql.Identifier(table))
     with (
         pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -140,7 +140,9 @@ def test_a_church_cannot_give_its_row_away(table: str, ledger: Ledger, mine: UUI
 
 
 @every_table
-def test_a_church_changes_and_deletes_no_row_of_another(table: str, ledger: Ledger, mine: UUID, theirs: UUID) -> None:
+def test_a_church_cannot_update_or_delete_a_row_of_another(
+    table: str, ledger: Ledger, mine: UUID, theirs: UUID
+) -> None:
     name = sql.Identifier(table)
     with church_scope(ledger.database, mine) as connection:
         touch = sql.SQL("UPDATE {} SET church_id = church_id WHERE church_id = %s").format(name)
@@ -150,7 +152,7 @@ def test_a_church_changes_and_deletes_no_row_of_another(table: str, ledger: Ledg
 
 
 @pytest.mark.parametrize("table", sorted(APPEND_ONLY))
-def test_a_history_is_only_added_to_also_by_the_system(table: str, ledger: Ledger, mine: UUID) -> None:
+def test_a_history_can_only_be_inserted_into_even_by_the_system(table: str, ledger: Ledger, mine: UUID) -> None:
     name = sql.Identifier(table)
     for scope in (system_scope(ledger.database), church_scope(ledger.database, mine)):
         with scope as connection:
@@ -159,7 +161,7 @@ def test_a_history_is_only_added_to_also_by_the_system(table: str, ledger: Ledge
             assert owners(connection, table) == {mine}
 
 
-def test_receipts_are_the_systems_alone(ledger: Ledger, mine: UUID) -> None:
+def test_only_the_system_can_read_and_write_receipts(ledger: Ledger, mine: UUID) -> None:
     with system_scope(ledger.database) as connection:
         write(connection, RECEIPT)
 
@@ -170,16 +172,16 @@ def test_receipts_are_the_systems_alone(ledger: Ledger, mine: UUID) -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_scope_ends_with_its_transaction(fails: bool, database_url: str, ledger: Ledger, mine: UUID) -> None:
-    only = open_database(database_url, size=1, name="one connection")
+def test_every_scope_ends_with_its_transaction(fails: bool, database_url: str, ledger: Ledger, mine: UUID) -> None:
+    single = open_database(database_url, size=1, name="one connection")
     try:
-        _enter_scopes(only, mine, fails=fails)
-        with only.connection() as connection:
+        _enter_scopes(single, mine, fails=fails)
+        with single.connection() as connection:
             assert owners(connection, "contacts") == set()
-        with church_scope(only, uuid4()) as connection:
+        with church_scope(single, uuid4()) as connection:
             assert owners(connection, "contacts") == set()
     finally:
-        only.close()
+        single.close()
 
 
 def _enter_scopes(database: Database, church_id: UUID, *, fails: bool) -> None:
@@ -193,12 +195,12 @@ def _enter_scopes(database: Database, church_id: UUID, *, fails: bool) -> None:
             continue
 
 
-def test_looking_up_a_key_leaves_the_walls_as_they_were(ledger: Ledger, mine: UUID, theirs: UUID) -> None:
+def test_looking_up_a_key_does_not_widen_the_scope(ledger: Ledger, mine: UUID, theirs: UUID) -> None:
     lookup = "SELECT church_id FROM find_key(%(secret_hash)s)"
     [(their_hash,)] = ledger.query("SELECT secret_hash FROM api_keys WHERE church_id = %(church_id)s", church_id=theirs)
 
     with church_scope(ledger.database, mine) as connection:
         assert connection.execute(lookup, {"secret_hash": their_hash}).fetchone() == (theirs,)
         assert owners(connection, "api_keys") == {mine}
-    assert ask(ledger.database, lookup, {"secret_hash": their_hash}) == [(theirs,)]
-    assert ask(ledger.database, "SELECT count(*) FROM api_keys", {}) == [(0,)]
+    assert fetch_unscoped(ledger.database, lookup, {"secret_hash": their_hash}) == [(theirs,)]
+    assert fetch_unscoped(ledger.database, "SELECT count(*) FROM api_keys", {}) == [(0,)]

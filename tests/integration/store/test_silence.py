@@ -1,4 +1,4 @@
-"""What the carrier accepted and never spoke of again is asked after, less and less often, and at last let be."""
+"""The status of accepted deliveries without a final receipt is fetched, less and less often, and finally no more."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def church_id(ledger: Ledger) -> UUID:
 
 
 @pytest.fixture
-def silent(ledger: Ledger, church_id: UUID) -> Message:
-    """A completed message, accepted just now."""
+def awaiting(ledger: Ledger, church_id: UUID) -> Message:
+    """A completed message whose delivery was just accepted."""
     message = ledger.send(church_id, numbers(1))
     ledger.record(sent(ledger.claim(church_id)))
     ledger.complete(church_id)
@@ -40,9 +40,9 @@ def pass_time(ledger: Ledger, seconds: float) -> None:
     )
 
 
-def take(ledger: Ledger) -> list[reconciliation.Unreported]:
+def claim(ledger: Ledger) -> list[reconciliation.AwaitingReceipt]:
     with system_scope(ledger.database) as connection:
-        return reconciliation.take_unreported(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
+        return reconciliation.claim_awaiting_receipts(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
 
 
 def settle(ledger: Ledger) -> int:
@@ -50,59 +50,61 @@ def settle(ledger: Ledger) -> int:
         return message_lifecycle.settle(connection, give_up_seconds=GIVE_UP_SECONDS)
 
 
-def test_it_is_asked_after_once_it_was_silent_long_enough(ledger: Ledger, silent: Message) -> None:
+def test_a_status_is_fetched_once_the_delivery_has_waited_long_enough(ledger: Ledger, awaiting: Message) -> None:
     pass_time(ledger, AFTER_SECONDS - 10)
-    assert take(ledger) == []
+    assert claim(ledger) == []
     pass_time(ledger, 20)
 
-    [asked] = take(ledger)
+    [claimed] = claim(ledger)
 
-    assert (asked.attempt, asked.carrier_id) == (1, f"SM{asked.delivery_id.hex}")
-    assert take(ledger) == [], "not twice at once"
+    assert (claimed.attempt, claimed.carrier_id) == (1, f"SM{claimed.delivery_id.hex}")
+    assert claim(ledger) == [], "not again before the interval has passed"
 
 
-def test_the_older_the_less_often(ledger: Ledger, silent: Message) -> None:
-    asked_at = [0.0]
-    for _ in range(600):
-        pass_time(ledger, 300)
-        asked_at[-1] += 300
-        if take(ledger):
-            asked_at.append(asked_at[-1])
+def test_the_interval_doubles_with_the_age(ledger: Ledger, awaiting: Message) -> None:
+    fetched_at = [0.0]
+    for _ in range(200):
+        pass_time(ledger, 900)
+        fetched_at[-1] += 900
+        if claim(ledger):
+            fetched_at.append(fetched_at[-1])
 
-    gaps = [after - before for before, after in pairwise(asked_at[:-1])]
-    assert asked_at[0] == AFTER_SECONDS
+    gaps = [after - before for before, after in pairwise(fetched_at[:-1])]
+    assert fetched_at[0] == AFTER_SECONDS
     assert gaps == sorted(gaps)
-    assert 6 <= len(gaps) + 1 <= 9, "doubling from a quarter of an hour to two days"
+    assert 6 <= len(gaps) + 1 <= 9, "doubling from 15 minutes to two days"
 
 
-@pytest.mark.parametrize("stands", [status for status in Status if status is not Status.SENT])
-def test_only_what_was_accepted_and_has_no_end_is_asked_after(ledger: Ledger, silent: Message, stands: Status) -> None:
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.SENT])
+def test_the_status_of_deliveries_that_are_not_sent_is_not_fetched(
+    ledger: Ledger, awaiting: Message, status: Status
+) -> None:
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries")
-    ledger.put(delivery, stands)
+    ledger.set_status(delivery, status)
     pass_time(ledger, 1e5)
 
-    assert take(ledger) == []
+    assert claim(ledger) == []
 
 
-@pytest.mark.parametrize("stands", list(Status))
-def test_a_message_is_settled_when_every_delivery_has_its_end(ledger: Ledger, silent: Message, stands: Status) -> None:
+@pytest.mark.parametrize("status", list(Status))
+def test_a_message_is_settled_when_every_delivery_is_final(ledger: Ledger, awaiting: Message, status: Status) -> None:
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries")
-    ledger.put(delivery, stands)
-    ended = stands not in (Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT)
+    ledger.set_status(delivery, status)
+    is_final = status not in (Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT)
 
-    assert [settle(ledger), settle(ledger)] == [int(ended), 0]
+    assert [settle(ledger), settle(ledger)] == [int(is_final), 0]
 
 
-def test_after_too_long_it_is_let_be(ledger: Ledger, silent: Message) -> None:
+def test_a_message_is_settled_after_the_give_up_time(ledger: Ledger, awaiting: Message) -> None:
     pass_time(ledger, GIVE_UP_SECONDS - 10)
     assert settle(ledger) == 0
     pass_time(ledger, 20)
 
     assert settle(ledger) == 1
-    assert take(ledger) == []
+    assert claim(ledger) == []
 
 
-def test_what_is_under_way_is_not_settled(ledger: Ledger, church_id: UUID) -> None:
+def test_a_message_with_a_queued_delivery_is_not_settled(ledger: Ledger, church_id: UUID) -> None:
     ledger.send(church_id, numbers(1))
 
     assert settle(ledger) == 0

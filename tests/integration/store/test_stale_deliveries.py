@@ -1,4 +1,4 @@
-"""What waited for too long is not sent, and says so; a person who lets it go out means it to go out now."""
+"""A delivery that is too old fails with a reason; a person's action restarts its age."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def message(ledger: Ledger, church_id: UUID) -> Message:
 
 
 def pass_time(ledger: Ledger, *, seconds: float = LIMIT + 60) -> None:
-    """Everything in the ledger happened so much longer ago."""
+    """Moves all times into the past."""
     ago = timedelta(seconds=seconds)
     ledger.query(
         "UPDATE messages SET send_at = send_at - %(ago)s, resumed_at = resumed_at - %(ago)s, "
@@ -47,7 +47,7 @@ def pass_time(ledger: Ledger, *, seconds: float = LIMIT + 60) -> None:
 
 
 def claimed(ledger: Ledger, church_id: UUID) -> int:
-    """How many a claim gave to be submitted."""
+    """Claims, and returns how many are to be submitted."""
     return len(ledger.claim(church_id, age_limit_seconds=LIMIT).envelopes)
 
 
@@ -62,9 +62,7 @@ def retry(ledger: Ledger, church_id: UUID, message: Message) -> int:
         )
 
 
-def test_a_sender_that_is_mended_after_days_sends_nothing_stale(
-    ledger: Ledger, church_id: UUID, message: Message
-) -> None:
+def test_stale_deliveries_of_a_resumed_sender_fail(ledger: Ledger, church_id: UUID, message: Message) -> None:
     with system_scope(ledger.database) as connection:
         churches.pause_sender(connection, church_id=church_id, channel="sms", reason="unregistered")
     pass_time(ledger)
@@ -82,13 +80,13 @@ def test_a_sender_that_is_mended_after_days_sends_nothing_stale(
     assert ledger.complete(church_id) == 1
 
 
-def test_just_within_the_limit_it_is_sent(ledger: Ledger, church_id: UUID, message: Message) -> None:
+def test_a_delivery_just_within_the_age_limit_is_claimed(ledger: Ledger, church_id: UUID, message: Message) -> None:
     pass_time(ledger, seconds=LIMIT - 60)
 
     assert claimed(ledger, church_id) == 3
 
 
-def test_what_is_too_late_costs_no_token_and_is_no_attempt(ledger: Ledger) -> None:
+def test_a_stale_delivery_uses_no_token_and_no_attempt(ledger: Ledger) -> None:
     church_id = ledger.church(segments_per_second=0.001)
     ledger.send(church_id, numbers(50))
     pass_time(ledger)
@@ -100,42 +98,42 @@ def test_what_is_too_late_costs_no_token_and_is_no_attempt(ledger: Ledger) -> No
     assert ledger.query("SELECT DISTINCT attempts FROM deliveries WHERE status = 'failed'") == [(0,)]
 
 
-def test_a_large_stale_message_is_claimed_to_its_end(ledger: Ledger, church_id: UUID) -> None:
+def test_a_large_stale_message_fails_over_several_claims(ledger: Ledger, church_id: UUID) -> None:
     message = ledger.send(church_id, numbers(25))
     pass_time(ledger)
 
-    turns = [ledger.claim(church_id, limit=10, age_limit_seconds=LIMIT) for _ in range(3)]
+    claims = [ledger.claim(church_id, limit=10, age_limit_seconds=LIMIT) for _ in range(3)]
 
-    assert [turn.taken for turn in turns] == [10, 10, 5]
-    assert [turn.again_in_seconds for turn in turns] == [0.0, 0.0, None]
+    assert [claim.taken for claim in claims] == [10, 10, 5]
+    assert [claim.again_in_seconds for claim in claims] == [0.0, 0.0, None]
     assert ledger.counts(message) == {Status.FAILED: 25}
 
 
-@pytest.mark.parametrize("stale", ["opted out", "canceled"])
-def test_a_better_reason_is_told_first(ledger: Ledger, church_id: UUID, stale: str) -> None:
+@pytest.mark.parametrize("other_reason", ["opted out", "canceled"])
+def test_opt_out_and_cancellation_outrank_the_age_limit(ledger: Ledger, church_id: UUID, other_reason: str) -> None:
     message = ledger.send(church_id, numbers(1))
     pass_time(ledger)
-    if stale == "opted out":
+    if other_reason == "opted out":
         ledger.opt_out(church_id, numbers(1)[0])
     else:
         ledger.query("UPDATE messages SET canceled_at = now()")
 
     ledger.claim(church_id, age_limit_seconds=LIMIT)
 
-    assert ledger.counts(message) == {Status.SUPPRESSED if stale == "opted out" else Status.CANCELED: 1}
+    assert ledger.counts(message) == {Status.SUPPRESSED if other_reason == "opted out" else Status.CANCELED: 1}
 
 
-# --- a person's word --------------------------------------------------------------------------------------------------
+# --- people's actions -------------------------------------------------------------------------------------------------
 
 
-def test_a_paused_message_does_not_grow_stale_and_counts_anew_when_it_is_resumed(
+def test_a_paused_message_does_not_become_stale_and_resuming_restarts_its_age(
     ledger: Ledger, church_id: UUID, message: Message
 ) -> None:
     with system_scope(ledger.database) as connection:
         message_lifecycle.pause(connection, church_id=church_id, message_id=message.message_id)
     ledger.query(
         "UPDATE deliveries SET due_at = now() WHERE address = %(one)s", one=numbers(1)[0]
-    )  # put back meanwhile
+    )  # queued again meanwhile
     pass_time(ledger)
     assert claimed(ledger, church_id) == 0
     assert ledger.counts(message) == {Status.QUEUED: 3}
@@ -147,7 +145,7 @@ def test_a_paused_message_does_not_grow_stale_and_counts_anew_when_it_is_resumed
     assert claimed(ledger, church_id) == 3
 
 
-def test_once_resumed_it_grows_stale_again(ledger: Ledger, church_id: UUID, message: Message) -> None:
+def test_a_resumed_message_becomes_stale_again(ledger: Ledger, church_id: UUID, message: Message) -> None:
     with system_scope(ledger.database) as connection:
         message_lifecycle.pause(connection, church_id=church_id, message_id=message.message_id)
         message_lifecycle.resume(connection, church_id=church_id, message=message)
@@ -157,7 +155,7 @@ def test_once_resumed_it_grows_stale_again(ledger: Ledger, church_id: UUID, mess
     assert ledger.counts(message) == {Status.FAILED: 3}
 
 
-def test_who_retries_what_failed_days_ago_means_it(ledger: Ledger, church_id: UUID, message: Message) -> None:
+def test_a_retry_restarts_the_age(ledger: Ledger, church_id: UUID, message: Message) -> None:
     pass_time(ledger)
     claimed(ledger, church_id)
 
@@ -165,12 +163,10 @@ def test_who_retries_what_failed_days_ago_means_it(ledger: Ledger, church_id: UU
 
     claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
     assert len(claim.envelopes) == 3
-    assert all(envelope.age_seconds < 60 for envelope in claim.envelopes), "a refusal for now may be tried again"
+    assert all(envelope.age_seconds < 60 for envelope in claim.envelopes), "a transient refusal may be retried"
 
 
-def test_a_failure_that_may_pass_is_tried_again_after_a_late_retry(
-    ledger: Ledger, church_id: UUID, message: Message
-) -> None:
+def test_a_retryable_failure_is_retried_after_a_late_retry(ledger: Ledger, church_id: UUID, message: Message) -> None:
     pass_time(ledger)
     claimed(ledger, church_id)
     retry(ledger, church_id, message)
@@ -179,22 +175,20 @@ def test_a_failure_that_may_pass_is_tried_again_after_a_late_retry(
     [envelope, *_] = claim.envelopes
     ledger.receive(envelope.delivery_id, Status.UNDELIVERED, attempt=envelope.attempt, error_code="30003")
 
-    ledger.apply(policy=RetryPolicy(age_limit_seconds=LIMIT), passing={"30003": 60.0})
+    ledger.apply(policy=RetryPolicy(age_limit_seconds=LIMIT), retryable_codes={"30003": 60.0})
 
-    assert ledger.stands(envelope.delivery_id).status == "queued"
+    assert ledger.get(envelope.delivery_id).status == "queued"
 
 
-@pytest.mark.parametrize("decided", ["one", "all"])
-def test_who_decides_days_later_that_it_is_to_be_sent_means_it(
-    ledger: Ledger, church_id: UUID, message: Message, decided: str
-) -> None:
+@pytest.mark.parametrize("resolved", ["one", "all"])
+def test_resolving_as_queued_restarts_the_age(ledger: Ledger, church_id: UUID, message: Message, resolved: str) -> None:
     claim = ledger.claim(church_id)
     ledger.record(
         [DeliveryUpdate(delivery_id=e.delivery_id, attempt=1, status=Status.UNKNOWN) for e in claim.envelopes]
     )
     pass_time(ledger)
     with system_scope(ledger.database) as connection:
-        if decided == "one":
+        if resolved == "one":
             reconciliation.resolve(
                 connection,
                 church_id=church_id,
@@ -205,10 +199,10 @@ def test_who_decides_days_later_that_it_is_to_be_sent_means_it(
         else:
             reconciliation.resolve_all(connection, church_id=church_id, message_id=message.message_id, status="queued")
 
-    assert claimed(ledger, church_id) == (1 if decided == "one" else 3)
+    assert claimed(ledger, church_id) == (1 if resolved == "one" else 3)
 
 
-def test_a_doubt_about_what_was_retried_late_is_sent_again_too(
+def test_a_late_retry_in_doubt_that_is_not_found_is_sent_again(
     ledger: Ledger, church_id: UUID, message: Message
 ) -> None:
     pass_time(ledger)
@@ -228,24 +222,24 @@ def test_a_doubt_about_what_was_retried_late_is_sent_again_too(
 # --- quiet hours ------------------------------------------------------------------------------------------------------
 
 
-def test_the_wait_for_the_hours_for_texting_is_no_age(ledger: Ledger, church_id: UUID) -> None:
-    """Put off by the claim until the hours begin: counted from then, also once the reason is gone."""
+def test_waiting_for_texting_hours_does_not_count_as_age(ledger: Ledger, church_id: UUID) -> None:
+    """The age counts from the beginning of the hours, also after the reason was overwritten."""
     message = ledger.send(church_id, numbers(1))
     set_window(ledger, church_id, closed=True)
     ledger.claim(church_id, age_limit_seconds=LIMIT)
     assert reasons(ledger) == {("queued", "quiet hours")}
-    opened_long_after_it_was_meant(ledger)
+    open_hours_long_after_send_at(ledger)
     set_window(ledger, church_id, closed=False)
 
     [envelope] = ledger.claim(church_id, age_limit_seconds=LIMIT).envelopes
 
     assert envelope.age_seconds < LIMIT
     ledger.record([DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.QUEUED)])
-    assert claimed(ledger, church_id) == 1, "handed back, it is as fresh as before"
+    assert claimed(ledger, church_id) == 1, "an unsubmitted delivery keeps its age"
     assert ledger.counts(message) == {Status.SENDING: 1}
 
 
-def test_what_waited_for_hours_that_began_too_long_ago_is_stale(ledger: Ledger, church_id: UUID) -> None:
+def test_a_delivery_whose_texting_hours_began_too_long_ago_is_stale(ledger: Ledger, church_id: UUID) -> None:
     message = ledger.send(church_id, numbers(1))
     ledger.query("UPDATE deliveries SET reason = 'quiet hours'")
     pass_time(ledger)
@@ -255,7 +249,7 @@ def test_what_waited_for_hours_that_began_too_long_ago_is_stale(ledger: Ledger, 
 
 
 def set_window(ledger: Ledger, church_id: UUID, *, closed: bool) -> None:
-    """Hours that are over or to come by the church's clock, or that are all day; what waits is not judged anew."""
+    """Sets hours that are closed now, or all day, without changing waiting deliveries."""
     [(minute,)] = ledger.query(
         "SELECT extract(epoch FROM (now() AT TIME ZONE time_zone)::time)::int / 60 FROM churches "
         "WHERE church_id = %(id)s",
@@ -271,6 +265,6 @@ def set_window(ledger: Ledger, church_id: UUID, *, closed: bool) -> None:
     )
 
 
-def opened_long_after_it_was_meant(ledger: Ledger) -> None:
+def open_hours_long_after_send_at(ledger: Ledger) -> None:
     ledger.query("UPDATE messages SET send_at = now() - interval '20 hours'")
     ledger.query("UPDATE deliveries SET due_at = now() - interval '1 minute'")

@@ -1,7 +1,7 @@
-"""The changes of a delivery's status that the SQL makes are those that messaging/states.py lists, and no others.
+"""The transitions that the SQL makes are exactly those that messaging/states.py lists.
 
-A trigger records each change together with the statement that made it, while every statement that sets a status meets
-deliveries in every status. A new statement that is not run here fails the first test.
+A trigger records each change of a status and its statement, while every statement that sets a status runs on deliveries
+in every status. A new statement that does not run here fails the test.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers
 
 Changes = dict[str, set[tuple[Status, Status]]]
-"""The changes that each named query made."""
+"""The transitions of each named query."""
 
 RETRYABLE = "30008"
 TOO_LATE_SECONDS = -60.0
-"""As an age limit: everything is too old."""
+"""An age limit that every delivery exceeds."""
 QUERIES = {f"{file}.{name}": query for file in sql.all_names() for name, query in sql.load(file).items()}
 SETS_STATUS = re.compile(r"\bUPDATE deliveries\b.*?(\bSET|,)\s*(--[^\n]*\s*)*status\s*=", re.DOTALL)
 TRIGGER = """
 CREATE TABLE status_changes (statement text NOT NULL, old_status text NOT NULL, new_status text NOT NULL);
-CREATE FUNCTION note_status_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION record_status_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO status_changes VALUES (current_query(), OLD.status, NEW.status);
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER note_status_change AFTER UPDATE ON deliveries
-    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION note_status_change();
+CREATE TRIGGER record_status_change AFTER UPDATE ON deliveries
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION record_status_change();
 """
 NO_TRIGGER = """
-DROP TRIGGER note_status_change ON deliveries;
-DROP FUNCTION note_status_change;
+DROP TRIGGER record_status_change ON deliveries;
+DROP FUNCTION record_status_change;
 DROP TABLE status_changes;
 """
 
 
 @pytest.fixture
 def recorded(ledger: Ledger) -> Iterator[Ledger]:
-    """A ledger that records every change of a status."""
+    """A ledger whose changes of statuses are recorded."""
     ledger.query(TRIGGER)
     yield ledger
     ledger.query(NO_TRIGGER)
@@ -78,7 +78,7 @@ def sample(ledger: Ledger) -> Sample:
     found = ledger.query("SELECT delivery_id FROM deliveries WHERE message_id = %(id)s", id=message.message_id)
     by_status = dict(zip(Status, [delivery_id for (delivery_id,) in found], strict=True))
     for status, delivery_id in by_status.items():
-        ledger.put(delivery_id, status)
+        ledger.set_status(delivery_id, status)
     ledger.query(
         "UPDATE deliveries SET attempts = 1, carrier_id = CASE WHEN status >= 'sent' THEN 'SM' || delivery_id END "
         "WHERE message_id = %(id)s",
@@ -100,7 +100,7 @@ def claim(ledger: Ledger) -> None:
 
 
 def record_results(ledger: Ledger) -> None:
-    """All that follows from a carrier's answer."""
+    """Records every kind of result."""
     for kind in ResultKind:
         for tries, age_seconds in ((0, 0.0), (99, 1e9)):
             result = SubmissionResult(delivery_id=UUID(int=0), attempt=1, kind=kind)
@@ -125,16 +125,16 @@ def expire_leases(ledger: Ledger) -> None:
 
 
 def apply_receipts(ledger: Ledger) -> None:
-    """Of the present attempt and of an earlier one, with a code that may be retried and without."""
-    for said in RECEIPT_STATUSES:
+    """Receipts of the present attempt and of an earlier one, with and without a retryable code."""
+    for status in RECEIPT_STATUSES:
         for error_code in (None, RETRYABLE):
             for is_earlier in (False, True):
-                told = sample(ledger)
+                target = sample(ledger)
                 if is_earlier:
-                    ledger.query("UPDATE deliveries SET attempts = 2 WHERE church_id = %(id)s", id=told.church_id)
-                for delivery_id in told.delivery_ids:
-                    ledger.receive(delivery_id, said, error_code=error_code)
-                ledger.apply(passing={RETRYABLE: 1.0})
+                    ledger.query("UPDATE deliveries SET attempts = 2 WHERE church_id = %(id)s", id=target.church_id)
+                for delivery_id in target.delivery_ids:
+                    ledger.receive(delivery_id, status, error_code=error_code)
+                ledger.apply(retryable_codes={RETRYABLE: 1.0})
 
 
 def change_by_a_person(ledger: Ledger) -> None:
@@ -186,7 +186,7 @@ def expand_beyond_the_daily_limit(ledger: Ledger) -> None:
 
 
 def changes_of_all_queries(ledger: Ledger) -> Changes:
-    """Run everything that may change a status; which named query changed what."""
+    """Runs everything that can change a status, and returns the transitions of each named query."""
     claim(ledger)
     record_results(ledger)
     expire_leases(ledger)
@@ -197,13 +197,13 @@ def changes_of_all_queries(ledger: Ledger) -> Changes:
     names = {as_sent(query): name for name, query in QUERIES.items()}
     found: Changes = defaultdict(set)
     for statement, old, new in ledger.query("SELECT DISTINCT statement, old_status, new_status FROM status_changes"):
-        if statement in names:  # and not of the tests themselves
+        if statement in names:  # statements of the tests are ignored
             found[names[statement]].add((Status(old), Status(new)))
     return found
 
 
 def as_sent(query: str) -> str:
-    """The query as the server gets it: psycopg numbers the parameters."""
+    """Returns the query as the server receives it, with numbered parameters."""
     places: list[str] = []
 
     def number(found: re.Match[str]) -> str:
@@ -215,11 +215,11 @@ def as_sent(query: str) -> str:
 
 
 @pytest.mark.timeout(60)
-def test_the_listed_transitions_are_exactly_those_that_the_queries_make(recorded: Ledger) -> None:
+def test_the_listed_transitions_are_exactly_those_of_the_queries(recorded: Ledger) -> None:
     changes = changes_of_all_queries(recorded)
 
     assert set(changes) == {name for name, query in QUERIES.items() if SETS_STATUS.search(query)}
     made = {change for of_query in changes.values() for change in of_query}
     listed = {(old, new) for old, targets in TRANSITIONS.items() for new in targets}
-    assert sorted(made - listed) == [], "changes that messaging/states.py does not list"
-    assert sorted(listed - made) == [], "changes that no query makes"
+    assert sorted(made - listed) == [], "transitions that messaging/states.py does not list"
+    assert sorted(listed - made) == [], "transitions that no query makes"

@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import ValidationError
 
-from api.field_errors import complaints
-from api.models import Instant, Moment, RequestModel
-from api.queries import PageQuery, write_cursor
+from api.base_models import Moment, RequestModel
+from api.field_errors import field_errors
+from api.query_parameters import PageQuery, write_cursor
 
 
 class Meeting(RequestModel):
-    starts_at: Instant
+    starts_at: Moment
     guest_names: list[str]
 
 
@@ -33,7 +33,6 @@ def test_a_time_with_its_offset_is_read(text: str, instant: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "2026-12-24T17:00:00",
         "2026-12-24",
         "2026-12-24 17:00:00Z",
         "2026-02-30T17:00:00Z",
@@ -57,7 +56,7 @@ def test_a_time_before_the_earliest_allowed_is_refused_whatever_its_offset(text:
     with pytest.raises(ValidationError) as caught:
         Reminder.model_validate({"at": text + offset})
 
-    assert [found.message for found in complaints(caught.value).listed] == ["must not be before the year 2000"]
+    assert [found.message for found in field_errors(caught.value).listed] == ["must not be before the year 2000"]
 
 
 @pytest.mark.parametrize("text", ["2000-01-01T00:00:00", "2000-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
@@ -69,7 +68,7 @@ def test_each_field_error_names_its_field_as_the_caller_wrote_it() -> None:
     with pytest.raises(ValidationError) as caught:
         Meeting.model_validate({"guestNames": ["Ruth", 5], "guest_names": []})
 
-    assert [(found.field, found.message) for found in complaints(caught.value, within="meetings[3]").listed] == [
+    assert [(found.field, found.message) for found in field_errors(caught.value, within="meetings[3]").listed] == [
         ("meetings[3].startsAt", "is required"),
         ("meetings[3].guestNames[1]", "must be a string"),
         ("meetings[3].guest_names", "is not a known field"),

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
+from api.base_models import RequestModel
 from api.messages.composition import Composition, Draft, Urgency
-from api.models import RequestModel
 from api.request_digest import request_digest
 from api.schedules.new_schedule import MissedRuns, NewSchedule, Recurrence
 

@@ -54,7 +54,7 @@ _PIECES = [
 
 
 def read(raw: bytes, *, delivered_to: str | None = None) -> Bounce:
-    """As the endpoint does it: the address is found first, in the head alone."""
+    """Find the address in the head, then parse the mail, as the route does."""
     about = find_attempt(raw[:HEAD_BYTES], delivered_to=delivered_to, settings=SETTINGS)
     return read_bounce(raw, about=about, settings=SETTINGS)
 
@@ -95,7 +95,7 @@ def test_an_automatic_answer_has_no_receipt() -> None:
     assert read(raw).receipt is None
 
 
-def test_the_address_may_come_from_the_mail_server_or_from_any_header_it_leaves() -> None:
+def test_the_address_is_read_from_the_query_or_from_a_recipient_header() -> None:
     elsewhere = delivery_report("postmaster@example.org")
 
     assert read(elsewhere, delivered_to=ADDRESS).delivery_id == DELIVERY
@@ -155,7 +155,7 @@ def test_an_address_outside_the_recipient_headers_is_ignored(raw: str) -> None:
         find_attempt(raw.encode(), delivered_to=None, settings=SETTINGS)
 
 
-def test_a_recipient_that_is_too_long_is_not_ours() -> None:
+def test_an_address_that_is_too_long_is_not_ours() -> None:
     with pytest.raises(ForgedRequest):
         find_attempt(b"", delivered_to=" " * 400 + ADDRESS, settings=SETTINGS)
 
@@ -163,14 +163,14 @@ def test_a_recipient_that_is_too_long_is_not_ours() -> None:
 @pytest.mark.parametrize(
     "missing", [{"mail_bounce_domain": None}, {"smtp_url": None}, {"smtp_url": None, "secret_key": None}]
 )
-def test_without_a_domain_or_a_mail_server_no_bounces_are_taken(missing: dict[str, None]) -> None:
+def test_without_a_bounce_domain_or_a_mail_server_no_bounces_are_accepted(missing: dict[str, None]) -> None:
     assert takes_bounces(SETTINGS)
     assert takes_bounces(SETTINGS.model_copy(update={"mail_enabled": False}))
     assert not takes_bounces(SETTINGS.model_copy(update=missing))
 
 
 def nested(depth: int, *, inner: bytes) -> bytes:
-    """The part inside so many multiparts."""
+    """The part inside `depth` multiparts."""
     for level in range(depth):
         inner = (
             f'Content-Type: multipart/mixed; boundary="{level}"\r\n\r\n--{level}\r\n'.encode()

@@ -80,8 +80,8 @@ _PIECES = [
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=20).map("".join) | st.text(max_size=60))
-def test_what_is_accepted_as_a_subject_arrives_as_it_was_written(subject: str) -> None:
-    """Accepted once, it fails for nobody, and no reader finds more in it than was written."""
+def test_an_accepted_subject_arrives_unchanged(subject: str) -> None:
+    """It fails for no recipient, and decoding it gives nothing that was not written."""
     if CHANNEL.check_details({"subject": subject}):
         return
 
@@ -102,7 +102,7 @@ def test_blank_or_too_long_content_is_refused() -> None:
     assert CHANNEL.check_content("x" * (MAX_CHARACTERS + 1)) is not None
 
 
-def test_mail_is_available_once_it_is_set_up_and_unless_it_is_switched_off() -> None:
+def test_mail_is_unavailable_without_smtp_url_or_when_it_is_switched_off() -> None:
     assert CHANNEL.unavailable_reason(mail_settings()) is None
     assert "SMTP_URL" in (CHANNEL.unavailable_reason(mail_settings(smtp_url=None)) or "")
     assert "MAIL_ENABLED" in (CHANNEL.unavailable_reason(mail_settings(mail_enabled=False)) or "")

@@ -43,7 +43,7 @@ def test_a_mail_has_its_headers() -> None:
         ("Grace " * 30, "word " * 39),
     ],
 )
-def test_names_and_subjects_arrive_as_they_were_written(name: str, subject: str) -> None:
+def test_names_and_subjects_arrive_unchanged(name: str, subject: str) -> None:
     raw = composed(envelope(subject=subject, name=name)).raw
     mail = message_from_bytes(raw, policy=SMTP)
 
@@ -103,8 +103,8 @@ def test_the_envelope_sender_is_the_bounce_address() -> None:
     assert own.recipient == "ruth@example.org"
 
 
-def test_the_text_comes_first_and_the_page_last() -> None:
-    """Readers show the last form that they can (RFC 2046, 5.1.4)."""
+def test_the_plain_text_part_comes_before_the_html_part() -> None:
+    """Mail readers show the last part that they can display (RFC 2046, 5.1.4)."""
     mail = read(envelope(content="Grüße"))
 
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]

@@ -14,7 +14,7 @@ from messaging.submissions import ResultKind
 @pytest.mark.parametrize(
     ("stage", "text", "kind"),
     [
-        # nobody has looked at the mail yet
+        # before a recipient is named
         (Stage.CONNECT, "421 4.3.2 shutting down", ResultKind.THROTTLED),
         (Stage.CONNECT, "451 later", ResultKind.THROTTLED),
         (Stage.CONNECT, "554 5.7.1 your address is blocked", ResultKind.SENDER),
@@ -26,7 +26,7 @@ from messaging.submissions import ResultKind
         (Stage.SENDER, "530 5.7.0 authentication required", ResultKind.SENDER),
         (Stage.SENDER, "451 4.3.0 trouble", ResultKind.THROTTLED),
         (Stage.SENDER, "552 5.3.4 too large", ResultKind.PERMANENT),
-        # of the recipient
+        # at the recipient
         (Stage.RECIPIENT, "550 5.1.1 no such user", ResultKind.PERMANENT),
         (Stage.RECIPIENT, "550 no", ResultKind.PERMANENT),
         (Stage.RECIPIENT, "554 5.7.1 relaying denied", ResultKind.PERMANENT),
@@ -36,7 +36,7 @@ from messaging.submissions import ResultKind
         (Stage.RECIPIENT, "530 5.7.0 authentication required", ResultKind.SENDER),
         (Stage.RECIPIENT, "550 5.1.8 bad sender", ResultKind.SENDER),
         (Stage.RECIPIENT, "250 as if", ResultKind.TRANSIENT),
-        # of the mail
+        # at the mail
         (Stage.CONTENT, "451 4.3.0 trouble", ResultKind.TRANSIENT),
         (Stage.CONTENT, "554 5.6.0 no", ResultKind.PERMANENT),
         (Stage.ACCEPTANCE, "451 4.7.1 later", ResultKind.TRANSIENT),
@@ -49,12 +49,12 @@ from messaging.submissions import ResultKind
     ],
 )
 def test_a_refusal_is_classified_by_stage_and_code(stage: Stage, text: str, kind: ResultKind) -> None:
-    code, _, words = text.partition(" ")
+    code, _, reply = text.partition(" ")
 
-    meaning = errors.classify_refusal(SmtpRefusal.from_reply(stage, int(code), words))
+    classified = errors.classify_refusal(SmtpRefusal.from_reply(stage, int(code), reply))
 
-    assert meaning.kind is kind
-    assert meaning.reason
+    assert classified.kind is kind
+    assert classified.reason
 
 
 @pytest.mark.parametrize(

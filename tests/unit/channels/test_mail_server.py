@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.mail.server import Encryption, MailServer
+from channels.mail.mail_server import Encryption, MailServer
 from settings import SettingsError
 from tests.harness.mails import mail_settings
 

@@ -20,7 +20,7 @@ def token(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def test_a_link_names_its_delivery() -> None:
+def test_a_link_contains_its_delivery_id() -> None:
     links, delivery = UnsubscribeLinks(SETTINGS), uuid4()
 
     assert links.url(delivery).startswith("https://texts.example.org/unsubscribe/")
@@ -31,7 +31,7 @@ def test_a_changed_link_is_invalid() -> None:
     links = UnsubscribeLinks(SETTINGS)
     good = token(links.url(uuid4()))
 
-    for place in range(len(good) - 1):  # the last character holds bits that count for nothing
+    for place in range(len(good) - 1):  # the last character has bits that are not used
         changed = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
         assert links.delivery_of(changed) is None, place
 
@@ -91,7 +91,7 @@ def test_a_malformed_bounce_address_is_invalid(bad: str) -> None:
 
 
 def test_a_link_token_is_invalid_as_a_bounce_address() -> None:
-    """Their keys differ, so the seals do."""
+    """Each kind of token is signed with a key of its own."""
     delivery = uuid4()
     link = UnsubscribeLinks(SETTINGS)
     assert link.delivery_of(token(UnsubscribeLinks(SETTINGS).url(delivery))) == delivery

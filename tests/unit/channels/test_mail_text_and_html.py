@@ -21,8 +21,8 @@ def text(content: str, *, sender: str = "Grace") -> str:
     return text_part(content, sender=sender, unsubscribe=UNSUBSCRIBE)
 
 
-def read_aloud(page: str) -> list[str]:
-    """The words of the page as people read them, links spelled out where the words are others."""
+def visible_words(page: str) -> list[str]:
+    """The words of the page, with the URL of a link where its text differs."""
     body = page.partition("<body")[2].partition(">")[2]
     body = re.sub(r'<a href="([^"]*)">(.*?)</a>', lambda a: a[2] if a[1] == a[2] else f"{a[2]}: {a[1]}", body)
     return unescape(re.sub(r"<[^>]+>", " ", body)).split()
@@ -41,7 +41,7 @@ def read_aloud(page: str) -> list[str]:
     ],
 )
 def test_both_parts_have_the_same_text(content: str) -> None:
-    assert read_aloud(html(content)) == [word for word in text(content).split() if word != "--"]
+    assert visible_words(html(content)) == [word for word in text(content).split() if word != "--"]
 
 
 def test_blank_lines_separate_paragraphs_and_other_breaks_stay() -> None:

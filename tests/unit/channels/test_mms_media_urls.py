@@ -12,7 +12,7 @@ from channels.mms.media_urls import BadUrl, parse_url
 GOOD = "https://www.example.org/flyer.jpg"
 
 
-def wrong(*urls: Any) -> dict[str, str]:
+def field_errors(*urls: Any) -> dict[str, str]:
     return dict(MmsChannel().check_details({"mediaUrls": list(urls)}))
 
 
@@ -33,12 +33,12 @@ def test_a_valid_url_is_parsed(url: str, host: str, port: int, target: str, host
     parsed = parse_url(url)
 
     assert (parsed.host, parsed.port, parsed.target, parsed.host_header) == (host, port, target, host_header)
-    assert wrong(url) == {}
+    assert field_errors(url) == {}
 
 
 @pytest.mark.parametrize("url", [None, 7, True, {}, ["https://example.org"]])
 def test_only_strings_are_urls(url: Any) -> None:
-    assert wrong(url) == {"mediaUrls[0]": "must be a string"}
+    assert field_errors(url) == {"mediaUrls[0]": "must be a string"}
 
 
 @pytest.mark.parametrize(
@@ -89,23 +89,23 @@ def test_only_strings_are_urls(url: Any) -> None:
     ],
 )
 def test_an_invalid_url_is_refused_with_the_reason(url: str, error: str) -> None:
-    told = wrong(GOOD, url)
+    errors = field_errors(GOOD, url)
 
-    assert list(told) == ["mediaUrls[1]"]
-    assert error in told["mediaUrls[1]"]
+    assert list(errors) == ["mediaUrls[1]"]
+    assert error in errors["mediaUrls[1]"]
 
 
 def test_a_url_has_a_maximum_length() -> None:
-    assert wrong("https://example.org/" + "a" * 2_028) == {}
+    assert field_errors("https://example.org/" + "a" * 2_028) == {}
 
 
 def test_the_list_has_one_to_ten_urls_each_once() -> None:
     ten = [f"{GOOD}?{n}" for n in range(10)]
 
-    assert wrong() == {"mediaUrls": "must have at least 1 item"}
-    assert wrong(*ten) == {}
-    assert wrong(*ten, GOOD) == {"mediaUrls": "must have at most 10 items"}
-    assert wrong(GOOD, "https://b.example/", GOOD) == {"mediaUrls[2]": "is listed twice"}
+    assert field_errors() == {"mediaUrls": "must have at least 1 item"}
+    assert field_errors(*ten) == {}
+    assert field_errors(*ten, GOOD) == {"mediaUrls": "must have at most 10 items"}
+    assert field_errors(GOOD, "https://b.example/", GOOD) == {"mediaUrls[2]": "is listed twice"}
     assert MmsChannel().check_details({"mediaUrls": GOOD}) == {"mediaUrls": "must be a list"}
     assert MmsChannel().check_details({}) == {"mediaUrls": "is required for mms"}
 
@@ -132,9 +132,9 @@ def test_an_invalid_redirect_is_refused(location: str) -> None:
         parse_url(GOOD).redirected(location)
 
 
-@pytest.mark.parametrize(("content", "is_good"), [("", True), (" ", True), ("x" * 1_600, True), ("x" * 1_601, False)])
-def test_a_picture_needs_no_words(content: str, is_good: bool) -> None:
-    assert (MmsChannel().check_content(content) is None) is is_good
+@pytest.mark.parametrize(("content", "is_valid"), [("", True), (" ", True), ("x" * 1_600, True), ("x" * 1_601, False)])
+def test_the_text_may_be_empty_and_has_a_maximum_length(content: str, is_valid: bool) -> None:
+    assert (MmsChannel().check_content(content) is None) is is_valid
 
 
 def test_a_picture_message_costs_one_segment_however_long() -> None:

@@ -38,7 +38,7 @@ def test_public_addresses_are_allowed(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "0.0.0.0",  # noqa: S104 - this host, and so this machine
+        "0.0.0.0",  # noqa: S104 - this host
         "0.255.255.255",
         "10.0.0.1",
         "100.64.0.1",

@@ -1,4 +1,4 @@
-"""Churches wait in order, each once, for free slots and for their time."""
+"""Churches wait in order, each once, for free slots or for a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_churches_are_taken_in_order_and_each_once() -> None:
     assert claims.take_ready(lambda _: True) == []
 
 
-def test_a_church_without_free_slots_keeps_waiting_and_holds_up_no_other() -> None:
+def test_a_church_without_free_slots_keeps_waiting_and_does_not_delay_others() -> None:
     claims = DeferredClaims()
     claims.add(A)
     claims.add(B)

@@ -14,7 +14,7 @@ from tests.harness.waiting import wait_until
 
 
 class Ledger:
-    """Keeps what is written. `failures` are raised first, one for each attempt; `gate` closed makes a write wait."""
+    """Keeps what is written. Raises `failures` first, one for each attempt. A write waits until `gate` is set."""
 
     def __init__(self) -> None:
         self.sets: list[list[int]] = []
@@ -100,7 +100,7 @@ def test_a_set_has_a_largest_size(ledger: Ledger, results: Recorder[int]) -> Non
     assert ledger.written == [-1, *range(recorder.SLICE + 1)]
 
 
-def test_a_slice_is_passed_on_before_it_is_written(ledger: Ledger, results: Recorder[int]) -> None:
+def test_on_slice_gets_a_slice_before_it_is_written(ledger: Ledger, results: Recorder[int]) -> None:
     ledger.gate.clear()
     add(results, 7)
 
@@ -117,7 +117,7 @@ def test_while_postgresql_is_away_the_write_is_repeated(ledger: Ledger, results:
     assert ledger.attempts == 4
 
 
-def test_when_the_process_is_to_end_the_write_is_not_repeated(
+def test_after_a_stop_was_requested_the_write_is_not_repeated(
     ledger: Ledger, results: Recorder[int], stopping: threading.Event
 ) -> None:
     stopping.set()
@@ -129,7 +129,7 @@ def test_when_the_process_is_to_end_the_write_is_not_repeated(
     assert ledger.written == []
 
 
-def test_a_set_that_cannot_be_written_does_not_keep_later_results_from_being_written(
+def test_a_set_that_cannot_be_written_is_dropped_and_later_results_are_written(
     ledger: Ledger, results: Recorder[int]
 ) -> None:
     ledger.failures = [ValueError("broken")]
@@ -160,7 +160,7 @@ def test_it_is_not_idle_before_every_expected_result_is_written(ledger: Ledger, 
     assert ledger.written == [1, 2]
 
 
-def test_it_wakes_at_the_time_that_is_asked_for(ledger: Ledger, results: Recorder[int]) -> None:
+def test_it_wakes_after_seconds_to_wake(ledger: Ledger, results: Recorder[int]) -> None:
     ledger.wake_seconds = 0.001
     results.wake()
 
@@ -169,7 +169,7 @@ def test_it_wakes_at_the_time_that_is_asked_for(ledger: Ledger, results: Recorde
     assert ledger.attempts == 0
 
 
-def test_closing_writes_what_is_expected_first(ledger: Ledger, results: Recorder[int]) -> None:
+def test_closing_waits_until_expected_results_are_written(ledger: Ledger, results: Recorder[int]) -> None:
     ledger.gate.clear()
     results.expect(1)
     closing = threading.Thread(target=results.close, daemon=True)

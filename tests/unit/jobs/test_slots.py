@@ -1,4 +1,4 @@
-"""No church occupies all slots, and one with deliveries in flight does not claim a few at a time."""
+"""No church occupies all slots, and a church with deliveries in flight claims at least a quarter at a time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_church_has_deliveries_in_flight_until_the_last_is_released() -> None:
     assert slots.claimable(LARGE) == 75
 
 
-def test_asking_for_a_church_puts_nothing_in_flight() -> None:
+def test_claimable_puts_nothing_in_flight() -> None:
     slots = Slots(100)
     slots.claimable(LARGE)
 
@@ -76,7 +76,7 @@ def test_asking_for_a_church_puts_nothing_in_flight() -> None:
 
 
 def test_more_in_flight_than_there_is_capacity_leaves_nothing_to_claim() -> None:
-    """Two threads may both find slots free before either occupies them."""
+    """Two threads may both find free slots before either occupies them."""
     slots = Slots(4)
     slots.occupy(LARGE, 3)
     slots.occupy(SMALL, 3)

@@ -1,4 +1,4 @@
-"""Phone numbers and mail addresses as people write them."""
+"""Parsing of phone numbers and mail addresses."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from messaging.addresses import InvalidEmail, InvalidPhone, mask_email, parse_em
         ("\uff0b1２０２５５５０１２３", "+12025550123"),
     ],
 )
-def test_usual_forms_are_kept_as_e164(written: str, number: str) -> None:
+def test_usual_forms_are_parsed_to_e164(written: str, number: str) -> None:
     assert parse_phone(written) == number
 
 
 @pytest.mark.parametrize(
-    ("written", "complaint"),
+    ("written", "message"),
     [
         ("", "is not a phone number"),
         ("   ", "is not a phone number"),
@@ -55,20 +55,20 @@ def test_usual_forms_are_kept_as_e164(written: str, number: str) -> None:
         ("555-0123", "is not a number in use"),
     ],
 )
-def test_what_cannot_be_sent_to_is_refused_with_the_reason(written: str, complaint: str) -> None:
-    with pytest.raises(InvalidPhone, match=complaint):
+def test_an_invalid_phone_number_is_refused_with_the_reason(written: str, message: str) -> None:
+    with pytest.raises(InvalidPhone, match=message):
         parse_phone(written)
 
 
 @pytest.mark.parametrize("written", ["911", "202-555-0123 x5", "+1 000 555 0123"])
-def test_a_complaint_does_not_repeat_the_number(written: str) -> None:
+def test_the_error_does_not_contain_the_number(written: str) -> None:
     with pytest.raises(InvalidPhone) as refused:
         parse_phone(written)
     assert written not in str(refused.value)
 
 
 @given(st.text(max_size=40) | st.text("+0123456789().- x/;ext=tel:\x00", max_size=40))
-def test_any_text_gives_e164_or_a_refusal(written: str) -> None:
+def test_any_text_is_parsed_to_e164_or_refused(written: str) -> None:
     try:
         number = parse_phone(written)
     except InvalidPhone:
@@ -88,7 +88,7 @@ def test_any_text_gives_e164_or_a_refusal(written: str) -> None:
         ("ruth@Bücher.example", "ruth@xn--bcher-kva.example"),
     ],
 )
-def test_mail_addresses_are_kept_in_lower_case_and_ascii(written: str, address: str) -> None:
+def test_mail_addresses_are_parsed_to_lower_case_and_ascii(written: str, address: str) -> None:
     assert parse_email(written) == address
     assert parse_email(address) == address
 
@@ -112,7 +112,7 @@ def test_mail_addresses_are_kept_in_lower_case_and_ascii(written: str, address: 
         *("x" * 65 + "@example.org", "a@" + "x" * 250 + ".org", "a\0@example.org", "a@exa mple.org"),
     ],
 )
-def test_what_is_no_mail_address_is_refused_without_being_repeated(written: str) -> None:
+def test_an_invalid_mail_address_is_refused_and_not_repeated_in_the_error(written: str) -> None:
     with pytest.raises(InvalidEmail) as refused:
         parse_email(written)
 
@@ -120,7 +120,7 @@ def test_what_is_no_mail_address_is_refused_without_being_repeated(written: str)
 
 
 @given(st.text())
-def test_any_text_is_a_mail_address_or_none(text: str) -> None:
+def test_any_text_is_parsed_to_a_mail_address_or_refused(text: str) -> None:
     try:
         address = parse_email(text)
     except InvalidEmail:
@@ -129,5 +129,5 @@ def test_any_text_is_a_mail_address_or_none(text: str) -> None:
     assert parse_email(address) == address
 
 
-def test_a_masked_address_is_known_to_its_owner_only() -> None:
+def test_a_masked_address_shows_the_first_letter_and_the_domain() -> None:
     assert mask_email("ruth.bell@example.org") == "r***@example.org"

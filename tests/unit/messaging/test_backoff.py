@@ -1,4 +1,4 @@
-"""The wait before the next try."""
+"""The backoff formula."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def test_the_wait_doubles_up_to_the_limit(attempt: int, seconds: float) -> None:
 
 
 @given(attempts, draws, st.floats(min_value=0, max_value=1))
-def test_jitter_takes_away_at_most_its_share(attempt: int, draw: float, jitter: float) -> None:
+def test_jitter_shortens_the_wait_by_at_most_its_share(attempt: int, draw: float, jitter: float) -> None:
     whole = wait(attempt)
     assert whole * (1 - jitter) - 1e-9 <= wait(attempt, jitter=jitter, draw=draw) <= whole + 1e-9
 
 
 @given(attempts, draws)
-def test_a_later_attempt_with_the_same_draw_never_waits_less(attempt: int, draw: float) -> None:
+def test_a_later_attempt_with_the_same_random_number_waits_at_least_as_long(attempt: int, draw: float) -> None:
     earlier = wait(attempt, jitter=FULL_JITTER, draw=draw)
     assert wait(attempt + 1, jitter=FULL_JITTER, draw=draw) >= earlier
 
 
 @pytest.mark.parametrize(("jitter", "least"), [(FULL_JITTER, 0.0), (HALF_JITTER, 4.0)])
-def test_the_waits_of_many_are_spread(jitter: float, least: float) -> None:
+def test_jitter_spreads_the_waits(jitter: float, least: float) -> None:
     waits = {wait(3, jitter=jitter) for _ in range(200)}
 
     assert len(waits) > 190

@@ -1,4 +1,4 @@
-"""What becomes of runs that have come due: at most one is sent, and each has its outcome."""
+"""The outcomes of due runs: at most one is sent."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HOUR = timedelta(hours=1)
 
 
 def late(*minutes: float) -> list[ScheduledRun]:
-    """Runs that came due so many minutes ago, the oldest first."""
+    """Returns runs that came due so many minutes ago, the oldest first."""
     return [
         ScheduledRun(at=NOW - timedelta(minutes=each), wall=(NOW - timedelta(minutes=each)).replace(tzinfo=None))
         for each in minutes
     ]
 
 
-def judge(
+def decide(
     runs: list[ScheduledRun], policy: MissedPolicy, *, is_paused: bool = False, more_due: bool = False
 ) -> list[DecidedRun]:
     return decide_runs(runs, now=NOW, policy=policy, within=HOUR, is_paused=is_paused, more_due=more_due)
@@ -43,29 +43,31 @@ def judge(
         (MissedPolicy.SKIP, (30, 15, 0.5), ["missed", "missed", "sent"]),
     ],
 )
-def test_the_last_run_decides(policy: MissedPolicy, minutes: tuple[float, ...], outcomes: list[str]) -> None:
+def test_only_the_last_run_is_sent_if_the_policy_allows(
+    policy: MissedPolicy, minutes: tuple[float, ...], outcomes: list[str]
+) -> None:
     runs = late(*minutes)
 
-    judged = judge(runs, policy)
+    decided = decide(runs, policy)
 
-    assert [each.outcome for each in judged] == outcomes
-    assert [each.run for each in judged] == runs
-    assert all((each.send_at is not None) == (each.outcome == "sent") for each in judged)
+    assert [each.outcome for each in decided] == outcomes
+    assert [each.run for each in decided] == runs
+    assert all((each.send_at is not None) == (each.outcome == "sent") for each in decided)
 
 
-def test_a_run_on_time_is_due_at_its_time_and_one_made_up_for_is_due_now() -> None:
-    [on_time] = judge(late(0.5), MissedPolicy.RUN_ONCE)
-    [made_up] = judge(late(30), MissedPolicy.RUN_ONCE)
+def test_a_run_on_time_is_due_at_its_time_and_a_missed_one_now() -> None:
+    [on_time] = decide(late(0.5), MissedPolicy.RUN_ONCE)
+    [missed] = decide(late(30), MissedPolicy.RUN_ONCE)
 
     assert (on_time.send_at, on_time.reason) == (NOW - timedelta(seconds=30), None)
-    assert (made_up.send_at, made_up.reason) == (NOW, "made up for")
+    assert (missed.send_at, missed.reason) == (NOW, "made up for")
 
 
 @pytest.mark.parametrize("policy", list(MissedPolicy))
-def test_of_a_paused_schedule_all_are_skipped(policy: MissedPolicy) -> None:
-    assert {each.outcome for each in judge(late(60, 30, 0), policy, is_paused=True)} == {"skipped"}
+def test_all_runs_of_a_paused_schedule_are_skipped(policy: MissedPolicy) -> None:
+    assert {each.outcome for each in decide(late(60, 30, 0), policy, is_paused=True)} == {"skipped"}
 
 
 @pytest.mark.parametrize("policy", list(MissedPolicy))
-def test_when_later_ones_are_due_too_none_of_these_is_sent(policy: MissedPolicy) -> None:
-    assert {each.outcome for each in judge(late(60, 30, 0), policy, more_due=True)} == {"missed"}
+def test_no_run_is_sent_if_later_ones_are_due_too(policy: MissedPolicy) -> None:
+    assert {each.outcome for each in decide(late(60, 30, 0), policy, more_due=True)} == {"missed"}

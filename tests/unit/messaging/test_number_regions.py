@@ -1,11 +1,11 @@
-"""Which numbers are never texted, and where the others are."""
+"""The regions of phone numbers, and the kinds that are never texted."""
 
 from __future__ import annotations
 
 import pytest
 
 from messaging.addresses import InvalidPhone, locate_phone, parse_phone
-from messaging.number_regions import NEVER, number_region
+from messaging.number_regions import NEVER_TEXTED, number_region
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from messaging.number_regions import NEVER, number_region
         ("+448712345678", "a premium-rate number"),
     ],
 )
-def test_kinds_that_are_never_texted(phone: str, kind: str) -> None:
+def test_numbers_of_kinds_that_are_never_texted_are_refused(phone: str, kind: str) -> None:
     with pytest.raises(InvalidPhone, match=f"^is {kind}, which is never texted$"):
         parse_phone(phone)
 
 
 @pytest.mark.parametrize("short_code", ["611", "24273", "+124273"])
-def test_short_codes_are_no_recipients(short_code: str) -> None:
+def test_short_codes_are_refused(short_code: str) -> None:
     with pytest.raises(InvalidPhone):
         parse_phone(short_code)
 
@@ -49,11 +49,11 @@ def test_short_codes_are_no_recipients(short_code: str) -> None:
         ("+4915112345678", "DE"),
     ],
 )
-def test_the_region_and_not_the_country_code_is_told(phone: str, region: str) -> None:
+def test_the_region_is_not_derived_from_the_country_code_alone(phone: str, region: str) -> None:
     assert locate_phone(parse_phone(phone)).region == region
     assert number_region(phone) == region
 
 
 @pytest.mark.parametrize("stored", ["+19005550123", "+12029761234", "+881612345678", "+17005550123", "somewhere"])
-def test_stored_numbers_that_are_never_texted(stored: str) -> None:
-    assert number_region(stored) == NEVER
+def test_stored_numbers_that_are_never_texted_have_their_own_region(stored: str) -> None:
+    assert number_region(stored) == NEVER_TEXTED

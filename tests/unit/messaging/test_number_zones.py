@@ -1,11 +1,15 @@
-"""What a number says about where its owner may be."""
+"""The time zones of a phone number."""
 
 from __future__ import annotations
 
 import pytest
 
-from messaging.number_zones import number_zones
+from messaging.addresses import locate_phone
 from messaging.wall_time import zone_names
+
+
+def zones_of(phone: str) -> set[str]:
+    return set(locate_phone(phone).zones.split())
 
 
 @pytest.mark.parametrize(
@@ -17,16 +21,16 @@ from messaging.wall_time import zone_names
         ("+442079460958", {"Europe/London"}),
     ],
 )
-def test_a_number_of_a_region_names_its_zone(phone: str, zones: set[str]) -> None:
-    assert set(number_zones(phone).split()) == zones
+def test_a_number_with_an_area_code_has_the_zone_of_its_area(phone: str, zones: set[str]) -> None:
+    assert zones_of(phone) == zones
 
 
-def test_a_toll_free_number_names_all_zones_of_its_countries() -> None:
-    zones = number_zones("+18005550123").split()
+def test_a_toll_free_number_has_all_zones_of_its_countries() -> None:
+    zones = zones_of("+18005550123")
 
-    assert {"America/New_York", "America/Los_Angeles", "Pacific/Honolulu"} <= set(zones)
-    assert set(zones) <= zone_names()
+    assert {"America/New_York", "America/Los_Angeles", "Pacific/Honolulu"} <= zones
+    assert zones <= zone_names()
 
 
-def test_a_number_that_says_nothing_names_none() -> None:
-    assert number_zones("+870773111632") == ""
+def test_a_satellite_number_has_no_zone() -> None:
+    assert zones_of("+870773111632") == set()

@@ -1,4 +1,4 @@
-"""What a reading of the carrier's list proves."""
+"""What a look-up in the carrier's list proves."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ def record(carrier_id: str, *, same: bool = True) -> CarrierRecord:
     return CarrierRecord(carrier_id=carrier_id, same_content=same)
 
 
-def claim(carrier_id: str, delivery_id: UUID = ANOTHER, *, attempt: int = 1, failed: bool = False) -> CarrierIdOwner:
+def owner(carrier_id: str, delivery_id: UUID = ANOTHER, *, attempt: int = 1, failed: bool = False) -> CarrierIdOwner:
     return CarrierIdOwner(carrier_id=carrier_id, delivery_id=delivery_id, attempt=attempt, failed=failed)
 
 
 @pytest.mark.parametrize(
-    ("records", "claims", "finding"),
+    ("records", "owners", "expected"),
     [
         (None, [], Unclear()),
         ((), [], Missing()),
         ((record("A"),), [], Found(carrier_id="A")),
-        ((record("A"),), [claim("A")], Missing()),
-        ((record("A"), record("B")), [claim("A")], Found(carrier_id="B")),
+        ((record("A"),), [owner("A")], Missing()),
+        ((record("A"), record("B")), [owner("A")], Found(carrier_id="B")),
         ((record("A", same=False),), [], Unclear()),
-        ((record("A", same=False),), [claim("A")], Missing()),
+        ((record("A", same=False),), [owner("A")], Missing()),
         ((record("A", same=False), record("B")), [], Found(carrier_id="B")),
-        # What an earlier attempt came to nothing as is not this attempt's text; what it succeeded as is.
-        ((record("A"),), [claim("A", OURS, attempt=1, failed=True)], Missing()),
-        ((record("A"),), [claim("A", OURS, attempt=1)], Found(carrier_id="A")),
-        ((record("A"),), [claim("A", OURS, attempt=2, failed=True)], Found(carrier_id="A")),
+        # A text of an earlier attempt counts as this delivery's unless that attempt failed.
+        ((record("A"),), [owner("A", OURS, attempt=1, failed=True)], Missing()),
+        ((record("A"),), [owner("A", OURS, attempt=1)], Found(carrier_id="A")),
+        ((record("A"),), [owner("A", OURS, attempt=2, failed=True)], Found(carrier_id="A")),
     ],
     ids=[
         "unreadable",
         "empty",
-        "there",
+        "found",
         "another's",
         "one of two",
-        "other words",
-        "another's words",
+        "other content",
+        "another's, other content",
         "both",
         "failed before",
         "sent before",
         "failed now",
     ],
 )
-def test_judgement(
-    records: tuple[CarrierRecord, ...] | None, claims: list[CarrierIdOwner], finding: Conclusion
+def test_a_look_up_proves(
+    records: tuple[CarrierRecord, ...] | None, owners: list[CarrierIdOwner], expected: Conclusion
 ) -> None:
     lookup = LookupResult(delivery_id=OURS, attempt=2, records=records)
 
-    assert conclude(lookup, owners={each.carrier_id: [each] for each in claims}) == finding
+    assert conclude(lookup, owners={each.carrier_id: [each] for each in owners}) == expected
 
 
 @pytest.mark.parametrize(
-    ("records", "finding"), [((), Unclear()), ((record("A"),), Found(carrier_id="A"))], ids=["empty", "there"]
+    ("records", "expected"), [((), Unclear()), ((record("A"),), Found(carrier_id="A"))], ids=["empty", "found"]
 )
-def test_a_list_that_was_not_read_to_its_end_proves_nothing_missing(
-    records: tuple[CarrierRecord, ...], finding: Conclusion
+def test_a_list_that_was_not_read_completely_does_not_prove_a_delivery_missing(
+    records: tuple[CarrierRecord, ...], expected: Conclusion
 ) -> None:
     lookup = LookupResult(delivery_id=OURS, attempt=1, records=records, complete=False)
 
-    assert conclude(lookup, owners={}) == finding
+    assert conclude(lookup, owners={}) == expected
 
 
-def test_a_text_that_may_be_the_one_being_submitted_beside_it_is_left_alone() -> None:
+def test_a_text_that_may_be_an_identical_delivery_in_flight_proves_nothing() -> None:
     lookup = LookupResult(delivery_id=OURS, attempt=1, records=(record("A"),))
 
     assert conclude(lookup, owners={}, identical_in_flight={OURS}) == Unclear()

@@ -1,4 +1,4 @@
-"""What follows from a carrier's answer."""
+"""The retry policy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def outcome(kind: ResultKind, *, retry_after_seconds: float | None = None) -> Su
         (ResultKind.AMBIGUOUS, 99, 9e9, Status.UNKNOWN, False),
     ],
 )
-def test_each_answer_has_its_step(
+def test_each_kind_of_result_has_its_next_status(
     kind: ResultKind, tries: int, age_seconds: float, status: Status, counts: bool
 ) -> None:
     step = next_step(outcome(kind), tries=tries, age_seconds=age_seconds, policy=POLICY)
@@ -43,7 +43,7 @@ def test_each_answer_has_its_step(
     assert (step.status, step.counts_as_try) == (status, counts)
 
 
-def test_a_refused_submission_waits_a_random_share_of_a_doubling_time() -> None:
+def test_a_transient_refusal_waits_a_random_share_of_a_doubling_time() -> None:
     for tries, longest in enumerate((2, 4, 8)):
         refused = outcome(ResultKind.TRANSIENT)
         policy = replace(POLICY, limit=9)
@@ -53,12 +53,12 @@ def test_a_refused_submission_waits_a_random_share_of_a_doubling_time() -> None:
 
 
 @pytest.mark.parametrize("kind", [ResultKind.TRANSIENT, ResultKind.THROTTLED])
-def test_what_the_carrier_asks_for_is_kept(kind: ResultKind) -> None:
+def test_the_delay_is_at_least_what_the_carrier_asks_for(kind: ResultKind) -> None:
     step = next_step(outcome(kind, retry_after_seconds=77.0), tries=0, age_seconds=0, policy=POLICY)
 
     assert step.delay_seconds == 77.0
 
 
 @pytest.mark.parametrize("kind", [ResultKind.SENDER, ResultKind.UNSUBMITTED, ResultKind.ACCEPTED, ResultKind.PERMANENT])
-def test_what_is_untouched_keeps_its_place(kind: ResultKind) -> None:
+def test_other_results_keep_the_due_time(kind: ResultKind) -> None:
     assert next_step(outcome(kind), tries=0, age_seconds=0, policy=POLICY).delay_seconds is None

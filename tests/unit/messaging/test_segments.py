@@ -1,4 +1,4 @@
-"""What a text costs: 3GPP TS 23.038 (alphabets) and 23.040 (concatenation)."""
+"""Segments of a text: 3GPP TS 23.038 (alphabets) and 23.040 (concatenation)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from messaging.segments import MAX_CHARACTERS, count_segments
 @pytest.mark.parametrize(
     ("content", "segments"),
     [
-        pytest.param("", 1, id="an empty text still goes out as one"),
+        pytest.param("", 1, id="an empty text has one segment"),
         pytest.param("Amen", 1, id="short"),
         pytest.param("a" * 160, 1, id="GSM-7: the last character of one"),
         pytest.param("a" * 161, 2, id="GSM-7: one too many"),
@@ -34,10 +34,10 @@ from messaging.segments import MAX_CHARACTERS, count_segments
         pytest.param("a" * MAX_CHARACTERS, 11, id="the longest that is taken"),
     ],
 )
-def test_segments(content: str, segments: int) -> None:
+def test_a_text_has_this_number_of_segments(content: str, segments: int) -> None:
     assert count_segments(content) == segments
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400), st.text("aé€ж😀", max_size=20))
-def test_more_text_never_costs_less(content: str, more: str) -> None:
+def test_a_longer_text_never_has_fewer_segments(content: str, more: str) -> None:
     assert 1 <= count_segments(content) <= count_segments(content + more)

@@ -1,4 +1,4 @@
-"""Wall times and the instants they stand for."""
+"""Conversion between wall times and instants."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from messaging.wall_time import UnknownZone, find_zone, to_instant, to_wall, zon
         ("Asia/Kathmandu", "2026-01-01 00:00", "2025-12-31T18:15+00:00"),
     ],
 )
-def test_a_wall_time_stands_for_one_instant(zone: str, wall: str, instant: str) -> None:
+def test_a_wall_time_is_converted_to_one_instant(zone: str, wall: str, instant: str) -> None:
     assert to_instant(datetime.fromisoformat(wall), find_zone(zone)) == datetime.fromisoformat(instant)
 
 
-def test_an_instant_is_shown_without_a_zone() -> None:
+def test_an_instant_is_converted_to_a_naive_wall_time() -> None:
     shown = to_wall(datetime(2026, 11, 1, 6, 30, tzinfo=UTC), find_zone("America/New_York"))
 
     assert (shown, shown.tzinfo, shown.fold) == (datetime.fromisoformat("2026-11-01 01:30"), None, 0)
 
 
 @pytest.mark.parametrize("name", ["", "Mars/Olympus", "america/new_york", "EST5", "../etc/passwd", "localtime", "/UTC"])
-def test_what_is_no_zone_is_refused(name: str) -> None:
+def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(UnknownZone):
         find_zone(name)
 
 
-def test_there_are_zones() -> None:
+def test_all_zones_are_listed() -> None:
     assert len(zone_names()) > 400

@@ -1,5 +1,5 @@
-// Stands in for underscore: its template() makes functions from text, which would need 'unsafe-eval'.
-// Each template of the page has been made a function on the server (api/operator/page_templates.py).
+// Replaces underscore, whose template() compiles text to functions and so would need 'unsafe-eval'.
+// The server has already compiled each template of the page to a function (api/operator/page_templates.py).
 var pageTemplates = window.pageTemplates || [];
 var _ = {
     template: function (text) {

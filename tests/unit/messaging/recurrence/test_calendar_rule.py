@@ -1,12 +1,16 @@
-"""RFC 5545 rules come when the RFC says; python-dateutil, which looks for them in another way, agrees."""
+"""The wall times of RFC 5545 rules: examples, and a comparison with python-dateutil."""
 
 from __future__ import annotations
 
-import time
+import datetime as datetime_module
 from datetime import datetime, timedelta
+from itertools import islice
+from types import SimpleNamespace
+from unittest.mock import patch
 
+import dateutil.rrule
 import pytest
-from dateutil.rrule import rrulestr
+from dateutil.rrule import rrule, rruleset, rrulestr
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +23,7 @@ def first(text: str, start: str, *, number: int = 5, since: str | None = None) -
     begin = datetime.fromisoformat(start)
     walls = (
         read_rrule(text)
-        .beginning(begin)
+        .starting_at(begin)
         .wall_times(
             start=begin,
             since=datetime.fromisoformat(since) if since else begin,
@@ -40,7 +44,7 @@ def first(text: str, start: str, *, number: int = 5, since: str | None = None) -
         ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,MO;WKST=SU", "2026-01-04 08:00", ["2026-01-04 08:00", "2026-01-05 08:00"]),
         ("FREQ=DAILY;BYHOUR=8,20;BYMINUTE=0,30", "2026-01-01 09:00", ["2026-01-01 20:00", "2026-01-01 20:30"]),
         ("FREQ=HOURLY;INTERVAL=5", "2026-01-01 22:15", ["2026-01-01 22:15", "2026-01-02 03:15", "2026-01-02 08:15"]),
-        # Months that are too short are passed over, a day counted from the end is in each.
+        # Months that are too short are skipped; a day counted from the end exists in each month.
         ("FREQ=MONTHLY", "2026-01-31 09:00", ["2026-01-31 09:00", "2026-03-31 09:00", "2026-05-31 09:00"]),
         ("FREQ=MONTHLY;BYMONTHDAY=31", "2026-02-01 09:00", ["2026-03-31 09:00", "2026-05-31 09:00"]),
         ("FREQ=MONTHLY;BYMONTHDAY=-1", "2026-01-31 09:00", ["2026-01-31 09:00", "2026-02-28 09:00"]),
@@ -50,12 +54,12 @@ def first(text: str, start: str, *, number: int = 5, since: str | None = None) -
         ("FREQ=YEARLY", "2024-02-29 09:00", ["2024-02-29 09:00", "2028-02-29 09:00", "2032-02-29 09:00"]),
         ("FREQ=YEARLY;BYDAY=20MO", "2026-01-01 09:00", ["2026-05-18 09:00", "2027-05-17 09:00"]),
         ("FREQ=YEARLY;BYWEEKNO=53", "2026-01-01 09:00", ["2026-12-31 09:00", "2032-12-30 09:00"]),
-        # The year's first week of 53 begins in the year before.
+        # The first week of a year with 53 weeks begins in the year before.
         ("FREQ=YEARLY;BYWEEKNO=-53;WKST=FR;BYDAY=SA", "2023-12-01 09:00", ["2023-12-30 09:00", "2028-12-30 09:00"]),
         ("FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", "2026-01-01 09:00", ["2026-11-26 09:00", "2027-11-25 09:00"]),
     ],
 )  # fmt: skip
-def test_a_rule_comes_when_it_says(text: str, start: str, expected: list[str]) -> None:
+def test_a_rule_has_these_wall_times(text: str, start: str, expected: list[str]) -> None:
     assert first(text, start, number=len(expected)) == expected
 
 
@@ -68,11 +72,11 @@ def test_a_rule_comes_when_it_says(text: str, start: str, expected: list[str]) -
         ("FREQ=DAILY;UNTIL=20260102", ["2026-01-01 09:00", "2026-01-02 09:00"]),
     ],
 )
-def test_a_rule_ends(text: str, expected: list[str]) -> None:
+def test_a_rule_ends_at_its_count_or_until(text: str, expected: list[str]) -> None:
     assert first(text, "2026-01-01 09:00") == expected
 
 
-def test_what_is_counted_is_counted_from_the_start_wherever_one_looks_from() -> None:
+def test_count_counts_from_the_start_even_if_the_evaluation_begins_later() -> None:
     assert first("FREQ=DAILY;COUNT=3", "2026-01-01 09:00", since="2026-01-03 00:00") == ["2026-01-03 09:00"]
     assert first("FREQ=DAILY;COUNT=3", "2026-01-01 09:00", since="2026-01-04 00:00") == []
 
@@ -113,12 +117,12 @@ def test_what_is_counted_is_counted_from_the_start_wherever_one_looks_from() -> 
         ("FREQ=DAILY;INTERVAL=١", "INTERVAL"),
     ],
 )
-def test_what_cannot_be_followed_is_refused_with_the_reason(text: str, words: str) -> None:
+def test_an_invalid_rule_is_refused_with_the_reason(text: str, words: str) -> None:
     with pytest.raises(InvalidRecurrence, match=words.replace("(", r"\(")):
         first(text, "2026-01-01 09:00")
 
 
-def test_a_rule_starts_at_a_whole_minute() -> None:
+def test_a_start_with_seconds_is_refused() -> None:
     with pytest.raises(InvalidRecurrence, match="whole minute"):
         first("FREQ=DAILY", "2026-01-01 09:00:30")
 
@@ -137,12 +141,8 @@ def test_a_rule_starts_at_a_whole_minute() -> None:
         "FREQ=DAILY;COUNT=5;BYMONTH=2;BYMONTHDAY=30",
     ],
 )
-def test_a_rule_that_never_comes_is_given_up_soon(text: str) -> None:
-    began = time.process_time()
-
+def test_a_rule_without_any_run_ends_within_the_step_limit(text: str) -> None:
     assert first(text, "2026-01-01 09:00") == []
-
-    assert time.process_time() - began < 0.3  # dateutil: up to 5 seconds
 
 
 STARTS = st.datetimes(datetime.fromisoformat("2023-01-01"), datetime.fromisoformat("2028-12-31"))
@@ -159,7 +159,7 @@ _COUNTED = st.tuples(st.sampled_from([-2, -1, 1, 2, 3, 5]), _DAYS).map(lambda da
 
 @st.composite
 def rules(draw: st.DrawFn) -> str:
-    """A rule that both understand in the same way."""
+    """A rule that both implementations evaluate in the same way."""
     frequency = draw(st.sampled_from(["HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"]))
     parts = {"FREQ": frequency, "WKST": draw(_DAYS), "INTERVAL": str(draw(st.integers(1, 4)))}
     fitting = {
@@ -178,23 +178,33 @@ def rules(draw: st.DrawFn) -> str:
             parts["BYWEEKNO"] = ",".join(map(str, draw(st.lists(st.sampled_from([-2, -1, 1, 2, 20, 52, 53])))) or [1])
     if frequency != "HOURLY" and any(name.startswith("BY") for name in parts) and draw(st.booleans()):
         parts["BYSETPOS"] = str(draw(_SOME["BYSETPOS"]))
-    if draw(st.booleans()):
-        parts["COUNT"] = str(draw(st.integers(1, 30)))
     return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-@given(text=rules(), start=STARTS, ahead=st.integers(0, 800))
-def test_another_implementation_agrees(text: str, start: datetime, ahead: int) -> None:
+@settings(max_examples=200, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@given(text=rules(), start=STARTS, ahead=st.integers(0, 800), count=st.none() | st.integers(1, 30))
+def test_dateutil_has_the_same_wall_times(text: str, start: datetime, ahead: int, count: int | None) -> None:
     start = start.replace(second=0, microsecond=0)
     since, end = start + timedelta(days=ahead), start + timedelta(days=1000)
     try:
-        theirs = rrulestr(f"{text};UNTIL={end:%Y%m%dT%H%M%S}" if "COUNT" not in text else text, dtstart=start)
-    except ValueError:
+        theirs = rrulestr(f"{text};UNTIL={end:%Y%m%dT%H%M%S}", dtstart=start)
+        every = Steps(limit=1_000_000)  # lists the runs of three years, more than one evaluation may
+        rule = read_rrule(text if count is None else f"{text};COUNT={count}").starting_at(start, steps=every)
+    except (ValueError, InvalidRecurrence):
         assume(False)
         raise
 
-    every = Steps(limit=1_000_000)  # all runs of three years are listed, not one evaluation's
-    ours = read_rrule(text).beginning(start).wall_times(start=start, since=since, last_day=end.date(), steps=every)
+    ours = rule.wall_times(start=start, since=since, last_day=end.date(), steps=every)
 
-    assert [wall for wall in ours if since <= wall <= end] == theirs.between(since, end, inc=True)
+    assert [wall for wall in ours if since <= wall <= end] == [
+        wall for wall in first_of(theirs, count) if wall >= since
+    ]
+
+
+LAST_YEAR = SimpleNamespace(**{**vars(datetime_module), "MAXYEAR": 2032})
+"""The module datetime with an earlier last year, until which dateutil searches a rule that has no more days."""
+
+
+def first_of(rule: rrule | rruleset, count: int | None) -> list[datetime]:
+    with patch.object(dateutil.rrule, "datetime", LAST_YEAR):
+        return list(islice(rule, count))

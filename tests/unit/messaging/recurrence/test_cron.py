@@ -1,8 +1,7 @@
-"""Cron lines come when crontab(5) says; croniter, which RQ brings along, agrees."""
+"""The wall times of cron lines: examples, and a comparison with croniter."""
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -34,13 +33,13 @@ def first(line: str, start: str, *, number: int = 3) -> list[str]:
         ("0 8-20/6 1 JAN *", ["2026-01-01 08:00", "2026-01-01 14:00", "2026-01-01 20:00"]),
         ("0 9 31 * *", ["2026-01-31 09:00", "2026-03-31 09:00", "2026-05-31 09:00"]),
         ("0 9 29 2 *", ["2028-02-29 09:00", "2032-02-29 09:00", "2036-02-29 09:00"]),
-        # Both days restricted: either will do.
+        # Both days are restricted: one match is enough.
         ("0 9 13 * FRI", ["2026-01-02 09:00", "2026-01-09 09:00", "2026-01-13 09:00"]),
-        # One of them begins with a star: both must fit.
+        # One of them begins with a star: both must match.
         ("0 9 */2 * FRI", ["2026-01-09 09:00", "2026-01-23 09:00", "2026-02-13 09:00"]),
     ],
 )
-def test_a_line_comes_when_it_says(line: str, expected: list[str]) -> None:
+def test_a_line_has_these_wall_times(line: str, expected: list[str]) -> None:
     assert first(line, "2026-01-01 00:00") == expected
 
 
@@ -70,22 +69,18 @@ def test_a_line_comes_when_it_says(line: str, expected: list[str]) -> None:
         ("0,50 0,23 * * *", "more often than every 15 minutes"),
     ],
 )
-def test_what_cannot_be_followed_is_refused_with_the_reason(line: str, words: str) -> None:
+def test_an_invalid_line_is_refused_with_the_reason(line: str, words: str) -> None:
     with pytest.raises(InvalidRecurrence, match=words):
         first(line, "2026-01-01 00:00")
 
 
-def test_a_line_that_never_comes_is_given_up_soon() -> None:
-    began = time.process_time()
-
+def test_a_line_without_any_run_ends_within_the_step_limit() -> None:
     assert first("0 9 30 2 *", "2026-01-01 00:00") == []
-
-    assert time.process_time() - began < 0.2
 
 
 def _field(least: int, most: int) -> st.SearchStrategy[str]:
     numbers = st.integers(least, most)
-    # (A span of one number is all numbers to croniter.)
+    # (croniter reads a span of one number as all numbers.)
     spans = (
         st.tuples(numbers, numbers)
         .map(sorted)
@@ -97,7 +92,7 @@ def _field(least: int, most: int) -> st.SearchStrategy[str]:
     return st.one_of(st.just("*"), st.lists(part, min_size=1, max_size=3).map(",".join))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(
     minute=st.sampled_from(["0", "5", "*/15", "10,40"]),
     hour=_field(0, 23),
@@ -106,17 +101,17 @@ def _field(least: int, most: int) -> st.SearchStrategy[str]:
     weekday=_field(0, 6),
     start=st.datetimes(datetime.fromisoformat("2023-01-01"), datetime.fromisoformat("2028-12-31")),
 )
-def test_another_implementation_agrees(
+def test_croniter_has_the_same_wall_times(
     minute: str, hour: str, month_day: str, month: str, weekday: str, start: datetime
 ) -> None:
-    """Croniter has ways of its own with `*/2` beside another day: what we do there is tabulated above."""
+    """Without `*/2` beside another restricted day, where croniter differs; the examples above have such lines."""
     if "*" in month_day or "*" in weekday:
         month_day, weekday = month_day if not month_day.startswith("*") else "*", "*"
     line = f"{minute} {hour} {month_day} {month} {weekday}"
     start = start.replace(second=0, microsecond=0)
     end = start + timedelta(days=400)
 
-    ours = list(islice(read_cron(line).wall_times(start=start, since=start, last_day=end.date(), steps=Steps()), 200))
+    ours = list(islice(read_cron(line).wall_times(start=start, since=start, last_day=end.date(), steps=Steps()), 100))
 
     theirs = croniter(line, start - timedelta(minutes=1), ret_type=datetime, max_years_between_matches=30)
     for wall in ours:

@@ -1,0 +1,87 @@
+"""Implements channels.incoming.Ledger: what the handlers of the channels read and store, in the database."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import logs
+from api.group_commit import WriteTimeout
+from api.services import Services
+from channels.incoming import CarrierReceipt
+from store import opt_outs, receipts
+from store.database import system_scope
+from store.errors import OutcomeUnknown
+from store.opt_outs import Recipient
+from store.receipts import Receipt
+
+_BOUNCE = "bounce"
+"""The source of an opt-out that follows from a bounce."""
+
+_log = logs.get_logger(__name__)
+
+
+class StoreLedger:
+    """The Ledger of one app. Its methods are described in channels.incoming."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def store_receipt(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
+        """Store the receipt. Receipts that arrive at the same time share one transaction."""
+        try:
+            self._services.receipts.put(_row(receipt, delivery_id, attempt))
+        except WriteTimeout as error:
+            raise OutcomeUnknown("the group commit of receipts took too long") from error
+        self._services.job_queue.enqueue_receipts()
+
+    def store_bounce(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int, suppress_address: bool) -> None:
+        with system_scope(self._services.database) as connection:
+            receipts.insert(connection, [_row(receipt, delivery_id, attempt)])
+            recipient = opt_outs.recipient_of(connection, delivery_id) if suppress_address else None
+            if recipient is not None:
+                opt_outs.opt_out(connection, church_id=recipient.church_id, address=recipient.address, source=_BOUNCE)
+        self._services.job_queue.enqueue_receipts()
+
+    def find_recipient(self, delivery_id: UUID) -> Recipient | None:
+        with system_scope(self._services.database) as connection:
+            return opt_outs.recipient_of(connection, delivery_id)
+
+    def opt_out(self, delivery_id: UUID) -> None:
+        with system_scope(self._services.database) as connection:
+            recipient = opt_outs.recipient_of(connection, delivery_id)
+            if recipient is None:
+                return
+            opt_outs.opt_out(
+                connection,
+                church_id=recipient.church_id,
+                address=recipient.address,
+                source=opt_outs.UNSUBSCRIBE_LINK,
+            )
+        _log.info("recipient opted out with the unsubscribe link", church_id=str(recipient.church_id))
+
+    def undo_opt_out(self, delivery_id: UUID, *, evidence: str) -> bool:
+        with system_scope(self._services.database) as connection:
+            recipient = opt_outs.recipient_of(connection, delivery_id)
+            if recipient is None:
+                return False
+            undone = opt_outs.undo_unsubscribing(
+                connection, church_id=recipient.church_id, address=recipient.address, evidence=evidence
+            )
+        if undone:
+            _log.info("recipient undid an opt-out with the unsubscribe link", church_id=str(recipient.church_id))
+        return undone
+
+    def count_refused(self, channel: str) -> None:
+        """Count a forged request for the figures that operators watch."""
+        with system_scope(self._services.database) as connection:
+            receipts.count_refused(connection, channel=channel)
+
+
+def _row(receipt: CarrierReceipt, delivery_id: UUID, attempt: int) -> Receipt:
+    return Receipt(
+        delivery_id=delivery_id,
+        attempt=attempt,
+        carrier_id=receipt.carrier_id,
+        status=receipt.status,
+        error_code=receipt.error_code,
+    )

@@ -1,0 +1,88 @@
+"""Edits of messages and schedules. An edited one must pass every check that a new one passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails
+
+from api.base_models import RequestModel, field_error
+from api.field_errors import invalid
+from api.messages import channel_fields
+from api.messages.composition import MAX_RECIPIENTS, Draft, Urgency
+
+AnyDraft = TypeVar("AnyDraft", bound=Draft)
+
+_LISTS = ("contact_ids", "phone_numbers", "email_addresses")
+
+
+def describe_without_defaults(schema: dict[str, Any]) -> None:
+    """Remove the defaults from the schema of an edit.
+
+    Generated clients send fields at their defaults, but in an edit a field that the caller did not set must be absent.
+    """
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    channel_fields.add_to_schema(schema)
+    describe_without_defaults(schema)
+
+
+class DraftEdit(RequestModel):
+    """The fields to change, including the fields of single channels. Fields that are absent stay as they are.
+
+    The defaults are never used, because only the fields that were sent are applied.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_describe)
+
+    content: str = Field(default="")
+    target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
+        default="all",
+        description=(
+            "The new target. It replaces the old one as a whole: send a list together with its `targetType`, "
+            'and a `targetType` other than "all" together with its list.'
+        ),
+    )
+    contact_ids: Annotated[list[UUID], Field(max_length=MAX_RECIPIENTS)] | None = None
+    phone_numbers: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = None
+    email_addresses: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = None
+    urgent: Urgency | None = None
+
+    @model_validator(mode="after")
+    def _check_edit(self) -> Self:
+        """Refuse unknown fields and an incomplete target. apply_edit() checks everything else."""
+        errors = list(channel_fields.unknown_field_errors(self.model_extra or {}))
+        listed = [to_camel(name) for name in _LISTS if getattr(self, name) is not None]
+        if listed and "target_type" not in self.model_fields_set:
+            message = f"is required with {listed[0]}: the target changes as a whole"
+            errors.append(InitErrorDetails(type=field_error(message), loc=("targetType",), input=None))
+        if errors:
+            raise ValidationError.from_exception_data(type(self).__name__, errors)
+        return self
+
+    def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request body with the changed fields. A new target replaces the old one as a whole."""
+        changes = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        no_lists = dict[str, Any].fromkeys(map(to_camel, _LISTS))
+        if "target_type" in self.model_fields_set:
+            return {**body, **no_lists, **changes}
+        return {**body, **{name: value for name, value in changes.items() if name not in no_lists}}
+
+
+def apply_edit(model: type[AnyDraft], current: Mapping[str, Any], edit: DraftEdit) -> AnyDraft:
+    """Return the current message or schedule with the edit applied. Raises RequestRefused (422).
+
+    `current` is the request body that would create the current one.
+    """
+    try:
+        return model.model_validate_json(json.dumps(edit.applied_to(current)))
+    except ValidationError as error:
+        raise invalid(error, "Some fields of the body have errors.") from None

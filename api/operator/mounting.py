@@ -1,0 +1,59 @@
+"""Mounts the operator's pages in the app."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from api.authentication import OPERATOR, PUBLIC, declaring
+from api.operator import content_security_policy, dashboard
+from api.operator.guard import Guard
+from api.operator.known_browsers import KnownBrowsers
+from api.operator.login import LoginServices, login_pages
+from api.operator.login_attempts import LoginAttempts
+from api.operator.notices import notice
+from api.operator.session import Sessions
+from api.services import services
+from jobs.job_queue.redis_connection import open_redis
+from settings import Settings
+from store.database import Database
+
+_REDIS_SECONDS = 2.0
+"""How long a page waits for one reply of Redis."""
+
+
+def mount(app: Flask, settings: Settings) -> None:
+    """Mount /operator/login, /operator/logout, and the dashboard at /rq, which needs a login.
+
+    Without OPERATOR_PASSWORD all of them answer 503. Without queues, /rq answers 404 and says why.
+    """
+    redis = open_redis(settings, timeout_seconds=_REDIS_SECONDS) if settings.enable_queues else None
+    login = _login_services(settings, database=services(app).database, attempts=LoginAttempts(redis))
+    content_security_policy.install(app)
+    app.before_request(Guard(login.sessions if login else None).check_dashboard)
+    with declaring(app, PUBLIC):
+        app.register_blueprint(login_pages(login))
+    with declaring(app, OPERATOR):
+        if redis is not None and settings.redis_url is not None:
+            dashboard.register(app, redis=redis, redis_url=settings.redis_url)
+        else:
+            app.add_url_rule("/rq/", "rq_off", _no_queues)
+            app.add_url_rule("/rq/<path:_page>", "rq_off", _no_queues)
+
+
+def _login_services(settings: Settings, *, database: Database, attempts: LoginAttempts) -> LoginServices | None:
+    """Return what a login needs, or None if no password is set."""
+    if settings.operator_password is None:
+        return None
+    password, secure = settings.operator_password.get_secret_value(), settings.cookies_are_secure
+    return LoginServices(
+        sessions=Sessions(password, secure=secure, database=database),
+        known_browsers=KnownBrowsers(password, secure=secure),
+        attempts=attempts,
+    )
+
+
+def _no_queues(_page: str = "") -> ResponseReturnValue:
+    return notice(HTTPStatus.NOT_FOUND, "Queues are switched off (ENABLE_QUEUES=false), so there is nothing to show.")

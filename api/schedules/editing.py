@@ -1,0 +1,111 @@
+"""PATCH and DELETE /api/schedules/{id}."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from api import problems
+from api.authentication import with_key
+from api.base_models import RequestModel, WallTime
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.messages.daily_usage import refuse_runs_beyond
+from api.messages.draft_edit import DraftEdit, apply_edit, describe_without_defaults
+from api.messages.sending_checks import check_sendable, edited_reference_errors
+from api.schedules import responses, schedule_limit
+from api.schedules.definition import define_schedule
+from api.schedules.locked_schedule import locked_schedule, schedule_response
+from api.schedules.new_schedule import MissedPolicy, NewSchedule, Recurrence, WithinMinutes
+from store import schedules
+from store.churches import KeyHolder
+from store.schedules import Schedule
+
+
+class MissedRunsEdit(RequestModel):
+    """The fields of `missedRuns` to change. Absent fields stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra=describe_without_defaults)
+
+    policy: MissedPolicy = "runOnce"
+    within_minutes: WithinMinutes = 60
+
+
+class ScheduleEdit(DraftEdit):
+    """The fields of a schedule to change. Absent fields stay as they are."""
+
+    recurrence: Recurrence | None = None
+    time_zone: str | None = Field(default=None, description="null: the church's time zone.")
+    starts_at: WallTime | None = None
+    ends_at: WallTime | None = Field(default=None, description="null: the schedule does not end.")
+    missed_runs: MissedRunsEdit = Field(default=MissedRunsEdit())
+
+    def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request body with the changed fields. Absent fields of `missedRuns` stay as they are."""
+        applied = super().applied_to(body)
+        return {**applied, "missedRuns": {**body["missedRuns"], **applied["missedRuns"]}}
+
+
+@endpoint(
+    "PATCH /api/schedules/<uuid:schedule_id>",
+    tag="Schedules",
+    summary="Change a schedule",
+    authentication=with_key("messages:write"),
+    body=ScheduleEdit,
+    example={"recurrence": {"cron": "30 9 * * SUN"}},
+    responses=(ResponseSpec(status=200, description="The changed schedule.", content=responses.DetailedSchedule),),
+    problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+)
+def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
+    """Changes the content, the target or the rule, from the next run on. The messages of earlier runs do not change."""
+    # This asks other servers, so no transaction is open.
+    errors = edited_reference_errors(body, church_id=caller.church_id)
+    with locked_schedule(caller, schedule_id) as (connection, schedule):
+        edited = apply_edit(NewSchedule, _as_request_body(caller, schedule), body)
+        definition, next_run = define_schedule(connection, church_id=caller.church_id, schedule=edited)
+        check_sendable(connection, church_id=caller.church_id, draft=edited, target=definition.target, errors=errors)
+        refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
+        with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
+            schedules.change(connection, schedule, definition, next_run=next_run)
+        return schedule_response(connection, caller, schedule_id)
+
+
+@endpoint(
+    "DELETE /api/schedules/<uuid:schedule_id>",
+    tag="Schedules",
+    summary="Delete a schedule",
+    authentication=with_key("messages:write"),
+    responses=(ResponseSpec(status=204, description="The schedule is deleted."),),
+    problems=(problems.NOT_FOUND,),
+)
+def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
+    """Ends the schedule for good. The messages of earlier runs stay; one that is not completely sent yet can be
+    canceled."""
+    with locked_schedule(caller, schedule_id) as (connection, _):
+        schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)
+    return ApiResponse(status=204)
+
+
+def _as_request_body(caller: KeyHolder, schedule: Schedule) -> dict[str, object]:
+    """Return the request body that would create this schedule."""
+    return {
+        "churchId": str(caller.church_id),
+        **schedule.details,
+        "channel": schedule.channel,
+        "content": schedule.content,
+        "targetType": schedule.target_type,
+        "contactIds": schedule.target.get("contactIds"),
+        "phoneNumbers": schedule.target.get("phoneNumbers"),
+        "emailAddresses": schedule.target.get("emailAddresses"),
+        "urgent": {"reason": schedule.urgent_reason} if schedule.urgent_reason else None,
+        "recurrence": {schedule.rule_kind: schedule.rule},
+        "timeZone": schedule.time_zone,
+        "startsAt": schedule.starts_at.isoformat(),
+        "endsAt": schedule.ends_at.isoformat() if schedule.ends_at else None,
+        "missedRuns": {
+            "policy": schedule.missed_policy,
+            "withinMinutes": schedule.missed_within_seconds // 60,
+        },
+    }

@@ -1,0 +1,43 @@
+"""The planned messages and schedules are valid for the API, and the same for the same seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from messaging.addresses import parse_email, parse_phone
+from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Parameters
+from tools.chaos.workload.audiences import church_sizes
+from tools.chaos.workload.planned_messages import plan_messages
+from tools.chaos.workload.planned_schedules import plan_schedules
+
+LARGE = Parameters(seed=5, deliveries=100_000, fault_seconds=900.0)
+SMALL = Parameters(seed=5, deliveries=1_500, fault_seconds=15.0)
+
+
+@pytest.mark.parametrize("parameters", [LARGE, SMALL])
+def test_the_same_seed_gives_the_same_messages_and_schedules_and_another_seed_others(parameters: Parameters) -> None:
+    another = replace(parameters, seed=6)
+    assert plan_schedules(parameters) == plan_schedules(parameters)
+    assert plan_schedules(parameters) != plan_schedules(another)
+    assert plan_messages(parameters, deliveries=500) == plan_messages(parameters, deliveries=500)
+    assert plan_messages(parameters, deliveries=500) != plan_messages(another, deliveries=500)
+
+
+@pytest.mark.parametrize("parameters", [LARGE, SMALL])
+def test_messages_add_up_to_the_deliveries_and_are_valid(parameters: Parameters) -> None:
+    messages = plan_messages(parameters, deliveries=parameters.deliveries)
+    sizes = church_sizes(parameters)
+    assert sum(len(message.addresses) for message in messages) == parameters.deliveries
+    assert len({message.body for message in messages}) == len(messages)
+    assert {message.church for message in messages} == set(range(parameters.churches))
+    assert messages[-1].at_seconds <= parameters.request_seconds
+    for message in messages:
+        assert len(set(message.addresses)) == len(message.addresses)
+        assert not message.to_all or len(message.addresses) == sizes[message.church]
+        assert (message.channel == MAIL) == (message.subject is not None)
+        assert (message.channel == "mms") == (message.pictures > 0)
+        parse = parse_email if message.channel == MAIL else parse_phone
+        assert parse(message.addresses[-1]) == message.addresses[-1]
+    assert {message.channel for message in messages} == set(CHANNEL_SHARES)

@@ -1,0 +1,31 @@
+"""Everything that is compared, read once at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tools.chaos.comparison.received_mails import ReceivedMail
+from tools.chaos.system.product_tables import DeliveryRow, MessageRow, ScheduleRunRow
+from tools.chaos.workload.api_clients import AcceptedMessage
+from tools.chaos.workload.created_schedules import CreatedSchedule
+from tools.sandbox.control import LedgerRow
+
+ApiCounts = Mapping[str, int]
+"""The `counts` of a message in the API's response."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    accepted: Sequence[AcceptedMessage]
+    """Including the messages of schedules, which were accepted with the schedule."""
+    schedules: Sequence[CreatedSchedule]
+    runs: Sequence[ScheduleRunRow]
+    messages: Sequence[MessageRow]
+    deliveries: Sequence[DeliveryRow]
+    ledger: Sequence[LedgerRow]
+    """Texts and picture messages at the carrier."""
+    mails: Sequence[ReceivedMail]
+    """Mails at the mail server, one for each copy."""
+    api_counts: Mapping[str, ApiCounts]
+    """By message id."""

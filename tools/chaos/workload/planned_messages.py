@@ -1,0 +1,103 @@
+"""Plans the messages: all sizes and channels, from several churches. A pure function of the parameters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Ablation, Parameters
+from tools.chaos.workload.audiences import church_sizes, draw_list
+from tools.chaos.workload.recipients import contact_addresses
+
+MOST_PICTURES = 3
+_DELAYED_SHARE = 0.1
+"""The share of the messages that is accepted with a later `sendAt`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedMessage:
+    """One message, requested `at_seconds` after the start."""
+
+    number: int
+    at_seconds: float
+    church: int
+    channel: str
+    body: str
+    addresses: tuple[str, ...]
+    """E.164 numbers or mail addresses, without duplicates."""
+    to_all: bool
+    """Whether it goes to all contacts of the church, whose addresses are then `addresses`."""
+    pictures: int = 0
+    delay_seconds: float = 0.0
+    """Its `sendAt` is so long after the request; 0: at once."""
+
+    @property
+    def subject(self) -> str | None:
+        """Only of a mail."""
+        return f"News {self.number}" if self.channel == MAIL else None
+
+
+def draw_channel(random: Random) -> str:
+    return random.choices(list(CHANNEL_SHARES), weights=list(CHANNEL_SHARES.values()))[0]
+
+
+def draw_pictures(channel: str, random: Random) -> int:
+    return random.randint(1, MOST_PICTURES) if channel == "mms" else 0
+
+
+def church_paces(parameters: Parameters, messages: Sequence[PlannedMessage]) -> tuple[Mapping[str, float], ...]:
+    """Segments a second by channel for each church. Every second church is limited to little more than its average.
+
+    So some deliveries always wait for the pace, whatever else is stopped. Without a clock nothing enqueues the next
+    batch of a paced church, so no church has a pace then.
+    """
+    totals = Counter[tuple[int, str]]()
+    for message in messages:
+        totals[message.church, message.channel] += len(message.addresses)
+    return tuple(
+        {channel: 1.0 + 1.2 * totals[church, channel] / parameters.request_seconds for channel in CHANNEL_SHARES}
+        if church % 2 == 0 and Ablation.SWEEP not in parameters.ablations
+        else {}
+        for church in range(parameters.churches)
+    )
+
+
+def plan_messages(parameters: Parameters, *, deliveries: int) -> tuple[PlannedMessage, ...]:
+    """All messages in the order of their requests; their addresses add up to `deliveries`."""
+    random = Random(f"posts {parameters.seed}")  # noqa: S311 - repeatable; another string would change every plan
+    sizes = church_sizes(parameters)
+    audiences: list[tuple[int, str, tuple[str, ...], bool]] = []
+    remaining = deliveries
+    while remaining > 0:
+        church = random.randrange(parameters.churches)
+        channel = draw_channel(random)
+        to_all = random.random() < 0.1 and sizes[church] <= remaining
+        addresses = (
+            contact_addresses(channel, sizes[church]) if to_all else draw_list(parameters, channel, random, remaining)
+        )
+        audiences.append((church, channel, addresses, to_all))
+        remaining -= len(addresses)
+    # Some requests at the very start, the last at the end of `request_seconds`: every fault meets work in progress.
+    moments = sorted(random.uniform(-0.05, 1.0) for _ in audiences)
+    return tuple(
+        PlannedMessage(
+            number=number,
+            at_seconds=max(0.0, moment) * parameters.request_seconds,
+            church=church,
+            channel=channel,
+            body=f"Message {number} of seed {parameters.seed}",
+            addresses=addresses,
+            to_all=to_all,
+            pictures=draw_pictures(channel, random),
+            delay_seconds=_draw_delay(parameters, random),
+        )
+        for number, (moment, (church, channel, addresses, to_all)) in enumerate(
+            zip(moments, audiences, strict=True), start=1
+        )
+    )
+
+
+def _draw_delay(parameters: Parameters, random: Random) -> float:
+    return random.uniform(1.0, 0.15 * parameters.fault_seconds) if random.random() < _DELAYED_SHARE else 0.0
