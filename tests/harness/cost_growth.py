@@ -1,4 +1,4 @@
-"""How the cost of a parser grows with its input."""
+"""Measures how the cost of a parser grows with its input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proxy between the product and PostgreSQL that can lose the answer to a COMMIT."""
+"""A proxy between the product and PostgreSQL that can lose the response to a COMMIT."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _POLL_SECONDS = 0.02
 
 
 class Fault(Enum):
-    """How the next COMMIT loses its answer. The server executes it in either case."""
+    """How the response to the next COMMIT is lost. The server receives and executes it in either case."""
 
     CUT = auto()
-    """The proxy closes the connection once the server has answered."""
+    """The proxy closes the connection when the server has responded."""
     SILENCE = auto()
-    """The proxy stops forwarding, also on new connections, like a network that drops every packet."""
+    """The proxy forwards nothing more, on new connections too, like a network that drops every packet."""
 
 
 class DatabaseProxy:
@@ -31,8 +31,8 @@ class DatabaseProxy:
         self.to_port = address.port
         self.url = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{port}")))
         self.next_commit: Fault | None = None
-        self.spared_commits = 0
-        """How many COMMITs are forwarded before the one that `next_commit` applies to."""
+        self.commits_before = 0
+        """How many COMMITs are forwarded before `next_commit` applies."""
         self.is_silent = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,8 +51,8 @@ class DatabaseProxy:
         while data := await reader.read(_CHUNK):
             await self._while_silent()
             if b"COMMIT" in data and self.next_commit is not None:
-                if self.spared_commits:
-                    self.spared_commits -= 1
+                if self.commits_before:
+                    self.commits_before -= 1
                 else:
                     faults.append(self.next_commit)
                     self.next_commit = None
@@ -79,7 +79,7 @@ class DatabaseProxy:
 
 @contextmanager
 def database_proxy(url: str, port: int) -> Generator[DatabaseProxy]:
-    """A proxy on `port` in front of the server in `url`. Its attribute `url` is the address through the proxy."""
+    """A proxy on `port` in front of the server in `url`. Connect to the `url` of the proxy."""
     proxy, started = DatabaseProxy(url, port), threading.Event()
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 

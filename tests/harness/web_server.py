@@ -1,4 +1,4 @@
-"""The API as it is deployed: gunicorn with the product's configuration, on a real port."""
+"""The API as it is deployed: gunicorn with our configuration, on a real port, in its own processes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class WebServer:
     log: Path
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Return status and body of a GET on a new connection. Raises OSError after ten seconds without an answer."""
+        """Status and body of a GET on its own connection. Raises OSError when no answer comes for half a minute."""
         return self.request("GET", path, headers=headers)
 
     def request(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             answer = connection.getresponse()
@@ -48,12 +48,12 @@ class WebServer:
             connection.close()
 
     def stop(self) -> int:
-        """Send SIGTERM, as a host does, and return the exit status."""
+        """Stop it as a host does. Returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
     def exchange(self, sent: bytes) -> bytes:
-        """Send these bytes, and return all that the server sends until it closes the connection."""
+        """Everything that the server sends for these bytes until it closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(sent)
             return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -63,7 +63,7 @@ class WebServer:
         return int(children.split()[0])
 
     def worker_memory(self) -> int:
-        """Return the private resident memory of the worker process in bytes."""
+        """The private resident memory of the worker process in bytes."""
         resident, shared = Path(f"/proc/{self.worker_pid()}/statm").read_text().split()[1:3]
         return (int(resident) - int(shared)) * resource.getpagesize()
 

@@ -1,7 +1,7 @@
-"""Whatever people, carriers and mail servers send is parsed in time that grows no faster than its length.
+"""Parsing what people, carriers and mail servers send takes time that grows at most linearly with its length.
 
-Each line feeds one parser with input of one hostile shape, and with eight times as much of it. A parser of which a line
-is missing here can hold up everyone: add it when one is added.
+Each case feeds one parser with hostile input of one form, and with eight times as much of it. A parser without a case
+can block a process, so add a case for each new parser.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class Case:
 
 
 def repeated(unit: str, *, before: str = "", after: str = "", of: Callable[[str], Any] = str) -> Callable[[int], Any]:
-    """`unit` over and over, to a length of about `size` characters."""
+    """Makes input of about `size` characters that repeats `unit`."""
     return lambda size: of(before + unit * (size // len(unit)) + after)
 
 
 def cases(
     name: str, parse: Callable[[Any], object], *shapes: tuple[str, ...], size: int, of: Callable[[str], Any] = str
 ) -> list[Case]:
-    """One for each shape: a unit, and what stands before and after its repetitions."""
+    """A case for each shape: a unit, and the text before and after its repetitions."""
     found: list[Case] = []
     for shape in shapes:
         unit, before, after = (*shape, "", "")[:3]
@@ -96,7 +96,7 @@ def encoded(text: str) -> bytes:
 
 
 def html_part(content: str) -> object:
-    """Never the same text twice: its paragraphs are kept."""
+    """The text is different each time, because paragraphs are cached."""
     return text_and_html.html_part(f"{content} {next(_numbers)}", subject="x", sender="x", unsubscribe="x")
 
 
@@ -144,8 +144,8 @@ def message_body(body: str) -> object:
     return Composition.model_validate_json(body)
 
 
-def told(parse: Callable[[str], object]) -> Callable[[str], object]:
-    """The parser, and what is complained of as it is told to the caller."""
+def with_field_errors(parse: Callable[[str], object]) -> Callable[[str], object]:
+    """The parser and the field errors that the caller gets."""
 
     def parse_and_complain(text: str) -> object:
         try:
@@ -371,7 +371,7 @@ CASES = [
     ),
     *cases(
         "message bodies",
-        told(message_body),
+        with_field_errors(message_body),
         *each("[", '{"a":', "9", '"', "{", " "),
         ("9", '{"content": ', "}"),
         ("9", '{"content": 0.', "}"),
@@ -384,14 +384,27 @@ CASES = [
         ('"a",', '{"phoneNumbers": [', '"a"]}'),
         size=50_000,
     ),
-    Case(name="message bodies: nested lists", parse=told(message_body), hostile=body_nested("[", "]"), size=20_000),
     Case(
-        name="message bodies: nested objects", parse=told(message_body), hostile=body_nested('{"a":', "}"), size=20_000
+        name="message bodies: nested lists",
+        parse=with_field_errors(message_body),
+        hostile=body_nested("[", "]"),
+        size=20_000,
     ),
-    Case(name="message bodies: unknown fields", parse=told(message_body), hostile=body_of_unknown_fields, size=5_000),
+    Case(
+        name="message bodies: nested objects",
+        parse=with_field_errors(message_body),
+        hostile=body_nested('{"a":', "}"),
+        size=20_000,
+    ),
+    Case(
+        name="message bodies: unknown fields",
+        parse=with_field_errors(message_body),
+        hostile=body_of_unknown_fields,
+        size=5_000,
+    ),
     *cases(
         "contacts",
-        told(contact),
+        with_field_errors(contact),
         (" ", '{"name": "x', '"}'),
         ("x", '{"name": "', '"}'),
         ("A/", '{"name": "x", "timeZone": "', '"}'),
@@ -437,7 +450,7 @@ def test_cost_grows_no_faster_than_the_input(case: Case) -> None:
     assert cost_growth(case.parse, case.hostile, case.size) <= MAX_GROWTH
 
 
-def test_the_measure_tells_linear_from_quadratic() -> None:
+def test_the_measurement_distinguishes_linear_from_quadratic_cost() -> None:
     def all_pairs(text: str) -> int:
         return sum(a == b for a in text for b in text)
 

@@ -1,4 +1,4 @@
-"""What the process says of itself: valid JSON, the request's id, and no phone number whole."""
+"""Log lines: valid JSON, with the request's id, and without complete phone numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Written = Callable[[], str]
 
 @pytest.fixture
 def write(request: pytest.FixtureRequest) -> Iterator[Callable[[Literal["text", "json"]], Written]]:
-    """Configure logging as a process would; what it gives reads what was written so far."""
+    """Configures logging as a process does. The returned function reads what was written so far."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     structlog.contextvars.clear_contextvars()
@@ -53,65 +53,65 @@ def _fail() -> None:
     raise ValueError(f"cannot reach {PHONE}")
 
 
-def _say_in_the_message() -> None:
+def _log_in_the_message() -> None:
     logs.get_logger("test").info(f"reached {PHONE}")
 
 
-def _say_in_a_field() -> None:
+def _log_in_a_field() -> None:
     logs.get_logger("test").info("reached", to=PHONE)
 
 
-def _say_in_a_bound_field() -> None:
+def _log_in_a_bound_field() -> None:
     with logs.bound(to=PHONE):
         logs.get_logger("test").info("reached")
 
 
-def _say_as_an_argument() -> None:
+def _log_in_an_argument() -> None:
     logs.get_logger("test").info("reached %s", PHONE)
 
 
-def _say_in_an_exception() -> None:
+def _log_in_an_exception() -> None:
     try:
         _fail()
     except ValueError:
         logs.get_logger("test").exception("failed")
 
 
-def _library_says_in_the_message() -> None:
+def _library_logs_in_the_message() -> None:
     logging.getLogger("library").warning("POST To=%s", PHONE)
 
 
-def _library_says_in_an_exception() -> None:
+def _library_logs_in_an_exception() -> None:
     try:
         _fail()
     except ValueError:
         logging.getLogger("library").exception("failed")
 
 
-def _library_says_in_an_extra() -> None:
+def _library_logs_in_an_extra() -> None:
     logging.getLogger("library").warning("reached", extra={"to": PHONE})
 
 
 @pytest.mark.parametrize("fmt", ["text", "json"])
 @pytest.mark.parametrize(
-    "say",
+    "log",
     [
-        _say_in_the_message,
-        _say_in_a_field,
-        _say_in_a_bound_field,
-        _say_as_an_argument,
-        _say_in_an_exception,
-        _library_says_in_the_message,
-        _library_says_in_an_exception,
-        _library_says_in_an_extra,
+        _log_in_the_message,
+        _log_in_a_field,
+        _log_in_a_bound_field,
+        _log_in_an_argument,
+        _log_in_an_exception,
+        _library_logs_in_the_message,
+        _library_logs_in_an_exception,
+        _library_logs_in_an_extra,
     ],
 )
-def test_a_phone_number_is_never_written_whole(
-    say: Callable[[], None], fmt: Literal["text", "json"], write: Callable[[str], Written]
+def test_a_phone_number_is_never_logged_completely(
+    log: Callable[[], None], fmt: Literal["text", "json"], write: Callable[[str], Written]
 ) -> None:
     written = write(fmt)
 
-    say()
+    log()
 
     assert PHONE not in written()
     assert PHONE.lstrip("+") not in written()
@@ -147,7 +147,7 @@ def test_masking_keeps_the_first_letter_of_a_mail_address(text: str, masked: str
     assert logs.mask_addresses(text) == masked
 
 
-def test_json_lines_say_what_where_when_and_for_which_request(write: Callable[[str], Written]) -> None:
+def test_a_json_line_has_event_logger_time_and_request_id(write: Callable[[str], Written]) -> None:
     written = write("json")
 
     with logs.bound(request_id="r-1"):
@@ -166,13 +166,13 @@ def test_json_lines_say_what_where_when_and_for_which_request(write: Callable[[s
 def test_an_exception_is_one_json_line(write: Callable[[str], Written]) -> None:
     written = write("json")
 
-    _say_in_an_exception()
+    _log_in_an_exception()
 
     [line] = _lines(written)
     assert "ValueError: cannot reach" in line["exception"]
 
 
-def test_what_is_under_the_level_is_not_written(write: Callable[[str], Written]) -> None:
+def test_records_below_the_level_are_not_written(write: Callable[[str], Written]) -> None:
     written = write("json")
 
     logs.get_logger("test").debug("detail")

@@ -28,7 +28,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_a_complete_environment_is_read_and_the_rest_has_defaults() -> None:
+def test_variables_are_read_and_missing_optional_ones_have_defaults() -> None:
     settings = load_settings()
 
     assert settings.database_url == GOOD["DATABASE_URL"]
@@ -39,7 +39,7 @@ def test_a_complete_environment_is_read_and_the_rest_has_defaults() -> None:
 
 @pytest.mark.parametrize("name", [name for name in GOOD if name != "REDIS_URL"])
 @pytest.mark.parametrize("how", ["unset", "empty"])
-def test_a_missing_variable_is_named(name: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_variable_is_reported_by_name(name: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if how == "unset":
         monkeypatch.delenv(name)
     else:
@@ -51,7 +51,7 @@ def test_a_missing_variable_is_named(name: str, how: str, monkeypatch: pytest.Mo
     assert str(refused.value) == f"{name}: is missing"
 
 
-def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_missing_variables_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in GOOD:
         monkeypatch.delenv(name)
 
@@ -70,7 +70,7 @@ def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
         if name not in {"twilio_auth_token", "operator_password"}  # any text will do
     ],
 )
-def test_a_malformed_variable_is_named_and_its_value_is_not_shown(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_variable_is_reported_without_its_value(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, WRONG)
 
     with pytest.raises(SettingsError) as refused:
@@ -103,7 +103,7 @@ def test_a_malformed_variable_is_named_and_its_value_is_not_shown(name: str, mon
         ("OPERATOR_PASSWORD", "abababababababab"),
     ],
 )
-def test_a_value_out_of_bounds_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_out_of_bounds_is_reported(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError, match=f"^{name}: "):
@@ -114,7 +114,7 @@ def test_a_value_out_of_bounds_is_named(name: str, value: str, monkeypatch: pyte
     ("switch", "address", "error"),
     [("true", "", "REDIS_URL: is missing"), ("false", "", None), ("false", GOOD["REDIS_URL"], None)],
 )
-def test_redis_is_needed_only_with_queues(
+def test_redis_url_is_required_only_with_queues(
     switch: str, address: str, error: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENABLE_QUEUES", switch)
@@ -136,7 +136,7 @@ def test_redis_is_needed_only_with_queues(
         ({"BATCH_SIZE": "", "TURN_SIZE": "9"}, 9),
     ],
 )
-def test_the_former_name_of_the_batch_size_is_still_read(
+def test_the_former_name_of_batch_size_is_still_read(
     variables: dict[str, str], batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -145,7 +145,7 @@ def test_the_former_name_of_the_batch_size_is_still_read(
     assert load_settings().batch_size == batch_size
 
 
-def test_a_lease_must_outlive_what_the_carrier_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_must_be_longer_than_the_carrier_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARRIER_TIMEOUT_SECONDS", "15")
     monkeypatch.setenv("LEASE_SECONDS", "29")
 

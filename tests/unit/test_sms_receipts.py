@@ -1,4 +1,4 @@
-"""Twilio's status callbacks: read when they are signed, refused otherwise."""
+"""Twilio's status callbacks are read when their signature is valid, and refused otherwise."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def callback(
 
 
 @pytest.mark.parametrize(
-    ("word", "status"),
+    ("twilio_status", "status"),
     [
         ("queued", None),
         ("sending", None),
-        ("a word of the future", None),
+        ("a future status", None),
         ("sent", Status.SENT),
         ("delivered", Status.DELIVERED),
         ("undelivered", Status.UNDELIVERED),
         ("failed", Status.FAILED),
     ],
 )
-def test_twilios_statuses_become_ours(settings: Settings, word: str, status: Status | None) -> None:
-    form = {"MessageSid": "SM1", "MessageStatus": word, "ErrorCode": "30005", "AParameterOfTheFuture": "x"}
+def test_twilio_statuses_are_mapped_to_ours(settings: Settings, twilio_status: str, status: Status | None) -> None:
+    form = {"MessageSid": "SM1", "MessageStatus": twilio_status, "ErrorCode": "30005", "AParameterOfTheFuture": "x"}
 
     receipt = read_receipt(callback(settings, form))
 
@@ -67,7 +67,7 @@ FORM = {"MessageSid": "SM1", "MessageStatus": "delivered"}
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Twilio-Signature": "x"}, {"X-Twilio-Signature": "\xff"}])
-def test_a_callback_without_a_true_signature_is_forged(settings: Settings, headers: dict[str, str]) -> None:
+def test_a_callback_without_a_valid_signature_is_refused_as_forged(settings: Settings, headers: dict[str, str]) -> None:
     request = incoming_request(settings, url=URL, body=urlencode(FORM).encode(), headers=headers)
 
     with pytest.raises(ForgedRequest):
@@ -79,12 +79,14 @@ def test_a_callback_without_a_true_signature_is_forged(settings: Settings, heade
     [{"token": "b" * 32}, {"url": URL + "0"}, {"signed_form": {**FORM, "MessageStatus": "failed"}}],
     ids=["other token", "other delivery", "other status"],
 )
-def test_a_signature_of_something_else_is_forged(settings: Settings, changes: dict[str, Any]) -> None:
+def test_a_signature_of_another_url_form_or_token_is_refused_as_forged(
+    settings: Settings, changes: dict[str, Any]
+) -> None:
     with pytest.raises(ForgedRequest):
         read_receipt(callback(settings, FORM, **changes))
 
 
-def test_a_url_that_twilio_signs_with_its_port_is_signed(settings: Settings) -> None:
+def test_a_signature_of_the_url_with_its_port_is_valid(settings: Settings) -> None:
     with_port = URL.replace("example.org", "example.org:443")
     signature = RequestValidator(TOKEN).compute_signature(with_port, FORM)
     headers = {"X-Twilio-Signature": signature}

@@ -68,21 +68,21 @@ def other_church(database: Database) -> KnownChurch:
 
 @pytest.fixture
 def enqueued(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The jobs that the app enqueues from now on, as (name, argument, …). A thread takes them to Redis soon after."""
-    bell, heard = services(app).job_queue, list[tuple[str, ...]]()
-    ring = bell.enqueue
+    """The jobs that the app enqueues from now on, as (name, argument, …). A thread writes them to Redis soon after."""
+    job_queue, jobs = services(app).job_queue, list[tuple[str, ...]]()
+    enqueue = job_queue.enqueue
 
-    def listen(kind: JobKind, queue: str, *arguments: str) -> bool:
-        heard.append((kind.name, *arguments))
-        return ring(kind, queue, *arguments)
+    def record(kind: JobKind, queue: str, *arguments: str) -> bool:
+        jobs.append((kind.name, *arguments))
+        return enqueue(kind, queue, *arguments)
 
-    monkeypatch.setattr(bell, "enqueue", listen)
-    return heard
+    monkeypatch.setattr(job_queue, "enqueue", record)
+    return jobs
 
 
 @pytest.fixture
 def log_lines(app: Flask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Whatever the app has logged since the test began, as fields."""
+    """Returns the fields of every line that the app has logged since the test began."""
     handler = cast("logging.StreamHandler[TextIO]", logging.getLogger().handlers[0])
     written = io.StringIO()
     before = handler.setStream(written)

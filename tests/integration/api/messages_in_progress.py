@@ -1,4 +1,4 @@
-"""Messages whose deliveries stand wherever a test wants them, brought there by claims, records and receipts."""
+"""Creates messages with deliveries in given statuses, by claims, results and receipts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from store.messages import Message
 from tests.harness.churches import KnownChurch
 from tests.integration.store.ledger import Ledger, numbers
 
-EVERYTHING = "SELECT messages::text, deliveries::text FROM messages, deliveries ORDER BY delivery_id"
-"""All that is known of messages and deliveries, as text."""
+ALL_ROWS = "SELECT messages::text, deliveries::text FROM messages, deliveries ORDER BY delivery_id"
+"""Every row of messages and deliveries, as text."""
 
 
 def message_with(ledger: Ledger, church_id: UUID, wanted: Mapping[Status, int], *, first: int = 0) -> Message:
-    """A message with so many deliveries in each status, completed if nothing is left to submit."""
+    """A message with the wanted number of deliveries in each status, completed if nothing is left to submit."""
     fates = [status for status, count in wanted.items() if status is not Status.QUEUED for _ in range(count)]
     message = ledger.send(church_id, numbers(sum(wanted.values()), first=first))
     claim = ledger.claim(church_id, limit=len(fates)) if fates else None
@@ -43,14 +43,14 @@ def message_with(ledger: Ledger, church_id: UUID, wanted: Mapping[Status, int], 
     return message
 
 
-def say(client: FlaskClient, church: KnownChurch, message: Message, word: str, **body: Any) -> TestResponse:
-    """POST /api/messages/{id}/{word}, with the church's key."""
-    path = f"/api/messages/{message.message_id}/{word}"
-    return client.post(path, json=body if word == "retry-failed" else None, headers=church.bearer)
+def post_action(client: FlaskClient, church: KnownChurch, message: Message, action: str, **body: Any) -> TestResponse:
+    """POST /api/messages/{id}/{action} with the church's key."""
+    path = f"/api/messages/{message.message_id}/{action}"
+    return client.post(path, json=body if action == "retry-failed" else None, headers=church.bearer)
 
 
-def told(answer: TestResponse) -> tuple[str, dict[Status, int]]:
-    """The status of the message in the answer and its deliveries by status, those with none left out."""
+def status_and_counts(answer: TestResponse) -> tuple[str, dict[Status, int]]:
+    """The status of the returned message, and the number of its deliveries in each status that has some."""
     assert answer.status_code == 200, answer.text
     message = answer.get_json().get("message") or answer.get_json()
     counts = message["counts"]

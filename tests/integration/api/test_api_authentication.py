@@ -1,27 +1,204 @@
-"""Every route declares its guard, and no key opens what is another church's."""
+"""Every route declares its authentication, and every endpoint that needs a key refuses each wrong key.
+
+The cases come from the endpoint table. Each endpoint has a valid request here, so that only the key can be the reason
+of a refusal; an endpoint without one fails the tests.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import sql
+from werkzeug.test import TestResponse
 
+from api.app import create_app, described_endpoints
 from api.authentication import AuthenticationScheme, declared
-from api.keys import SCOPES, new_key
+from api.endpoints import Endpoint
+from api.keys import SCOPES, hash_key, new_key
+from api.services import services
+from messaging.states import Status
 from settings import Settings
 from store.database import Database, system_scope
+from store.messages import Message
 from tests.harness.churches import KnownChurch, add_contacts, another_key
+from tests.integration.api.messages_in_progress import message_with
+from tests.integration.store.ledger import Ledger
 
-_SOMEWHERE = "0197a3f2-77d0-7a51-8a1c-3b9f2f0f6a42"
+GUARDED = [each for each in described_endpoints() if each.authentication.scheme is AuthenticationScheme.KEY]
+RowsOf = Callable[[KnownChurch], dict[str, list[str]]]
+guarded_endpoints = pytest.mark.parametrize("endpoint", GUARDED, ids=lambda endpoint: endpoint.name)
 
-GUARDED = {
-    ("POST", "/api/messages/send"): "messages:write",
-    ("GET", "/api/messages"): "messages:read",
-    ("GET", f"/api/messages/{_SOMEWHERE}"): "messages:read",
-    ("GET", f"/api/messages/{_SOMEWHERE}/deliveries"): "messages:read",
-    ("POST", "/api/contacts"): "contacts:write",
-    ("GET", "/api/contacts"): "contacts:read",
+
+class FirstChurch:
+    """The church to whose data the requests lead. Creates what a request needs."""
+
+    def __init__(self, client: FlaskClient, database: Database, church: KnownChurch) -> None:
+        self.client, self.database, self.church = client, database, church
+        self.ledger = Ledger(database)
+
+    @property
+    def church_id(self) -> str:
+        return str(self.church.church_id)
+
+    @cached_property
+    def contact(self) -> UUID:
+        return add_contacts(self.database, self.church.church_id, count=1)[0]
+
+    @cached_property
+    def message(self) -> Message:
+        """A message that can be canceled, paused, retried and resolved."""
+        wanted = {Status.UNKNOWN: 1, Status.FAILED: 1, Status.QUEUED: 1}
+        return message_with(self.ledger, self.church.church_id, wanted)
+
+    @cached_property
+    def delivery_in_doubt(self) -> UUID:
+        query = "SELECT delivery_id FROM deliveries WHERE message_id = %(id)s AND status = 'unknown'"
+        return self.ledger.query(query, id=self.message.message_id)[0][0]
+
+    @cached_property
+    def paused_message(self) -> str:
+        self.post(f"/api/messages/{self.message.message_id}/pause")
+        return str(self.message.message_id)
+
+    @cached_property
+    def scheduled_message(self) -> str:
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        return self.post("/api/messages/send", json=self.composition | {"sendAt": tomorrow}).get_json()["id"]
+
+    @cached_property
+    def schedule(self) -> str:
+        return self.post("/api/schedules", json=self.plan).get_json()["id"]
+
+    @cached_property
+    def paused_schedule(self) -> str:
+        self.post(f"/api/schedules/{self.schedule}/pause", json={})
+        return self.schedule
+
+    @cached_property
+    def run(self) -> str:
+        """The message of a run of the schedule."""
+        add_contacts(self.database, self.church.church_id, count=1)
+        return self.post(f"/api/schedules/{self.schedule}/run-now").get_json()["id"]
+
+    @property
+    def composition(self) -> dict[str, Any]:
+        return {"churchId": self.church_id, "content": "For us alone", "targetType": "all"}
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        return {**self.composition, "recurrence": {"cron": "0 9 * * SUN"}}
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        answer = self.client.post(path, headers=self.church.bearer, **options)
+        assert answer.status_code < 300, answer.text
+        return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidRequest:
+    """A request that succeeds with a key of the first church."""
+
+    ids: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The parameters in the path."""
+    body: Mapping[str, Any] | None = None
+    shows: object = ""
+    """An id of the first church in the response."""
+
+
+REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
+    "send_message": lambda first: ValidRequest(body=first.composition),
+    "list_messages": lambda first: ValidRequest(shows=first.message.message_id),
+    "get_message": lambda first: ValidRequest(ids={"message_id": first.message.message_id}),
+    "change_message": lambda first: ValidRequest(
+        ids={"message_id": first.scheduled_message}, body={"content": "Changed"}
+    ),
+    "list_deliveries": lambda first: ValidRequest(
+        ids={"message_id": first.message.message_id}, shows=first.delivery_in_doubt
+    ),
+    "cancel_message": lambda first: ValidRequest(ids={"message_id": first.message.message_id}),
+    "pause_message": lambda first: ValidRequest(ids={"message_id": first.message.message_id}),
+    "resume_message": lambda first: ValidRequest(ids={"message_id": first.paused_message}),
+    "retry_failed": lambda first: ValidRequest(ids={"message_id": first.message.message_id}, body={}),
+    "resolve_delivery": lambda first: ValidRequest(
+        ids={"message_id": first.message.message_id, "delivery_id": first.delivery_in_doubt}, body={"status": "sent"}
+    ),
+    "resolve_deliveries": lambda first: ValidRequest(
+        ids={"message_id": first.message.message_id}, body={"status": "failed"}
+    ),
+    "create_schedule": lambda first: ValidRequest(body=first.plan),
+    "list_schedules": lambda first: ValidRequest(shows=first.schedule),
+    "get_schedule": lambda first: ValidRequest(ids={"schedule_id": first.schedule}),
+    "change_schedule": lambda first: ValidRequest(ids={"schedule_id": first.schedule}, body={"content": "Changed"}),
+    "delete_schedule": lambda first: ValidRequest(ids={"schedule_id": first.schedule}),
+    "pause_schedule": lambda first: ValidRequest(ids={"schedule_id": first.schedule}, body={}),
+    "resume_schedule": lambda first: ValidRequest(ids={"schedule_id": first.paused_schedule}),
+    "run_schedule_now": lambda first: ValidRequest(ids={"schedule_id": first.schedule}),
+    "list_schedule_runs": lambda first: ValidRequest(ids={"schedule_id": first.schedule}, shows=first.run),
+    "add_contacts": lambda first: ValidRequest(
+        body={"contacts": [{"name": "Person 0", "phone": "+12025550000"}]}, shows=first.contact
+    ),
+    "list_contacts": lambda first: ValidRequest(shows=first.contact),
 }
+
+
+class Call:
+    """The valid request of an endpoint, which can be sent with any key."""
+
+    def __init__(self, endpoint: Endpoint, first: FirstChurch) -> None:
+        self._client = first.client
+        self.endpoint, self.request = endpoint, REQUESTS[endpoint.name](first)
+        self._path = endpoint.path.replace("<uuid:", "{").replace(">", "}").format(**self.request.ids)
+
+    @property
+    def names_its_church(self) -> bool:
+        """Whether the path or the body leads to one church, whatever the key."""
+        return bool(self.request.ids) or "churchId" in (self.request.body or {})
+
+    def send(self, headers: Mapping[str, str]) -> TestResponse:
+        return self._client.open(self._path, method=self.endpoint.method, json=self.request.body, headers=dict(headers))
+
+    def assert_succeeds(self, headers: Mapping[str, str]) -> None:
+        """The request is valid: only the key was wrong before."""
+        answer = self.send(headers)
+        assert 200 <= answer.status_code < 300, answer.text
+        assert str(self.request.shows) in answer.text
+
+
+@pytest.fixture
+def call(client: FlaskClient, database: Database, church: KnownChurch, endpoint: Endpoint) -> Call:
+    return Call(endpoint, FirstChurch(client, database, church))
+
+
+@pytest.fixture(scope="module")
+def rows_of(superuser_database_url: str) -> Iterator[RowsOf]:
+    """Reads every row of a church by table, without its keys: the product records when they are used."""
+    tables = (
+        "SELECT c.table_name FROM information_schema.columns AS c JOIN information_schema.tables AS t "
+        "USING (table_schema, table_name) WHERE c.column_name = 'church_id' AND c.table_schema = 'public' "
+        "AND t.table_type = 'BASE TABLE' AND c.table_name <> 'api_keys'"
+    )
+    with psycopg.connect(superuser_database_url, autocommit=True) as connection:
+        names: list[str] = [name for (name,) in connection.execute(tables)]
+        assert {"churches", "contacts", "messages", "deliveries", "schedules"} <= set(names)
+        yield lambda church: {name: _rows(connection, name, church.church_id) for name in names}
+
+
+def _rows(connection: psycopg.Connection[tuple[Any, ...]], table: str, church_id: UUID) -> list[str]:
+    query = sql.SQL("SELECT t::text FROM {} AS t WHERE church_id = %s ORDER BY 1").format(sql.Identifier(table))
+    return [row for (row,) in connection.execute(query, (church_id,))]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 def test_every_route_declares_its_authentication(app: Flask) -> None:
@@ -30,20 +207,27 @@ def test_every_route_declares_its_authentication(app: Flask) -> None:
     assert undeclared == set()
 
 
-def test_everything_of_a_church_is_behind_a_key(app: Flask) -> None:
-    open_routes = {
-        rule.rule
-        for rule in app.url_map.iter_rules()
-        if rule.rule.startswith("/api/") and declared(app)[rule.endpoint].scheme is not AuthenticationScheme.KEY
-    }
+def test_every_route_of_the_api_needs_a_key_and_is_in_the_endpoint_table(app: Flask) -> None:
+    of_the_api = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/")]
 
-    assert open_routes == set()
+    schemes = {declared(app)[rule.endpoint].scheme for rule in of_the_api}
+    assert schemes == {AuthenticationScheme.KEY}
+    keyed = {name for name, each in declared(app).items() if each.scheme is AuthenticationScheme.KEY}
+    assert keyed == {rule.endpoint for rule in of_the_api} == {each.name for each in GUARDED}
 
 
-def test_a_route_that_declares_nothing_is_shut(settings: Settings) -> None:
-    from api.app import create_app
-    from api.services import services
+def test_every_endpoint_that_needs_a_key_has_a_valid_request_here() -> None:
+    assert set(REQUESTS) == {each.name for each in GUARDED}
 
+
+@guarded_endpoints
+def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoint) -> None:
+    resource = "contacts" if endpoint.path == "/api/contacts" else "messages"  # a schedule makes messages
+
+    assert endpoint.authentication.scope == f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}"
+
+
+def test_a_route_that_declares_nothing_refuses_every_request(settings: Settings) -> None:
     app = create_app(settings)
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
 
@@ -54,61 +238,84 @@ def test_a_route_that_declares_nothing_is_shut(settings: Settings) -> None:
     services(app).close()
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "Bearer ksms_ä"])
-def test_without_a_key_nothing_opens(client: FlaskClient, method: str, path: str, header: str | None) -> None:
-    headers = {} if header is None else {"Authorization": header}
-
-    answer = client.open(path, method=method, headers=headers)
-
-    assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-
-
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_an_unknown_and_a_revoked_key_open_nothing(
-    client: FlaskClient, church: KnownChurch, database: Database, method: str, path: str
+@guarded_endpoints
+def test_a_request_without_a_valid_key_is_refused_and_changes_nothing(
+    call: Call, church: KnownChurch, database: Database, rows_of: RowsOf
 ) -> None:
+    revoked = another_key(database, church.church_id, scopes=SCOPES)
     with system_scope(database) as connection:
-        connection.execute("UPDATE api_keys SET revoked_at = now() WHERE church_id = %s", (church.church_id,))
+        connection.execute("UPDATE api_keys SET revoked_at = now() WHERE secret_hash = %s", (hash_key(revoked),))
+    before = rows_of(church)
 
-    for key in (church.key, new_key()[0]):
-        answer = client.open(path, method=method, headers={"Authorization": f"Bearer {key}"})
-        assert answer.status_code == 401
+    malformed = ["", "Bearer", "Bearer ", "Basic abc", f"Basic {church.key}", "Bearer nonsense", "Bearer ksms_ä"]
+    attempts = [{}, *({"Authorization": header} for header in malformed), bearer(new_key()[0]), bearer(revoked)]
+    for headers in attempts:
+        answer = call.send(headers)
+        assert (answer.status_code, answer.mimetype) == (401, "application/problem+json"), headers
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+    assert rows_of(church) == before
+    call.assert_succeeds(church.bearer)
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_every_scope_but_the_needed_one_is_not_enough(
-    client: FlaskClient, church: KnownChurch, database: Database, method: str, path: str
+@guarded_endpoints
+def test_a_key_of_another_church_reads_and_changes_nothing(
+    call: Call, church: KnownChurch, other_church: KnownChurch, rows_of: RowsOf
 ) -> None:
-    needed = GUARDED[method, path]
-    key = another_key(database, church.church_id, scopes=[scope for scope in SCOPES if scope != needed])
+    before, before_of_other = rows_of(church), rows_of(other_church)
 
-    answer = client.open(path, method=method, headers={"Authorization": f"Bearer {key}"})
+    answer = call.send(other_church.bearer)
 
-    assert answer.status_code == 403
+    if call.names_its_church:
+        assert (answer.status_code, answer.mimetype) == (404 if call.request.ids else 403, "application/problem+json")
+        assert rows_of(other_church) == before_of_other
+    else:
+        assert answer.status_code == 200
+        assert call.request.shows, "without it nothing shows that the first church has something to see"
+    assert "For us alone" not in answer.text
+    assert str(call.request.shows or church.church_id) not in answer.text
+    assert rows_of(church) == before
+    call.assert_succeeds(church.bearer)
+
+
+@guarded_endpoints
+def test_a_key_without_the_scope_is_refused_and_changes_nothing(
+    call: Call, church: KnownChurch, database: Database, rows_of: RowsOf
+) -> None:
+    needed = call.endpoint.authentication.scope
+    assert needed is not None
+    without = another_key(database, church.church_id, scopes=[scope for scope in SCOPES if scope != needed])
+    alone = another_key(database, church.church_id, scopes=[needed])
+    before = rows_of(church)
+
+    answer = call.send(bearer(without))
+
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
     assert f'scope="{needed}"' in answer.headers["WWW-Authenticate"]
+    assert rows_of(church) == before
+    call.assert_succeeds(bearer(alone))
 
 
-def test_another_church_sees_and_changes_nothing(
+def test_the_same_person_is_a_contact_of_each_church(
     client: FlaskClient, church: KnownChurch, other_church: KnownChurch, database: Database
 ) -> None:
-    contact_id = str(add_contacts(database, church.church_id, count=1)[0])
-    body = {"churchId": str(church.church_id), "content": "For us alone", "targetType": "all"}
-    message_id = client.post("/api/messages/send", json=body, headers=church.bearer).get_json()["id"]
-    stranger = other_church.bearer
-
-    assert client.get(f"/api/messages/{message_id}", headers=stranger).status_code == 404
-    assert client.get(f"/api/messages/{message_id}/deliveries", headers=stranger).status_code == 404
-    assert client.get("/api/messages", headers=stranger).get_json()["items"] == []
-    assert client.get("/api/contacts", headers=stranger).get_json()["items"] == []
-    assert client.post("/api/messages/send", json=body, headers=stranger).status_code == 403
-    theirs = body | {
-        "churchId": str(other_church.church_id),
-        "targetType": "contacts",
-        "contactIds": [contact_id],
-    }
-    assert client.post("/api/messages/send", json=theirs, headers=stranger).status_code == 422
+    add_contacts(database, church.church_id, count=1)
     same_person = {"contacts": [{"name": "Person 0", "phone": "+12025550000"}]}
-    assert client.post("/api/contacts", json=same_person, headers=stranger).get_json()["results"][0]["created"]
+
+    added = client.post("/api/contacts", json=same_person, headers=other_church.bearer)
+
+    assert added.get_json()["results"][0]["created"]
     assert len(client.get("/api/contacts", headers=church.bearer).get_json()["items"]) == 1
+
+
+def test_a_delivery_is_not_found_below_a_message_of_another_church(
+    client: FlaskClient, database: Database, church: KnownChurch, other_church: KnownChurch
+) -> None:
+    first = FirstChurch(client, database, church)
+    own = message_with(first.ledger, other_church.church_id, {Status.UNKNOWN: 1}, first=10)
+
+    path = f"/api/messages/{own.message_id}/deliveries/{first.delivery_in_doubt}/resolve"
+    answer = client.post(path, json={"status": "sent"}, headers=other_church.bearer)
+
+    assert answer.status_code == 404
+    assert first.ledger.counts(first.message)[Status.UNKNOWN] == 1

@@ -30,7 +30,7 @@ DELIVERY = uuid4()
 
 
 class CountingBody(io.BytesIO):
-    """A body that knows how much of it was asked for."""
+    """A body that records how many bytes were read."""
 
     read_bytes = 0
 
@@ -74,7 +74,7 @@ def receipts(database: Database) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("missing", list(SET_UP))
-def test_where_no_bounces_are_taken_the_body_is_not_read(settings: Settings, missing: str) -> None:
+def test_without_bounce_settings_the_body_is_not_read(settings: Settings, missing: str) -> None:
     app = create_app(settings.model_copy(update={**SET_UP, missing: None}))
     body = CountingBody(b"To: g:" + b"a," * 50_000)
 
@@ -97,7 +97,7 @@ def test_where_no_bounces_are_taken_the_body_is_not_read(settings: Settings, mis
     ],
     ids=["a long group", "deep comments", "deeper comments", "many headers", "no text"],
 )
-def test_a_mail_to_none_of_our_addresses_is_refused_after_reading_its_head(
+def test_a_mail_to_another_address_is_refused_after_its_head_is_read(
     client: FlaskClient, database: Database, hostile: bytes, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     body = CountingBody(hostile)
@@ -124,7 +124,7 @@ def test_a_mail_too_large_is_refused(client: FlaskClient, address: str, announce
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_bounce_with_a_large_mail_in_it_is_read_whole(
+def test_a_bounce_that_contains_a_large_mail_is_read_completely(
     client: FlaskClient, database: Database, address: str, announced: bool
 ) -> None:
     report = delivery_report(address).replace(b"could not be delivered", b"x\r\n" * 100_000)

@@ -76,7 +76,7 @@ def test_the_same_receipt_twice_is_stored_once(client: FlaskClient, database: Da
     assert len(receipts_of(database, delivery_id)) == 1
 
 
-def test_a_status_that_adds_nothing_is_accepted_and_not_stored(client: FlaskClient, database: Database) -> None:
+def test_an_intermediate_status_is_accepted_and_not_stored(client: FlaskClient, database: Database) -> None:
     delivery_id, form = uuid4(), a_form("queued")
     address = address_of(delivery_id)
 
@@ -120,12 +120,12 @@ def test_a_signed_callback_without_its_fields_is_refused_with_the_field(client: 
         "/callbacks/sms/x/1",
     ],
 )
-def test_an_address_that_no_carrier_was_given_is_not_found(client: FlaskClient, address: str) -> None:
+def test_an_unknown_callback_address_answers_404(client: FlaskClient, address: str) -> None:
     assert client.post(address.format(uuid4()), data=a_form()).status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"MessageSid=SM1&MessageStatus=sent", b"%ff%00&&=&=x", b"x" * 60_000])
-def test_a_callback_that_is_not_signed_is_refused_whatever_its_body(
+def test_an_unsigned_callback_is_refused_whatever_its_body(
     client: FlaskClient, database: Database, body: bytes
 ) -> None:
     delivery_id = uuid4()
@@ -137,7 +137,7 @@ def test_a_callback_that_is_not_signed_is_refused_whatever_its_body(
     assert receipts_of(database, delivery_id) == []
 
 
-def test_a_callbacks_response_has_the_headers_of_every_other(client: FlaskClient) -> None:
+def test_the_response_to_a_callback_has_the_headers_of_every_response(client: FlaskClient) -> None:
     delivery_id, form = uuid4(), a_form()
     address = address_of(delivery_id)
 
@@ -152,7 +152,7 @@ def test_a_callbacks_response_has_the_headers_of_every_other(client: FlaskClient
 def test_an_accepted_callback_is_answered_before_flask(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the view out of order, a signed callback is stored all the same."""
+    """The view raises, and a signed callback is stored nevertheless."""
 
     def out_of_order(**_: object) -> tuple[str, int]:
         return "out of order", 500
@@ -185,7 +185,7 @@ def test_a_forged_callback_is_verified_once_and_counted_once(
     assert refused_so_far(database) == before + 1
 
 
-def test_the_database_is_tried_once_when_it_is_away(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_tried_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = list[Receipt]()
 
     def fail(receipt: Receipt) -> None:
@@ -216,7 +216,7 @@ def test_another_media_type_is_refused(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_callback_too_large_is_refused_before_its_form_is_read(client: FlaskClient, announced: bool) -> None:
-    """The signature costs as much as the form is long, and whoever sends it is not known yet."""
+    """Verifying a signature costs time in proportion to the form, and the sender is not known yet."""
     body = b"a&" * 1_000_000
     length = {} if announced else {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
 

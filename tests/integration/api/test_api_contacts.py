@@ -17,8 +17,8 @@ def add(client: FlaskClient, church: KnownChurch, *people: Any) -> dict[str, Any
     return answer.get_json()
 
 
-def test_good_ones_are_stored_although_a_neighbour_is_bad(client: FlaskClient, church: KnownChurch) -> None:
-    told = add(
+def test_valid_contacts_are_stored_when_others_are_invalid(client: FlaskClient, church: KnownChurch) -> None:
+    returned = add(
         client,
         church,
         {"name": " Ruth Bell ", "phone": "(202) 555-0123"},
@@ -26,9 +26,9 @@ def test_good_ones_are_stored_although_a_neighbour_is_bad(client: FlaskClient, c
         {"name": "Lea", "phone": "+12025550124"},
     )
 
-    assert (told["created"], told["existing"], told["refused"]) == (2, 0, 1)
-    assert [result["index"] for result in told["results"]] == [0, 1, 2]
-    assert told["results"][1]["errors"] == [
+    assert (returned["created"], returned["existing"], returned["refused"]) == (2, 0, 1)
+    assert [result["index"] for result in returned["results"]] == [0, 1, 2]
+    assert returned["results"][1]["errors"] == [
         {"field": "contacts[1].phone", "message": "has too few or too many digits for a phone number"}
     ]
     people = client.get("/api/contacts", headers=church.bearer).get_json()["items"]
@@ -38,7 +38,7 @@ def test_good_ones_are_stored_although_a_neighbour_is_bad(client: FlaskClient, c
     ]
 
 
-def test_a_person_already_known_stays_who_they_are(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_known_person_keeps_their_id(client: FlaskClient, church: KnownChurch) -> None:
     ruth = {"name": "Ruth", "phone": "+12025550123"}
     first = add(client, church, ruth)["results"][0]
 
@@ -48,7 +48,7 @@ def test_a_person_already_known_stays_who_they_are(client: FlaskClient, church: 
     assert {result["id"] for result in again["results"]} == {first["id"]}
 
 
-def test_what_was_known_is_shown_as_it_now_stands(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_known_person_is_returned_as_stored(client: FlaskClient, church: KnownChurch) -> None:
     add(client, church, {"name": "Ruth", "phone": "+12025550123", "email": "ruth@example.org"})
 
     by_phone, by_mail = add(
@@ -60,9 +60,9 @@ def test_what_was_known_is_shown_as_it_now_stands(client: FlaskClient, church: K
 
 
 def test_a_family_may_share_a_phone(client: FlaskClient, church: KnownChurch) -> None:
-    told = add(client, church, *({"name": name, "phone": "+12025550123"} for name in ("Ruth", "Boaz")))
+    returned = add(client, church, *({"name": name, "phone": "+12025550123"} for name in ("Ruth", "Boaz")))
 
-    assert told["created"] == 2
+    assert returned["created"] == 2
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,18 @@ def test_a_family_may_share_a_phone(client: FlaskClient, church: KnownChurch) ->
         (None, "contacts[0]"),
     ],
 )
-def test_a_bad_one_is_refused_with_its_field(
+def test_an_invalid_contact_is_refused_with_its_field(
     client: FlaskClient, church: KnownChurch, contact: Any, field: str
 ) -> None:
-    told = add(client, church, contact)
+    returned = add(client, church, contact)
 
-    assert (told["created"], told["refused"]) == (0, 1)
-    assert [error["field"] for error in told["results"][0]["errors"]] == [field]
+    assert (returned["created"], returned["refused"]) == (0, 1)
+    assert [error["field"] for error in returned["results"][0]["errors"]] == [field]
 
 
-def test_ten_thousand_fit_and_one_more_does_not(client: FlaskClient, church: KnownChurch) -> None:
+def test_an_import_of_ten_thousand_is_accepted_and_of_one_more_is_refused(
+    client: FlaskClient, church: KnownChurch
+) -> None:
     people = [{"name": f"Person {n} {'x' * 180}", "phone": f"+1202{5550000 + n}"} for n in range(10_000)]
 
     assert add(client, church, *people)["created"] == 10_000
@@ -115,7 +117,7 @@ def test_contacts_come_oldest_first_in_pages_with_their_opt_out(
     assert rest["next"] is None
 
 
-def test_where_people_live_is_told_or_read_off_their_number(
+def test_the_time_zone_is_stored_or_derived_from_the_number(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     people = [
@@ -124,10 +126,10 @@ def test_where_people_live_is_told_or_read_off_their_number(
         {"name": "Cat", "phone": "+12025550124", "timeZone": "Mars/Olympus"},
     ]
 
-    told = client.post("/api/contacts", json={"contacts": people}, headers=church.bearer).get_json()
+    returned = client.post("/api/contacts", json={"contacts": people}, headers=church.bearer).get_json()
     client.post("/api/contacts", json={"contacts": [{**people[1], "timeZone": None}]}, headers=church.bearer)
 
-    assert [error["field"] for error in told["results"][2]["errors"]] == ["contacts[2].timeZone"]
+    assert [error["field"] for error in returned["results"][2]["errors"]] == ["contacts[2].timeZone"]
     listed = client.get("/api/contacts", headers=church.bearer).get_json()["items"]
     assert {item["name"]: item["timeZone"] for item in listed} == {"Ann": None, "Ben": "America/Denver"}
     with church_scope(database, church.church_id) as connection:
@@ -135,17 +137,15 @@ def test_where_people_live_is_told_or_read_off_their_number(
     assert zones == [("Pacific/Honolulu",), ("America/New_York",)]
 
 
-def test_what_one_entry_leaves_out_about_a_person_another_has_told(
-    client: FlaskClient, church: KnownChurch, database: Database
-) -> None:
+def test_entries_for_the_same_person_are_merged(client: FlaskClient, church: KnownChurch, database: Database) -> None:
     ann = {"name": "Ann", "email": "ann@example.org"}
-    told = {**ann, "phone": "+18085550123", "timeZone": "America/Denver"}
+    complete = {**ann, "phone": "+18085550123", "timeZone": "America/Denver"}
 
     def known() -> list[tuple[str, ...]]:
         with church_scope(database, church.church_id) as connection:
             return connection.execute("SELECT phone, time_zone, number_zones FROM contacts").fetchall()
 
-    add(client, church, ann, told, ann)
+    add(client, church, ann, complete, ann)
     assert known() == [("+18085550123", "America/Denver", "Pacific/Honolulu")]
 
     add(client, church, ann | {"timeZone": "America/Chicago"})

@@ -1,4 +1,4 @@
-"""A church sends no more in a day than it may, whichever way its messages come to be."""
+"""A church sends no more segments in a day than its limit, however its messages are created."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from tests.integration.store.ledger import Ledger, numbers, together
 SEND = "/api/messages/send"
 REFUSED = "/docs#problem-daily-limit-reached"
 LIMIT = 10
+NOON_ZONE = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
+"""Where it is about noon, so that no test sees two days."""
 
 
 @pytest.fixture
@@ -33,8 +35,10 @@ def ledger(database: Database) -> Ledger:
 
 @pytest.fixture
 def church(database: Database, church: KnownChurch) -> KnownChurch:
-    """One that may send ten segments a day."""
+    """A church that may send ten segments a day."""
     set_limit(database, church, LIMIT)
+    with system_scope(database) as connection:
+        connection.execute("UPDATE churches SET time_zone = %s", (NOON_ZONE,))
     return church
 
 
@@ -44,7 +48,7 @@ def set_limit(database: Database, church: KnownChurch, limit: int | None) -> Non
 
 
 def a_message(church: KnownChurch, count: int = 1, **changes: Any) -> dict[str, Any]:
-    """To so many numbers."""
+    """A message to `count` numbers."""
     body = {"churchId": str(church.church_id), "content": "Come", "targetType": "numbers"}
     return body | {"phoneNumbers": numbers(count)} | changes
 
@@ -78,7 +82,7 @@ def test_a_message_beyond_the_limit_is_refused_and_nothing_is_stored(
     detail = assert_refused(send(client, church, 4))
 
     assert detail.startswith("This needs 4 segments; 3 of the church's 10 are left on ")
-    assert "America/New_York" in detail
+    assert NOON_ZONE in detail
     assert (stored(ledger), counted(ledger)) == (1, [7])
     assert send(client, church, 3).status_code == 202
 
@@ -112,16 +116,14 @@ def test_a_repeated_request_is_counted_once(client: FlaskClient, church: KnownCh
     assert counted(ledger) == [8]
 
 
-def test_of_many_that_race_for_the_rest_of_the_day_only_what_fits_is_accepted(
-    app: Flask, church: KnownChurch, ledger: Ledger
-) -> None:
+def test_concurrent_requests_are_accepted_only_up_to_the_limit(app: Flask, church: KnownChurch, ledger: Ledger) -> None:
     answers = together(6, lambda _: send(app.test_client(), church, 3).status_code)
 
     assert sorted(answers) == [202, 202, 202, 429, 429, 429]
     assert counted(ledger) == [9]
 
 
-def test_each_day_has_a_limit_of_its_own_by_the_churchs_clock(
+def test_each_day_of_the_churchs_time_zone_has_its_own_limit(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     later = (datetime.now(UTC) + timedelta(days=3)).isoformat()
@@ -132,7 +134,7 @@ def test_each_day_has_a_limit_of_its_own_by_the_churchs_clock(
     assert counted(ledger) == [LIMIT, LIMIT]
 
 
-def test_without_a_limit_of_its_own_a_church_has_that_of_the_settings(
+def test_a_church_without_its_own_limit_has_the_default(
     client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger
 ) -> None:
     set_limit(database, church, None)
@@ -152,7 +154,7 @@ def waiting(client: FlaskClient, church: KnownChurch) -> str:
     return send(client, church, 4, sendAt=later).headers["Location"]
 
 
-def test_a_change_that_enlarges_beyond_the_limit_is_refused(
+def test_a_change_beyond_the_limit_is_refused(
     client: FlaskClient, church: KnownChurch, waiting: str, ledger: Ledger
 ) -> None:
     larger = {"targetType": "numbers", "phoneNumbers": numbers(LIMIT + 1)}
@@ -165,7 +167,7 @@ def test_a_change_that_enlarges_beyond_the_limit_is_refused(
     assert counted(ledger) == [LIMIT]
 
 
-def test_a_change_to_another_day_is_counted_there(
+def test_a_change_to_another_day_is_counted_on_that_day(
     client: FlaskClient, church: KnownChurch, waiting: str, ledger: Ledger
 ) -> None:
     send(client, church, 7)
@@ -177,7 +179,7 @@ def test_a_change_to_another_day_is_counted_there(
     assert counted(ledger) == [10, 0]
 
 
-def test_words_may_be_corrected_although_the_limit_was_lowered(
+def test_the_content_can_be_changed_after_the_limit_was_lowered(
     client: FlaskClient, church: KnownChurch, waiting: str, database: Database, ledger: Ledger
 ) -> None:
     set_limit(database, church, 1)
@@ -187,7 +189,7 @@ def test_words_may_be_corrected_although_the_limit_was_lowered(
     assert_refused(client.patch(waiting, json={"content": "x" * 200}, headers=church.bearer))
 
 
-def test_what_is_canceled_before_it_begins_is_given_back(
+def test_the_segments_of_a_message_canceled_before_it_began_are_released(
     client: FlaskClient, church: KnownChurch, waiting: str, ledger: Ledger
 ) -> None:
     for _ in range(2):
@@ -209,7 +211,7 @@ def expand(ledger: Ledger, church: KnownChurch, answer: TestResponse) -> Expansi
         )
 
 
-def test_of_a_canceled_message_what_was_not_submitted_is_given_back(
+def test_the_unsubmitted_segments_of_a_canceled_message_are_released(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     made = send(client, church, 8)
@@ -241,7 +243,7 @@ def failed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> Iterator
     yield made.headers["Location"]
 
 
-def test_sending_failed_ones_once_more_is_counted_and_refused_beyond_the_limit(
+def test_a_retry_of_failed_deliveries_is_counted_and_refused_beyond_the_limit(
     client: FlaskClient, church: KnownChurch, failed: str, database: Database, ledger: Ledger
 ) -> None:
     assert_refused(client.post(f"{failed}/retry-failed", json={}, headers=church.bearer))
@@ -252,7 +254,7 @@ def test_sending_failed_ones_once_more_is_counted_and_refused_beyond_the_limit(
     assert counted(ledger) == [12]
 
 
-def test_what_failed_for_the_limit_is_sent_once_it_is_raised(
+def test_deliveries_that_failed_because_of_the_limit_are_sent_after_it_is_raised(
     client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger
 ) -> None:
     made = send(client, church, 6)
@@ -271,10 +273,10 @@ def test_what_failed_for_the_limit_is_sent_once_it_is_raised(
     assert counted(ledger) == [6]
 
 
-def test_what_was_sent_again_is_not_given_back(
+def test_the_segments_of_a_retried_delivery_are_not_released(
     client: FlaskClient, church: KnownChurch, failed: str, database: Database, ledger: Ledger
 ) -> None:
-    """It may have been counted on two days, of which only one is known: rather too little than too much is sent."""
+    """It may be counted on two days, of which only one is stored. Sending too little is better than too much."""
     set_limit(database, church, 12)
     client.post(f"{failed}/retry-failed", json={}, headers=church.bearer)
 
@@ -283,7 +285,7 @@ def test_what_was_sent_again_is_not_given_back(
     assert counted(ledger) == [12]
 
 
-def test_a_doubt_that_is_resolved_by_sending_again_is_counted(
+def test_a_delivery_in_doubt_that_is_queued_again_is_counted(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     made = send(client, church, LIMIT)
@@ -310,7 +312,7 @@ def schedule(client: FlaskClient, church: KnownChurch) -> str:
 
 
 @pytest.mark.parametrize("too_many", [LIMIT + 1, 1_000])
-def test_a_schedule_of_which_one_run_is_beyond_the_limit_is_refused(
+def test_a_schedule_is_refused_when_one_run_is_beyond_the_limit(
     client: FlaskClient, church: KnownChurch, schedule: str, too_many: int, ledger: Ledger
 ) -> None:
     assert_refused(client.post("/api/schedules", json=a_message(church, too_many, **WEEKLY), headers=church.bearer))
@@ -319,7 +321,7 @@ def test_a_schedule_of_which_one_run_is_beyond_the_limit_is_refused(
     assert ledger.query("SELECT count(*) FROM schedules") == [(1,)]
 
 
-def test_a_schedule_that_is_run_by_hand_is_counted(
+def test_a_manual_run_of_a_schedule_is_counted(
     client: FlaskClient, church: KnownChurch, schedule: str, ledger: Ledger
 ) -> None:
     run: Callable[[], TestResponse] = lambda: client.post(f"{schedule}/run-now", headers=church.bearer)  # noqa: E731

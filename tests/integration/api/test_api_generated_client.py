@@ -1,4 +1,4 @@
-"""A client generated from the OpenAPI document does what its caller wrote, and nothing else."""
+"""A client that is generated from the OpenAPI document sends what its caller set, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Generated:
         return importlib.import_module(f"{PACKAGE}.{name}")
 
     def call(self, operation: str, *path: Any, **given: Any) -> Any:
-        """The parsed answer. `operation`: tag and name, such as `messages.send_message`."""
+        """Returns the parsed response. `operation` is tag and name, such as `messages.send_message`."""
         return self.module(f"api.{operation}").sync(*path, client=self.client, **given)
 
 
 @pytest.fixture(scope="module")
 def errors(app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
-    """Generates the package, importable until the module's end: what the generator could not use."""
+    """Generates the package, which can be imported until the module ends. Returns the generator's errors."""
     folder = tmp_path_factory.mktemp("generated")
     document = folder / "openapi.json"
     document.write_text(json.dumps(app.test_client().get("/openapi.json").get_json()))
@@ -70,7 +70,7 @@ def generated(errors: list[Any], app: Flask, church: KnownChurch) -> Generated:
 
 
 def make_schedule(client: FlaskClient, church: KnownChurch) -> UUID:
-    """For two numbers, every Sunday; what it makes up for is not the default."""
+    """A schedule for two numbers, every Sunday. Its `missedRuns` are not the default."""
     body = {
         "churchId": str(church.church_id),
         "content": "Welome",
@@ -85,7 +85,7 @@ def make_schedule(client: FlaskClient, church: KnownChurch) -> UUID:
 
 
 def test_the_whole_document_can_be_generated(errors: list[Any], client: FlaskClient) -> None:
-    # Of the two types that a bounce may be sent as, the generator takes the one that it knows.
+    # A bounce may have two media types; the generator uses the one that it knows.
     assert {error.detail for error in errors} <= {"Unsupported content type message/rfc822"}
     paths = client.get("/openapi.json").get_json()["paths"]
     operations = {operation["operationId"] for path in paths.values() for operation in path.values()}
@@ -96,7 +96,7 @@ def test_the_whole_document_can_be_generated(errors: list[Any], client: FlaskCli
     }
 
 
-def test_an_edit_of_the_words_changes_the_words_alone(
+def test_an_edit_of_the_content_changes_nothing_else(
     generated: Generated, client: FlaskClient, church: KnownChurch
 ) -> None:
     schedule_id = make_schedule(client, church)
@@ -111,7 +111,7 @@ def test_an_edit_of_the_words_changes_the_words_alone(
     assert (changed.missed_runs.policy, changed.missed_runs.within_minutes) == ("skip", 15)
 
 
-def test_a_send_an_edit_and_a_page(generated: Generated, church: KnownChurch) -> None:
+def test_the_client_sends_edits_and_lists(generated: Generated, church: KnownChurch) -> None:
     models = generated.models
     body = models.Composition(
         church_id=church.church_id,

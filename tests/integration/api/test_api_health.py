@@ -12,7 +12,7 @@ from api.services import services
 from settings import Settings
 
 
-def test_ready_when_all_answers(client: FlaskClient) -> None:
+def test_ready_when_all_servers_answer(client: FlaskClient) -> None:
     answer = client.get("/health/ready")
 
     assert answer.status_code == 200
@@ -22,7 +22,7 @@ def test_ready_when_all_answers(client: FlaskClient) -> None:
     }
 
 
-def test_degraded_but_accepting_while_redis_is_away(settings: Settings) -> None:
+def test_degraded_while_redis_is_unreachable(settings: Settings) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"redis://127.0.0.1:{unused.getsockname()[1]}/0"
@@ -35,7 +35,7 @@ def test_degraded_but_accepting_while_redis_is_away(settings: Settings) -> None:
     assert not answer.get_json()["checks"]["redis"]["ok"]
 
 
-def test_redis_is_not_asked_for_without_queues(settings: Settings) -> None:
+def test_redis_is_not_checked_without_queues(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"enable_queues": False, "redis_url": None}))
     answer = app.test_client().get("/health/ready")
     services(app).close()
@@ -45,7 +45,7 @@ def test_redis_is_not_asked_for_without_queues(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/api/messages", "/nothing"])
-def test_every_answer_carries_the_security_headers(client: FlaskClient, path: str) -> None:
+def test_every_response_has_the_security_headers(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"

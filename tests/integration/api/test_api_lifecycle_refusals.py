@@ -1,4 +1,4 @@
-"""What nobody may say of a message: now, not yet, or not with this key."""
+"""Actions on messages that are refused."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from flask.testing import FlaskClient
 
 from messaging.states import Status
 from store.database import Database
-from tests.harness.churches import KnownChurch, another_key
-from tests.integration.api.messages_in_progress import EVERYTHING, message_with, say
+from tests.harness.churches import KnownChurch
+from tests.integration.api.messages_in_progress import ALL_ROWS, message_with, post_action
 from tests.integration.store.ledger import Ledger
 
-WORDS = ["cancel", "pause", "resume", "retry-failed"]
+ACTIONS = ["cancel", "pause", "resume", "retry-failed"]
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def ledger(database: Database) -> Ledger:
 
 
 @pytest.mark.parametrize(
-    ("stands", "before", "word"),
+    ("statuses", "earlier_actions", "action"),
     [
         ({Status.SENT: 1, Status.FAILED: 1}, [], "cancel"),
         ({Status.SENT: 1, Status.FAILED: 1}, [], "pause"),
@@ -32,50 +32,29 @@ def ledger(database: Database) -> Ledger:
         ({Status.QUEUED: 1}, ["pause", "cancel"], "resume"),
     ],
 )
-def test_what_makes_no_sense_now_is_a_conflict_and_changes_nothing(
-    client: FlaskClient, church: KnownChurch, ledger: Ledger, stands: dict[Status, int], before: list[str], word: str
+def test_an_action_that_the_status_does_not_allow_is_a_conflict_and_changes_nothing(
+    client: FlaskClient,
+    church: KnownChurch,
+    ledger: Ledger,
+    statuses: dict[Status, int],
+    earlier_actions: list[str],
+    action: str,
 ) -> None:
-    message = message_with(ledger, church.church_id, stands)
-    for earlier in before:
-        say(client, church, message, earlier)
-    stood = ledger.query(EVERYTHING)
+    message = message_with(ledger, church.church_id, statuses)
+    for earlier in earlier_actions:
+        post_action(client, church, message, earlier)
+    before = ledger.query(ALL_ROWS)
 
-    answer = say(client, church, message, word)
+    answer = post_action(client, church, message, action)
 
     assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
-    assert ledger.query(EVERYTHING) == stood
+    assert ledger.query(ALL_ROWS) == before
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_another_churchs_message_is_not_there(
-    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, ledger: Ledger, word: str
-) -> None:
-    message = message_with(ledger, church.church_id, {Status.QUEUED: 1, Status.FAILED: 1})
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_on_an_unknown_message_answers_404(client: FlaskClient, church: KnownChurch, action: str) -> None:
+    body: dict[str, object] | None = {} if action == "retry-failed" else None
 
-    assert say(client, other_church, message, word).status_code == 404
-
-    assert ledger.counts(message) == {Status.QUEUED: 1, Status.FAILED: 1}
-    assert ledger.claim(church.church_id).taken == 1
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_a_message_that_never_was_is_not_there(client: FlaskClient, church: KnownChurch, word: str) -> None:
-    body: dict[str, object] | None = {} if word == "retry-failed" else None
-
-    answer = client.post(f"/api/messages/{uuid4()}/{word}", json=body, headers=church.bearer)
+    answer = client.post(f"/api/messages/{uuid4()}/{action}", json=body, headers=church.bearer)
 
     assert answer.status_code == 404
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_a_key_that_may_only_read_may_not_steer(
-    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, word: str
-) -> None:
-    message = message_with(ledger, church.church_id, {Status.QUEUED: 1})
-    reader = KnownChurch(
-        church_id=church.church_id, key=another_key(database, church.church_id, scopes=["messages:read"])
-    )
-
-    assert say(client, reader, message, word).status_code == 403
-
-    assert ledger.claim(church.church_id).taken == 1

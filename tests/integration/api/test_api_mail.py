@@ -67,8 +67,8 @@ def test_a_mail_is_accepted_and_returned_with_its_subject(client: FlaskClient, c
     answer = client.post(SEND, json=a_mail(church), headers=church.bearer)
 
     assert answer.status_code == 202, answer.text
-    told = client.get(answer.headers["Location"], headers=church.bearer).get_json()
-    assert (told["channel"], told["segments"], told["details"]) == ("mail", 1, {"subject": "This Sunday"})
+    returned = client.get(answer.headers["Location"], headers=church.bearer).get_json()
+    assert (returned["channel"], returned["segments"], returned["details"]) == ("mail", 1, {"subject": "This Sunday"})
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_without_a_sender_mail_is_refused(client: FlaskClient, church: KnownChur
     [({"mail_enabled": False}, "is switched off here"), ({"smtp_url": None}, "is not set up here")],
 )
 @pytest.mark.usefixtures("sender")
-def test_where_mail_cannot_be_sent_it_is_refused_and_texts_go_on(
+def test_without_mail_settings_mail_is_refused_and_texts_are_accepted(
     settings: Settings, church: KnownChurch, changes: dict[str, Any], complaint: str
 ) -> None:
     app = create_app(settings.model_copy(update={**_set_up(), **changes}))
@@ -177,7 +177,7 @@ def test_where_mail_cannot_be_sent_it_is_refused_and_texts_go_on(
 
 
 @pytest.mark.usefixtures("sender")
-def test_the_subject_and_the_addresses_of_a_mail_for_later_can_be_changed(
+def test_the_subject_and_the_addresses_of_a_scheduled_mail_can_be_changed(
     client: FlaskClient, church: KnownChurch
 ) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -222,7 +222,7 @@ def test_a_scheduled_mail_is_checked_like_any_other(client: FlaskClient, church:
     assert [error["field"] for error in refused["errors"]] == ["channel"]
 
 
-def test_without_its_sender_a_schedule_is_not_run_by_hand(
+def test_a_schedule_without_a_sender_cannot_be_run_manually(
     client: FlaskClient, church: KnownChurch, database: Database, sender: None
 ) -> None:
     plan = a_mail(church, recurrence={"cron": "0 9 * * SUN"})
@@ -253,7 +253,7 @@ def people_of(client: FlaskClient, church: KnownChurch) -> list[tuple[str, str |
 
 
 def test_a_contact_has_a_number_or_a_mail_address_or_both(client: FlaskClient, church: KnownChurch) -> None:
-    told = import_people(
+    returned = import_people(
         client,
         church,
         {"name": "Ruth", "phone": "(202) 555-0123", "email": " Ruth@Example.ORG "},
@@ -263,9 +263,9 @@ def test_a_contact_has_a_number_or_a_mail_address_or_both(client: FlaskClient, c
         {"name": "Ida", "phone": None, "email": None},
     )
 
-    assert (told["created"], told["refused"]) == (2, 3)
-    assert told["results"][1]["phone"] is None
-    assert [result["errors"][0]["field"] for result in told["results"][2:]] == [
+    assert (returned["created"], returned["refused"]) == (2, 3)
+    assert returned["results"][1]["phone"] is None
+    assert [result["errors"][0]["field"] for result in returned["results"][2:]] == [
         "contacts[2].phone",
         "contacts[3].email",
         "contacts[4].phone",
@@ -276,9 +276,7 @@ def test_a_contact_has_a_number_or_a_mail_address_or_both(client: FlaskClient, c
     ]
 
 
-def test_the_same_person_is_known_again_by_number_or_else_by_mail_address(
-    client: FlaskClient, church: KnownChurch
-) -> None:
+def test_a_known_person_is_matched_by_number_or_else_by_mail_address(client: FlaskClient, church: KnownChurch) -> None:
     ruth = {"name": "Ruth", "phone": "+12025550123"}
     import_people(client, church, ruth, {"name": "Amos", "email": "a@example.org"})
 
@@ -308,18 +306,18 @@ def test_a_mail_address_stays_unless_another_is_sent(client: FlaskClient, church
     assert people_of(client, church) == [("Ruth", "+12025550123", "new@example.org")]
 
 
-def test_one_number_goes_to_one_of_two_who_share_a_name(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_number_is_added_to_one_of_two_people_with_the_same_name(client: FlaskClient, church: KnownChurch) -> None:
     import_people(client, church, *({"name": "Ruth", "email": f"{n}@example.org"} for n in "ab"))
 
-    told = import_people(
+    returned = import_people(
         client, church, *({"name": "Ruth", "email": f"{n}@example.org", "phone": "+12025550123"} for n in "ab")
     )
 
-    assert told["created"] == 0
+    assert returned["created"] == 0
     assert len([person for person in people_of(client, church) if person[1] is not None]) == 1
 
 
-def test_opting_out_of_mail_is_shown_beside_opting_out_of_texts(
+def test_the_opt_outs_from_mail_and_from_texts_are_shown_separately(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     add_contacts(database, church.church_id, count=1)

@@ -1,4 +1,4 @@
-"""However much is wrong with a request, the answer stays small: the first errors, and how many more there are."""
+"""A response lists the first errors of a request and counts the others, so that it stays small."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def unknown_fields(count: int) -> dict[str, int]:
     return {f"field{number}": number for number in range(count)}
 
 
-def test_an_import_of_contacts_with_many_unknown_fields_lists_a_hundred_and_one_of_each(
+def test_an_import_lists_a_hundred_errors_and_the_first_of_each_further_contact(
     client: FlaskClient, church: KnownChurch
 ) -> None:
     people = [{"name": "Ruth", "phone": "+12025550123", **unknown_fields(70)} for _ in range(300)]
@@ -53,38 +53,38 @@ def test_an_import_of_contacts_with_many_unknown_fields_lists_a_hundred_and_one_
     ],
     ids=["unknown fields", "numbers", "contacts of others"],
 )
-def test_a_message_with_a_thousand_wrong_fields_lists_a_hundred(
+def test_a_message_with_a_thousand_invalid_fields_lists_a_hundred(
     client: FlaskClient, church: KnownChurch, changes: dict[str, Any], first: str
 ) -> None:
     answer = client.post(SEND, json=a_message(church, **changes), headers=church.bearer)
 
-    told = answer.get_json()
+    returned = answer.get_json()
     assert answer.status_code == 422
-    assert told["errors"][0]["field"] == first
-    assert (len(told["errors"]), told["moreErrors"]) == (100, 900)
+    assert returned["errors"][0]["field"] == first
+    assert (len(returned["errors"]), returned["moreErrors"]) == (100, 900)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_other_bodies_do_so_too(client: FlaskClient, church: KnownChurch, method: str) -> None:
+def test_edits_and_actions_list_at_most_a_hundred_errors(client: FlaskClient, church: KnownChurch, method: str) -> None:
     made = client.post(SEND, json=a_message(church), headers=church.bearer)
     path = made.headers["Location"] + ("/retry-failed" if method == "POST" else "")
 
     answer = client.open(path, method=method, json=unknown_fields(250), headers=church.bearer)
 
-    told = answer.get_json()
-    assert (answer.status_code, len(told["errors"]), told["moreErrors"]) == (422, 100, 150)
+    returned = answer.get_json()
+    assert (answer.status_code, len(returned["errors"]), returned["moreErrors"]) == (422, 100, 150)
 
 
-def test_when_few_are_wrong_all_are_listed(client: FlaskClient, church: KnownChurch) -> None:
+def test_few_errors_are_all_listed(client: FlaskClient, church: KnownChurch) -> None:
     answer = client.post(SEND, json=a_message(church, content="", colour="red"), headers=church.bearer)
 
-    told = answer.get_json()
-    assert [error["field"] for error in told["errors"]] == ["content", "colour"]
-    assert told["moreErrors"] == 0
+    returned = answer.get_json()
+    assert [error["field"] for error in returned["errors"]] == ["content", "colour"]
+    assert returned["moreErrors"] == 0
 
 
 @pytest.mark.parametrize("field", ["contactIds", "phoneNumbers", "emailAddresses"])
-def test_a_list_in_an_edit_is_as_long_as_in_a_new_message_and_no_longer(
+def test_lists_in_an_edit_have_the_limits_of_a_new_message(
     client: FlaskClient, church: KnownChurch, field: str
 ) -> None:
     made = client.post(SEND, json=a_message(church), headers=church.bearer)
@@ -92,9 +92,9 @@ def test_a_list_in_an_edit_is_as_long_as_in_a_new_message_and_no_longer(
 
     answer = client.patch(made.headers["Location"], json=changes, headers=church.bearer)
 
-    told = answer.get_json()
-    assert (answer.status_code, told["moreErrors"]) == (422, 0)
-    assert told["errors"] == [{"field": field, "message": "must have at most 10,000 items"}]
+    returned = answer.get_json()
+    assert (answer.status_code, returned["moreErrors"]) == (422, 0)
+    assert returned["errors"] == [{"field": field, "message": "must have at most 10,000 items"}]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_list_in_an_edit_is_as_long_as_in_a_new_message_and_no_longer(
     ],
     ids=["whole body", "within a message", "within a schedule", "import"],
 )
-def test_unknown_fields_beyond_the_listed_ones_are_one_finding(model: type[BaseModel], wrap: str) -> None:
-    """A finding takes half a kilobyte: a body of 8 MB could have a million of them."""
+def test_unknown_fields_beyond_the_listed_ones_are_one_error(model: type[BaseModel], wrap: str) -> None:
+    """An error takes half a kilobyte, and a body of 8 MB could have a million of them."""
     with pytest.raises(ValidationError) as refused:
         model.model_validate_json(wrap.format(json.dumps(unknown_fields(2_000))))
 

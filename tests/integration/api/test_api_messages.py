@@ -53,7 +53,7 @@ def fail_one(database: Database, church: KnownChurch) -> None:
         deliveries.record(connection, [failed])
 
 
-def test_messages_come_newest_first_in_pages(client: FlaskClient, church: KnownChurch) -> None:
+def test_messages_are_listed_newest_first_in_pages(client: FlaskClient, church: KnownChurch) -> None:
     sent = [send(client, church, f"Message {n}") for n in range(5)]
     found: list[str] = []
     cursor = ""
@@ -69,7 +69,7 @@ def test_messages_come_newest_first_in_pages(client: FlaskClient, church: KnownC
     assert pages == 3
 
 
-def test_a_full_last_page_has_no_next(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_full_last_page_has_no_next_page(client: FlaskClient, church: KnownChurch) -> None:
     for _ in range(2):
         send(client, church)
 
@@ -91,7 +91,9 @@ def test_a_full_last_page_has_no_next(client: FlaskClient, church: KnownChurch) 
         ("limit=1&limit=2", ["limit"]),
     ],
 )
-def test_wrong_parameters_are_named(client: FlaskClient, church: KnownChurch, query: str, fields: list[str]) -> None:
+def test_invalid_query_parameters_are_reported(
+    client: FlaskClient, church: KnownChurch, query: str, fields: list[str]
+) -> None:
     answer = client.get(f"/api/messages?{query}", headers=church.bearer)
 
     assert answer.status_code == 422
@@ -113,7 +115,9 @@ def test_counts_add_up_to_the_audience(client: FlaskClient, church: KnownChurch,
     assert set(counts) == {"audience", *Status}
 
 
-def test_deliveries_come_in_pages_and_by_status(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+def test_deliveries_are_listed_in_pages_and_by_status(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
     add_contacts(database, church.church_id, count=3)
     message_id = send(client, church)
     expand(database, church, message_id)
@@ -130,7 +134,7 @@ def test_deliveries_come_in_pages_and_by_status(client: FlaskClient, church: Kno
 
 
 @pytest.mark.parametrize("status", ["", "lost", "failed,", "failed,lost"])
-def test_an_unknown_status_is_named(client: FlaskClient, church: KnownChurch, status: str) -> None:
+def test_an_unknown_status_is_reported(client: FlaskClient, church: KnownChurch, status: str) -> None:
     answer = client.get(f"/api/messages/{send(client, church)}/deliveries?status={status}", headers=church.bearer)
 
     assert answer.status_code == 422
@@ -138,7 +142,7 @@ def test_an_unknown_status_is_named(client: FlaskClient, church: KnownChurch, st
 
 
 @pytest.mark.parametrize("place", ["", "/deliveries"])
-def test_what_does_not_exist_is_not_found(client: FlaskClient, church: KnownChurch, place: str) -> None:
+def test_an_unknown_message_answers_404(client: FlaskClient, church: KnownChurch, place: str) -> None:
     for message_id in (uuid4(), "not-a-uuid"):
         answer = client.get(f"/api/messages/{message_id}{place}", headers=church.bearer)
         assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")

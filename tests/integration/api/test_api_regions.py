@@ -1,4 +1,4 @@
-"""Numbers of other regions than the church texts, and of kinds that are never texted, are refused at once."""
+"""Numbers of regions that the church does not text, and of kinds that are never texted, are refused."""
 
 from __future__ import annotations
 
@@ -29,14 +29,17 @@ def errors(client: FlaskClient, church: KnownChurch, path: str, **changes: Any) 
     [(SEND, {}), ("/api/schedules", {"recurrence": {"cron": "0 9 * * SUN"}})],
     ids=["send", "schedule"],
 )
-def test_a_message_to_them_is_refused_by_their_places(
+def test_a_message_to_refused_numbers_reports_their_positions(
     client: FlaskClient, church: KnownChurch, database: Database, path: str, more: dict[str, Any]
 ) -> None:
-    told = errors(client, church, path, phoneNumbers=[US, JAMAICA, PUERTO_RICO, CANADA], **more)
-    assert told == {"phoneNumbers[1]": f"is a number in JM, {ONLY}", "phoneNumbers[3]": f"is a number in CA, {ONLY}"}
+    returned = errors(client, church, path, phoneNumbers=[US, JAMAICA, PUERTO_RICO, CANADA], **more)
+    assert returned == {
+        "phoneNumbers[1]": f"is a number in JM, {ONLY}",
+        "phoneNumbers[3]": f"is a number in CA, {ONLY}",
+    }
 
-    told = errors(client, church, path, phoneNumbers=[US, PREMIUM, SATELLITE], **more)
-    assert told == {
+    returned = errors(client, church, path, phoneNumbers=[US, PREMIUM, SATELLITE], **more)
+    assert returned == {
         "phoneNumbers[1]": "is a premium-rate number, which is never texted",
         "phoneNumbers[2]": "is a satellite or international number, which is never texted",
     }
@@ -44,7 +47,7 @@ def test_a_message_to_them_is_refused_by_their_places(
         assert connection.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
 
-def test_an_operator_allows_more_regions_but_never_those_kinds(
+def test_an_operator_can_allow_regions_but_not_kinds_of_numbers(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     with system_scope(database) as connection:
@@ -58,7 +61,7 @@ def test_an_operator_allows_more_regions_but_never_those_kinds(
     assert list(errors(client, church, SEND, phoneNumbers=[PUERTO_RICO, US])) == ["phoneNumbers[0]"]
 
 
-def test_a_change_to_them_is_refused(client: FlaskClient, church: KnownChurch) -> None:
+def test_a_change_to_refused_numbers_is_refused(client: FlaskClient, church: KnownChurch) -> None:
     body = {"churchId": str(church.church_id), "content": "Come", "targetType": "numbers", "phoneNumbers": [US]}
     path = client.post(SEND, json=body, headers=church.bearer).headers["Location"]
 
@@ -68,15 +71,15 @@ def test_a_change_to_them_is_refused(client: FlaskClient, church: KnownChurch) -
     assert [error["field"] for error in answer.get_json()["errors"]] == ["phoneNumbers[0]"]
 
 
-def test_an_import_refuses_their_rows_and_stores_the_others(client: FlaskClient, church: KnownChurch) -> None:
+def test_an_import_refuses_such_numbers_and_stores_the_others(client: FlaskClient, church: KnownChurch) -> None:
     people = [{"name": phone, "phone": phone} for phone in (US, JAMAICA, PREMIUM, PUERTO_RICO)]
 
-    told = client.post("/api/contacts", json={"contacts": people}, headers=church.bearer).get_json()
+    returned = client.post("/api/contacts", json={"contacts": people}, headers=church.bearer).get_json()
 
-    assert (told["created"], told["refused"]) == (2, 2)
-    assert [result["index"] for result in told["results"]] == [0, 1, 2, 3]
-    assert [result["errors"][0]["field"] for result in told["results"][1:3]] == [
+    assert (returned["created"], returned["refused"]) == (2, 2)
+    assert [result["index"] for result in returned["results"]] == [0, 1, 2, 3]
+    assert [result["errors"][0]["field"] for result in returned["results"][1:3]] == [
         "contacts[1].phone",
         "contacts[2].phone",
     ]
-    assert told["results"][1]["errors"][0]["message"] == f"is a number in JM, {ONLY}"
+    assert returned["results"][1]["errors"][0]["message"] == f"is a number in JM, {ONLY}"

@@ -15,7 +15,7 @@ from tests.harness.churches import KnownChurch
 LogLines = Callable[[], list[dict[str, Any]]]
 
 
-def test_a_sane_name_is_kept_from_the_request_to_the_message_and_the_log(
+def test_a_valid_request_id_is_kept_in_the_message_and_the_log(
     client: FlaskClient, church: KnownChurch, database: Database, log_lines: LogLines
 ) -> None:
     name = "front-end.42_a"
@@ -30,7 +30,7 @@ def test_a_sane_name_is_kept_from_the_request_to_the_message_and_the_log(
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "<script>", "ä"])
-def test_another_name_is_replaced(client: FlaskClient, name: str) -> None:
+def test_an_invalid_request_id_is_replaced(client: FlaskClient, name: str) -> None:
     answer = client.get("/health/live", headers={"X-Request-ID": name})
 
     assert UUID(answer.headers["X-Request-ID"])
@@ -44,7 +44,7 @@ def test_another_name_is_replaced(client: FlaskClient, name: str) -> None:
         ("/api/contacts?x=1", "/api/contacts", 401),
     ],
 )
-def test_one_line_tells_how_a_request_went(
+def test_each_request_has_one_access_log_line(
     client: FlaskClient, log_lines: LogLines, path: str, route: str | None, status: int
 ) -> None:
     client.get(path)
@@ -54,7 +54,7 @@ def test_one_line_tells_how_a_request_went(
     assert line["duration_ms"] >= 0
 
 
-def test_neither_texts_nor_numbers_are_logged(client: FlaskClient, church: KnownChurch, log_lines: LogLines) -> None:
+def test_neither_content_nor_numbers_are_logged(client: FlaskClient, church: KnownChurch, log_lines: LogLines) -> None:
     body = {
         "churchId": str(church.church_id),
         "content": "very private",

@@ -1,4 +1,4 @@
-"""POST /api/messages/{id}/retry-failed: those that failed, and no others, go once more."""
+"""POST /api/messages/{id}/retry-failed: failed deliveries, and no others, are queued again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.database import Database
 from store.deliveries import DeliveryUpdate
 from store.messages import Message
 from tests.harness.churches import KnownChurch
-from tests.integration.api.messages_in_progress import message_with, say, told
+from tests.integration.api.messages_in_progress import message_with, post_action, status_and_counts
 from tests.integration.store.ledger import Ledger, numbers, sent
 
 FAILURES = [
@@ -65,7 +65,7 @@ def failed(ledger: Ledger, church: KnownChurch) -> Message:
         ({"errorCodes": ["99999"]}, []),
     ],
 )
-def test_the_chosen_failures_are_sent_once_more(
+def test_the_selected_failures_are_retried(
     client: FlaskClient,
     church: KnownChurch,
     ledger: Ledger,
@@ -73,11 +73,11 @@ def test_the_chosen_failures_are_sent_once_more(
     chosen: dict[str, Any],
     expected: list[int],
 ) -> None:
-    answer = say(client, church, failed, "retry-failed", **chosen)
+    answer = post_action(client, church, failed, "retry-failed", **chosen)
 
     left = {Status.FAILED: len(FAILURES) - len(expected), Status.QUEUED: len(expected)}
     counts = {status: count for status, count in left.items() if count}
-    assert told(answer) == ("sending" if expected else "completed", counts)
+    assert status_and_counts(answer) == ("sending" if expected else "completed", counts)
     assert answer.get_json()["retried"] == len(expected)
     claim = ledger.claim(church.church_id)
     assert sorted(int(envelope.address[-4:]) for envelope in claim.envelopes) == expected
@@ -87,29 +87,29 @@ def test_only_failures_are_retried_and_only_once(client: FlaskClient, church: Kn
     wanted = {status: 1 for status in Status if status not in (Status.SUPPRESSED, Status.CANCELED)}
     message = message_with(ledger, church.church_id, wanted)
 
-    first = say(client, church, message, "retry-failed")
-    again = say(client, church, message, "retry-failed")
+    first = post_action(client, church, message, "retry-failed")
+    again = post_action(client, church, message, "retry-failed")
 
     left = {status: 1 for status in wanted if status not in (Status.FAILED, Status.UNDELIVERED)} | {Status.QUEUED: 3}
-    assert told(first) == told(again) == ("sending", left)
+    assert status_and_counts(first) == status_and_counts(again) == ("sending", left)
     assert (first.get_json()["retried"], again.get_json()["retried"]) == (2, 0)
 
 
-def test_who_opted_out_since_is_left_out(
+def test_a_recipient_who_opted_out_meanwhile_is_suppressed(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, failed: Message
 ) -> None:
     ledger.opt_out(church.church_id, numbers(1)[0])
 
-    say(client, church, failed, "retry-failed")
+    post_action(client, church, failed, "retry-failed")
 
     ledger.record(sent(ledger.claim(church.church_id)))
     assert ledger.counts(failed) == {Status.SUPPRESSED: 1, Status.SENT: len(FAILURES) - 1}
 
 
-def test_a_late_word_about_the_failed_attempt_is_not_taken_for_the_new_one(
+def test_a_late_receipt_of_the_failed_attempt_does_not_change_the_new_attempt(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, failed: Message
 ) -> None:
-    say(client, church, failed, "retry-failed", errorCodes=["30006"], reasons=["away"])
+    post_action(client, church, failed, "retry-failed", errorCodes=["30006"], reasons=["away"])
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries WHERE status = 'queued'")
     ledger.receive(delivery, Status.UNDELIVERED)
 
@@ -118,14 +118,16 @@ def test_a_late_word_about_the_failed_attempt_is_not_taken_for_the_new_one(
     assert ledger.get(delivery).status == "queued"
 
 
-def test_a_paused_message_retries_when_it_is_resumed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+def test_retries_of_a_paused_message_wait_until_it_is_resumed(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
     message = message_with(ledger, church.church_id, {Status.FAILED: 2, Status.QUEUED: 1})
-    say(client, church, message, "pause")
+    post_action(client, church, message, "pause")
 
-    assert told(say(client, church, message, "retry-failed")) == ("paused", {Status.QUEUED: 3})
+    assert status_and_counts(post_action(client, church, message, "retry-failed")) == ("paused", {Status.QUEUED: 3})
     assert ledger.claim(church.church_id).taken == 0
 
-    say(client, church, message, "resume")
+    post_action(client, church, message, "resume")
     assert len(ledger.claim(church.church_id).envelopes) == 3
 
 
@@ -143,10 +145,10 @@ def test_a_paused_message_retries_when_it_is_resumed(client: FlaskClient, church
         ({"errorCodes": ["1"] * 101}, "errorCodes"),
     ],
 )
-def test_wrong_fields_are_named_and_nothing_is_retried(
+def test_invalid_fields_are_reported_and_nothing_is_retried(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, failed: Message, body: dict[str, Any], field: str
 ) -> None:
-    answer = say(client, church, failed, "retry-failed", **body)
+    answer = post_action(client, church, failed, "retry-failed", **body)
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == [field]

@@ -1,4 +1,4 @@
-"""On a database that was never migrated the API says so, and serves as soon as it is, without being started again."""
+"""With an unmigrated database the API answers 503, and it serves after the migration without a restart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def unmigrated(settings: Settings, superuser_database_url: str) -> Iterator[Flas
         services(app).close()
 
 
-def test_it_is_not_ready_and_names_the_command(unmigrated: Flask) -> None:
+def test_an_unmigrated_database_is_not_ready_and_the_reason_names_the_command(unmigrated: Flask) -> None:
     answer = unmigrated.test_client().get("/health/ready")
 
     assert answer.status_code == 503
@@ -39,7 +39,7 @@ def test_it_is_not_ready_and_names_the_command(unmigrated: Flask) -> None:
     assert unmigrated.test_client().get("/health/live").status_code == 200
 
 
-def test_requests_are_unavailable_and_no_fault_is_logged(
+def test_requests_answer_503_and_no_error_is_logged(
     unmigrated: Flask, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     client, bearer, form = unmigrated.test_client(), {"Authorization": f"Bearer {new_key()[0]}"}, a_form()
@@ -57,7 +57,7 @@ def test_requests_are_unavailable_and_no_fault_is_logged(
     assert {line["level"] for line in log_lines()} <= {"info", "warning"}
 
 
-def test_once_it_is_migrated_it_serves(unmigrated: Flask) -> None:
+def test_requests_are_served_after_the_migration(unmigrated: Flask) -> None:
     client = unmigrated.test_client()
     assert client.get("/health/ready").status_code == 503
 

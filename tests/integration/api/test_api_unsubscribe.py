@@ -49,7 +49,7 @@ def database(app: Flask) -> Database:
 
 @pytest.fixture
 def link(settings: Settings, database: Database, church: KnownChurch) -> str:
-    """The path of the link in a mail that Ruth got."""
+    """The path of the unsubscribe link in a mail to Ruth."""
     with system_scope(database) as connection:
         row = connection.execute(
             "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
@@ -77,12 +77,12 @@ def opt_out(database: Database, church_id: UUID, how: str) -> None:
 
 
 def form(page: str) -> str | None:
-    """Where the page's one form posts to."""
+    """The action of the page's only form."""
     found = re.search(r'<form method="post"(?: action="([^"]*)")?>', page)
     return (found[1] or "") if found else None
 
 
-def test_a_mistake_is_undone_on_the_page_itself(client: FlaskClient, link: str, database: Database) -> None:
+def test_an_opt_out_can_be_undone_on_the_page(client: FlaskClient, link: str, database: Database) -> None:
     left = client.post(link)
     assert form(left.text) == f"{link}/undo"
 
@@ -117,7 +117,7 @@ def test_a_get_request_undoes_nothing(client: FlaskClient, link: str, database: 
     assert source(database) == "unsubscribe link"
 
 
-def test_a_mail_readers_own_one_click_never_undoes(client: FlaskClient, link: str, database: Database) -> None:
+def test_one_click_unsubscribe_never_undoes_an_opt_out(client: FlaskClient, link: str, database: Database) -> None:
     for _ in range(3):
         client.post(link, data={"List-Unsubscribe": "One-Click"})
 
@@ -163,7 +163,7 @@ def test_a_recipient_who_bounced_can_unsubscribe(
 
 
 @pytest.mark.parametrize("token", ["A" * 43, "x"])
-def test_a_link_that_is_not_ours_undoes_nothing(client: FlaskClient, link: str, database: Database, token: str) -> None:
+def test_a_forged_link_undoes_nothing(client: FlaskClient, link: str, database: Database, token: str) -> None:
     client.post(link)
 
     answer = client.post(f"/unsubscribe/{token}/undo")

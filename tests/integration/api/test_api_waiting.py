@@ -1,4 +1,4 @@
-"""A message says what it waits for, whom it is for and whether its receipts came; a send, what stands in its way."""
+"""What a message waits for, its target and whether its result is final; the warnings of a send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.senders import set_mail_sender
-from tests.integration.api.messages_in_progress import message_with, say
+from tests.integration.api.messages_in_progress import message_with, post_action
 from tests.integration.store.ledger import Ledger, numbers
 
 
@@ -57,7 +57,7 @@ def codes(answer: dict[str, Any]) -> list[str]:
     return [warning["code"] for warning in answer["warnings"]]
 
 
-def test_a_refused_sender_is_said_of_the_message_and_of_the_next_send(
+def test_a_paused_sender_is_shown_with_the_message_and_the_next_send(
     client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger
 ) -> None:
     message = message_with(ledger, church.church_id, {Status.QUEUED: 2})
@@ -82,9 +82,7 @@ def test_a_refused_sender_is_said_of_the_message_and_of_the_next_send(
     assert codes(send(client, church, targetType="numbers", phoneNumbers=["+12025550123"])) == []
 
 
-def test_a_repeated_send_is_warned_of_as_things_stand_now(
-    client: FlaskClient, church: KnownChurch, database: Database
-) -> None:
+def test_a_repeated_send_has_the_current_warnings(client: FlaskClient, church: KnownChurch, database: Database) -> None:
     body = {
         "churchId": str(church.church_id),
         "content": "Grace",
@@ -101,7 +99,7 @@ def test_a_repeated_send_is_warned_of_as_things_stand_now(
 
 
 @pytest.mark.parametrize("ended", [Status.SENT, Status.DELIVERED, Status.UNKNOWN, Status.SENDING])
-def test_what_is_submitted_waits_for_no_sender(
+def test_a_submitted_message_does_not_wait_for_a_paused_sender(
     client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, ended: Status
 ) -> None:
     message = message_with(ledger, church.church_id, {ended: 2})
@@ -110,17 +108,19 @@ def test_what_is_submitted_waits_for_no_sender(
     assert look(client, church, message.message_id)["waitingFor"] is None
 
 
-def test_a_paused_message_waits_for_people(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+def test_a_paused_message_waits_until_it_is_resumed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
     message = message_with(ledger, church.church_id, {Status.QUEUED: 1, Status.SENT: 1})
 
-    paused = say(client, church, message, "pause").get_json()
+    paused = post_action(client, church, message, "pause").get_json()
 
     assert (paused["waitingFor"]["reason"], paused["waitingForQuietHours"]) == ("message-paused", 0)
-    assert say(client, church, message, "resume").get_json()["waitingFor"] is None
-    assert say(client, church, message, "cancel").get_json()["waitingFor"] is None
+    assert post_action(client, church, message, "resume").get_json()["waitingFor"] is None
+    assert post_action(client, church, message, "cancel").get_json()["waitingFor"] is None
 
 
-def test_a_scheduled_message_waits_for_its_hour(client: FlaskClient, church: KnownChurch, database: Database) -> None:
+def test_a_scheduled_message_waits_for_its_send_time(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
     add_contacts(database, church.church_id, count=1)
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 
@@ -131,8 +131,8 @@ def test_a_scheduled_message_waits_for_its_hour(client: FlaskClient, church: Kno
     assert look(client, church, send(client, church)["id"])["waitingFor"] is None, "its turn is about to come"
 
 
-def test_quiet_hours_are_counted(client: FlaskClient, database: Database) -> None:
-    """A window of one minute that is not now: everyone waits."""
+def test_deliveries_that_wait_for_quiet_hours_are_counted(client: FlaskClient, database: Database) -> None:
+    """The texting hours are one minute, which is not now: every delivery waits."""
     now = datetime.now(UTC)
     minute = (now.hour * 60 + now.minute + 720) % 1440
     church = create_church(database, window=Window(opens=minute, closes=minute + 1))
@@ -167,7 +167,7 @@ def test_quiet_hours_are_counted(client: FlaskClient, database: Database) -> Non
         ("UPDATE deliveries SET due_at = now() + interval '1 minute', reason = 'busy'", "retry"),
     ],
 )
-def test_what_passes_by_itself_is_said_too(
+def test_temporary_waits_are_shown(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, change: str, reason: str
 ) -> None:
     message = message_with(ledger, church.church_id, {Status.QUEUED: 1})
@@ -180,8 +180,10 @@ def test_what_passes_by_itself_is_said_too(
     assert (wait["until"] is None) == (reason == "pace")
 
 
-def test_a_channel_that_was_switched_off_is_said(client: FlaskClient, church: KnownChurch, database: Database) -> None:
-    """The API takes nothing for it any more; what it took before waits."""
+def test_a_disabled_channel_is_shown_as_the_reason(
+    client: FlaskClient, church: KnownChurch, database: Database
+) -> None:
+    """The API refuses new messages for it, and accepted ones wait."""
     set_mail_sender(database, church.church_id)
     with church_scope(database, church.church_id) as connection:
         message, _ = messages.insert(
@@ -206,13 +208,13 @@ def test_a_channel_that_was_switched_off_is_said(client: FlaskClient, church: Kn
     assert "SMTP_URL" in wait["detail"]
 
 
-def test_a_send_to_nobody_is_accepted_with_a_warning(
+def test_a_send_without_recipients_is_accepted_with_a_warning(
     client: FlaskClient, church: KnownChurch, other_church: KnownChurch, database: Database
 ) -> None:
     add_contacts(database, other_church.church_id, count=1)
-    nobody = send(client, church)
-    assert codes(nobody) == ["no-recipients"]
-    assert "phone number" in nobody["warnings"][0]["message"]
+    accepted = send(client, church)
+    assert codes(accepted) == ["no-recipients"]
+    assert "phone number" in accepted["warnings"][0]["message"]
 
     [contact] = add_contacts(database, church.church_id, count=1)
     assert codes(send(client, church)) == []
@@ -230,7 +232,7 @@ def test_a_send_to_nobody_is_accepted_with_a_warning(
     assert codes(send(client, church)) == ["sender-paused", "no-recipients"]
 
 
-def test_contacts_without_a_number_are_nobody_for_a_text(
+def test_contacts_without_a_number_are_no_recipients_of_a_text(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     with church_scope(database, church.church_id) as connection:
@@ -241,7 +243,7 @@ def test_contacts_without_a_number_are_nobody_for_a_text(
     assert codes(send(client, church, targetType="contacts", contactIds=[str(added.contact_id)])) == ["no-recipients"]
 
 
-def test_a_schedule_is_made_and_run_with_the_same_warnings(
+def test_a_schedule_has_the_same_warnings_when_it_is_created_and_run(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     plan = {
@@ -260,16 +262,16 @@ def test_a_schedule_is_made_and_run_with_the_same_warnings(
     assert (run.status_code, codes(run.get_json())) == (202, ["sender-paused"])
 
 
-def test_one_message_shows_its_target_as_given_and_the_list_does_not(
+def test_a_message_shows_its_target_and_the_list_does_not(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     people = [str(contact) for contact in add_contacts(database, church.church_id, count=2)]
-    given = {
+    targets = {
         "all": {},
         "contacts": {"contactIds": people},
         "numbers": {"phoneNumbers": numbers(2)},
     }
-    for target_type, target in given.items():
+    for target_type, target in targets.items():
         shown = look(client, church, send(client, church, targetType=target_type, **target)["id"])
         assert shown["targetType"] == target_type
         found = {name: shown[name] for name in ("contactIds", "phoneNumbers", "emailAddresses")}
@@ -293,7 +295,7 @@ def ends(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[
 
 
 @pytest.mark.parametrize(
-    ("stands", "completed", "settled"),
+    ("status", "completed", "settled"),
     [
         (Status.QUEUED, False, False),
         (Status.SENDING, False, False),
@@ -304,32 +306,32 @@ def ends(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[
         (Status.DELIVERED, True, True),
     ],
 )
-def test_completed_is_submitted_and_settled_is_final(
-    client: FlaskClient, church: KnownChurch, ledger: Ledger, stands: Status, completed: bool, settled: bool
+def test_a_message_is_completed_when_submitted_and_settled_when_final(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, status: Status, completed: bool, settled: bool
 ) -> None:
-    message = message_with(ledger, church.church_id, {stands: 1, Status.DELIVERED: 1})
+    message = message_with(ledger, church.church_id, {status: 1, Status.DELIVERED: 1})
     settle(ledger)
 
     assert ends(client, church, message.message_id)[1:] == (completed, settled)
 
 
-def test_the_carriers_silence_settles_what_it_accepted_but_not_what_is_in_doubt(
+def test_missing_receipts_settle_accepted_deliveries_but_not_those_in_doubt(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
-    silent = message_with(ledger, church.church_id, {Status.SENT: 1})
-    doubtful = message_with(ledger, church.church_id, {Status.SENT: 1, Status.UNKNOWN: 1}, first=10)
+    without_receipt = message_with(ledger, church.church_id, {Status.SENT: 1})
+    in_doubt = message_with(ledger, church.church_id, {Status.SENT: 1, Status.UNKNOWN: 1}, first=10)
     settle(ledger, give_up_seconds=-1)
 
-    assert ends(client, church, silent.message_id) == ("completed", True, True)
-    assert ends(client, church, doubtful.message_id) == ("completed", True, False)
+    assert ends(client, church, without_receipt.message_id) == ("completed", True, True)
+    assert ends(client, church, in_doubt.message_id) == ("completed", True, False)
 
 
-def test_what_is_retried_is_open_again(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
+def test_a_retried_message_is_no_longer_settled(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
     message = message_with(ledger, church.church_id, {Status.FAILED: 1, Status.DELIVERED: 1})
     settle(ledger)
     assert ends(client, church, message.message_id) == ("completed", True, True)
 
-    say(client, church, message, "retry-failed")
+    post_action(client, church, message, "retry-failed")
     settle(ledger)
 
     assert ends(client, church, message.message_id) == ("sending", False, False)
@@ -338,7 +340,7 @@ def test_what_is_retried_is_open_again(client: FlaskClient, church: KnownChurch,
 @pytest.mark.parametrize(
     ("decided", "after"), [("queued", ("sending", False, False)), ("sent", ("completed", True, False))]
 )
-def test_what_a_person_resolves_is_open_or_final(
+def test_a_message_is_open_or_final_after_its_delivery_is_resolved(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, decided: str, after: tuple[str, bool, bool]
 ) -> None:
     message = message_with(ledger, church.church_id, {Status.UNKNOWN: 1})
@@ -352,7 +354,7 @@ def test_what_a_person_resolves_is_open_or_final(
     assert ends(client, church, message.message_id) == after
 
 
-def test_a_message_canceled_before_it_began_is_complete_and_settled(
+def test_a_message_canceled_before_it_began_is_completed_and_settled(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()

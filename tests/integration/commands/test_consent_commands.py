@@ -12,7 +12,7 @@ from store import opt_outs
 from store.database import Database, system_scope
 from tests.integration.commands.conftest import Run
 
-NOBODY = "01900000-0000-7000-8000-000000000000"
+UNKNOWN_CHURCH = "01900000-0000-7000-8000-000000000000"
 RUTH, RUTHS_MAIL = "+12025550123", "ruth@example.org"
 
 
@@ -54,7 +54,7 @@ def test_an_opt_out_and_its_opt_in_are_both_stored(run: Run, church: str, databa
         assert times.fetchall() == [(True,)]
 
 
-def test_a_bounce_is_lifted_too(run: Run, church: str, database: Database) -> None:
+def test_an_opt_out_after_a_bounce_is_lifted_too(run: Run, church: str, database: Database) -> None:
     bounce(database, church)
 
     lifted = run("opt-in", "--church", church, "--address", "Ruth@Example.org", "--evidence", "the mailbox is back")
@@ -75,7 +75,7 @@ def test_a_repeated_command_is_reported_and_changes_nothing(run: Run, church: st
     assert "already" in again.stdout
 
 
-def test_another_churchs_opt_out_stays(run: Run, church: str, database: Database) -> None:
+def test_an_opt_out_from_another_church_is_unchanged(run: Run, church: str, database: Database) -> None:
     other = json.loads(run("create-church", "--name", "Hope", "--json").stdout)["churchId"]
     run("opt-out", "--church", other, "--address", RUTH)
 
@@ -97,7 +97,7 @@ def test_after_a_stop_at_the_carrier_the_command_mentions_the_list_of_the_carrie
     assert "START" in lifted.stdout
 
 
-def test_opt_outs_are_listed_and_on_request_their_history(run: Run, church: str, database: Database) -> None:
+def test_opt_outs_are_listed_with_their_history_on_request(run: Run, church: str, database: Database) -> None:
     run("opt-out", "--church", church, "--address", RUTH, "--evidence", "asked\x1b[2J on the phone")
     run("opt-in", "--church", church, "--address", RUTH, "--evidence", "changed her mind")
     bounce(database, church)
@@ -115,7 +115,7 @@ def test_opt_outs_are_listed_and_on_request_their_history(run: Run, church: str,
     assert RUTHS_MAIL not in of_ruth
 
 
-def test_an_empty_list_says_so(run: Run, church: str) -> None:
+def test_an_empty_list_of_opt_outs_is_reported(run: Run, church: str) -> None:
     assert "Nobody is opted out." in run("list-opt-outs", "--church", church).stdout
 
 
@@ -129,7 +129,7 @@ def test_an_empty_list_says_so(run: Run, church: str) -> None:
         (["opt-out", "--address", RUTH, "--evidence", "x" * 2001], "--evidence"),
     ],
 )
-def test_bad_input_gets_one_line_and_changes_nothing(
+def test_invalid_input_is_reported_in_one_line_and_changes_nothing(
     run: Run, church: str, database: Database, arguments: list[str], complaint: str
 ) -> None:
     command, *rest = arguments
@@ -141,7 +141,7 @@ def test_bad_input_gets_one_line_and_changes_nothing(
     assert (opted_out(database), events(database)) == ([], [])
 
 
-def test_evidence_is_needed_to_lift_an_opt_out(run: Run, church: str) -> None:
+def test_lifting_an_opt_out_requires_evidence(run: Run, church: str) -> None:
     refused = run("opt-in", "--church", church, "--address", RUTH)
 
     assert refused.exit_code == 2
@@ -151,7 +151,7 @@ def test_evidence_is_needed_to_lift_an_opt_out(run: Run, church: str) -> None:
 @pytest.mark.parametrize("command", ["opt-out", "opt-in", "list-opt-outs"])
 def test_an_unknown_church_is_reported_in_one_line(run: Run, command: str) -> None:
     options = () if command == "list-opt-outs" else ("--address", RUTH, "--evidence", "x")
-    refused = run(command, "--church", NOBODY, *options)
+    refused = run(command, "--church", UNKNOWN_CHURCH, *options)
 
     assert refused.exit_code == 2
-    assert f"There is no church {NOBODY}." in refused.stderr
+    assert f"There is no church {UNKNOWN_CHURCH}." in refused.stderr

@@ -1,4 +1,4 @@
-"""`flask create-key`, `list-keys`, `find-key` and `revoke-key`: the life of a key from creation to revocation."""
+"""`flask create-key`, `list-keys`, `find-key` and `revoke-key`."""
 
 from __future__ import annotations
 
@@ -14,29 +14,18 @@ from uuid import UUID
 
 import pytest
 from click.testing import Result
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
-from api.app import create_app
 from api.keys import hash_key, new_key
-from api.services import services
 from settings import Settings
 from store.database import Database, system_scope
 from tests.harness.waiting import wait_until
-from tests.integration.commands.conftest import Run
+from tests.integration.commands.conftest import Run, opened_app
 
 KEY = re.compile(r"ksms_[A-Za-z0-9_-]{43}")
-NOBODY = "01900000-0000-7000-8000-000000000000"
-
-
-@contextmanager
-def serving(settings: Settings) -> Generator[FlaskClient]:
-    """A web process that runs before and after what the block does."""
-    app = create_app(settings)
-    try:
-        yield app.test_client()
-    finally:
-        services(app).close()
+UNKNOWN_CHURCH = "01900000-0000-7000-8000-000000000000"
 
 
 def new_church(run: Run, name: str = "Grace") -> dict[str, str]:
@@ -44,7 +33,7 @@ def new_church(run: Run, name: str = "Grace") -> dict[str, str]:
 
 
 def make_key(run: Run, church: str, *options: str) -> tuple[str, str, Result]:
-    """A key's id, the key, and what the command result."""
+    """A key's id, the key, and the command's result."""
     result = run("create-key", "--church", church, "--label", "front end", *options)
     assert result.exit_code == 0, result.output
     [key] = KEY.findall(result.stdout)
@@ -63,9 +52,8 @@ def detail_with(client: FlaskClient, key: str) -> str:
 
 
 @contextmanager
-def listening(settings: Settings) -> Generator[int]:
-    """The port of a web process on a real socket."""
-    app = create_app(settings)
+def listening(app: Flask) -> Generator[int]:
+    """The port of a web server in front of the app."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -75,7 +63,6 @@ def listening(settings: Settings) -> Generator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
-        services(app).close()
 
 
 def last_used(database: Database, key: str) -> datetime | None:
@@ -94,27 +81,33 @@ def expire(database: Database, key: str) -> None:
 # --- revoking ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_revoked_key_is_refused_by_processes_that_have_just_answered_it(run: Run, settings: Settings) -> None:
+def test_a_revoked_key_is_refused_by_processes_that_have_just_accepted_it(
+    run: Run, settings: Settings, web_client: FlaskClient
+) -> None:
     church = new_church(run)["churchId"]
     key_id, key, _ = make_key(run, church)
-    with serving(settings) as one, serving(settings) as another:
-        assert [status_with(client, key) for client in (one, another)] == [200, 200]
+    with opened_app(settings) as another:
+        processes = (web_client, another.test_client())
+        assert [status_with(client, key) for client in processes] == [200, 200]
 
         revoked = run("revoke-key", key_id)
 
         assert revoked.exit_code == 0
         assert key_id in revoked.stdout
-        assert [status_with(client, key) for client in (one, another)] == [401, 401]
-        assert detail_with(one, key) == "The key is unknown or revoked."
+        assert [status_with(client, key) for client in processes] == [401, 401]
+        assert detail_with(web_client, key) == "The key is unknown or revoked."
 
 
-def test_a_request_whose_body_comes_after_the_revocation_is_refused(
-    run: Run, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+def test_a_request_whose_body_arrives_after_the_revocation_is_refused(
+    run: Run, web_client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.authentication.CONFIRMED_AFTER_SECONDS", 0)
     made = new_church(run)
     body = json.dumps({"contacts": [{"name": "Ruth", "phone": "+12025550123"}]})
-    with listening(settings) as port, closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with (
+        listening(web_client.application) as port,
+        closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection,
+    ):
         connection.putrequest("POST", "/api/contacts")
         for name, value in {
             "Authorization": f"Bearer {made['apiKey']}",
@@ -133,7 +126,7 @@ def test_a_request_whose_body_comes_after_the_revocation_is_refused(
         assert ledger.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
 
 
-def test_a_key_on_standard_input_is_revoked(run: Run, settings: Settings) -> None:
+def test_a_key_on_standard_input_is_revoked(run: Run, web_client: FlaskClient) -> None:
     church = new_church(run)["churchId"]
     key_id, key, _ = make_key(run, church)
 
@@ -142,11 +135,10 @@ def test_a_key_on_standard_input_is_revoked(run: Run, settings: Settings) -> Non
     assert revoked.exit_code == 0
     assert key_id in revoked.stdout
     assert key not in revoked.output
-    with serving(settings) as client:
-        assert status_with(client, key) == 401
+    assert status_with(web_client, key) == 401
 
 
-def test_a_key_on_the_command_line_is_refused_and_not_repeated(run: Run, settings: Settings) -> None:
+def test_a_key_on_the_command_line_is_refused_and_not_repeated(run: Run, web_client: FlaskClient) -> None:
     key = new_church(run)["apiKey"]
 
     for command in ("revoke-key", "find-key"):
@@ -154,11 +146,10 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(run: Run, setting
         assert refused.exit_code == 2
         assert key not in refused.output
     assert "standard input" in refused.stderr
-    with serving(settings) as client:
-        assert status_with(client, key) == 200
+    assert status_with(web_client, key) == 200
 
 
-def test_revoking_twice_says_so_and_keeps_the_first_time(run: Run, database: Database) -> None:
+def test_a_second_revocation_is_reported_and_keeps_the_time_of_the_first(run: Run, database: Database) -> None:
     key_id, key, _ = make_key(run, new_church(run)["churchId"])
     run("revoke-key", key_id)
     first = revoked_at(database, key)
@@ -176,7 +167,7 @@ def revoked_at(database: Database, key: str) -> object:
     return row[0]
 
 
-@pytest.mark.parametrize("given", [NOBODY, "7", "ksms_short"])
+@pytest.mark.parametrize("given", [UNKNOWN_CHURCH, "7", "ksms_short"])
 def test_an_unknown_key_is_reported_in_one_line_with_the_remedy(run: Run, given: str) -> None:
     refused = run("revoke-key", given)
 
@@ -195,29 +186,29 @@ def test_empty_input_is_reported(run: Run) -> None:
 # --- expiry -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_expired_key_is_refused_with_the_reason(run: Run, settings: Settings, database: Database) -> None:
+def test_an_expired_key_is_refused_with_the_reason(run: Run, web_client: FlaskClient, database: Database) -> None:
     _, key, result = make_key(run, new_church(run)["churchId"], "--expires", "90d")
     assert re.search(r"Expires: +\d{4}-\d\d-\d\d", result.stdout)
-    with serving(settings) as client:
-        assert status_with(client, key) == 200
+    assert status_with(web_client, key) == 200
 
-        expire(database, key)
+    expire(database, key)
 
-        assert status_with(client, key) == 401
-        assert "expired" in detail_with(client, key)
+    assert status_with(web_client, key) == 401
+    assert "expired" in detail_with(web_client, key)
 
 
-def test_a_key_that_expired_and_was_revoked_is_only_revoked(run: Run, settings: Settings, database: Database) -> None:
+def test_a_revoked_key_that_expired_is_reported_as_revoked(
+    run: Run, web_client: FlaskClient, database: Database
+) -> None:
     key_id, key, _ = make_key(run, new_church(run)["churchId"], "--expires", "1d")
     run("revoke-key", key_id)
     expire(database, key)
 
-    with serving(settings) as client:
-        assert detail_with(client, key) == "The key is unknown or revoked."
-        assert detail_with(client, new_key()[0]) == "The key is unknown or revoked."
+    assert detail_with(web_client, key) == "The key is unknown or revoked."
+    assert detail_with(web_client, new_key()[0]) == "The key is unknown or revoked."
 
 
-def test_a_date_is_the_first_moment_of_that_day_in_utc(run: Run, database: Database) -> None:
+def test_an_expiry_date_means_the_start_of_that_day_in_utc(run: Run, database: Database) -> None:
     _, key, result = make_key(run, new_church(run)["churchId"], "--expires", "2099-01-01")
 
     assert "2099-01-01 00:00 UTC" in result.stdout
@@ -244,14 +235,13 @@ def test_an_invalid_expiry_is_refused_and_creates_no_key(run: Run, database: Dat
 # --- listing and finding ----------------------------------------------------------------------------------------------
 
 
-def test_keys_are_listed_with_everything_that_identifies_them(run: Run, settings: Settings) -> None:
+def test_keys_are_listed_with_everything_that_identifies_them(run: Run, web_client: FlaskClient) -> None:
     church, other = new_church(run), new_church(run, "Hope")
     key_id, key, _ = make_key(run, church["churchId"], "--expires", "2099-01-01", "--scope", "messages:read")
     gone_id, _, _ = make_key(run, church["churchId"])
     run("revoke-key", gone_id)
-    with serving(settings) as client:
-        status_with(client, key)
-        status_with(client, church["apiKey"])
+    status_with(web_client, key)
+    status_with(web_client, church["apiKey"])
 
     listed = run("list-keys", "--church", church["churchId"]).stdout
 
@@ -270,7 +260,7 @@ def test_keys_are_listed_with_everything_that_identifies_them(run: Run, settings
     assert other["churchId"] not in listed
 
 
-def test_a_label_cannot_write_into_the_terminal(run: Run) -> None:
+def test_control_characters_of_a_label_are_not_printed(run: Run) -> None:
     church = new_church(run)["churchId"]
     run("create-key", "--church", church, "--label", "a\x1b[2J\nforged line")
 
@@ -280,29 +270,28 @@ def test_a_label_cannot_write_into_the_terminal(run: Run) -> None:
     assert len(listed.splitlines()) == 3
 
 
-def test_the_last_use_is_written_once_an_hour_at_the_most(run: Run, settings: Settings, database: Database) -> None:
+def test_the_last_use_is_written_at_most_once_an_hour(run: Run, web_client: FlaskClient, database: Database) -> None:
     key = new_church(run)["apiKey"]
     assert last_used(database, key) is None
-    with serving(settings) as client:
-        status_with(client, key)
-        first = last_used(database, key)
-        status_with(client, key)
-        assert first is not None
-        assert last_used(database, key) == first
-        with system_scope(database) as connection:
-            connection.execute("UPDATE api_keys SET last_used_at = last_used_at - interval '61 minutes'")
-        status_with(client, key)
-        last = last_used(database, key)
-        assert last is not None
-        assert last > first
+    status_with(web_client, key)
+    first = last_used(database, key)
+    status_with(web_client, key)
+    assert first is not None
+    assert last_used(database, key) == first
+    with system_scope(database) as connection:
+        connection.execute("UPDATE api_keys SET last_used_at = last_used_at - interval '61 minutes'")
+    status_with(web_client, key)
+    last = last_used(database, key)
+    assert last is not None
+    assert last > first
 
 
-def test_a_lookup_does_not_wait_for_a_change_of_the_key(run: Run, settings: Settings, database: Database) -> None:
+def test_a_lookup_does_not_wait_for_a_lock_on_the_key(run: Run, web_client: FlaskClient, database: Database) -> None:
     key = new_church(run)["apiKey"]
-    with system_scope(database) as changing, serving(settings) as client:
+    with system_scope(database) as changing:
         changing.execute("UPDATE api_keys SET label = label || '!'")
 
-        assert status_with(client, key) == 200
+        assert status_with(web_client, key) == 200
 
 
 @pytest.mark.parametrize("how", ["key", "hash"])
@@ -330,7 +319,7 @@ def test_an_unknown_key_is_reported(run: Run, given: str) -> None:
 @pytest.mark.parametrize("command", ["list-keys", "create-key"])
 def test_an_unknown_church_is_reported_in_one_line(run: Run, command: str) -> None:
     options = ("--label", "x") if command == "create-key" else ()
-    refused = run(command, "--church", NOBODY, *options)
+    refused = run(command, "--church", UNKNOWN_CHURCH, *options)
 
     assert refused.exit_code == 2
-    assert f"There is no church {UUID(NOBODY)}." in refused.stderr
+    assert f"There is no church {UUID(UNKNOWN_CHURCH)}." in refused.stderr

@@ -26,7 +26,7 @@ def church(ledger: Ledger) -> UUID:
 
 
 def make_deliveries_in_doubt(ledger: Ledger, church: UUID, count: int) -> Message:
-    """A completed message with so many deliveries in doubt for two hours."""
+    """A completed message with `count` deliveries that have been in doubt for two hours."""
     message = ledger.send(church, numbers(count))
     claim = ledger.claim(church)
     ledger.record(
@@ -37,7 +37,9 @@ def make_deliveries_in_doubt(ledger: Ledger, church: UUID, count: int) -> Messag
     return message
 
 
-def test_without_as_they_are_listed_and_unchanged(run: Run, ledger: Ledger, church: UUID) -> None:
+def test_without_the_option_as_deliveries_in_doubt_are_listed_and_unchanged(
+    run: Run, ledger: Ledger, church: UUID
+) -> None:
     first, second = make_deliveries_in_doubt(ledger, church, 2), make_deliveries_in_doubt(ledger, church, 3)
 
     result = run("resolve-unknown")
@@ -79,7 +81,7 @@ def test_only_selected_deliveries_are_resolved(run: Run, ledger: Ledger, church:
     assert ledger.counts(other) == {Status.SENT: 2}
 
 
-def test_resolving_those_of_every_church_needs_the_option_all(run: Run, ledger: Ledger, church: UUID) -> None:
+def test_resolving_deliveries_of_every_church_requires_the_option_all(run: Run, ledger: Ledger, church: UUID) -> None:
     message = make_deliveries_in_doubt(ledger, church, 1)
 
     result = run("resolve-unknown", "--as", "queued")

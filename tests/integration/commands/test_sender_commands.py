@@ -11,7 +11,7 @@ import pytest
 from store.database import Database, system_scope
 from tests.integration.commands.conftest import Run
 
-NOBODY = "01900000-0000-7000-8000-000000000000"
+UNKNOWN_CHURCH = "01900000-0000-7000-8000-000000000000"
 
 
 def senders(database: Database, church_id: UUID) -> list[tuple[Any, ...]]:
@@ -72,10 +72,13 @@ def test_the_number_of_a_new_church_sends_texts_and_pictures(run: Run, database:
         (["--channel", "mail", "--from", "a@example.org", "--name", "a\nBcc: b"], "--name must be one line"),
         (["--channel", "mail", "--from", "a@example.org", "--name", "=?utf-8?q?a=0Ab?="], "--name must be plain text"),
         (["--channel", "mail", "--from", "a@example.org", "--name", "x" * 201], "--name must have at most 200"),
-        (["--channel", "mail", "--from", "a@example.org", "--church", NOBODY], f"There is no church {NOBODY}"),
+        (
+            ["--channel", "mail", "--from", "a@example.org", "--church", UNKNOWN_CHURCH],
+            f"There is no church {UNKNOWN_CHURCH}",
+        ),
     ],
 )
-def test_bad_input_is_reported_in_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
+def test_invalid_input_is_reported_in_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
     church = new_church(run)
 
     result = run("set-sender", "--church", str(church), *options)

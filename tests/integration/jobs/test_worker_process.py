@@ -95,6 +95,7 @@ def kill_redis_during_a_job(
     wait_until(lambda: "waiting for Redis" in output.read_text(), timeout_seconds=60)
 
 
+@pytest.mark.extended
 def test_started_before_redis_it_waits_and_then_serves(
     settings: Settings,
     database: Database,
@@ -112,6 +113,7 @@ def test_started_before_redis_it_waits_and_then_serves(
         wait_until_sent(database, church_id, send(database, job_queue, church_id))
 
 
+@pytest.mark.extended
 def test_it_serves_again_after_redis_was_killed_and_came_back_empty_while_it_was_idle(
     database: Database,
     church_id: UUID,
@@ -191,7 +193,10 @@ def test_stopped_while_it_logs_that_it_lost_redis_it_exits(
         assert worker.wait(timeout=STOP_TIMEOUT_SECONDS) == 0
 
 
-@pytest.mark.parametrize("redis_stays", [True, False], ids=["Redis there", "Redis away"])
+@pytest.mark.parametrize(
+    "redis_stays",
+    [pytest.param(True, id="Redis there"), pytest.param(False, id="Redis away", marks=pytest.mark.extended)],
+)
 def test_stopped_during_a_batch_it_leaves_nothing_in_flight(
     database: Database,
     church_id: UUID,

@@ -1,4 +1,4 @@
-"""The app on a real port with a real Redis, and an operator's browser before it."""
+"""The app on a real port with a real Redis, and operators' browsers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,32 @@ Serve = Callable[..., OperatorBrowser]
 REGISTRIES = ("queued", "started", "deferred", "scheduled", "finished", "failed", "canceled")
 
 
-@pytest.fixture
+class BurstWorker(SimpleWorker):
+    """RQ's worker without its subscription to commands, whose thread takes a second to end."""
+
+    def subscribe(self) -> None:
+        pass
+
+
+class Servers:
+    """Servers of the app, kept for a whole module: a list of equal ones for each set of settings."""
+
+    def __init__(self, running: ExitStack) -> None:
+        self._running = running
+        self._urls: list[tuple[Settings, list[str]]] = []
+
+    def url(self, settings: Settings, number: int) -> str:
+        """The address of the server with this number among those with these settings."""
+        urls = next((urls for known, urls in self._urls if known == settings), None)
+        if urls is None:
+            urls = list[str]()
+            self._urls.append((settings, urls))
+        while len(urls) <= number:
+            urls.append(self._running.enter_context(_serving(settings)))
+        return urls[number]
+
+
+@pytest.fixture(scope="session")
 def settings(database_url: str, redis_url: str) -> Settings:
     return load_settings(
         database_url=database_url,
@@ -38,25 +63,44 @@ def settings(database_url: str, redis_url: str) -> Settings:
     )
 
 
+@pytest.fixture(scope="module")
+def servers() -> Generator[Servers]:
+    with ExitStack() as running:
+        yield Servers(running)
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong password is refused at once."""
+    monkeypatch.setattr("api.operator.login.WRONG_PASSWORD_PAUSE_SECONDS", 0)
+
+
 @pytest.fixture
-def serve(settings: Settings) -> Generator[Serve]:
-    """Serve the app, its settings changed as told; each time a new browser that has not logged in."""
-    with ExitStack() as served:
+def serve(servers: Servers, settings: Settings) -> Serve:
+    """Returns a new browser in front of the app with these changes to its settings.
 
-        def serve_with(**changes: Any) -> OperatorBrowser:
-            return served.enter_context(_serving(settings.model_copy(update=changes)))
+    Within a test each call gets a server of its own, like the processes of one service.
+    """
+    used: list[Settings] = []
 
-        yield serve_with
+    def serve_with(**changes: Any) -> OperatorBrowser:
+        changed = settings.model_copy(update=changes)
+        url = servers.url(changed, used.count(changed))
+        used.append(changed)
+        return OperatorBrowser(url)
+
+    return serve_with
 
 
 @contextmanager
-def _serving(settings: Settings) -> Generator[OperatorBrowser]:
-    app = create_app(settings)
+def _serving(settings: Settings) -> Generator[str]:
+    """The address of a server of the app."""
+    app = create_app(settings, warm=False)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield OperatorBrowser(f"http://127.0.0.1:{server.port}")
+        yield f"http://127.0.0.1:{server.port}"
     finally:
         server.shutdown()
         thread.join()
@@ -65,16 +109,16 @@ def _serving(settings: Settings) -> Generator[OperatorBrowser]:
 
 
 @pytest.fixture
-def stranger(serve: Serve) -> OperatorBrowser:
+def anonymous(serve: Serve) -> OperatorBrowser:
     """A browser that has not logged in."""
     return serve()
 
 
 @pytest.fixture
-def operator(stranger: OperatorBrowser) -> OperatorBrowser:
-    """A browser that has."""
-    assert stranger.log_in().url.endswith("/rq/")
-    return stranger
+def operator(anonymous: OperatorBrowser) -> OperatorBrowser:
+    """A browser that has logged in."""
+    assert anonymous.log_in().url.endswith("/rq/")
+    return anonymous
 
 
 @pytest.fixture
@@ -82,6 +126,7 @@ def redis(settings: Settings) -> Generator[Redis]:
     redis = open_redis(settings)
     repairable_job.broken = True
     repairable_job.done.clear()
+    repairable_job.released.clear()
     yield redis
     redis.close()
 
@@ -92,18 +137,18 @@ def sms(redis: Redis) -> Queue:
 
 
 def work(queue: Queue) -> None:
-    """Let a worker do all that is queued."""
-    worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
+    """Runs every queued job."""
+    worker = BurstWorker([queue], connection=queue.connection, serializer=JSONSerializer)
     worker.work(burst=True, logging_level="WARNING")
 
 
 def work_checked(redis: Redis) -> None:
-    """Let one of our own workers do all that is queued."""
+    """Runs every queued job in a worker as the product starts it."""
     CheckedWorker(redis, "sms", stopping=threading.Event()).work(burst=True, logging_level="WARNING")
 
 
 def failed_job(queue: Queue, name: str = "one", *, description: str = "work") -> Job:
-    """A job that a worker has tried, and failed."""
+    """A job that failed in a worker."""
     job = queue.enqueue_call(
         "tests.integration.operator.repairable_job.work",
         args=(name,),

@@ -1,4 +1,4 @@
-"""The operator's browser, without its screen: cookies, forms, and the requests that the dashboard's scripts make."""
+"""The operator's browser: its cookies, its forms, and the requests that the dashboard's scripts make."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class Page(HTMLParser):
 @dataclass
 class OperatorBrowser:
     home: str
-    """Where the server is, such as http://127.0.0.1:1234"""
+    """The address of the server, such as http://127.0.0.1:1234"""
     session: requests.Session = field(default_factory=requests.Session)
 
     def open(self, path: str, **options: Any) -> requests.Response:
-        return self.session.get(urljoin(self.home, path), headers={"Accept": "text/html"}, timeout=10, **options)
+        return self.session.get(urljoin(self.home, path), headers={"Accept": "text/html"}, timeout=60, **options)
 
     def submit(self, page: requests.Response, **fields: str) -> requests.Response:
         """Fill in and send the page's one form."""
         [form] = [element for element in Page(page.text).all("form") if "log" in element.attributes["action"]]
         assert form.attributes["method"] == "post"
         headers = {"Origin": self.home, "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
-        return self.session.post(urljoin(page.url, form.attributes["action"]), data=fields, headers=headers, timeout=10)
+        return self.session.post(urljoin(page.url, form.attributes["action"]), data=fields, headers=headers, timeout=60)
 
     def log_in(self, password: str = PASSWORD) -> requests.Response:
         return self.submit(self.open("/operator/login"), password=password)
@@ -60,12 +60,12 @@ class OperatorBrowser:
     def get_json(self, path: str) -> requests.Response:
         """As jQuery does."""
         headers = {"X-Requested-With": "XMLHttpRequest", "Accept": "application/json"}
-        return self.session.get(urljoin(self.home, path), headers=headers, timeout=10)
+        return self.session.get(urljoin(self.home, path), headers=headers, timeout=60)
 
     def post(self, path: str, **headers: str) -> requests.Response:
-        """As jQuery does. Headers replace the ones that a browser would send."""
+        """As jQuery does. `headers` replace those that a browser sends."""
         sent = headers or {"Origin": self.home, "Sec-Fetch-Site": "same-origin"}
         sent = {name.replace("_", "-"): value for name, value in sent.items()}
         return self.session.post(
-            urljoin(self.home, path), headers={"X-Requested-With": "XMLHttpRequest", **sent}, timeout=10
+            urljoin(self.home, path), headers={"X-Requested-With": "XMLHttpRequest", **sent}, timeout=60
         )

@@ -1,4 +1,4 @@
-"""Whatever somebody wrote to Redis, the operator's pages show it, run none of it, and can clear it away."""
+"""The dashboard shows hostile data in Redis, never executes it, and can delete it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,27 @@ def mark(tmp_path: Path) -> Path:
 
 
 def hostile(redis: Redis, mark: Path) -> list[str]:
-    trap = pickled(mark)
-    beside: dict[str, Any] = {"meta": trap, "result": trap, "description": b"\xff", "exc_info": trap, "origin": b"\xff"}
+    payload = pickled(mark)
+    beside: dict[str, Any] = {
+        "meta": payload,
+        "result": payload,
+        "description": b"\xff",
+        "exc_info": payload,
+        "origin": b"\xff",
+    }
     jobs = [
-        push(redis, trap),
+        push(redis, payload),
         push(redis, call("os.mkdir", str(mark))),
         push(redis, good_call(), **{**beside, "origin": "sms"}),
     ]
-    jobs += [push(redis, b"\xff", status="haunted", created_at=b"\xff"), push(redis, None)]
+    jobs += [push(redis, b"\xff", status="no such status", created_at=b"\xff"), push(redis, None)]
     for job_id in jobs:
-        redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(trap)})
+        redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(payload)})
     return jobs
 
 
 @pytest.mark.parametrize("registry", ["queued", "failed", "finished", "deferred", "scheduled", "canceled"])
-def test_every_list_and_job_can_be_looked_at(
-    operator: OperatorBrowser, redis: Redis, mark: Path, registry: str
-) -> None:
+def test_every_list_and_job_is_shown(operator: OperatorBrowser, redis: Redis, mark: Path, registry: str) -> None:
     jobs = hostile(redis, mark)
     key = {"failed": "rq:failed:sms", "finished": "rq:finished:sms"}.get(registry, f"rq:{registry}:sms")
     if registry != "queued":
@@ -75,7 +79,7 @@ def test_a_refused_job_is_shown_with_the_reason_and_refused_again(
     assert len(operator.get_json(JSON.format("failed")).json()["jobs"]) >= len(jobs) - 1
 
 
-def test_they_can_be_cleared_away(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
+def test_hostile_jobs_can_be_deleted(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
     jobs = hostile(redis, mark)
     work_checked(redis)
     redis.zadd("rq:failed:sms", dict.fromkeys([b"\xff\xfe", b"a b"], 9_999_999_999))
@@ -88,7 +92,9 @@ def test_they_can_be_cleared_away(operator: OperatorBrowser, redis: Redis, mark:
 
 
 @pytest.mark.parametrize("registry", REGISTRIES)
-def test_a_registry_of_garbage_breaks_no_page(operator: OperatorBrowser, redis: Redis, registry: str) -> None:
+def test_a_registry_with_an_undecodable_entry_is_shown_and_emptied(
+    operator: OperatorBrowser, redis: Redis, registry: str
+) -> None:
     queue = CheckedQueue("sms", connection=redis)
     if registry == "queued":
         redis.rpush(queue.key, b"\xff\xfe")
@@ -101,7 +107,7 @@ def test_a_registry_of_garbage_breaks_no_page(operator: OperatorBrowser, redis: 
     assert operator.get_json(JSON.format(registry)).json()["jobs"] == []
 
 
-def test_a_worker_that_is_none_breaks_no_page(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
+def test_an_unreadable_worker_is_left_out(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
     job_id = push(redis, pickled(mark))
     redis.sadd("rq:workers", "rq:worker:one", "rq:worker:two", "garbage")
     redis.hset("rq:worker:one", mapping={"state": "busy", "birth": b"\xff", "queues": "sms"})
@@ -117,8 +123,8 @@ def test_a_worker_that_is_none_breaks_no_page(operator: OperatorBrowser, redis: 
     assert not mark.exists()
 
 
-def test_what_is_pickled_is_opened_nowhere_in_this_process(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
-    """Also where RQ forgets to pass the serializer on: it then falls back to pickle."""
+def test_pickled_data_is_never_loaded_in_this_process(operator: OperatorBrowser, redis: Redis, mark: Path) -> None:
+    """Also where RQ does not pass the serializer on and falls back to pickle."""
     from rq.job import Job
 
     job_id = push(redis, pickled(mark), meta=pickled(mark), result=pickled(mark))

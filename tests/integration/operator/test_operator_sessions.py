@@ -1,20 +1,23 @@
-"""A session lasts until it is ended, everywhere at once; the database keeps nothing that opens one."""
+"""A session ends in every process at once, and nothing in the database opens one."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import psycopg
+import pytest
 import requests
 
+from store.timeouts import WEB
 from tests.integration.operator.conftest import Serve
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser
 
 
 def with_cookie(browser: OperatorBrowser, value: str) -> requests.Response:
-    """What a copy of the cookie opens, without the browser that it was copied from."""
+    """The answer to a client that has only a copy of the cookie."""
     headers = {"Cookie": f"operator={value}", "Accept": "text/html"}
-    return requests.get(f"{browser.home}/rq/", headers=headers, timeout=10, allow_redirects=False)
+    return requests.get(f"{browser.home}/rq/", headers=headers, timeout=60, allow_redirects=False)
 
 
 def cookie_of(browser: OperatorBrowser) -> str:
@@ -23,7 +26,7 @@ def cookie_of(browser: OperatorBrowser) -> str:
     return value
 
 
-def test_a_copy_of_the_cookie_is_worthless_after_the_logout_on_every_process(serve: Serve) -> None:
+def test_a_copied_cookie_is_refused_by_every_process_after_the_logout(serve: Serve) -> None:
     one, another_process = serve(), serve()
     one.log_in()
     copied = cookie_of(one)
@@ -34,7 +37,7 @@ def test_a_copy_of_the_cookie_is_worthless_after_the_logout_on_every_process(ser
     assert [with_cookie(server, copied).status_code for server in (one, another_process)] == [303, 303]
 
 
-def test_a_logout_ends_only_the_session_it_was_asked_for(serve: Serve) -> None:
+def test_a_logout_ends_only_its_own_session(serve: Serve) -> None:
     one, other = serve(), serve()
     one.log_in()
     other.log_in()
@@ -44,7 +47,7 @@ def test_a_logout_ends_only_the_session_it_was_asked_for(serve: Serve) -> None:
     assert other.open("/rq/").url.endswith("/rq/")
 
 
-def test_logging_in_again_ends_the_session_before(operator: OperatorBrowser) -> None:
+def test_a_new_login_ends_the_previous_session_of_the_browser(operator: OperatorBrowser) -> None:
     before = cookie_of(operator)
 
     operator.log_in()
@@ -53,7 +56,7 @@ def test_logging_in_again_ends_the_session_before(operator: OperatorBrowser) -> 
     assert with_cookie(operator, before).status_code == 303
 
 
-def test_the_database_keeps_neither_the_cookie_nor_a_plain_hash_of_it_or_of_the_password(
+def test_the_database_holds_neither_the_cookie_nor_a_plain_hash_of_it_or_of_the_password(
     operator: OperatorBrowser, superuser_database_url: str
 ) -> None:
     with psycopg.connect(superuser_database_url) as connection:
@@ -65,7 +68,7 @@ def test_the_database_keeps_neither_the_cookie_nor_a_plain_hash_of_it_or_of_the_
     assert session_hash not in (hashlib.sha256(text.encode()).digest() for text in (cookie, PASSWORD))
 
 
-def test_a_session_ends_when_its_hours_are_over_and_its_row_goes_at_the_next_login(
+def test_a_session_expires_after_12_hours_and_the_next_login_deletes_it(
     serve: Serve, superuser_database_url: str
 ) -> None:
     browser, next_one = serve(), serve()
@@ -82,7 +85,10 @@ def test_a_session_ends_when_its_hours_are_over_and_its_row_goes_at_the_next_log
         assert connection.execute("SELECT count(*) FROM operator_sessions").fetchone() == (1,)
 
 
-def test_without_the_database_nobody_is_let_in_and_the_page_says_why(serve: Serve) -> None:
+def test_without_the_database_the_login_answers_503_with_the_reason(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.services.WEB", replace(WEB, connection=0.3))  # seconds
     away = serve(database_url="postgresql://nobody@127.0.0.1:1/none")
 
     answers = [away.log_in(), with_cookie(away, "A" * 43)]

@@ -1,4 +1,4 @@
-"""The pages tell browsers to run nothing but their own scripts, and those run under it."""
+"""The content security policy allows the scripts of the pages and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def policy(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_policy_is_strict(operator: OperatorBrowser, path: str) -> None:
+def test_the_content_security_policy_is_strict(operator: OperatorBrowser, path: str) -> None:
     headers = operator.open(path).headers
     rules = policy(headers)
     assert rules["default-src"] == "'none'"
@@ -40,13 +40,13 @@ def test_the_policy_is_strict(operator: OperatorBrowser, path: str) -> None:
     assert headers["Referrer-Policy"] == "same-origin"
 
 
-def test_a_nonce_is_used_once(operator: OperatorBrowser) -> None:
+def test_every_page_has_a_new_nonce(operator: OperatorBrowser) -> None:
     first, second = (policy(operator.open("/rq/").headers)["script-src"] for _ in range(2))
     assert first != second
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_pages_own_scripts_and_styles_are_allowed(operator: OperatorBrowser, path: str) -> None:
+def test_the_policy_allows_the_scripts_and_styles_of_the_page(operator: OperatorBrowser, path: str) -> None:
     answer = operator.open(path)
     page = Page(answer.text)
     nonce = policy(answer.headers)["script-src"][len("'nonce-") : -1]
@@ -66,7 +66,7 @@ def test_every_page_template_has_its_function(operator: OperatorBrowser) -> None
                 assert "pageTemplates.push(" in after.text
 
 
-def test_a_jobs_text_is_data_and_never_part_of_a_page(operator: OperatorBrowser, sms: Queue) -> None:
+def test_the_text_of_a_job_is_never_part_of_a_page(operator: OperatorBrowser, sms: Queue) -> None:
     job = failed_job(sms, EVIL, description=EVIL)
     for path in ("/rq/0/view/jobs/sms/failed/8/asc/1", f"/rq/0/view/job/{job.id}"):
         assert "alert(1)" not in operator.open(path).text
@@ -75,12 +75,12 @@ def test_a_jobs_text_is_data_and_never_part_of_a_page(operator: OperatorBrowser,
     assert data.json()["jobs"][0]["description"] == EVIL
 
 
-def test_a_queues_name_from_the_address_is_never_part_of_a_script(operator: OperatorBrowser) -> None:
+def test_a_queue_name_in_the_address_is_never_part_of_a_script(operator: OperatorBrowser) -> None:
     assert operator.open("/rq/0/view/jobs/x');alert(1);('/failed/8/asc/1").status_code == 404
     assert operator.open("/rq/0/view/jobs/sms/failed/8/asc/1").text.count('$(this).val("sms")') == 1
 
 
-def test_rq_dashboards_templates_are_still_the_ones_we_rewrite() -> None:
+def test_the_templates_of_rq_dashboard_are_those_that_we_rewrite() -> None:
     base, jobs = ((TEMPLATES / name).read_text() for name in ("base.html", "scripts/jobs.js"))
     assert "underscore" in base
     assert "underscore" not in rewrite(base)
@@ -115,7 +115,7 @@ var $ = function () { return { text: function (t) { return { html: function () {
         ("jobs.html", "page-link", {"url": EVIL, "number": 3}),
     ],
 )
-def test_what_a_page_template_shows_is_escaped(file: str, name: str, scope: dict[str, object]) -> None:
+def test_page_templates_escape_their_values(file: str, name: str, scope: dict[str, object]) -> None:
     found = re.search(
         rf'<script name="{name}" type="text/template">(.*?)</script>', (TEMPLATES / file).read_text(), re.S
     )

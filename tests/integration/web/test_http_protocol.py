@@ -1,4 +1,4 @@
-"""HTTP/1.1 as the server speaks it: what arrives in pieces, what stays open, and what is refused."""
+"""HTTP/1.1: requests that arrive in pieces, connections that stay open, and requests that are refused."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_many_pipelined_requests_are_all_answered(web: WebServer) -> None:
 
 
 def test_a_connection_is_kept_for_further_requests(web: WebServer, church: KnownChurch) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
     connection.connect()
     first = connection.sock.getsockname()
     for body in (None, ONE_CONTACT, None, ONE_CONTACT):
@@ -80,35 +80,35 @@ def test_a_request_may_arrive_byte_by_byte(web: WebServer, church: KnownChurch) 
 
 
 @pytest.mark.parametrize("size", [1, 7, 50, 1_000_000])
-def test_a_chunked_body_is_put_together(web: WebServer, church: KnownChurch, size: int) -> None:
+def test_a_chunked_body_is_joined(web: WebServer, church: KnownChurch, size: int) -> None:
     answer = web.exchange(post(church, "Transfer-Encoding: chunked") + chunked(ONE_CONTACT, size=size))
 
     assert statuses(answer) == [200]
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["created"] == 1
 
 
-def test_what_follows_a_chunked_body_is_the_next_request(web: WebServer, church: KnownChurch) -> None:
+def test_the_bytes_after_a_chunked_body_are_the_next_request(web: WebServer, church: KnownChurch) -> None:
     request = post(church, "Transfer-Encoding: chunked").replace(b"Connection: close\r\n", b"")
 
     assert statuses(web.exchange(request + chunked(ONE_CONTACT, size=9) + LAST)) == [200, 200]
 
 
-def test_a_client_that_waits_for_it_is_told_to_continue(web: WebServer, church: KnownChurch) -> None:
-    with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
+def test_a_client_that_expects_it_gets_a_100_continue(web: WebServer, church: KnownChurch) -> None:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as connection:
         connection.sendall(post(church, f"Content-Length: {len(ONE_CONTACT)}", "Expect: 100-continue"))
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(ONE_CONTACT)
         assert statuses(b"".join(iter(lambda: connection.recv(65536), b""))) == [200]
 
 
-def test_a_client_that_asks_with_a_body_too_large_is_not_told_to_continue(web: WebServer, church: KnownChurch) -> None:
+def test_a_body_too_large_gets_a_413_instead_of_a_100_continue(web: WebServer, church: KnownChurch) -> None:
     asked = post(church, "Content-Length: 9000000", "Expect: 100-continue")
 
     assert statuses(web.exchange(asked)) == [413]
 
 
-def test_a_client_that_has_ended_its_side_is_still_answered(web: WebServer) -> None:
-    with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
+def test_a_client_that_has_shut_down_its_sending_side_is_answered(web: WebServer) -> None:
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as connection:
         connection.sendall(LIVE)
         connection.shutdown(socket.SHUT_WR)
         assert statuses(b"".join(iter(lambda: connection.recv(65536), b""))) == [200]
@@ -128,23 +128,21 @@ def test_the_answer_to_head_has_no_body(web: WebServer) -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
-def test_a_body_that_nobody_reads_is_not_taken_for_a_request(web: WebServer) -> None:
+def test_an_unread_body_is_not_parsed_as_a_request(web: WebServer) -> None:
     ask = b"GET /missing HTTP/1.1\r\nHost: example.org\r\nContent-Length: %d\r\n\r\n" % len(LIVE)
 
     assert statuses(web.exchange(ask + LIVE + LAST)) == [404, 200]
 
 
-@pytest.mark.parametrize(("claimed", "believed"), [("https", "https"), ("http", "http")])
-def test_a_proxy_on_this_machine_is_believed_about_the_scheme(web: WebServer, claimed: str, believed: str) -> None:
+@pytest.mark.parametrize(("reported", "used"), [("https", "https"), ("http", "http")])
+def test_the_scheme_that_a_local_proxy_reports_is_used(web: WebServer, reported: str, used: str) -> None:
     ask = (
-        f"GET /health/live/ HTTP/1.1\r\nHost: example.org\r\nX-Forwarded-Proto: {claimed}\r\nConnection: close\r\n\r\n"
+        f"GET /health/live/ HTTP/1.1\r\nHost: example.org\r\nX-Forwarded-Proto: {reported}\r\nConnection: close\r\n\r\n"
     )
 
     assert statuses(web.exchange(ask.encode())) == [404]
     double = ask.replace("\r\nConnection", "\r\nX-Forwarded-Ssl: off\r\nConnection")
-    assert statuses(web.exchange(double.encode())) == [
-        400 if believed == "https" else 404
-    ]  # they contradict each other
+    assert statuses(web.exchange(double.encode())) == [400 if used == "https" else 404]  # they contradict each other
 
 
 # --- Requests that are refused ----------------------------------------------------------------------------------------
@@ -224,7 +222,7 @@ def test_a_refusal_reaches_a_client_that_is_still_sending(web: WebServer, church
         assert statuses(b"".join(iter(lambda: connection.recv(65536), b""))) == [413]
 
 
-def test_a_client_that_sends_on_after_its_refusal_is_cut_off(web: WebServer, church: KnownChurch) -> None:
+def test_a_client_that_keeps_sending_after_its_refusal_is_disconnected(web: WebServer, church: KnownChurch) -> None:
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as connection:
         connection.sendall(post(church, "Content-Length: 90000000"))
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
@@ -236,22 +234,22 @@ def test_a_client_that_sends_on_after_its_refusal_is_cut_off(web: WebServer, chu
 # --- The end of the process -------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_has_begun_is_served_while_the_process_ends(
+def test_a_partly_received_request_is_served_while_the_process_ends(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory, church: KnownChurch
 ) -> None:
     with running_web(settings, tmp_path_factory.mktemp("ending"), HTTP_HEADER_SECONDS="60") as web:
         request = post(church, f"Content-Length: {len(ONE_CONTACT)}").replace(b"Connection: close\r\n", b"")
-        idle = socket.create_connection(("127.0.0.1", web.port), timeout=15)
+        idle = socket.create_connection(("127.0.0.1", web.port), timeout=30)
         with socket.create_connection(("127.0.0.1", web.port), timeout=30) as begun:
             begun.sendall(request + ONE_CONTACT[:10])
-            assert web.get("/health/live")[0] == 200  # so those before it were accepted
+            assert web.get("/health/live")[0] == 200  # so the connections before it were accepted
             web.process.terminate()
             wait_until(lambda: not accepts(web.port))
             begun.sendall(ONE_CONTACT[10:])
             answer = b"".join(iter(lambda: begun.recv(65536), b""))
         assert statuses(answer) == [200]
         assert b"Connection: close\r\n" in answer
-        assert idle.recv(1) == b""  # it is not waited for: its own time would be a minute
+        assert idle.recv(1) == b""  # closed before its own minute is over
         idle.close()
         assert web.process.wait(timeout=30) == 0
 

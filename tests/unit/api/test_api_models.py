@@ -1,4 +1,4 @@
-"""The types that requests are made of, and the words for what is wrong with them."""
+"""The types of request fields, and their field errors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Reminder(RequestModel):
 
 @pytest.mark.parametrize("offset", ["", "Z", "+14:00", "-12:00", "+23:59", "-23:59"])
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "0001-12-31T23:59:59", "1999-12-31T23:59:59"])
-def test_a_time_before_all_messages_is_refused_whatever_its_offset(text: str, offset: str) -> None:
+def test_a_time_before_the_earliest_allowed_is_refused_whatever_its_offset(text: str, offset: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Reminder.model_validate({"at": text + offset})
 
@@ -60,11 +60,11 @@ def test_a_time_before_all_messages_is_refused_whatever_its_offset(text: str, of
 
 
 @pytest.mark.parametrize("text", ["2000-01-01T00:00:00", "2000-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
-def test_any_later_time_is_read(text: str) -> None:
+def test_a_time_from_the_year_2000_on_is_read(text: str) -> None:
     assert Reminder.model_validate({"at": text}).at.isoformat() == text
 
 
-def test_each_finding_names_its_field_as_the_caller_wrote_it() -> None:
+def test_each_field_error_names_its_field_as_the_caller_wrote_it() -> None:
     with pytest.raises(ValidationError) as caught:
         Meeting.model_validate({"guestNames": ["Ruth", 5], "guest_names": []})
 
@@ -75,7 +75,7 @@ def test_each_finding_names_its_field_as_the_caller_wrote_it() -> None:
     ]
 
 
-def test_a_cursor_leads_back_to_its_row() -> None:
+def test_a_cursor_contains_the_id_of_its_row() -> None:
     for row in (uuid4(), UUID(int=0), UUID(int=2**128 - 1)):
         assert PageQuery.model_validate({"cursor": write_cursor(row)}).cursor == row
 
@@ -83,6 +83,6 @@ def test_a_cursor_leads_back_to_its_row() -> None:
 @pytest.mark.parametrize(
     "cursor", ["", "x", "A" * 23, "A" * 21 + "B", "A" * 21 + "=", "é" * 22, "39f0a0dc-29af-46eb-a3b4"]
 )
-def test_a_made_up_cursor_is_refused(cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(ValidationError):
         PageQuery.model_validate({"cursor": cursor})

@@ -1,4 +1,4 @@
-"""Bodies that arrive in pieces: the same in whatever pieces, and the same as gunicorn's own reader takes them."""
+"""Bodies that arrive in pieces are parsed alike however they are split, and as gunicorn's own reader parses them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gunicorn.http.unreader import IterUnreader
 from api.server.request_bodies import BodyTooLarge, ChunkedBody, IncomingBody, incoming_body
 from api.server.request_heads import read_head
 
+CONFIG = Config()
 HEAD = b"POST / HTTP/1.1\r\nHost: example.org\r\n%b\r\n\r\n"
 CHUNKED = b'5\r\nhello\r\nA;name="va;lue" ;x\r\n0123456789\r\n0\r\nX-Trailer: 1\r\nX-Other: 2\r\n\r\n'
 CONTENT = b"hello0123456789"
@@ -20,7 +21,7 @@ NEXT = b"GET / HTTP/1.1\r\n"
 
 
 def body(header: bytes, *, largest: int = 1000) -> IncomingBody:
-    request = read_head(HEAD % header, config=Config(), client=("127.0.0.1", 1))
+    request = read_head(HEAD % header, config=CONFIG, client=("127.0.0.1", 1))
     return incoming_body(request, largest=largest)
 
 
@@ -29,7 +30,7 @@ def chunked(*, largest: int = 1000) -> IncomingBody:
 
 
 @pytest.mark.parametrize("at", range(len(CHUNKED) + 1))
-def test_a_chunked_body_may_be_cut_anywhere(at: int) -> None:
+def test_a_chunked_body_can_be_split_anywhere(at: int) -> None:
     taken, buffer = chunked(), bytearray(CHUNKED[:at])
 
     done = taken.take(buffer)
@@ -52,7 +53,7 @@ def test_a_chunked_body_may_arrive_byte_by_byte() -> None:
 
 
 @pytest.mark.parametrize("at", range(6))
-def test_a_body_of_known_length_may_be_cut_anywhere(at: int) -> None:
+def test_a_body_of_known_length_can_be_split_anywhere(at: int) -> None:
     taken, buffer = body(b"Content-Length: 5"), bytearray(b"hello"[:at])
 
     assert taken.take(buffer) == (at == 5)
@@ -62,7 +63,7 @@ def test_a_body_of_known_length_may_be_cut_anywhere(at: int) -> None:
     assert buffer == NEXT
 
 
-def test_a_request_that_names_no_length_has_no_body() -> None:
+def test_a_request_without_a_length_has_no_body() -> None:
     taken, buffer = body(b"Accept: */*"), bytearray(NEXT)
 
     assert taken.take(buffer)
@@ -70,7 +71,7 @@ def test_a_request_that_names_no_length_has_no_body() -> None:
     assert buffer == NEXT
 
 
-def test_too_large_is_known_before_it_has_arrived() -> None:
+def test_a_body_too_large_is_refused_before_it_has_arrived() -> None:
     with pytest.raises(BodyTooLarge):
         body(b"Content-Length: 1001")
     with pytest.raises(BodyTooLarge):
@@ -80,7 +81,7 @@ def test_too_large_is_known_before_it_has_arrived() -> None:
     assert not chunked().take(bytearray(b"3e8\r\n" + bytes(1000)))
 
 
-def test_framing_may_not_outweigh_what_it_frames() -> None:
+def test_a_body_with_more_framing_than_content_is_refused() -> None:
     assert chunked(largest=10**6).take(bytearray(b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n"))
     assert chunked(largest=10**6).take(bytearray(b"6\r\n123456\r\n" * 100_000 + b"0\r\n\r\n"))
     with pytest.raises(InvalidChunkSize):
@@ -88,14 +89,14 @@ def test_framing_may_not_outweigh_what_it_frames() -> None:
 
 
 @pytest.mark.parametrize("line", [b"5;" + b"x" * 9000, b"0" * 9000, b"0\r\nX: " + b"y" * 9000])
-def test_a_line_without_end_is_not_waited_for(line: bytes) -> None:
+def test_a_line_without_end_is_refused(line: bytes) -> None:
     with pytest.raises(ParseException):
         chunked().take(bytearray(line))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_damaged_body_is_read_as_gunicorn_reads_it(seed: int) -> None:
-    """Two readers that disagree on where a body ends are what request smuggling is made of."""
+def test_a_damaged_body_is_parsed_as_gunicorn_parses_it(seed: int) -> None:
+    """Two parsers that disagree on the end of a body make request smuggling possible."""
     chance = random.Random(seed)  # noqa: S311 - damage is no secret
     for _ in range(200):
         damaged = _damage(CHUNKED, chance)
@@ -117,7 +118,7 @@ def _damage(sent: bytes, chance: random.Random) -> bytes:
 
 
 def _ours(sent: bytes) -> tuple[bytes, bytes] | None:
-    """The content and what follows it; None for a body that is refused, or not whole."""
+    """The content and the bytes after it; None for a body that is refused or incomplete."""
     taken, buffer = chunked(largest=10**18), bytearray(sent + NEXT)
     assert isinstance(taken, ChunkedBody)
     try:
@@ -127,7 +128,7 @@ def _ours(sent: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _gunicorns(sent: bytes) -> tuple[bytes, bytes] | None:
-    request = read_head(HEAD % b"Transfer-Encoding: chunked", config=Config(), client=("127.0.0.1", 1))
+    request = read_head(HEAD % b"Transfer-Encoding: chunked", config=CONFIG, client=("127.0.0.1", 1))
     unreader = IterUnreader([sent + NEXT])
     try:
         content = ChunkedReader(request, unreader).read(10**9)

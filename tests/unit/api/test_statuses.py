@@ -1,4 +1,4 @@
-"""Every status is explained, on the page of the API and in the docs in the same words."""
+"""Every status is explained on the page of the API and in the docs, in the same words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.architecture.source_files import ROOT
 PAGE = (ROOT / "docs" / "statuses.md").read_text()
 
 
-def test_every_status_has_its_row() -> None:
+def test_every_status_is_documented() -> None:
     assert set(statuses.MESSAGES) == set(get_args(MessageStatus))
     assert list(statuses.DELIVERIES) == list(Status)
     for status, meaning in statuses.MESSAGES.items():
@@ -22,6 +22,6 @@ def test_every_status_has_its_row() -> None:
         assert f"| `{status}` | {final} | {meaning} |\n" in PAGE
 
 
-def test_every_reason_to_wait_and_every_warning_has_its_row() -> None:
+def test_every_wait_reason_and_every_warning_is_documented() -> None:
     for name in (*get_args(WaitReason), *get_args(Notice.model_fields["code"].annotation)):
         assert f"| `{name}` |" in PAGE

@@ -1,4 +1,4 @@
-"""A PostgreSQL that stands still: it takes connections and says nothing, until it goes on."""
+"""Requests while PostgreSQL hangs: it accepts connections and does not answer."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.harness.waiting import wait_until
 from tests.integration.api.test_api_callbacks import a_form, address_of, signed
 
 ANSWERED_WITHIN_SECONDS = 20.0
-"""On a busy machine, instead of 5. Less than the limit of one statement, which would end the waiting too."""
+"""5 on an idle machine. Less than the statement timeout, which would end the wait too."""
 AT_ONCE = 30
-"""Far more than the pool has connections."""
+"""Concurrent requests: many more than the pool has connections."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def own_church(own_app: Flask) -> KnownChurch:
 
 
 def ask(app: Flask, church: KnownChurch, number: int) -> TestResponse:
-    """One of the kinds of requests that need PostgreSQL."""
+    """Sends one of four kinds of requests that need PostgreSQL."""
     client = app.test_client()
     match number % 4:
         case 0:
@@ -62,14 +62,17 @@ def ask(app: Flask, church: KnownChurch, number: int) -> TestResponse:
             return client.post(address, data=form, headers=signed(address, form))
 
 
-def test_every_request_is_answered_with_503_while_it_stands_still_and_served_when_it_goes_on(
+@pytest.mark.extended
+def test_every_request_answers_503_while_postgresql_hangs_and_is_served_afterwards(
     own_app: Flask, own_church: KnownChurch, postgres: PrivatePostgres
 ) -> None:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         first = [threads.submit(ask, own_app, own_church, number) for number in range(8)]
         assert {each.result().status_code for each in first} <= {200, 202, 204}
         with postgres.suspended():
-            numbers = sorted(range(AT_ONCE), key=lambda number: number % 4 != 2)  # first what opens a transaction
+            numbers = sorted(
+                range(AT_ONCE), key=lambda number: number % 4 != 2
+            )  # requests that open a transaction first
             asked = [threads.submit(ask, own_app, own_church, number) for number in numbers]
             done, _ = wait_for(asked, timeout=ANSWERED_WITHIN_SECONDS)
             answered = len(done)
