@@ -12,6 +12,7 @@ from tools.bench.bench import Bench
 from tools.bench.churches import Church, create_churches, forget_all, forget_sends
 from tools.bench.ledger import accepted_at
 from tools.bench.own_send import warm
+from tools.bench.pace_shares import most_within
 from tools.bench.product import migrate, running_product
 from tools.sandbox.control import Faults
 
@@ -101,13 +102,3 @@ def reading_of(times: Sequence[float], *, allowed: float, number: int) -> PaceRe
         per_second=round((len(times) - 1) / seconds, 4),
         window_per_second=most_within(times, WINDOW_SECONDS) / WINDOW_SECONDS,
     )
-
-
-def most_within(times: Sequence[float], seconds: float) -> int:
-    """The most of the moments, which must be in order, that lie within any stretch of so many seconds."""
-    most = first = 0
-    for place, moment in enumerate(times):
-        while times[first] <= moment - seconds:
-            first += 1
-        most = max(most, place - first + 1)
-    return most

@@ -8,13 +8,14 @@ from pathlib import Path
 from tools.bench import plot
 from tools.bench.results import Reading, Run, load_runs
 from tools.bench.send_reading import SendReading
-from tools.bench.tables import api, fairness, growth, pace, receipts, send
+from tools.bench.tables import api, fairness, growth, pace, receipts, send, sunday
 from tools.local.environment import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
 
 TABLES: Mapping[str, Callable[[Sequence[Reading]], list[str]]] = {
+    "sunday": sunday.lines,
     "send": send.lines,
     "growth": growth.lines,
     "api": api.lines,

@@ -11,7 +11,8 @@ import pytest
 from tools.bench import plot, report
 from tools.bench.expansion import ExpansionReading
 from tools.bench.growth import GrowthReading
-from tools.bench.pace import most_within, reading_of
+from tools.bench.pace import reading_of
+from tools.bench.pace_shares import most_within
 from tools.bench.results import Reading, ResultFile, Run, load_runs
 from tools.bench.send_reading import OURS, WORKERS, SendReading
 from tools.bench.tables import growth, pace, send
