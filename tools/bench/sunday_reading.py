@@ -25,11 +25,6 @@ class Scenario:
         pace = "without a pace" if self.pace is None else f"at {self.pace:g} segment{'s' * (self.pace > 1)}/s each"
         return f"{self.churches:,} churches of {self.members} {pace}"
 
-    @property
-    def allowed_per_second(self) -> float | None:
-        """Texts a second of all churches together."""
-        return None if self.pace is None else self.churches * self.pace
-
 
 @dataclass(frozen=True, kw_only=True)
 class SundayReading:
@@ -40,8 +35,8 @@ class SundayReading:
     round: int
     window_seconds: float
     shares: Mapping[str, float]
-    """Of the paced churches: `slowest`, `p5`, `median` share of the pace, and `most`, the greatest rate of any church in
-    any 10 seconds, as a share too. Empty without a pace."""
+    """Of the paced churches: `slowest`, `p5`, `median` share of the pace, and `most`, the greatest rate of any church
+    in any 10 seconds, as a share too. Empty without a pace."""
     delivered: int
     expected: int
     delivered_per_second: float

@@ -12,7 +12,6 @@ from tools.bench import plot, report
 from tools.bench.expansion import ExpansionReading
 from tools.bench.growth import GrowthReading
 from tools.bench.pace import reading_of
-from tools.bench.pace_shares import most_within
 from tools.bench.results import Reading, ResultFile, Run, load_runs
 from tools.bench.send_reading import OURS, WORKERS, SendReading
 from tools.bench.tables import growth, pace, send
@@ -111,11 +110,6 @@ def test_pace_is_counted_between_the_first_and_the_last() -> None:
 
     assert found.per_second == 0.75
     assert "| 1.00 | 0.75 | 75.0% |" in pace.lines([asdict(found)])[2]
-
-
-@pytest.mark.parametrize(("seconds", "most"), [(1.0, 2), (1.1, 3), (10.0, 5)])
-def test_the_most_within_any_stretch(seconds: float, most: int) -> None:
-    assert most_within([0.0, 0.5, 1.0, 3.0, 3.9], seconds) == most
 
 
 def test_a_table_stands_between_its_markers_and_nothing_else_moves() -> None:
