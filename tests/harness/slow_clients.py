@@ -1,4 +1,4 @@
-"""Many concurrent connections that send slowly or do not read."""
+"""Many connections to a server at once that send little, or read nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.waiting import wait_until
 
 
 class SlowClients:
-    """A context manager that opens connections and closes all of them at its end."""
+    """A context manager of connections; all are closed at its end."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -60,7 +60,7 @@ def send_and_reset(port: int, sent: bytes) -> None:
     """Send a request, and reset the connection when the other side has received all of it."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(sent)
-        wait_until(lambda: _unacknowledged_bytes(connection) == 0)
+        wait_until(lambda: _bytes_not_taken(connection) == 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -70,22 +70,22 @@ def read_to_the_end(connections: Iterable[socket.socket], *, seconds: float) -> 
     ended: list[bytes] = []
     deadline = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
-        for each in received:
+        for each in came:
             selector.register(each, selectors.EVENT_READ)
-        while len(ended) < len(received) and time.monotonic() < deadline:
+        while len(ended) < len(came) and time.monotonic() < deadline:
             for key, _ in selector.select(0.5):
                 connection = key.fileobj
                 assert isinstance(connection, socket.socket)
                 part = _receive(connection)
-                received[connection] += part
+                came[connection] += part
                 if not part:
                     selector.unregister(connection)
-                    ended.append(received[connection])
+                    ended.append(came[connection])
                     connection.close()
     return ended
 
 
-def _unacknowledged_bytes(connection: socket.socket) -> int:
+def _bytes_not_taken(connection: socket.socket) -> int:
     return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4)))[0]
 
 

@@ -55,7 +55,7 @@ def create_churches(ledger: Connection, sizes: Sequence[int], *, paces: Sequence
     first = FIRST_PHONE
     for place, size in enumerate(sizes):
         key = f"ksms_{secrets.token_urlsafe(32)}"
-        sender = f"+1202555{place:04d}"
+        sender = f"+1202{5_550_000 + place}"
         row = ledger.execute(
             _CREATE_CHURCH,
             {

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from redis.exceptions import RedisError
 
-from tools.bench import api, fairness, growth, pace, receipts, report, results, send
+from tools.bench import api, fairness, growth, pace, receipts, report, results, send, sunday
 from tools.bench.context import BenchContext
 from tools.bench.machine import NotReady, running_machine
 from tools.bench.options import Options, read_options
@@ -30,6 +30,7 @@ from tools.sandbox.control import SandboxError
 RUNS = ROOT / "var" / "bench"
 
 MEASURES: Mapping[str, Callable[[BenchContext], None]] = {
+    "sunday": sunday.measure,
     "send": send.measure,
     "growth": growth.measure,
     "api": api.measure,

@@ -32,6 +32,9 @@ class Options:
     blast: int
     old_deliveries: tuple[int, ...] | None
     with_workers: bool | None
+    churches: int | None
+    pace: float | None
+    members: int | None
     seed: int
     settings: Mapping[str, str]
     results: Path
@@ -78,6 +81,9 @@ def read_options(arguments: Sequence[str], *, parts: Sequence[str], description:
         metavar="N,N",
         help="growth: deliveries already in the table (default: 10 to 5000000)",
     )
+    add("--churches", type=_positive, metavar="N", help="sunday: one scenario of so many churches (default: four)")
+    add("--pace", type=float, metavar="P", help="sunday with --churches: segments a second of each (default: no pace)")
+    add("--members", type=_positive, metavar="M", help="sunday with --churches: of each (default: what the time needs)")
     workers = parser.add_mutually_exclusive_group()
     workers.add_argument("--with-workers", action="store_true", default=None, help="api: only with sms workers")
     workers.add_argument("--without-workers", action="store_false", dest="with_workers", help="api: only without")

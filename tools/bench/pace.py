@@ -11,6 +11,7 @@ from psycopg import Connection
 from tools.bench.churches import Church, create_churches, delete_all, delete_sends
 from tools.bench.context import BenchContext
 from tools.bench.ledger import accepted_at
+from tools.bench.pace_shares import most_within
 from tools.bench.product import migrate, running_product
 from tools.bench.product_send import warm
 from tools.sandbox.control import Faults
@@ -101,13 +102,3 @@ def reading_of(times: Sequence[float], *, allowed: float, number: int) -> PaceRe
         per_second=round((len(times) - 1) / seconds, 4),
         window_per_second=most_within(times, WINDOW_SECONDS) / WINDOW_SECONDS,
     )
-
-
-def most_within(times: Sequence[float], seconds: float) -> int:
-    """Return the largest number of times, which must be in order, within any period of this length."""
-    most = first = 0
-    for place, moment in enumerate(times):
-        while times[first] <= moment - seconds:
-            first += 1
-        most = max(most, place - first + 1)
-    return most

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.bench import plot
+from tools.bench import plot, plot_sunday
 from tools.bench.results import Reading, Run, load_runs
 from tools.bench.send_reading import SendReading
-from tools.bench.tables import api, fairness, growth, pace, receipts, send
+from tools.bench.sunday_reading import SundayReading
+from tools.bench.tables import api, fairness, growth, pace, receipts, send, sunday
 from tools.local.environment import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
+SUNDAY_PICTURE = ROOT / "docs" / "sunday.svg"
 
 TABLES: Mapping[str, Callable[[Sequence[Reading]], list[str]]] = {
+    "sunday": sunday.lines,
     "send": send.lines,
     "growth": growth.lines,
     "api": api.lines,
@@ -36,11 +39,19 @@ def write(folder: Path) -> list[Path]:
         if lines := table(part, folder):
             text = replace_between(text, part, lines)
     PAGE.write_text(text)
-    readings = [SendReading(**reading) for run in load_runs(folder / "send.json") for reading in run.readings]
-    if not any(reading.sent for reading in readings):
-        return [PAGE]
-    PICTURE.write_text(plot.draw_rates(readings))
-    return [PAGE, PICTURE]
+    written = [PAGE]
+    sends = [SendReading(**reading) for reading in _readings("send", folder)]
+    if any(reading.sent for reading in sends):
+        PICTURE.write_text(plot.draw_rates(sends))
+        written.append(PICTURE)
+    if sundays := [SundayReading(**reading) for reading in _readings("sunday", folder)]:
+        SUNDAY_PICTURE.write_text(plot_sunday.draw_acceptances(sundays))
+        written.append(SUNDAY_PICTURE)
+    return written
+
+
+def _readings(part: str, folder: Path) -> list[Reading]:
+    return [reading for run in load_runs(folder / f"{part}.json") for reading in run.readings]
 
 
 def table(part: str, folder: Path) -> list[str]:

@@ -11,10 +11,10 @@ from tools.bench.churches import Church
 class SendRequests:
     """POST /api/messages/send for many churches in turn, to all members, each with its own Idempotency-Key."""
 
-    def __init__(self, churches: list[Church], *, content: str) -> None:
+    def __init__(self, churches: list[Church], *, content: str, send_at: str | None = None) -> None:
         self._run_id = uuid4().hex.encode()
         self._made = 0
-        self._frames = [_frame(church, content=content) for church in churches]
+        self._frames = [_frame(church, content=content, send_at=send_at) for church in churches]
 
     def make(self) -> bytes:
         """Return the next request."""
@@ -28,8 +28,9 @@ def get(path: str, *, key: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
 
 
-def _frame(church: Church, *, content: str) -> tuple[bytes, bytes]:
-    body = json.dumps({"churchId": church.church_id, "content": content, "targetType": "all"}).encode()
+def _frame(church: Church, *, content: str, send_at: str | None) -> tuple[bytes, bytes]:
+    fields = {"churchId": church.church_id, "content": content, "targetType": "all"}
+    body = json.dumps(fields if send_at is None else {**fields, "sendAt": send_at}).encode()
     head = (
         f"POST /api/messages/send HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {church.key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}"

@@ -11,7 +11,7 @@ import pytest
 from tools.bench import plot, report
 from tools.bench.expansion import ExpansionReading
 from tools.bench.growth import GrowthReading
-from tools.bench.pace import most_within, reading_of
+from tools.bench.pace import reading_of
 from tools.bench.results import Reading, ResultFile, Run, load_runs
 from tools.bench.send_reading import PRODUCT, WORKERS, SendReading
 from tools.bench.tables import growth, pace, send
@@ -110,11 +110,6 @@ def test_the_rate_is_measured_from_the_first_to_the_last_acceptance() -> None:
 
     assert found.per_second == 0.75
     assert "| 1.00 | 0.75 | 75.0% |" in pace.lines([asdict(found)])[2]
-
-
-@pytest.mark.parametrize(("seconds", "most"), [(1.0, 2), (1.1, 3), (10.0, 5)])
-def test_most_within_counts_the_fullest_period(seconds: float, most: int) -> None:
-    assert most_within([0.0, 0.5, 1.0, 3.0, 3.9], seconds) == most
 
 
 def test_a_table_replaces_only_the_text_between_its_markers() -> None:
