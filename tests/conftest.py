@@ -42,13 +42,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give unit tests no network: rules need none, so one that opens a socket fails. Deselect the extended tests.
+    """Give unit tests no network: rules need none, so one that opens a socket fails. Order and deselect tests.
 
     Extended tests run with `--all`, or when their file is named on the command line.
     """
     for item in items:
         if item.path.is_relative_to(_HERE / "unit"):
             item.add_marker(pytest.mark.disable_socket)
+    # What starts the whole system takes longest: begun first, it leaves short tests to fill both processes at the end.
+    items.sort(key=lambda item: not item.path.is_relative_to(_HERE / "tools"))
     if not config.getoption("with_extended"):
         named = _named_files(config)
         extended = {item for item in items if item.get_closest_marker("extended") and item.path not in named}

@@ -51,11 +51,15 @@ def first(text: str, start: str, *, number: int = 5, since: str | None = None) -
         ("FREQ=MONTHLY;BYMONTHDAY=-1", "2028-02-01 09:00", ["2028-02-29 09:00", "2028-03-31 09:00"]),
         ("FREQ=MONTHLY;BYDAY=-1SU", "2026-01-01 09:00", ["2026-01-25 09:00", "2026-02-22 09:00"]),
         ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "2026-01-01 09:00", ["2026-01-30 09:00", "2026-02-27 09:00"]),
+        # The first week is a whole week too: its first of these days comes before the start, so it has no run.
+        ("FREQ=WEEKLY;BYDAY=WE,TH;BYSETPOS=1;WKST=WE", "2026-10-22 15:00", ["2026-10-28 15:00", "2026-11-04 15:00"]),
         ("FREQ=YEARLY", "2024-02-29 09:00", ["2024-02-29 09:00", "2028-02-29 09:00", "2032-02-29 09:00"]),
         ("FREQ=YEARLY;BYDAY=20MO", "2026-01-01 09:00", ["2026-05-18 09:00", "2027-05-17 09:00"]),
         ("FREQ=YEARLY;BYWEEKNO=53", "2026-01-01 09:00", ["2026-12-31 09:00", "2032-12-30 09:00"]),
         # The first week of a year with 53 weeks begins in the year before.
         ("FREQ=YEARLY;BYWEEKNO=-53;WKST=FR;BYDAY=SA", "2023-12-01 09:00", ["2023-12-30 09:00", "2028-12-30 09:00"]),
+        # Its last week may end in the year after.
+        ("FREQ=YEARLY;BYWEEKNO=52;BYDAY=FR;WKST=SU", "2026-02-01 09:00", ["2027-01-01 09:00", "2027-12-31 09:00"]),
         ("FREQ=YEARLY;BYMONTH=11;BYDAY=4TH", "2026-01-01 09:00", ["2026-11-26 09:00", "2027-11-25 09:00"]),
     ],
 )  # fmt: skip
@@ -174,9 +178,11 @@ def rules(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         counted = frequency in ("MONTHLY", "YEARLY") and draw(st.booleans())
         parts["BYDAY"] = ",".join(draw(st.lists(_COUNTED if counted else _DAYS, min_size=1, max_size=3, unique=True)))
+        # dateutil leaves out days of a week that lies in two years.
         if frequency == "YEARLY" and not counted and draw(st.booleans()):
-            parts["BYWEEKNO"] = ",".join(map(str, draw(st.lists(st.sampled_from([-2, -1, 1, 2, 20, 52, 53])))) or [1])
-    if frequency != "HOURLY" and any(name.startswith("BY") for name in parts) and draw(st.booleans()):
+            parts["BYWEEKNO"] = ",".join(map(str, draw(st.lists(st.sampled_from([-3, -2, 2, 20, 51])))) or [2])
+    # dateutil lets the first week begin at the start of the rule, so that BYSETPOS counts from there.
+    if frequency not in ("HOURLY", "WEEKLY") and any(name.startswith("BY") for name in parts) and draw(st.booleans()):
         parts["BYSETPOS"] = str(draw(_SOME["BYSETPOS"]))
     return ";".join(f"{name}={value}" for name, value in parts.items())
 
