@@ -37,7 +37,7 @@ def programs(queues: tuple[str, ...], *, processes: int, drain_seconds: float) -
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Serve the queues until stopped.")
     parser.add_argument(
-        "queues", nargs="*", metavar="queue", help="the queues to serve (default: all that are enabled)"
+        "queues", nargs="*", metavar="queue", help="a queue to serve, such as sms (default: all that are enabled)"
     )
     parser.add_argument("--processes", type=int, default=1, help="processes for each queue (default: 1)")
     parser.add_argument(
@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
 def _idle() -> int:
     """Without queues: wait for SIGTERM or Ctrl-C."""
     with Supervisor() as supervisor:
-        _log.info("ENABLE_QUEUES is false: jobs run in the web processes, and this worker only waits for SIGTERM")
+        _log.info("ENABLE_QUEUES is false: jobs run in the web and clock processes; this worker only waits for SIGTERM")
         supervisor.run()
     return 0
 

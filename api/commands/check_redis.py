@@ -22,9 +22,10 @@ _MARKS = {CheckStatus.PASSED: "✅", CheckStatus.FAILED: "❌", CheckStatus.UNKN
 @click.pass_context
 @with_appcontext
 def check_redis(context: click.Context) -> None:
-    """Check Redis, and that a worker runs jobs of every queue.
+    """Check Redis and the workers of every queue.
 
-    Each check prints one line. The exit status is 0 when every check passed, and 1 when one failed.
+    Redis is read and written, and a worker of every queue must run a test job. Each check prints one line.
+    The exit status is 0 when every check passed, and 1 when one failed.
     """
     settings = services().settings
     if not settings.enable_queues or settings.redis_url is None:

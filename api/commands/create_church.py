@@ -58,7 +58,10 @@ def create_church(
     regions: tuple[str, ...] | None,
     as_json: bool,
 ) -> None:
-    """Create a church, and print its id and its first API key. The key cannot be shown again."""
+    """Create a church and its first API key.
+
+    Prints the church's id and the key. The key cannot be shown again.
+    """
     has_sender = sms_from is not None or messaging_service is not None
     if segments_per_second is not None and not has_sender:
         raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")

@@ -25,9 +25,9 @@ from store import churches, opt_outs
 )
 @with_appcontext
 def opt_in(church_id: UUID, address: str, evidence: str) -> None:
-    """Remove an opt-out or a bounce, so that the church sends to the address again.
+    """Remove an opt-out or a bounce.
 
-    This also applies to deliveries that are already queued.
+    The church sends to the address again. This also applies to deliveries that are already queued.
     """
     with transaction() as connection:
         if churches.get(connection, church_id) is None:

@@ -21,9 +21,9 @@ SOURCE = "command"
 @click.option("--evidence", type=Evidence(), help="How the person asked for it. It is stored.")
 @with_appcontext
 def opt_out(church_id: UUID, address: str, evidence: str | None) -> None:
-    """Stop everything that a church sends to a number or an e-mail address.
+    """Stop sending to a number or an e-mail address.
 
-    This also applies to deliveries that are already queued.
+    This applies to one church, and also to deliveries that are already queued.
     """
     with transaction() as connection:
         if churches.get(connection, church_id) is None:

@@ -207,7 +207,7 @@ class DailySegments(click.ParamType[int]):
         if value == DEFAULT:
             return RESTORE_DEFAULT
         if not re.fullmatch(r"\d{1,12}", str(value), re.ASCII):
-            raise BadInput(f"{_option(param)} must be a whole number, or {DEFAULT}.")
+            raise BadInput(f"{_option(param)} must be a whole number, 0 or more, or {DEFAULT}.")
         return int(value)
 
 

@@ -20,7 +20,10 @@ from store import churches
 @click.option("--channel", type=click.Choice(list(CHANNELS)), required=True, help="The channel of the sender.")
 @with_appcontext
 def resume_sender(church_id: UUID, channel: str) -> None:
-    """Resume a paused sender, for example after its credentials were corrected. Its waiting deliveries are sent."""
+    """Resume a paused sender.
+
+    First correct the cause, such as wrong credentials. The waiting deliveries are then sent.
+    """
     with transaction() as connection:
         if not churches.has_sender(connection, church_id=church_id, channel=channel):
             raise BadInput(f"The church {church_id} has no sender for {channel}.")

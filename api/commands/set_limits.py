@@ -22,7 +22,10 @@ from store import daily_limits
 @click.option("--regions", type=Regions(), help="The regions it may text, such as US,CA,PR, or `default`.")
 @with_appcontext
 def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, ...] | None) -> None:
-    """Set how many segments a church may send in a day and which regions it may text."""
+    """Set a church's daily limit and its regions.
+
+    The daily limit is the most segments that it may send in a day; the regions are those that it may text.
+    """
     if daily_segments is None and regions is None:
         raise BadInput("--daily-segments or --regions is missing. `flask show-limits` shows the current limits.")
     with transaction() as connection:

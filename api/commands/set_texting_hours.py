@@ -20,9 +20,10 @@ from store import churches
 )
 @with_appcontext
 def set_texting_hours(church_id: UUID, hours: Window) -> None:
-    """Set the hours in which a church may text people, in each person's local time.
+    """Set the hours in which a church may text people.
 
-    Outside these hours, texts wait. The new hours also apply to texts that are already waiting.
+    The hours are in each person's local time. Outside these hours, texts wait. The new hours
+    also apply to texts that are already waiting.
     """
     with transaction() as connection:
         if churches.get(connection, church_id) is None:

@@ -19,7 +19,10 @@ from store.daily_limits import ChurchLimits
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @with_appcontext
 def show_limits(church_id: UUID) -> None:
-    """Show a church's daily limit, how much of it is used today, and the regions it may text."""
+    """Show a church's daily limit and its regions.
+
+    Also shows how much of the limit is used today.
+    """
     with transaction() as connection:
         limits = daily_limits.get(connection, church_id)
     if limits is None:
