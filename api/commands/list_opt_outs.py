@@ -19,7 +19,10 @@ from store import churches, opt_outs
 @click.option("--history", is_flag=True, help="List every opt-out and opt-in with its evidence, including past ones.")
 @with_appcontext
 def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
-    """List the numbers and e-mail addresses to which a church sends nothing."""
+    """List the addresses to which a church sends nothing.
+
+    An address is a phone number or an e-mail address.
+    """
     with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
