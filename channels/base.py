@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from channels.incoming import CarrierReceipt, Inbox, Ledger, Route
+from channels.incoming import CarrierReceipt, Inbox, Route, RouteStore
 from messaging.addresses import AddressKind
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, SubmissionResult
 from settings import Settings
@@ -130,7 +130,7 @@ class Channel(Protocol):
     def open_carrier(self, settings: Settings) -> Carrier: ...
 
     @property
-    def routes(self) -> Sequence[Route[Ledger]]:
+    def routes(self) -> Sequence[Route[RouteStore]]:
         """The routes at which the carrier and recipients send requests: receipts, bounces, pages."""
         ...
 

@@ -1,7 +1,7 @@
 """Requests from carriers and recipients: the routes that a channel declares, and what their handlers may use.
 
 No web framework is imported here, nor by any channel. The API mounts the routes (api/channel_routes/) and implements
-`Ledger`.
+`RouteStore`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Recipient(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class RouteStore(Protocol):
     """What a route's handler may read and store. Every write is committed when the method returns.
 
     All methods raise psycopg.Error when the database is away, which the API answers with 503.
@@ -173,7 +173,7 @@ class RouteKind(StrEnum):
 
 
 HandlerUses = TypeVar("HandlerUses", contravariant=True)
-"""What the handler gets besides the request: a Ledger, or an Inbox."""
+"""What the handler gets besides the request: a RouteStore, or an Inbox."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

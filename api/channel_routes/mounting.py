@@ -14,20 +14,20 @@ import logs
 from api import authentication, problems, query_parameters
 from api.authentication import PUBLIC, SIGNATURE, Authentication
 from api.base_models import RequestModel
+from api.channel_routes.database_route_store import DatabaseRouteStore
 from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
 from api.channel_routes.status_callbacks import FAILURE, MAX_ATTEMPT, StatusCallbacks
-from api.channel_routes.store_ledger import StoreLedger
 from api.endpoints import ApiResponse, Endpoint, Header, ResponseSpec
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.incoming import (
     ForgedRequest,
-    Ledger,
     MalformedRequest,
     Route,
     RouteDisabled,
     RouteKind,
     RouteResponse,
+    RouteStore,
 )
 
 _AUTHENTICATION: Mapping[RouteKind, Authentication] = {
@@ -46,15 +46,15 @@ _log = logs.get_logger(__name__)
 def mount(app: Flask) -> None:
     """Serve the routes of all channels in the registry."""
     shared = services(app)
-    ledger = StoreLedger(shared)
-    server = RouteServer(shared.settings, ledger)
+    store = DatabaseRouteStore(shared)
+    server = RouteServer(shared.settings, store)
     for declared in declared_routes():
         route = declared.route
         authentication.declare(app, route.name, _AUTHENTICATION[route.kind])
         app.add_url_rule(
             _rule(route),
             endpoint=route.name,
-            view_func=_view(declared, server, ledger),
+            view_func=_view(declared, server, store),
             methods=[route.method],
             provide_automatic_options=False,
         )
@@ -68,7 +68,7 @@ def endpoints() -> tuple[Endpoint, ...]:
     )
 
 
-def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> Callable[..., Response]:
+def _view(declared: ChannelRoute, server: RouteServer, store: DatabaseRouteStore) -> Callable[..., Response]:
     route = declared.route
     query_model = _query_model(route)
 
@@ -84,7 +84,7 @@ def _view(declared: ChannelRoute, server: RouteServer, ledger: StoreLedger) -> C
         except RouteDisabled as error:
             raise RequestRefused(problems.FORBIDDEN, str(error)) from None
         except ForgedRequest as error:
-            ledger.count_refused(declared.channel)
+            store.count_refused(declared.channel)
             _log.warning(
                 "request refused: its sender is not verified",
                 kind=route.kind.value,
@@ -115,12 +115,12 @@ def _respond(response: RouteResponse) -> Response:
     return flask_response
 
 
-def _rule(route: Route[Ledger]) -> str:
+def _rule(route: Route[RouteStore]) -> str:
     """Return the path in Flask's syntax."""
     return re.sub(r"\{(\w+)\}", lambda part: _CONVERTERS.get(part[1], f"<{part[1]}>"), route.path)
 
 
-def _query_model(route: Route[Ledger]) -> type[RequestModel] | None:
+def _query_model(route: Route[RouteStore]) -> type[RequestModel] | None:
     """Return a model of the declared query parameters, which refuses all others; None if the route declares none."""
     if not route.query:
         return None
@@ -131,7 +131,7 @@ def _query_model(route: Route[Ledger]) -> type[RequestModel] | None:
     return create_model(f"Query_{route.name}", __base__=RequestModel, **fields)
 
 
-def _endpoint(route: Route[Ledger]) -> Endpoint:
+def _endpoint(route: Route[RouteStore]) -> Endpoint:
     """Return the route as an endpoint for /openapi.json. Its view is never called."""
 
     def view() -> ApiResponse:

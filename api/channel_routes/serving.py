@@ -11,7 +11,7 @@ from werkzeug.wsgi import get_input_stream
 
 from api import problems
 from api.problems import RequestRefused
-from channels.incoming import IncomingRequest, Ledger, Route, RouteResponse
+from channels.incoming import IncomingRequest, Route, RouteResponse, RouteStore
 from channels.registry import CHANNELS
 from settings import Settings
 
@@ -27,7 +27,7 @@ class ChannelRoute:
     """A route and the name of the channel that declares it."""
 
     channel: str
-    route: Route[Ledger]
+    route: Route[RouteStore]
 
 
 def declared_routes() -> list[ChannelRoute]:
@@ -40,14 +40,14 @@ def declared_routes() -> list[ChannelRoute]:
 class RouteServer:
     """Passes requests to the handlers of the channels."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, store: RouteStore) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._store = store
         self._public_url = settings.public_url.rstrip("/")
 
     def serve(
         self,
-        route: Route[Ledger],
+        route: Route[RouteStore],
         environ: WSGIEnvironment,
         *,
         parameters: Mapping[str, str],
@@ -68,10 +68,10 @@ class RouteServer:
             read=_reader(environ, route),
             settings=self._settings,
         )
-        return route.handle(request, self._ledger)
+        return route.handle(request, self._store)
 
 
-def _reader(environ: WSGIEnvironment, route: Route[Ledger]) -> Callable[[int], bytes]:
+def _reader(environ: WSGIEnvironment, route: Route[RouteStore]) -> Callable[[int], bytes]:
     """Return a function that reads the next bytes of the body, and raises RequestRefused (413) if it is too large."""
     length = environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS:
@@ -96,7 +96,7 @@ def _reader(environ: WSGIEnvironment, route: Route[Ledger]) -> Callable[[int], b
     return read
 
 
-def _too_large(route: Route[Ledger]) -> RequestRefused:
+def _too_large(route: Route[RouteStore]) -> RequestRefused:
     return RequestRefused(problems.TOO_LARGE, route.too_large)
 
 

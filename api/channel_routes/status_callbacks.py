@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from api import request_ids, security_headers
 from api.channel_routes.serving import RouteServer, declared_routes
-from channels.incoming import Ledger, Route, RouteKind, RouteResponse
+from channels.incoming import Route, RouteKind, RouteResponse, RouteStore
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -53,7 +53,7 @@ class StatusCallbacks:
             return self._application(environ, start_response)
         return self._respond(response, environ, start_response)
 
-    def _find(self, environ: WSGIEnvironment) -> tuple[Route[Ledger], Mapping[str, str]] | None:
+    def _find(self, environ: WSGIEnvironment) -> tuple[Route[RouteStore], Mapping[str, str]] | None:
         path: str = environ["PATH_INFO"]
         if path.startswith(self._prefixes):
             for pattern, route in self._routes:
@@ -75,7 +75,7 @@ class StatusCallbacks:
         return (response.body,) if response.body else ()
 
 
-def _pattern(route: Route[Ledger]) -> re.Pattern[str]:
+def _pattern(route: Route[RouteStore]) -> re.Pattern[str]:
     """Return a pattern for the path of the route, with a named group for each parameter."""
     parts = re.split(r"\{(\w+)\}", route.path)
     for index, part in enumerate(parts):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from channels.incoming import (
     NO_CONTENT,
     IncomingRequest,
-    Ledger,
     MalformedRequest,
     Route,
     RouteDisabled,
     RouteKind,
     RouteResponse,
+    RouteStore,
 )
 from channels.mail.bounces import HEAD_BYTES, MAX_BYTES, find_attempt, read_bounce, takes_bounces
 from channels.mail.mime_parts import UnreadableMail
@@ -19,7 +19,7 @@ MEDIA_TYPES = ("message/rfc822", "application/octet-stream")
 """The second is for generated clients, which have no other type for bytes."""
 
 
-def bounce_route() -> Route[Ledger]:
+def bounce_route() -> Route[RouteStore]:
     return Route(
         name="take_bounce",
         kind=RouteKind.BOUNCE,
@@ -40,7 +40,7 @@ def bounce_route() -> Route[Ledger]:
     )
 
 
-def _handle(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+def _handle(request: IncomingRequest, store: RouteStore) -> RouteResponse:
     """Reads only the head of the mail before the address is verified, and parses nothing of it."""
     if not takes_bounces(request.settings):
         raise RouteDisabled("Bounces are not accepted: MAIL_BOUNCE_DOMAIN or SMTP_URL is not set.")
@@ -51,7 +51,7 @@ def _handle(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
     except UnreadableMail as error:
         raise MalformedRequest(f"cannot be read: {error}", delivery_id=about.delivery_id) from None
     if bounce.receipt is not None:
-        ledger.store_bounce(
+        store.store_bounce(
             bounce.receipt,
             delivery_id=about.delivery_id,
             attempt=about.attempt,

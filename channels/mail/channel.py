@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Carrier, Details
-from channels.incoming import Inbox, Ledger, Route
+from channels.incoming import Inbox, Route, RouteStore
 from channels.mail import unsubscribe
 from channels.mail.bounce_route import bounce_route
 from channels.mail.carrier import MailCarrier
@@ -34,7 +34,7 @@ class MailChannel:
     daily_limit_weight = 0  # a single mail costs nothing
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
-    routes: Sequence[Route[Ledger]] = (bounce_route(), *unsubscribe.routes())
+    routes: Sequence[Route[RouteStore]] = (bounce_route(), *unsubscribe.routes())
     inbound_routes: Sequence[Route[Inbox]] = ()
 
     def is_enabled(self, settings: Settings) -> bool:

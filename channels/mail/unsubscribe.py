@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
-from channels.incoming import IncomingRequest, Ledger, Recipient, Route, RouteKind, RouteResponse
+from channels.incoming import IncomingRequest, Recipient, Route, RouteKind, RouteResponse, RouteStore
 from channels.mail.signed_tokens import UnsubscribeLinks
 from channels.mail.unsubscribe_pages import STYLESHEET, render
 
@@ -22,7 +22,7 @@ PATH = "/unsubscribe/{token}"
 UNDO_PATH = f"{PATH}/undo"
 
 
-def routes() -> Sequence[Route[Ledger]]:
+def routes() -> Sequence[Route[RouteStore]]:
     """All routes of the unsubscribe pages."""
     return (
         _page("show_unsubscribe_page", "GET", PATH, _show),
@@ -35,38 +35,38 @@ def routes() -> Sequence[Route[Ledger]]:
 
 
 def _page(
-    name: str, method: str, path: str, handle: Callable[[IncomingRequest, Ledger], RouteResponse]
-) -> Route[Ledger]:
+    name: str, method: str, path: str, handle: Callable[[IncomingRequest, RouteStore], RouteResponse]
+) -> Route[RouteStore]:
     return Route(name=name, kind=RouteKind.PAGE, method=method, path=path, handle=handle)
 
 
-def _show(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
-    _, recipient = _find(request, ledger)
+def _show(request: IncomingRequest, store: RouteStore) -> RouteResponse:
+    _, recipient = _find(request, store)
     return _present_state(request, recipient)
 
 
-def _unsubscribe(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
-    delivery_id, recipient = _find(request, ledger)
+def _unsubscribe(request: IncomingRequest, store: RouteStore) -> RouteResponse:
+    delivery_id, recipient = _find(request, store)
     if delivery_id is not None and recipient is not None and not recipient.opted_out:
-        ledger.opt_out(delivery_id)
-        recipient = ledger.find_recipient(delivery_id)
+        store.opt_out(delivery_id)
+        recipient = store.find_recipient(delivery_id)
     return render("unsubscribed", recipient, token=_token(request))
 
 
-def _undo(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
-    delivery_id, recipient = _find(request, ledger)
+def _undo(request: IncomingRequest, store: RouteStore) -> RouteResponse:
+    delivery_id, recipient = _find(request, store)
     if delivery_id is None or recipient is None or not recipient.can_undo:
         return _present_state(request, recipient)
-    undone = ledger.undo_opt_out(delivery_id, evidence=f"undone on the page that delivery {delivery_id} links to")
+    undone = store.undo_opt_out(delivery_id, evidence=f"undone on the page that delivery {delivery_id} links to")
     return render("subscribed_again" if undone else "unsubscribed", recipient, token=_token(request))
 
 
-def _redirect_to_page(request: IncomingRequest, ledger: Ledger) -> RouteResponse:  # noqa: ARG001 - reads nothing
+def _redirect_to_page(request: IncomingRequest, store: RouteStore) -> RouteResponse:  # noqa: ARG001 - reads nothing
     location = PATH.replace("{token}", quote(_token(request), safe=""))
     return RouteResponse(status=HTTPStatus.SEE_OTHER, headers={"Location": location})
 
 
-def _stylesheet(request: IncomingRequest, ledger: Ledger) -> RouteResponse:  # noqa: ARG001 - the same for everyone
+def _stylesheet(request: IncomingRequest, store: RouteStore) -> RouteResponse:  # noqa: ARG001 - the same for everyone
     content = (Path(__file__).parent / "templates" / "unsubscribe.css").read_bytes()
     return RouteResponse(
         status=HTTPStatus.OK, body=content, media_type="text/css", headers={"Cache-Control": "max-age=3600"}
@@ -77,10 +77,10 @@ def _token(request: IncomingRequest) -> str:
     return request.parameters["token"]
 
 
-def _find(request: IncomingRequest, ledger: Ledger) -> tuple[UUID | None, Recipient | None]:
+def _find(request: IncomingRequest, store: RouteStore) -> tuple[UUID | None, Recipient | None]:
     """The delivery that the token names, and its recipient; None for a token that is not ours."""
     delivery_id = UnsubscribeLinks(request.settings).delivery_of(_token(request))
-    return delivery_id, None if delivery_id is None else ledger.find_recipient(delivery_id)
+    return delivery_id, None if delivery_id is None else store.find_recipient(delivery_id)
 
 
 def _present_state(request: IncomingRequest, recipient: Recipient | None) -> RouteResponse:

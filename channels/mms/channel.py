@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Carrier, Details
-from channels.incoming import Inbox, Ledger, Route
+from channels.incoming import Inbox, Route, RouteStore
 from channels.mms import media_checks
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
@@ -42,7 +42,7 @@ class MmsChannel:
     can_fetch_statuses = True
     keeps_quiet_hours = True
     retryable_codes = RETRYABLE_CODES
-    routes: Sequence[Route[Ledger]] = (status_route("mms"),)
+    routes: Sequence[Route[RouteStore]] = (status_route("mms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()
 
     def is_enabled(self, settings: Settings) -> bool:  # noqa: ARG002 - it cannot be switched off

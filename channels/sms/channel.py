@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from channels.base import Carrier, Details
-from channels.incoming import Inbox, Ledger, Route
+from channels.incoming import Inbox, Route, RouteStore
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import RETRYABLE_CODES
 from channels.twilio.receipts import status_route
@@ -24,7 +24,7 @@ class SmsChannel:
     daily_limit_weight = 1
     can_fetch_statuses = True
     retryable_codes = RETRYABLE_CODES
-    routes: Sequence[Route[Ledger]] = (status_route("sms"),)
+    routes: Sequence[Route[RouteStore]] = (status_route("sms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()
 
     def is_enabled(self, settings: Settings) -> bool:  # noqa: ARG002 - it cannot be switched off

@@ -11,11 +11,11 @@ from channels.incoming import (
     NO_CONTENT,
     CarrierReceipt,
     IncomingRequest,
-    Ledger,
     MalformedRequest,
     Route,
     RouteKind,
     RouteResponse,
+    RouteStore,
     parse_form,
 )
 from channels.twilio.webhook_signature import HEADER, verify
@@ -46,7 +46,7 @@ class TwilioForm(BaseModel):
     error_code: str | None = Field(default=None, alias="ErrorCode", examples=["30006"])
 
 
-def status_route(channel: str) -> Route[Ledger]:
+def status_route(channel: str) -> Route[RouteStore]:
     """The route for the status callbacks of one channel. Every submission names its URL."""
     return Route(
         name=f"take_{channel}_receipt",
@@ -65,10 +65,10 @@ def status_route(channel: str) -> Route[Ledger]:
     )
 
 
-def _handle(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+def _handle(request: IncomingRequest, store: RouteStore) -> RouteResponse:
     receipt = read_receipt(request)
     if receipt is not None:
-        ledger.store_receipt(receipt, delivery_id=request.delivery_id, attempt=request.attempt)
+        store.store_receipt(receipt, delivery_id=request.delivery_id, attempt=request.attempt)
     return NO_CONTENT
 
 

@@ -18,11 +18,11 @@ from channels.incoming import (
     InboundMessage,
     Inbox,
     IncomingRequest,
-    Ledger,
     MalformedRequest,
     Route,
     RouteKind,
     RouteResponse,
+    RouteStore,
     parse_form,
 )
 from messaging.addresses import AddressKind
@@ -69,13 +69,13 @@ def verify(request: IncomingRequest) -> None:
         raise ForgedRequest("The key of the box is missing.")
 
 
-def take_receipt(request: IncomingRequest, ledger: Ledger) -> RouteResponse:
+def take_receipt(request: IncomingRequest, store: RouteStore) -> RouteResponse:
     verify(request)
     form = parse_form(request.read(-1))
     if "note" not in form:
         raise MalformedRequest("note is missing")
     receipt = CarrierReceipt(carrier_id=form["note"], status=Status.DELIVERED, error_code=None)
-    ledger.store_receipt(receipt, delivery_id=request.delivery_id, attempt=request.attempt)
+    store.store_receipt(receipt, delivery_id=request.delivery_id, attempt=request.attempt)
     return NO_CONTENT
 
 
@@ -98,7 +98,7 @@ class NoteChannel:
     daily_limit_weight = 1
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
-    routes: Sequence[Route[Ledger]] = (
+    routes: Sequence[Route[RouteStore]] = (
         Route(
             name="take_note_receipt",
             kind=RouteKind.STATUS_CALLBACK,

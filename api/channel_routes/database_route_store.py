@@ -1,4 +1,4 @@
-"""Implements channels.incoming.Ledger: what the handlers of the channels read and store, in the database."""
+"""Implements channels.incoming.RouteStore: what the handlers of the channels read and store, in the database."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _BOUNCE = "bounce"
 _log = logs.get_logger(__name__)
 
 
-class StoreLedger:
-    """The Ledger of one app. Its methods are described in channels.incoming."""
+class DatabaseRouteStore:
+    """The RouteStore of one app. Its methods are described in channels.incoming."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
