@@ -25,7 +25,7 @@ def fetch_receipts(channel: str) -> None:
     runtime = current_runtime()
     settings = runtime.settings
     with system_scope(runtime.database) as connection:
-        message_lifecycle.settle(connection, give_up_seconds=settings.receipt_give_up_seconds)
+        message_lifecycle.set_settled_at(connection, give_up_seconds=settings.receipt_give_up_seconds)
     if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(runtime.database) as connection:

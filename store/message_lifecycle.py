@@ -1,4 +1,4 @@
-"""Changes of a message after it was accepted: change, cancel, pause, resume, retry, complete, settle."""
+"""Changes of a message after it was accepted, from a change of its content to its completion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SQL = sql.load("message_lifecycle")
 def complete(connection: Connection[Any], *, church_ids: Sequence[UUID] | None = None) -> int:
     """Mark messages with nothing left to submit as completed, of these churches or of all, and return how many."""
     of_churches = None if church_ids is None else list(church_ids)
-    found = connection.execute(_SQL["lock_open_messages"], {"church_ids": of_churches}).fetchall()
+    found = connection.execute(_SQL["lock_completable_messages"], {"church_ids": of_churches}).fetchall()
     if not found:
         return 0
     return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
@@ -78,9 +78,9 @@ def reopen(connection: Connection[Any], *, church_id: UUID, message_id: UUID) ->
     connection.execute(_SQL["reopen_message"], {"church_id": church_id, "message_id": message_id})
 
 
-def settle(connection: Connection[Any], *, give_up_seconds: float) -> int:
-    """Mark messages whose receipts need not be fetched any more as settled, and return how many."""
-    return connection.execute(_SQL["settle_messages"], {"give_up_seconds": give_up_seconds}).rowcount
+def set_settled_at(connection: Connection[Any], *, give_up_seconds: float) -> int:
+    """Set the `settledAt` of messages whose receipts need not be fetched any more, and return how many."""
+    return connection.execute(_SQL["set_settled_at"], {"give_up_seconds": give_up_seconds}).rowcount
 
 
 def get_target(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
--- name: lock_open_messages
+-- name: lock_completable_messages
 -- Messages with nothing left to submit, of these churches or of all. Skips messages that another transaction has locked.
 SELECT message_id
 FROM messages
@@ -10,7 +10,7 @@ WHERE completed_at IS NULL
 FOR UPDATE SKIP LOCKED;
 
 -- name: complete_messages!
--- Checks the deliveries again under the lock of lock_open_messages. A transaction that returns a delivery to the queue also
+-- Checks the deliveries again under the lock of lock_completable_messages. A transaction that returns a delivery to the queue also
 -- locks its message: it has either committed before this lock, or waits for it and reopens the message afterwards.
 UPDATE messages
 SET completed_at = now()
@@ -82,7 +82,7 @@ FROM (
 WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queued';
 
 -- name: retry_deliveries!
--- Queues failed and undelivered deliveries again, of all or only the given reasons and error codes. `attempts` is
+-- Queues failed and undelivered deliveries again: all, or only those with the given reasons and error codes. `attempts` is
 -- incremented, so that a late receipt of the old attempt is not taken for the new one's, and the age restarts. Recipients who
 -- opted out are suppressed by the claim. Deliveries of a paused message are due at infinity, like its other deliveries.
 UPDATE deliveries
@@ -112,8 +112,8 @@ UPDATE messages
 SET completed_at = NULL, settled_at = NULL
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: settle_messages!
--- Settles messages of which every delivery is final, or was accepted so long ago that no more receipts are expected. Their
+-- name: set_settled_at!
+-- For messages of which every delivery is final, or was accepted so long ago that no more receipts are expected. Their
 -- receipts are no longer fetched. A delivery in doubt is never final: it is found, or a person resolves it.
 UPDATE messages
 SET settled_at = now()

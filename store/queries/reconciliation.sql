@@ -25,8 +25,8 @@ JOIN messages ON messages.message_id = claimed.message_id
 JOIN senders ON senders.church_id = claimed.church_id AND senders.channel = claimed.channel;
 
 -- name: find_carrier_id_owners
--- The deliveries to which carrier ids belong: by receipts, for the ids that were seen in the carrier's list; and by the
--- ledger, for other deliveries of the same church to the same addresses that can have been submitted since the message in doubt
+-- The deliveries to which carrier ids belong: by receipts, for the ids that were seen in the carrier's list; and by
+-- their rows, for other deliveries of the same church to the same addresses that can have been submitted since the message in doubt
 -- was created. Churches may share a sender: an id of another church's delivery is found by its receipt, which is fetched
 -- if no callback comes.
 SELECT carrier_id, delivery_id, attempt::int, status IN ('failed', 'undelivered') AS failed
@@ -217,7 +217,7 @@ SELECT EXISTS (
 
 -- name: claim_awaiting_receipts
 -- Claims deliveries that the carrier accepted and that have no final receipt, to fetch their status. The interval doubles with
--- the age of the delivery. Only messages that are not settled are read, so that no index of all sent deliveries is needed.
+-- the age of the delivery. Only messages without `settled_at` are read, so that no index of all sent deliveries is needed.
 WITH awaiting AS MATERIALIZED (
     SELECT deliveries.delivery_id
     FROM messages

@@ -285,7 +285,7 @@ def test_a_message_shows_its_target_and_the_list_does_not(
 def settle(ledger: Ledger, *, give_up_seconds: float = 3 * 24 * 3600) -> None:
     with system_scope(ledger.database) as connection:
         message_lifecycle.complete(connection)
-        message_lifecycle.settle(connection, give_up_seconds=give_up_seconds)
+        message_lifecycle.set_settled_at(connection, give_up_seconds=give_up_seconds)
 
 
 def ends(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[str, bool, bool]:

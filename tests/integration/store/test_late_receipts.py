@@ -417,7 +417,7 @@ def test_the_status_of_a_canceled_delivery_that_was_sent_after_all_is_fetched(
         message_lifecycle.cancel(connection, church_id=church_id, message_id=message.message_id)
     ledger.complete(church_id)
     with system_scope(ledger.database) as connection:
-        assert message_lifecycle.settle(connection, give_up_seconds=1e6) == 1
+        assert message_lifecycle.set_settled_at(connection, give_up_seconds=1e6) == 1
 
     receive_and_apply(ledger, first, Status.SENT)
 

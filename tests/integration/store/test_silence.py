@@ -47,7 +47,7 @@ def claim(ledger: Ledger) -> list[reconciliation.AwaitingReceipt]:
 
 def settle(ledger: Ledger) -> int:
     with system_scope(ledger.database) as connection:
-        return message_lifecycle.settle(connection, give_up_seconds=GIVE_UP_SECONDS)
+        return message_lifecycle.set_settled_at(connection, give_up_seconds=GIVE_UP_SECONDS)
 
 
 def test_a_status_is_fetched_once_the_delivery_has_waited_long_enough(ledger: Ledger, awaiting: Message) -> None:
