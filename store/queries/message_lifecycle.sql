@@ -10,8 +10,8 @@ WHERE completed_at IS NULL
 FOR UPDATE SKIP LOCKED;
 
 -- name: complete_messages!
--- Checks the deliveries again under the lock of lock_completable_messages. A transaction that returns a delivery to the queue also
--- locks its message: it has either committed before this lock, or waits for it and reopens the message afterwards.
+-- Checks the deliveries again under the lock of lock_completable_messages. A transaction that returns a delivery to the queue
+-- also locks its message: it has either committed before this lock, or waits for it and reopens the message afterwards.
 UPDATE messages
 SET completed_at = now()
 WHERE message_id = ANY (:message_ids::uuid[])

@@ -25,10 +25,10 @@ JOIN messages ON messages.message_id = claimed.message_id
 JOIN senders ON senders.church_id = claimed.church_id AND senders.channel = claimed.channel;
 
 -- name: find_carrier_id_owners
--- The deliveries to which carrier ids belong: by receipts, for the ids that were seen in the carrier's list; and by
--- their rows, for other deliveries of the same church to the same addresses that can have been submitted since the message in doubt
--- was created. Churches may share a sender: an id of another church's delivery is found by its receipt, which is fetched
--- if no callback comes.
+-- The deliveries to which carrier ids belong: by receipts, for the ids that were seen in the carrier's list; and by their rows,
+-- for other deliveries of the same church to the same addresses that can have been submitted since the message in doubt was
+-- created. Churches may share a sender: an id of another church's delivery is found by its receipt, which is fetched if no
+-- callback comes.
 SELECT carrier_id, delivery_id, attempt::int, status IN ('failed', 'undelivered') AS failed
 FROM receipts
 WHERE carrier_id = ANY (:seen::text[])

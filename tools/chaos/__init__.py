@@ -1,1 +1,1 @@
-"""Fault runs (`bin/chaos`): start the whole system, inject faults, compare the ledgers. No part of the product."""
+"""Fault runs (`bin/chaos`): start the whole system, inject faults, compare the results. No part of the product."""

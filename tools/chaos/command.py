@@ -1,4 +1,4 @@
-"""Run the whole system against the sandbox carrier, inject faults, and compare the ledgers.
+"""Run the whole system against the sandbox carrier, inject faults, and compare what each side recorded.
 
 Exit status: 0 nothing is lost, doubled, mismatched or miscounted; 1 something is; 2 the run itself did not work.
 """
@@ -42,10 +42,10 @@ def main(arguments: list[str]) -> int:
         return 0
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, _abort)
-    max_idle_seconds = options.settle_seconds or IdleLimits.max_seconds + parameters.deliveries / 100
+    max_idle_seconds = options.idle_timeout_seconds or IdleLimits.max_seconds + parameters.deliveries / 100
     signal.alarm(int(parameters.fault_seconds + max_idle_seconds + _OVERHEAD_SECONDS))
     folder = Path(tempfile.mkdtemp(prefix="koinonia-chaos-"))
-    limits = IdleLimits(max_seconds=max_idle_seconds, unchanged_seconds=options.still_seconds)
+    limits = IdleLimits(max_seconds=max_idle_seconds, unchanged_seconds=options.unchanged_seconds)
     exit_status = 2
     try:
         run = FaultRun(parameters=parameters, folder=folder, idle_limits=limits, print_line=_print_line)
@@ -101,12 +101,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="disable a part of the product's safety (reconcile, sweep): the run must fail",
     )
     parser.add_argument(
-        "--settle-seconds",
+        "--idle-timeout-seconds",
         type=float,
         help="how long to wait afterwards until the system is idle (default: by the number of deliveries)",
     )
     parser.add_argument(
-        "--still-seconds",
+        "--unchanged-seconds",
         type=float,
         default=IdleLimits.unchanged_seconds,
         help="end that wait when nothing has changed for so long (default: %(default)s)",

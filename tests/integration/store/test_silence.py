@@ -45,7 +45,7 @@ def claim(ledger: Ledger) -> list[reconciliation.AwaitingReceipt]:
         return reconciliation.claim_awaiting_receipts(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
 
 
-def settle(ledger: Ledger) -> int:
+def set_settled_at(ledger: Ledger) -> int:
     with system_scope(ledger.database) as connection:
         return message_lifecycle.set_settled_at(connection, give_up_seconds=GIVE_UP_SECONDS)
 
@@ -92,19 +92,19 @@ def test_a_message_is_settled_when_every_delivery_is_final(ledger: Ledger, await
     ledger.set_status(delivery, status)
     is_final = status not in (Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT)
 
-    assert [settle(ledger), settle(ledger)] == [int(is_final), 0]
+    assert [set_settled_at(ledger), set_settled_at(ledger)] == [int(is_final), 0]
 
 
 def test_a_message_is_settled_after_the_give_up_time(ledger: Ledger, awaiting: Message) -> None:
     pass_time(ledger, GIVE_UP_SECONDS - 10)
-    assert settle(ledger) == 0
+    assert set_settled_at(ledger) == 0
     pass_time(ledger, 20)
 
-    assert settle(ledger) == 1
+    assert set_settled_at(ledger) == 1
     assert claim(ledger) == []
 
 
 def test_a_message_with_a_queued_delivery_is_not_settled(ledger: Ledger, church_id: UUID) -> None:
     ledger.send(church_id, numbers(1))
 
-    assert settle(ledger) == 0
+    assert set_settled_at(ledger) == 0

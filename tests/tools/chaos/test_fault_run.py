@@ -86,7 +86,7 @@ def test_a_run_fails_with_doubled_deliveries_when_those_in_doubt_are_sent_again(
         *("--seed", "2", "--deliveries", "500", "--minutes", "0.15", "--kills", "6", "--redis-restarts", "0"),
         *("--flushes", "0", "--postgres-restarts", "0", "--episodes", "3", "--mail-episodes", "0", "--requeues", "0"),
         *("--redis-stalls", "0", "--postgres-stalls", "0"),
-        *("--ablate", "reconcile", "--still-seconds", "8", "--settle-seconds", "40"),
+        *("--ablate", "reconcile", "--unchanged-seconds", "8", "--idle-timeout-seconds", "40"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert number(done.stdout, "doubled") > 0
@@ -98,7 +98,7 @@ def test_a_run_fails_with_lost_deliveries_when_no_clock_enqueues_lost_work() -> 
         *("--seed", "3", "--deliveries", "500", "--minutes", "0.15", "--kills", "6", "--redis-restarts", "1"),
         *("--flushes", "1", "--postgres-restarts", "0", "--episodes", "0", "--mail-episodes", "0", "--requeues", "0"),
         *("--redis-stalls", "0", "--postgres-stalls", "0"),
-        *("--ablate", "sweep", "--still-seconds", "5", "--settle-seconds", "20"),
+        *("--ablate", "sweep", "--unchanged-seconds", "5", "--idle-timeout-seconds", "20"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert number(done.stdout, "lost") > 0
