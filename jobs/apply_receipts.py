@@ -29,10 +29,10 @@ def apply_receipts() -> None:
             batch = receipts.apply(
                 connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
             )
-        applied += batch.used
+        applied += batch.applied
         if batch.contested:
             _resolve_contested(runtime)
-        elif batch.used < BATCH:
+        elif batch.applied < BATCH:
             break
         if time.monotonic() - began > BUDGET_SECONDS:
             runtime.job_queue.enqueue_receipts()

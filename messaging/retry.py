@@ -19,8 +19,8 @@ class RetryPolicy:
     """A delivery older than this is not sent any more (docs/time.md, Too late)."""
     base_seconds: float = 2.0
     cap_seconds: float = 600.0
-    doubt_seconds: float = 15.0
-    """How long after an ambiguous result the first look-up is: a callback usually arrives before."""
+    first_lookup_seconds: float = 15.0
+    """The delay between an ambiguous result and the first look-up: a callback usually arrives before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +44,7 @@ def next_step(result: SubmissionResult, *, tries: int, age_seconds: float, polic
         case ResultKind.ACCEPTED:
             return Step(status=Status.SENT)
         case ResultKind.AMBIGUOUS:
-            return Step(status=Status.UNKNOWN, delay_seconds=policy.doubt_seconds)
+            return Step(status=Status.UNKNOWN, delay_seconds=policy.first_lookup_seconds)
         case ResultKind.SENDER | ResultKind.UNSUBMITTED:
             return Step(status=Status.QUEUED)
         case ResultKind.THROTTLED if not too_old:

@@ -17,7 +17,7 @@ from store import reconciliation, sql
 
 _SQL = sql.load("deliveries")
 
-_SHARED_ID_REASON = "the carrier answered with the id of another message"
+_ID_CONFLICT_REASON = "the carrier answered with the id of another message"
 _MIN_CLAIM_INTERVAL_SECONDS = 0.25
 """The shortest time between two claims of a paced sender; each claim takes the tokens that accrued since."""
 
@@ -138,14 +138,15 @@ def _seconds_until_next_claim(connection: Connection[Any], names: Mapping[str, A
 
 
 def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, ids_conflict: bool = False) -> int:
-    """Record results of claimed deliveries, and return how many were still in their attempt and were changed.
+    """Record results of claimed deliveries, and return how many deliveries changed.
 
-    For the others, acceptances are stored as receipts. Raises psycopg.errors.UniqueViolation if two deliveries would
-    hold one carrier id. The caller then repeats the call in a new transaction with `ids_conflict`: a delivery that
-    holds the id without a receipt that confirms it returns to `unknown`.
+    A delivery that is in another attempt by now does not change; an acceptance of it is stored as a receipt. Raises
+    psycopg.errors.UniqueViolation if two deliveries would hold one carrier id. The caller then repeats the call in a
+    new transaction with `ids_conflict`: a delivery that holds the id without a receipt that confirms it returns to
+    `unknown`.
     """
     if ids_conflict:
-        results = _resolve_shared_ids(connection, results)
+        results = _resolve_id_conflicts(connection, results)
     queued_again = [result.delivery_id for result in results if result.status is Status.QUEUED]
     if queued_again:
         connection.execute(_SQL["reopen_messages"], {"delivery_ids": queued_again})
@@ -170,7 +171,7 @@ def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, id
     return changed
 
 
-def _resolve_shared_ids(connection: Connection[Any], results: Sequence[DeliveryUpdate]) -> list[DeliveryUpdate]:
+def _resolve_id_conflicts(connection: Connection[Any], results: Sequence[DeliveryUpdate]) -> list[DeliveryUpdate]:
     """Take the carrier ids of these results from other deliveries, and return the results to record.
 
     A delivery whose receipts confirm that an id is its own keeps it, and of several results with one id the first gets
@@ -184,16 +185,14 @@ def _resolve_shared_ids(connection: Connection[Any], results: Sequence[DeliveryU
             "carrier_ids": [result.carrier_id for result in accepted],
         },
     ).fetchall()
-    reconciliation.put_holders_back_in_doubt(
-        connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven]
-    )
+    reconciliation.put_holders_in_doubt(connection, [carrier_id for _, carrier_id, is_proven in found if not is_proven])
     unknown = {delivery_id for delivery_id, _, is_proven in found if is_proven}
     owners: dict[str, UUID] = {}
     for result in accepted:
         if result.delivery_id not in unknown:
             owners.setdefault(result.carrier_id or "", result.delivery_id)
     return [
-        replace(result, status=Status.UNKNOWN, carrier_id=None, reason=_SHARED_ID_REASON, delay_seconds=0.0)
+        replace(result, status=Status.UNKNOWN, carrier_id=None, reason=_ID_CONFLICT_REASON, delay_seconds=0.0)
         if result.carrier_id is not None and owners.get(result.carrier_id) != result.delivery_id
         else result
         for result in results

@@ -13,7 +13,7 @@ _SQL = sql.load("operator_sessions")
 
 def begin(connection: Connection[Any], session_hash: bytes, *, lifetime_seconds: float) -> None:
     """Insert a session, and delete those that have expired."""
-    connection.execute(_SQL["forget_expired_sessions"])
+    connection.execute(_SQL["delete_expired_sessions"])
     connection.execute(_SQL["begin_session"], {"session_hash": session_hash, "lifetime_seconds": lifetime_seconds})
 
 

@@ -55,7 +55,7 @@ def insert(connection: Connection[Any], received: Sequence[Receipt]) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AppliedReceipts:
-    used: int
+    applied: int
     """Receipts that were applied, including those that changed nothing."""
     contested: int
     """Deliveries whose receipts have a carrier id that another delivery holds: `resolve_contested` must decide."""
@@ -78,11 +78,11 @@ def apply(
         "backoff_factors": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
         "jitter": HALF_JITTER,
     }
-    used, left, contested = 0, limit, 0
+    applied, left, contested = 0, limit, 0
     while left and not contested:
         step = retry_unique_violations(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
-        used, left, contested = used + step.used, step.waiting, step.contested
-    return AppliedReceipts(used=used, contested=contested)
+        applied, left, contested = applied + step.applied, step.waiting, step.contested
+    return AppliedReceipts(applied=applied, contested=contested)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +106,7 @@ def resolve_contested(connection: Connection[Any]) -> int:
     """
     connection.execute(_SQL["move_receipts_to_holders"])
     contested = [row[0] for row in connection.execute(_SQL["find_contested_ids"])]
-    reconciliation.put_holders_back_in_doubt(connection, contested)
+    reconciliation.put_holders_in_doubt(connection, contested)
     return len(contested)
 
 

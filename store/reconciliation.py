@@ -139,7 +139,7 @@ def record_missing(
     return row[0] if row else 0
 
 
-def put_holders_back_in_doubt(connection: Connection[Any], carrier_ids: Sequence[str]) -> None:
+def put_holders_in_doubt(connection: Connection[Any], carrier_ids: Sequence[str]) -> None:
     """Take these carrier ids from the deliveries that hold them, and set those deliveries to `unknown`."""
     if carrier_ids:
         names = {"carrier_ids": list(carrier_ids)}

@@ -34,7 +34,7 @@ class Runtime:
         return RetryPolicy(
             limit=self.settings.retry_limit,
             age_limit_seconds=self.settings.retry_age_seconds,
-            doubt_seconds=self.settings.reconcile_first_seconds,
+            first_lookup_seconds=self.settings.reconcile_first_seconds,
         )
 
     @property

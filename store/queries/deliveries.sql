@@ -158,19 +158,19 @@ WHERE message_id IN (
 -- along with the locked rows: joined a second time they would be joined by a nested loop, because the planner cannot
 -- estimate the size of an array.
 WITH current_results AS (
-    SELECT outcome.*
+    SELECT result.*
     FROM deliveries
     JOIN unnest(
         :delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[], :error_codes::text[],
         :reasons::text[], :delays_seconds::double precision[], :tries_added::int[]
-    ) AS outcome (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds, tries_added)
+    ) AS result (delivery_id, attempt, status, carrier_id, error_code, reason, delay_seconds, tries_added)
         USING (delivery_id)
-    WHERE deliveries.attempts = outcome.attempt
+    WHERE deliveries.attempts = result.attempt
       -- An acceptance also applies to a delivery that was believed lost and is queued again.
       AND (
           deliveries.status IN ('sending', 'unknown')
-          OR deliveries.status = 'queued' AND outcome.status = 'sent'
-          OR deliveries.status = 'sent' AND outcome.status = 'sent' AND outcome.carrier_id <> deliveries.carrier_id
+          OR deliveries.status = 'queued' AND result.status = 'sent'
+          OR deliveries.status = 'sent' AND result.status = 'sent' AND result.carrier_id <> deliveries.carrier_id
       )
     ORDER BY deliveries.delivery_id
     FOR UPDATE OF deliveries
@@ -196,26 +196,26 @@ WHERE deliveries.delivery_id = current_results.delivery_id;
 -- are stored as receipts and applied like others. So they stop an attempt that is not claimed yet, and reconciliation does not
 -- assign the carrier id to another delivery.
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status)
-SELECT deliveries.delivery_id, outcome.attempt, outcome.carrier_id, 'sent'
+SELECT deliveries.delivery_id, result.attempt, result.carrier_id, 'sent'
 FROM unnest(:delivery_ids::uuid[], :attempts::int[], :statuses::text[], :carrier_ids::text[])
-    AS outcome (delivery_id, attempt, status, carrier_id)
+    AS result (delivery_id, attempt, status, carrier_id)
 JOIN deliveries USING (delivery_id)
-WHERE outcome.status = 'sent' AND outcome.carrier_id IS DISTINCT FROM deliveries.carrier_id
-  AND outcome.carrier_id IS NOT NULL
-ORDER BY outcome.carrier_id
+WHERE result.status = 'sent' AND result.carrier_id IS DISTINCT FROM deliveries.carrier_id
+  AND result.carrier_id IS NOT NULL
+ORDER BY result.carrier_id
 ON CONFLICT (carrier_id, status) DO NOTHING;
 
 -- name: find_id_conflicts
 -- Deliveries whose acceptance has a carrier id that another delivery holds, with whether a receipt confirms that the id belongs
 -- to the other one.
-SELECT outcome.delivery_id, outcome.carrier_id,
+SELECT accepted.delivery_id, accepted.carrier_id,
        EXISTS (
            SELECT FROM receipts
-           WHERE receipts.carrier_id = outcome.carrier_id AND receipts.delivery_id = holders.delivery_id
+           WHERE receipts.carrier_id = accepted.carrier_id AND receipts.delivery_id = holders.delivery_id
        ) AS is_proven
-FROM unnest(:delivery_ids::uuid[], :carrier_ids::text[]) AS outcome (delivery_id, carrier_id)
+FROM unnest(:delivery_ids::uuid[], :carrier_ids::text[]) AS accepted (delivery_id, carrier_id)
 JOIN deliveries AS holders
-    ON holders.carrier_id = outcome.carrier_id AND holders.delivery_id <> outcome.delivery_id;
+    ON holders.carrier_id = accepted.carrier_id AND holders.delivery_id <> accepted.delivery_id;
 
 -- name: opt_out_recipients!
 -- Opts out the recipients of deliveries that the carrier refused for this reason. In one order, so that concurrent batches of

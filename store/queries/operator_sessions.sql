@@ -1,4 +1,4 @@
--- name: forget_expired_sessions!
+-- name: delete_expired_sessions!
 DELETE FROM operator_sessions
 WHERE expires_at <= now();
 

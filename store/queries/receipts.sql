@@ -142,7 +142,7 @@ WITH batch AS MATERIALIZED (
     ) AS reopened_messages
     WHERE messages.message_id = reopened_messages.message_id
       AND (reopened_messages.is_queued OR messages.settled_at IS NOT NULL)
-), used AS (
+), applied AS (
     UPDATE receipts
     SET applied_at = now()
     FROM selected
@@ -151,8 +151,8 @@ WITH batch AS MATERIALIZED (
       AND selected.delivery_id NOT IN (SELECT delivery_id FROM contested)
     RETURNING receipts.receipt_id
 )
-SELECT (SELECT count(*) FROM used) AS used,
-       (SELECT count(*) FROM batch) - (SELECT count(*) FROM used) AS waiting,
+SELECT (SELECT count(*) FROM applied) AS applied,
+       (SELECT count(*) FROM batch) - (SELECT count(*) FROM applied) AS waiting,
        (SELECT count(*) FROM contested) AS contested;
 
 -- name: move_receipts_to_holders!

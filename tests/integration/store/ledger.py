@@ -200,13 +200,13 @@ class Ledger:
         retryable_codes: Mapping[str, float] = NO_RETRYABLE_CODES,
     ) -> int:
         """Applies receipts as the job does, and returns how many."""
-        used = 0
+        total = 0
         while True:
             with system_scope(self.database) as connection:
-                applied = receipts.apply(connection, limit=limit, policy=policy, retryable_codes=retryable_codes)
-            used += applied.used
-            if not applied.contested:
-                return used
+                batch = receipts.apply(connection, limit=limit, policy=policy, retryable_codes=retryable_codes)
+            total += batch.applied
+            if not batch.contested:
+                return total
             with system_scope(self.database) as connection:
                 receipts.resolve_contested(connection)
 

@@ -167,7 +167,7 @@ def reconcile(ledger: Ledger) -> None:
             reconciliation.record_missing(connection, missing, policy=policy, pause_seconds=0.0)
     ledger.query("UPDATE deliveries SET carrier_id = 'SM' || delivery_id WHERE church_id = %(id)s", id=held.church_id)
     with system_scope(ledger.database) as connection:
-        reconciliation.put_holders_back_in_doubt(connection, [f"SM{each}" for each in held.delivery_ids])
+        reconciliation.put_holders_in_doubt(connection, [f"SM{each}" for each in held.delivery_ids])
 
 
 def expand_beyond_the_daily_limit(ledger: Ledger) -> None:

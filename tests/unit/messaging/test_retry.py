@@ -11,7 +11,7 @@ from messaging.retry import RetryPolicy, next_step
 from messaging.states import Status
 from messaging.submissions import ResultKind, SubmissionResult
 
-POLICY = RetryPolicy(limit=3, age_limit_seconds=3600.0, base_seconds=2.0, cap_seconds=600.0, doubt_seconds=15.0)
+POLICY = RetryPolicy(limit=3, age_limit_seconds=3600.0, base_seconds=2.0, cap_seconds=600.0, first_lookup_seconds=15.0)
 
 
 def outcome(kind: ResultKind, *, retry_after_seconds: float | None = None) -> SubmissionResult:
