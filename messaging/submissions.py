@@ -35,6 +35,10 @@ class Envelope:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The channel's own fields of a message, such as a subject."""
 
+    def result(self, kind: ResultKind, reason: str) -> SubmissionResult:
+        """Returns a result for this envelope that has neither an id nor an error code of the carrier."""
+        return SubmissionResult(delivery_id=self.delivery_id, attempt=self.attempt, kind=kind, reason=reason)
+
 
 class ResultKind(StrEnum):
     """The kinds of results of a submission. The retry policy depends on nothing else."""

@@ -99,21 +99,21 @@ class MailCarrier:
             result = self._submit(envelope, stop)
         except Exception:  # the mail may have left
             log.exception("submission failed unexpectedly", delivery_id=str(envelope.delivery_id))
-            result = _result(envelope, ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
+            result = envelope.result(ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
         stop.observe(result)
         on_result(result)
 
     def _submit(self, envelope: Envelope, stop: _BatchStop) -> SubmissionResult:
         if not stop.may_submit():
-            return _result(envelope, ResultKind.UNSUBMITTED, "returned before it was submitted")
+            return envelope.result(ResultKind.UNSUBMITTED, "returned before it was submitted")
         if self._server is None:
-            return _result(envelope, ResultKind.SENDER, "mail is not set up (SMTP_URL)")
+            return envelope.result(ResultKind.SENDER, "mail is not set up (SMTP_URL)")
         try:
             mail = self._composer.compose(envelope)
         except Exception as error:  # noqa: BLE001 - nothing has left, and the same would happen again
             # Without the error's text, which may contain the subject or addresses.
             log.error("mail cannot be composed", delivery_id=str(envelope.delivery_id), error=type(error).__name__)  # noqa: TRY400
-            return _result(envelope, ResultKind.PERMANENT, "the mail cannot be composed")
+            return envelope.result(ResultKind.PERMANENT, "the mail cannot be composed")
         try:
             submitted = self._submit_mail(self._server, mail, stop)
         except SmtpRefusal as refusal:
@@ -122,7 +122,7 @@ class MailCarrier:
             log.warning("mail server failed", stage=failure.stage.value, error=failure.cause_name)
             return _refused(envelope, errors.classify_failure(failure), code=None)
         if not submitted:
-            return _result(envelope, ResultKind.UNSUBMITTED, "returned before it was submitted")
+            return envelope.result(ResultKind.UNSUBMITTED, "returned before it was submitted")
         return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -191,7 +191,3 @@ def _refused(envelope: Envelope, error: ErrorClassification, *, code: str | None
         reason=error.reason,
         retry_after_seconds=backoff,
     )
-
-
-def _result(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
-    return SubmissionResult(delivery_id=envelope.delivery_id, attempt=envelope.attempt, kind=kind, reason=reason)

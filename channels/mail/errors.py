@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from channels.error_classification import ErrorClassification
-from channels.mail.smtp_session import SmtpFailure, SmtpRefusal, Stage
+from channels.mail.smtp_session import SERVICE_CLOSING, SmtpFailure, SmtpRefusal, Stage
 from messaging.submissions import ResultKind
-
-SERVICE_CLOSING = 421
-"""The server closes the connection, whatever the command was."""
 
 REASONS: Mapping[str, str] = {
     "1.0": "the address has a problem",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from channels.mail.smtp_session import SmtpFailure, SmtpRefusal, SmtpSession, Stage
+from channels.mail.smtp_session import SmtpFailure, SmtpRefusal, SmtpSession, Stage, require_code
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 
@@ -58,7 +58,7 @@ class MailServer:
         smtp: smtplib.SMTP | None = None
         try:
             smtp = self._connected(service_host)
-            _expect(Stage.CONNECT, *smtp.ehlo(), wanted=250)
+            require_code(Stage.CONNECT, *smtp.ehlo(), wanted=250)
             if self.encryption is Encryption.STARTTLS:
                 _start_tls(smtp)
             if self.user is not None:
@@ -97,8 +97,8 @@ class MailServer:
 def _start_tls(smtp: smtplib.SMTP) -> None:
     if not smtp.has_extn("starttls"):
         raise SmtpRefusal.from_reply(Stage.CONNECT, 502, b"5.5.1 STARTTLS is not offered")
-    _expect(Stage.CONNECT, *smtp.starttls(context=ssl.create_default_context()), wanted=220)
-    _expect(Stage.CONNECT, *smtp.ehlo(), wanted=250)
+    require_code(Stage.CONNECT, *smtp.starttls(context=ssl.create_default_context()), wanted=220)
+    require_code(Stage.CONNECT, *smtp.ehlo(), wanted=250)
 
 
 def _log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
@@ -107,12 +107,7 @@ def _log_in(smtp: smtplib.SMTP, user: str, password: str) -> None:
         smtp.login(user, password)
         return
     secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
-    _expect(Stage.LOGIN, *smtp.docmd("AUTH", f"PLAIN {secret}"), wanted=235)
-
-
-def _expect(stage: Stage, code: int, text: bytes, *, wanted: int) -> None:
-    if code != wanted:
-        raise SmtpRefusal.from_reply(stage, code, text)
+    require_code(Stage.LOGIN, *smtp.docmd("AUTH", f"PLAIN {secret}"), wanted=235)
 
 
 def _close(smtp: smtplib.SMTP | None) -> None:

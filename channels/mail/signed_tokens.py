@@ -11,14 +11,13 @@ import hmac
 import re
 from uuid import UUID
 
+from messaging.addresses import MAX_EMAIL_CHARACTERS
 from settings import Settings
 
 _LINK_SIGNATURE_BYTES = 16
 _BOUNCE_SIGNATURE_BYTES = 12
 """96 bits: an address has at most 64 characters before the @, and servers may change their case."""
 _BOUNCE_PREFIX = "bounce+"
-_LONGEST_ADDRESS = 320
-"""64 characters, an @ and 255 more (RFC 5321, section 4.5.3.1)."""
 _SIGNED_ADDRESS = re.compile(rb"(?<![a-z2-7])[a-z2-7]{48}(?=@)", re.IGNORECASE)
 """The token in a bounce address: 30 bytes in base32."""
 
@@ -62,7 +61,7 @@ class BounceAddresses:
 
     def attempt_of(self, address: str) -> tuple[UUID, int] | None:
         """The delivery and the attempt that the address names; None when the address is not ours."""
-        if len(address) > _LONGEST_ADDRESS:
+        if len(address) > MAX_EMAIL_CHARACTERS:
             return None
         # A plus that was not written as %2B in the query has become a space.
         local_part = address.strip().strip("<>").rpartition("@")[0].lower().replace(" ", "+")

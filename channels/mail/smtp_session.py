@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from channels.elapsed_time import elapsed_seconds
 
+SERVICE_CLOSING = 421
+"""The server closes the connection, whatever the command was."""
+
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})\b")
 _LINE_WITH_DOT = re.compile(rb"(?m)^\.")
 
@@ -84,15 +87,15 @@ class SmtpSession:
 
         stage = Stage.SENDER
         try:
-            _expect(stage, *self._smtp.mail(mail.sender), wanted=250)
+            require_code(stage, *self._smtp.mail(mail.sender), wanted=250)
             stage = Stage.RECIPIENT
-            _expect(stage, *self._smtp.rcpt(mail.recipient), wanted=250)
+            require_code(stage, *self._smtp.rcpt(mail.recipient), wanted=250)
             stage = Stage.CONTENT
-            _expect(stage, *self._smtp.docmd("DATA"), wanted=354)
+            require_code(stage, *self._smtp.docmd("DATA"), wanted=354)
             # In one call: if it fails before everything is sent, the dot, which comes last, has not been sent either.
             self._smtp.send(_LINE_WITH_DOT.sub(b"..", mail.raw) + b".\r\n")
             stage = Stage.ACCEPTANCE
-            _expect(stage, *self._smtp.getreply(), wanted=250)
+            require_code(stage, *self._smtp.getreply(), wanted=250)
         except SmtpRefusal as refused:
             self._reset(refused)
             raise
@@ -113,17 +116,17 @@ class SmtpSession:
         self._smtp.close()
 
     def _reset(self, refused: SmtpRefusal) -> None:
-        """Prepare for the next mail. Closes the session if the server is closing it (421) or refuses the reset."""
-        if refused.code == 421:
+        """Prepare for the next mail. Closes the session if the server is closing it or refuses the reset."""
+        if refused.code == SERVICE_CLOSING:
             self.close()
             return
         try:
-            _expect(Stage.SENDER, *self._smtp.rset(), wanted=250)
+            require_code(Stage.SENDER, *self._smtp.rset(), wanted=250)
         except (SmtpRefusal, smtplib.SMTPException, OSError):
             self.close()
 
 
-def _expect(stage: Stage, code: int, text: bytes, *, wanted: int) -> None:
-    """Raise SmtpRefusal for another code. 251 and 252 also accept a recipient (RFC 5321, section 4.2.3)."""
+def require_code(stage: Stage, code: int, text: bytes, *, wanted: int) -> None:
+    """Raise SmtpRefusal for any code but `wanted`. 251 and 252 also accept a recipient (RFC 5321, section 4.2.3)."""
     if code != wanted and not (stage is Stage.RECIPIENT and code in (251, 252)):
         raise SmtpRefusal.from_reply(stage, code, text)

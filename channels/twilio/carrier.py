@@ -77,7 +77,7 @@ class TwilioCarrier:
             if may_submit():
                 result = await self._create(envelope)
             else:
-                result = _result(envelope, ResultKind.UNSUBMITTED, "returned before it was submitted")
+                result = envelope.result(ResultKind.UNSUBMITTED, "returned before it was submitted")
         on_result(result)
 
     async def _create(self, envelope: Envelope) -> SubmissionResult:
@@ -94,14 +94,14 @@ class TwilioCarrier:
         except TooManyRequests as error:
             return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
         except ConnectFailed as error:
-            return _result(envelope, ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
+            return envelope.result(ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
         except (NoResponse, json.JSONDecodeError) as error:
-            return _result(envelope, ResultKind.AMBIGUOUS, f"no response from the carrier ({error})")
+            return envelope.result(ResultKind.AMBIGUOUS, f"no response from the carrier ({error})")
         except Exception:  # the request may have been sent, so it must not be repeated
             log.exception("submission failed unexpectedly", delivery_id=str(envelope.delivery_id))
-            return _result(envelope, ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
+            return envelope.result(ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
         if not message.sid:
-            return _result(envelope, ResultKind.AMBIGUOUS, "the carrier's response has no message id")
+            return envelope.result(ResultKind.AMBIGUOUS, "the carrier's response has no message id")
         return SubmissionResult(
             delivery_id=envelope.delivery_id,
             attempt=envelope.attempt,
@@ -148,7 +148,3 @@ def _refused(
         retry_after_seconds=retry_after_seconds,
         opted_out=error.opted_out,
     )
-
-
-def _result(envelope: Envelope, kind: ResultKind, reason: str) -> SubmissionResult:
-    return SubmissionResult(delivery_id=envelope.delivery_id, attempt=envelope.attempt, kind=kind, reason=reason)
