@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -16,10 +15,10 @@ import logs
 from settings import SettingsError, load_settings
 from store import schema
 from store.errors import SchemaMismatch
+from store.schema import MIGRATIONS
 from store.timeouts import MIGRATION
 
-FOLDER = Path(__file__).parent / "migrations"
-CHECKSUMS = FOLDER / "SHA256SUMS"
+CHECKSUMS = MIGRATIONS / "SHA256SUMS"
 OLDEST_SERVER = 180000
 _LOCK_KEY = 6_051_907
 _LOCK_WAIT_SECONDS = 120
@@ -48,7 +47,7 @@ def migrate(database_url: str) -> list[str]:
         except SchemaMismatch as error:
             raise MigrationError(str(error)) from error
         backend = yoyo.get_backend(_yoyo_url(database_url))
-        migrations = yoyo.read_migrations(str(FOLDER))
+        migrations = yoyo.read_migrations(str(MIGRATIONS))
         missing = backend.to_apply(migrations)
         # Not under yoyo's own lock: it is a row that a killed process leaves behind.
         backend.apply_migrations(missing)
@@ -57,7 +56,7 @@ def migrate(database_url: str) -> list[str]:
 
 def checksums() -> dict[str, str]:
     """Returns the SHA-256 of each migration file as it is now, by file name."""
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(FOLDER.glob("*.sql"))}
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(MIGRATIONS.glob("*.sql"))}
 
 
 def recorded_checksums() -> dict[str, str]:
@@ -88,12 +87,14 @@ def _take_lock(connection: psycopg.Connection) -> None:
 def _yoyo_url(database_url: str) -> str:
     """The URL for yoyo's connection, with the same timeouts as startup options, which a pooler may refuse."""
     explicit = conninfo_to_dict(database_url)  # raises on a malformed URL, with a clearer error than yoyo's
-    limits = f"-c lock_timeout={round(1000 * MIGRATION.lock)} -c statement_timeout={round(1000 * MIGRATION.statement)}"
+    timeouts = (
+        f"-c lock_timeout={round(1000 * MIGRATION.lock)} -c statement_timeout={round(1000 * MIGRATION.statement)}"
+    )
     address = urlsplit(database_url)
     query = {
         **dict(parse_qsl(address.query)),
         **{name: str(value) for name, value in MIGRATION.defaults(explicit).items()},
-        "options": f"{explicit.get('options') or ''} {limits}".strip(),
+        "options": f"{explicit.get('options') or ''} {timeouts}".strip(),
     }
     return urlunsplit(address._replace(scheme="postgresql+psycopg", query=urlencode(query, quote_via=quote)))
 

@@ -29,8 +29,3 @@ def load(name: str) -> dict[str, LiteralString]:
         for query in queries.available_queries
         if not query.endswith("_cursor")
     }
-
-
-def all_names() -> list[str]:
-    """Returns the names of all query files."""
-    return sorted(file.stem for file in _FOLDER.glob("*.sql"))

@@ -7,7 +7,9 @@ import ast
 import pytest
 
 from store import migrate, sql
+from store.schema import MIGRATIONS
 from tests.architecture.source_files import ROOT, SourceFile
+from tests.harness.named_queries import QUERY_FILES
 
 
 def used(file: str) -> set[str]:
@@ -24,12 +26,12 @@ def used(file: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("file", sql.all_names())
+@pytest.mark.parametrize("file", QUERY_FILES)
 def test_every_named_query_is_used_and_every_used_name_exists(file: str) -> None:
     assert used(file) == set(sql.load(file))
 
 
-@pytest.mark.parametrize("file", sql.all_names())
+@pytest.mark.parametrize("file", QUERY_FILES)
 def test_every_query_names_its_columns(file: str) -> None:
     """Of tables: a list of parameters, or what the same query has named before, may be taken whole."""
     for name, query in sql.load(file).items():
@@ -46,7 +48,7 @@ def test_the_migrations_follow_one_another() -> None:
     names = [name.removesuffix(".sql") for name in migrate.checksums()]
 
     for number, name in enumerate(names, start=1):
-        text = (migrate.FOLDER / f"{name}.sql").read_text()
+        text = (MIGRATIONS / f"{name}.sql").read_text()
         [depends] = [line for line in text.splitlines() if line.startswith("-- depends:")]
         assert name.startswith(f"{number:04}_")
         assert depends.removeprefix("-- depends:").split() == names[max(0, number - 2) : number - 1]

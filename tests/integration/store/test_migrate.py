@@ -13,15 +13,15 @@ from store import migrate as module
 from store.migrate import MigrationError, migrate
 from tests.integration.store.ledger import together
 
-SHIPPED = sorted(file.stem for file in module.FOLDER.glob("*.sql"))
+SHIPPED = sorted(file.stem for file in module.MIGRATIONS.glob("*.sql"))
 
 
 @pytest.fixture
 def edited_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations that a test may edit."""
     folder = tmp_path / "migrations"
-    shutil.copytree(module.FOLDER, folder)
-    monkeypatch.setattr(module, "FOLDER", folder)
+    shutil.copytree(module.MIGRATIONS, folder)
+    monkeypatch.setattr(module, "MIGRATIONS", folder)
     monkeypatch.setattr(module, "CHECKSUMS", folder / module.CHECKSUMS.name)
     return folder
 

@@ -44,7 +44,7 @@ SELECT delivery_id, 1, carrier_id, 'delivered', now() FROM deliveries WHERE addr
 def older_database(empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A filled database before the migration, with deliveries that share carrier ids."""
     folder = tmp_path / "older"
-    shutil.copytree(module.FOLDER, folder)
+    shutil.copytree(module.MIGRATIONS, folder)
     for file in sorted(folder.glob("*.sql")):
         if file.stem >= NAME:
             file.unlink()
@@ -52,7 +52,7 @@ def older_database(empty_database: str, tmp_path: Path, monkeypatch: pytest.Monk
     kept = [line for line in shipped if line.split("  ")[1] < NAME]
     (folder / module.CHECKSUMS.name).write_text("\n".join(kept) + "\n")
     with monkeypatch.context() as older:
-        older.setattr(module, "FOLDER", folder)
+        older.setattr(module, "MIGRATIONS", folder)
         older.setattr(module, "CHECKSUMS", folder / module.CHECKSUMS.name)
         migrate(empty_database)
     with psycopg.connect(empty_database) as connection:

@@ -8,11 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from store import sql
 from store.database import system_scope
+from tests.harness.named_queries import QUERIES
 from tests.integration.store.ledger import Ledger
 
-QUERIES = {f"{file}.{name}": query for file in sql.all_names() for name, query in sql.load(file).items()}
 HOT = (
     "contacts.page_contacts",
     "contacts.unknown_contacts",

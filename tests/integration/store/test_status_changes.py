@@ -19,10 +19,11 @@ from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy, next_step
 from messaging.states import RECEIPT_STATUSES, TRANSITIONS, Status
 from messaging.submissions import ResultKind, SubmissionResult
-from store import message_expansion, message_lifecycle, reconciliation, sql
+from store import message_expansion, message_lifecycle, reconciliation
 from store.database import system_scope
 from store.deliveries import DeliveryUpdate
 from store.messages import Message
+from tests.harness.named_queries import QUERIES
 from tests.integration.store.ledger import Ledger, numbers
 
 Changes = dict[str, set[tuple[Status, Status]]]
@@ -31,7 +32,6 @@ Changes = dict[str, set[tuple[Status, Status]]]
 RETRYABLE = "30008"
 TOO_LATE_SECONDS = -60.0
 """An age limit that every delivery exceeds."""
-QUERIES = {f"{file}.{name}": query for file in sql.all_names() for name, query in sql.load(file).items()}
 SETS_STATUS = re.compile(r"\bUPDATE deliveries\b.*?(\bSET|,)\s*(--[^\n]*\s*)*status\s*=", re.DOTALL)
 TRIGGER = """
 CREATE TABLE status_changes (statement text NOT NULL, old_status text NOT NULL, new_status text NOT NULL);
