@@ -18,14 +18,15 @@ def enqueue_due() -> None:
     """
     runtime = current_runtime()
     _enqueue_due_jobs(runtime)
-    progress = run_schedules(runtime.database)
-    if progress.messages:
+    result = run_schedules(runtime.database)
+    if result.messages:
         _enqueue_due_jobs(runtime)
-    if not progress.is_finished:
+    if not result.is_finished:
         runtime.job_queue.enqueue_tick(ENQUEUE_DUE)
 
 
 def _enqueue_due_jobs(runtime: Runtime) -> None:
+    """Also marks messages with nothing left to submit as completed."""
     with system_scope(runtime.database) as connection:
         expansions = message_expansion.channels_to_expand(connection)
         batches = deliveries.due_batches(connection)

@@ -35,8 +35,8 @@ _DELAY_REASON = "its last evaluation failed because of an error on our side; it 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """What one call did."""
+class RunSchedulesResult:
+    """What one call of `run_schedules` did."""
 
     messages: int
     """How many messages were created."""
@@ -44,7 +44,7 @@ class Progress:
     """Nothing more is due. False when the time budget was used up."""
 
 
-def run_schedules(database: Database, *, now: datetime | None = None) -> Progress:
+def run_schedules(database: Database, *, now: datetime | None = None) -> RunSchedulesResult:
     """Record the runs that are due at `now` (default: the database's clock), each once, within the time budget.
 
     Works in slices. Each slice is one transaction: it locks schedules, and writes their runs, the messages and the
@@ -60,7 +60,7 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> Progres
             evaluated = _evaluate(connection, due, now=instant, deadline=deadline)
             created += _record(connection, evaluated, now=instant)
         if not due or time.monotonic() >= deadline:
-            return Progress(messages=created, is_finished=not due)
+            return RunSchedulesResult(messages=created, is_finished=not due)
 
 
 def _evaluate(

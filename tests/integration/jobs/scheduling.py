@@ -58,9 +58,9 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> int:
     """Run all that are due, in as many jobs as it takes; returns how many messages were made."""
     made = 0
     while True:
-        progress = job.run_schedules(database, now=now)
-        made += progress.messages
-        if progress.is_finished:
+        result = job.run_schedules(database, now=now)
+        made += result.messages
+        if result.is_finished:
             return made
 
 

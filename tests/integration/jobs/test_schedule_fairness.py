@@ -121,8 +121,8 @@ def test_a_church_with_many_older_due_schedules_does_not_always_come_first(
     now = START + timedelta(hours=14)
 
     for _ in range(30):  # each time the small church comes first with a probability of one half
-        progress = job.run_schedules(database, now=now)
-        assert (progress.messages, progress.is_finished) == (1, False)
+        result = job.run_schedules(database, now=now)
+        assert (result.messages, result.is_finished) == (1, False)
 
     assert outcomes(database, last) == ["01-01 14:00 sent"]
     assert sum(len(outcomes(database, schedule)) for schedule in crowd) == 29

@@ -13,7 +13,7 @@ from psycopg import Connection
 from channels.mail.carrier import MailCarrier
 from channels.twilio.carrier import TwilioCarrier
 from jobs import enqueue_due, expand_messages
-from jobs.run_schedules import Progress
+from jobs.run_schedules import RunSchedulesResult
 from jobs.sending.batch import Batch
 from jobs.sending.dispatcher import Dispatcher
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
@@ -79,20 +79,20 @@ def _wrap_record() -> None:
     def record_then_kill(self: Dispatcher, results: Sequence[tuple[Batch, SubmissionResult]]) -> None:
         record(self, results)
         for _, result in results:
-            _recorded_before_kill.discard((result.delivery_id, result.attempt))
-        if _recorded_before_kill.armed and not _recorded_before_kill:
+            _results_before_kill.discard((result.delivery_id, result.attempt))
+        if _results_before_kill.armed and not _results_before_kill:
             kill_this_process()
 
     Dispatcher.record = record_then_kill
 
 
-class _RecordedBeforeKill(set[tuple[UUID, int]]):
+class _ResultsBeforeKill(set[tuple[UUID, int]]):
     """The results still to be recorded before the process is killed, once `armed` is set."""
 
     armed = False
 
 
-_recorded_before_kill = _RecordedBeforeKill()
+_results_before_kill = _ResultsBeforeKill()
 
 
 class _HeldResults:
@@ -129,8 +129,8 @@ class _HeldResults:
             kill_this_process()
         else:
             results = results[: self._record_first]
-            _recorded_before_kill.update((each.delivery_id, each.attempt) for each in results)
-            _recorded_before_kill.armed = True
+            _results_before_kill.update((each.delivery_id, each.attempt) for each in results)
+            _results_before_kill.armed = True
         for each in results:
             self._on_result(each)
 
@@ -161,11 +161,11 @@ def _wrap_schedule_runs(failpoints: ArmedFailpoints) -> None:
         return created
 
     @wraps(run_schedules)
-    def run_with_failpoint(database: Database) -> Progress:
-        progress = run_schedules(database)
-        if progress.messages:
+    def run_with_failpoint(database: Database) -> RunSchedulesResult:
+        result = run_schedules(database)
+        if result.messages:
             failpoints.kill_here(Failpoint.RUN_COMMITTED)
-        return progress
+        return result
 
     schedule_runs.record = record_with_failpoints
     enqueue_due.run_schedules = run_with_failpoint
