@@ -37,7 +37,7 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Open the services. PostgreSQL and Redis need not be reachable yet."""
-    database = open_database(settings.database_url, size=settings.database_pool_size, name="web", limits=WEB)
+    database = open_database(settings.database_url, size=settings.database_pool_size, name="web", timeouts=WEB)
 
     def store_receipts(new_receipts: Sequence[Receipt]) -> None:
         with system_scope(database) as connection:

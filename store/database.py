@@ -27,9 +27,9 @@ _First = Callable[[InterruptibleConnection], Cursor[tuple[Any, ...]]]
 class Database(ConnectionPool[InterruptibleConnection]):
     """A pool of at most `size` connections. Opens in the background: an unreachable server shows at first use."""
 
-    def __init__(self, url: str, *, size: int, name: str, limits: Timeouts) -> None:
-        self.limits = limits
-        conninfo = limits.conninfo(url, name=name)
+    def __init__(self, url: str, *, size: int, name: str, timeouts: Timeouts) -> None:
+        self.timeouts = timeouts
+        conninfo = timeouts.conninfo(url, name=name)
         self._probe = ServerProbe(conninfo)
         self._schema_fits = False
         super().__init__(
@@ -38,7 +38,7 @@ class Database(ConnectionPool[InterruptibleConnection]):
             min_size=1,
             max_size=size,
             name=name,
-            timeout=limits.connection,
+            timeout=timeouts.connection,
             reconnect_timeout=10.0,
             kwargs={"autocommit": True},
             configure=self._configure,
@@ -83,10 +83,10 @@ class Database(ConnectionPool[InterruptibleConnection]):
 
     def _take(self) -> InterruptibleConnection:
         with add_to_shared_wait() as spent:
-            left_seconds = max(_LEAST_WAIT_SECONDS, self.limits.connection - spent.seconds)
-            self._probe.wait_until_responsive(left_seconds if self.limits.waits_for_server else 0.0)
+            left_seconds = max(_LEAST_WAIT_SECONDS, self.timeouts.connection - spent.seconds)
+            self._probe.wait_until_responsive(left_seconds if self.timeouts.waits_for_server else 0.0)
             connection = self.getconn(left_seconds)
-        connection.longest_wait_seconds = self.limits.longest_wait
+        connection.longest_wait_seconds = self.timeouts.longest_wait
         return connection
 
     def _configure(self, connection: InterruptibleConnection) -> None:
@@ -97,13 +97,13 @@ class Database(ConnectionPool[InterruptibleConnection]):
             raise ServerUnresponsive("PostgreSQL does not answer")
         if waited_seconds > connection.longest_wait_seconds:
             raise StatementUnresponsive("PostgreSQL neither ended the statement nor cancelled it in time")
-        if waited_seconds + spent_seconds > self.limits.probe_after:
+        if waited_seconds + spent_seconds > self.timeouts.probe_after:
             self._probe.start()
 
 
-def open_database(url: str, *, size: int, name: str, limits: Timeouts = SENDING) -> Database:
-    """Open the pool that a process uses for `name`, with the timeouts `limits` (store/timeouts.py)."""
-    return Database(url, size=size, name=name, limits=limits)
+def open_database(url: str, *, size: int, name: str, timeouts: Timeouts = SENDING) -> Database:
+    """Open the pool that a process uses for `name`. `timeouts` is one of the constants in store/timeouts.py."""
+    return Database(url, size=size, name=name, timeouts=timeouts)
 
 
 def fetch_unscoped(database: Database, query: LiteralString, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -114,7 +114,7 @@ def fetch_unscoped(database: Database, query: LiteralString, parameters: Mapping
 
     def first(connection: InterruptibleConnection) -> Cursor[tuple[Any, ...]]:
         # Outside a transaction the server has no statement timeout.
-        connection.longest_wait_seconds = database.limits.lock
+        connection.longest_wait_seconds = database.timeouts.lock
         return connection.execute(query, parameters)
 
     connection, cursor = database.begin(first)
@@ -128,26 +128,26 @@ def fetch_unscoped(database: Database, query: LiteralString, parameters: Mapping
 def church_scope(database: Database, church_id: UUID) -> Generator[Connection[tuple[Any, ...]]]:
     """One transaction that sees and writes only the rows of one church. Raises as system_scope() does."""
     # Two statements in one round trip take no parameters; the hexadecimal digits of a UUID need no quoting.
-    with _transaction(database, _FOR_CHURCH % church_id.hex.encode(), database.limits) as connection:
+    with _transaction(database, _FOR_CHURCH % church_id.hex.encode(), database.timeouts) as connection:
         yield connection
 
 
 @contextmanager
-def system_scope(database: Database, *, limits: Timeouts | None = None) -> Generator[Connection[tuple[Any, ...]]]:
+def system_scope(database: Database, *, timeouts: Timeouts | None = None) -> Generator[Connection[tuple[Any, ...]]]:
     """One transaction that sees every church: for workers, the clock, callbacks and the operator's commands.
 
-    `limits` replaces the pool's own. Raises psycopg.OperationalError if the database is unreachable or a timeout ends a
-    statement, and OutcomeUnknown if the connection was lost during the COMMIT.
+    `timeouts` replaces the pool's own. Raises psycopg.OperationalError if the database is unreachable or a timeout ends
+    a statement, and OutcomeUnknown if the connection was lost during the COMMIT.
     """
-    with _transaction(database, _FOR_SYSTEM, limits or database.limits) as connection:
+    with _transaction(database, _FOR_SYSTEM, timeouts or database.timeouts) as connection:
         yield connection
 
 
 @contextmanager
-def _transaction(database: Database, scope: bytes, limits: Timeouts) -> Generator[Connection[tuple[Any, ...]]]:
-    begin = scope + limits.settings
+def _transaction(database: Database, scope: bytes, timeouts: Timeouts) -> Generator[Connection[tuple[Any, ...]]]:
+    begin = scope + timeouts.settings
     connection, _ = database.begin(lambda connection: connection.execute(begin))
-    connection.longest_wait_seconds = limits.longest_wait
+    connection.longest_wait_seconds = timeouts.longest_wait
     try:
         yield connection
     except BaseException:

@@ -24,7 +24,7 @@ def transaction() -> Generator[Connection[Any]]:
     Raises click.ClickException, with what to do, if the database is unreachable, busy or not migrated.
     """
     try:
-        with system_scope(services().database, limits=COMMAND) as connection:
+        with system_scope(services().database, timeouts=COMMAND) as connection:
             yield connection
     except SchemaMismatch as error:
         raise click.ClickException(str(error)) from error

@@ -30,7 +30,7 @@ RECONNECT_SECONDS = 1.0
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Enqueue periodic jobs until `stop` is set, across restarts of Redis and PostgreSQL. Raises SchemaMismatch."""
-    open_migrated_database(settings, size=1, name="clock", limits=COMMAND, stopping=stop).close()
+    open_migrated_database(settings, size=1, name="clock", timeouts=COMMAND, stopping=stop).close()
     job_queue = open_job_queue(settings)
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
     with closing(job_queue):

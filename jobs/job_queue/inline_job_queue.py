@@ -25,7 +25,7 @@ class InlineJobQueue(JobQueue):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         size = settings.database_pool_size
-        database = open_database(settings.database_url, size=size, name="inline", limits=INLINE)
+        database = open_database(settings.database_url, size=size, name="inline", timeouts=INLINE)
         self._requests = _RequestList(settings)
         self._runtime = Runtime(settings, database=database, job_queue=self._requests)
 

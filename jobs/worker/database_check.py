@@ -20,7 +20,7 @@ log = logs.get_logger(__name__)
 
 def check_schema(settings: Settings) -> None:
     """Raises SchemaMismatch. Only logs when PostgreSQL is not available: the processes that need it wait for it."""
-    database = open_database(settings.database_url, size=1, name="check", limits=COMMAND)
+    database = open_database(settings.database_url, size=1, name="check", timeouts=COMMAND)
     try:
         database.check_schema()
     except SchemaMismatch:
@@ -32,12 +32,12 @@ def check_schema(settings: Settings) -> None:
 
 
 def open_migrated_database(
-    settings: Settings, *, size: int, name: str, limits: Timeouts, stopping: threading.Event | None = None
+    settings: Settings, *, size: int, name: str, timeouts: Timeouts, stopping: threading.Event | None = None
 ) -> Database:
     """Return the database once PostgreSQL answers or a stop was requested. Raises SchemaMismatch."""
     stopping = stopping or threading.Event()
     with ExitStack() as stack:
-        database = open_database(settings.database_url, size=size, name=name, limits=limits)
+        database = open_database(settings.database_url, size=size, name=name, timeouts=timeouts)
         stack.callback(database.close)
         while not (stopping.is_set() or _is_checked(database)):
             stopping.wait(_RETRY_SECONDS)

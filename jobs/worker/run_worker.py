@@ -45,10 +45,10 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     refuse_pickle()
     for kind in JOBS:
         importlib.import_module(kind.path.rpartition(".")[0])
-    limits = HOUSEKEEPING if name == housekeeping_queue(settings) else SENDING
+    timeouts = HOUSEKEEPING if name == housekeeping_queue(settings) else SENDING
     redis = open_redis(settings)
     _wait_for(redis)
-    database = open_migrated_database(settings, size=3, name=f"worker {name}", limits=limits)
+    database = open_migrated_database(settings, size=3, name=f"worker {name}", timeouts=timeouts)
     runtime = Runtime(settings, database=database, job_queue=open_job_queue(settings))
     log.info(f"{title(name)} queue connected to Redis")
     try:

@@ -21,7 +21,7 @@ def test_the_app_starts_without_postgresql_and_serves_when_it_is_back(
     elsewhere = settings.database_url.replace(f":{address.port}/", f":{free_port}/")
     app = create_app(settings.model_copy(update={"database_url": elsewhere}))
     database = services(app).database
-    database.limits = replace(database.limits, connection=0.5)  # seconds
+    database.timeouts = replace(database.timeouts, connection=0.5)  # seconds
     client = app.test_client()
 
     away = client.get("/api/contacts", headers=church.bearer)

@@ -39,7 +39,7 @@ def unconnected_app(settings: Settings) -> Iterator[Flask]:
             warm=False,
         )
         database = services(app).database
-        database.limits = replace(database.limits, connection=0.3)  # seconds
+        database.timeouts = replace(database.timeouts, connection=0.3)  # seconds
         yield app
         services(app).close()
 
@@ -171,7 +171,7 @@ def test_a_lock_timeout_answers_503_and_states_that_nothing_was_stored(
 ) -> None:
     app = create_app(settings)
     database = services(app).database
-    database.limits = replace(database.limits, lock=0.2)
+    database.timeouts = replace(database.timeouts, lock=0.2)
     body = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all"}
     with psycopg.connect(superuser_database_url) as other:
         other.execute("LOCK messages IN ACCESS EXCLUSIVE MODE")

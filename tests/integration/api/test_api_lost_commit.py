@@ -31,7 +31,7 @@ def app_behind(settings: Settings, proxy: DatabaseProxy) -> Iterator[Flask]:
     """The app, connected through the proxy."""
     app = create_app(settings.model_copy(update={"database_url": proxy.url}))
     database = services(app).database
-    database.limits = replace(database.limits, probe_after=0.5)  # seconds
+    database.timeouts = replace(database.timeouts, probe_after=0.5)  # seconds
     yield app
     proxy.is_silent = False
     services(app).close()

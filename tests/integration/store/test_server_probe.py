@@ -17,7 +17,7 @@ SHORT_PROBE = replace(WEB, probe_after=0.2)
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    database = open_database(database_url, size=1, name="held", limits=SHORT_PROBE)
+    database = open_database(database_url, size=1, name="held", timeouts=SHORT_PROBE)
     yield database
     database.close()
 

@@ -30,7 +30,7 @@ def opened(database_url: str) -> Iterator[Open]:
     databases: list[Database] = []
 
     def open_one(timeouts: Timeouts) -> Database:
-        databases.append(open_database(database_url, size=1, name="timeouts", limits=timeouts))
+        databases.append(open_database(database_url, size=1, name="timeouts", timeouts=timeouts))
         return databases[-1]
 
     yield open_one
@@ -49,7 +49,7 @@ def test_the_timeouts_apply_inside_a_transaction_and_end_with_it(opened: Open) -
 
     with church_scope(database, uuid4()) as connection:
         assert connection.execute(SETTINGS).fetchone() == ("30s", "10s", "30s")
-    with system_scope(database, limits=COMMAND) as connection:
+    with system_scope(database, timeouts=COMMAND) as connection:
         assert connection.execute(SETTINGS).fetchone() == ("10min", "30s", "2min")
 
     assert fetch_unscoped(database, SETTINGS, {}) == [("0", "0", "0")]
