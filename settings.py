@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     """How long to wait for one reply of the mail server. A mail without a reply in this time is in doubt."""
 
     operator_password: Annotated[SecretStr, AfterValidator(_strong_password)] | None = None
-    """The password of /rq: 12 characters or more. Unset: the dashboard stays closed."""
+    """The password of /rq: 12 characters or more. Unset: the dashboard is disabled."""
     secure_cookies: bool | None = None
     """Whether the operator's cookies are sent over HTTPS only. Unset: if `public_url` is https."""
 

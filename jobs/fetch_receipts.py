@@ -1,4 +1,4 @@
-"""The job that fetches receipts which the carrier did not send."""
+"""The job that fetches statuses for which no callback came."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def fetch_receipts(channel: str) -> None:
     if not CHANNELS[channel].can_fetch_statuses:
         return
     with system_scope(runtime.database) as connection:
-        unreported = reconciliation.claim_awaiting_receipts(
+        awaiting = reconciliation.claim_awaiting_receipts(
             connection, channel=channel, limit=BATCH, after_seconds=settings.receipt_after_seconds
         )
-    by_carrier_id = {each.carrier_id: each for each in unreported}
+    by_carrier_id = {each.carrier_id: each for each in awaiting}
     new = 0
     for statuses in runtime.carrier(channel).fetch_statuses(list(by_carrier_id)):
         with system_scope(runtime.database) as connection:
             new += receipts.insert(connection, [_receipt(each, by_carrier_id[each.carrier_id]) for each in statuses])
     if new:
         runtime.job_queue.enqueue_receipts()
-    if unreported:
-        log.info("statuses fetched", deliveries=len(unreported), new_receipts=new)
+    if awaiting:
+        log.info("statuses fetched", deliveries=len(awaiting), new_receipts=new)
 
 
 def _receipt(status: CarrierReceipt, delivery: AwaitingReceipt) -> Receipt:

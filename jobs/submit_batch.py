@@ -1,4 +1,4 @@
-"""The job that sends a church's next batch on one channel."""
+"""The job that submits a church's next batch on one channel."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class SenderRefused(FixableFailure):
 def submit_batch(church_id: str, channel: str) -> None:
     """Claim the church's next due deliveries and start submitting them; the dispatcher records the results.
 
-    If the process is killed, deliveries that were claimed and not recorded stay claimed until their lease expires, and
-    are then reconciled. Raises SenderRefused, so that the job is shown among the failed jobs.
+    If the process is killed, deliveries that were claimed and have no recorded result stay claimed until their lease
+    expires, and are then reconciled. Raises SenderRefused, so that the job is shown among the failed jobs.
     """
     _submit_batch(current_runtime(), UUID(church_id), channel)
 

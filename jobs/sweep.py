@@ -1,4 +1,4 @@
-"""The job for expired leases, failed jobs of resumed senders, and phone numbers without a region."""
+"""The job that handles expired leases, failed jobs of resumed senders, and phone numbers without a region."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ class RunOutcome(StrEnum):
     SENT = "sent"
     """A message was created."""
     MISSED = "missed"
-    """It came due while no process ran, and was not made up for."""
+    """It was not sent in time and not made up for: no process ran, a later run was due too, or its
+    rule could not be evaluated."""
     SKIPPED = "skipped"
     """It came due while the schedule was paused, or the church had no sender for it."""
 
@@ -39,7 +40,7 @@ class DecidedRun:
     outcome: RunOutcome
     reason: str | None = None
     send_at: datetime | None = None
-    """When its message is due, for one that is sent."""
+    """When its message is due; None for a run that is not sent."""
 
 
 def decide_runs(

@@ -65,7 +65,7 @@ def number_region(phone: str) -> str:
 
 
 def region_of(number: phonenumbers.PhoneNumber) -> str:
-    """Returns the same for a parsed number."""
+    """Returns the region of a parsed number: an ISO 3166 code, or NEVER_TEXTED."""
     region: str | None = phonenumbers.region_code_for_number(number)
     if region is None or reason_never_texted(number, region) is not None:
         return NEVER_TEXTED

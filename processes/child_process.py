@@ -83,7 +83,7 @@ def describe_end(exit_status: int) -> str:
 
 
 def die_with_parent(death_signal: signal.Signals) -> None:
-    """Send this process the signal when its parent ends. Does nothing where the system does not support it."""
+    """Ask the kernel to send this process the signal when its parent ends. Does nothing on other systems than Linux."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
 

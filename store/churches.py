@@ -99,7 +99,7 @@ def has_sender(connection: Connection[Any], *, church_id: UUID, channel: str) ->
 
 
 def pause_sender(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str) -> None:
-    """Let no delivery of the sender be claimed until it is resumed."""
+    """Stop claims for the sender until it is resumed."""
     connection.execute(_SQL["pause_sender"], {"church_id": church_id, "channel": channel, "reason": reason})
 
 
@@ -120,7 +120,7 @@ def resume_sender(
 
 
 def failed_jobs_of_resumed(connection: Connection[Any]) -> list[FailedJob]:
-    """Returns the jobs that reported refusals of senders that were resumed since; they are to be withdrawn."""
+    """Returns the jobs that reported the refusal of a sender that was resumed since; the caller withdraws them."""
     with connection.cursor(row_factory=class_row(FailedJob)) as cursor:
         return cursor.execute(_SQL["failed_jobs_of_resumed"]).fetchall()
 
@@ -132,7 +132,7 @@ def forget_failed_job(connection: Connection[Any], job: FailedJob) -> None:
 
 
 def throttle_sender(connection: Connection[Any], *, church_id: UUID, channel: str, at_least_seconds: float) -> None:
-    """Let nothing be claimed for the sender for a while: up to a second at first, doubled each time in a row."""
+    """Stop claims for the sender for a while: up to a second at first, doubled at each further throttle in a row."""
     connection.execute(
         _SQL["throttle_sender"],
         {
@@ -146,7 +146,7 @@ def throttle_sender(connection: Connection[Any], *, church_id: UUID, channel: st
 
 
 def reset_throttle(connection: Connection[Any], *, church_ids: Sequence[UUID], channel: str) -> None:
-    """Let the next throttle of these senders begin with the shortest pause: the carrier accepts again."""
+    """Make the next throttle of these senders begin with the shortest pause: the carrier accepts again."""
     connection.execute(_SQL["reset_throttle"], {"church_ids": list(church_ids), "channel": channel})
 
 

@@ -42,7 +42,7 @@ class ChurchLimits:
 
 
 class DailyLimitReached(Exception):
-    """The church may not send so much on that day. `left` segments could still be sent."""
+    """The church may not send this much on that day. `left` segments could still be sent."""
 
     def __init__(self, need: Need, *, left: int) -> None:
         super().__init__("the daily limit is reached")
@@ -84,7 +84,7 @@ def measure(
 def measure_resend(
     connection: Connection[Any], *, church_id: UUID, deliveries: int, segments_each: int, default_limit: int
 ) -> Need | None:
-    """Returns what it takes to send so many deliveries again today; None if the channel is not counted."""
+    """Returns what it takes to send this many deliveries again today; None if the channel is not counted."""
     if segments_each == 0 or deliveries == 0:
         return None
     return _measure(

@@ -40,14 +40,14 @@ def cancel(connection: Connection[Any], *, church_id: UUID, message_id: UUID) ->
 
 
 def pause(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
-    """Let no more deliveries of the message be submitted until it is resumed."""
+    """Stop submitting deliveries of the message until it is resumed."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["pause_message"], names)
     connection.execute(_SQL["postpone_deliveries"], names)
 
 
 def resume(connection: Connection[Any], *, church_id: UUID, message: Message) -> None:
-    """Let the remaining deliveries of the message be submitted."""
+    """Continue to submit the remaining deliveries of the message."""
     names = {"church_id": church_id, "message_id": message.message_id}
     connection.execute(_SQL["resume_message"], names)
     connection.execute(_SQL["restore_due_times"], {**names, "send_at": message.send_at})

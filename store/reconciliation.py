@@ -170,7 +170,7 @@ def resolve_all(
 ) -> int:
     """Record a person's decision on all deliveries of the message that are in doubt, and return on how many.
 
-    `reasons` and `least_seconds` restrict it to deliveries with these reasons and in doubt for so long.
+    `reasons` and `least_seconds` restrict it to deliveries with these reasons, in doubt for at least this long.
     """
     return connection.execute(
         _SQL["resolve_deliveries"],
@@ -193,7 +193,7 @@ def list_in_doubt(
     channel: str | None,
     least_seconds: float,
 ) -> list[MessageInDoubt]:
-    """Returns messages with deliveries in doubt for so long, the longest first; None does not restrict."""
+    """Returns the messages with deliveries in doubt for at least `least_seconds`, the oldest first; None: of all."""
     with connection.cursor(row_factory=class_row(MessageInDoubt)) as cursor:
         return cursor.execute(
             _SQL["list_in_doubt"],
@@ -204,7 +204,7 @@ def list_in_doubt(
 def claim_awaiting_receipts(
     connection: Connection[Any], *, channel: str, limit: int, after_seconds: float
 ) -> list[AwaitingReceipt]:
-    """Claim up to `limit` deliveries to fetch the status of: accepted, and without news for `after_seconds`."""
+    """Claim up to `limit` deliveries to fetch the status of: accepted, and unchanged for `after_seconds`."""
     with connection.cursor(row_factory=class_row(AwaitingReceipt)) as cursor:
         return cursor.execute(
             _SQL["claim_awaiting_receipts"], {"channel": channel, "row_limit": limit, "after_seconds": after_seconds}

@@ -139,7 +139,7 @@ def delay(connection: Connection[Any], schedule: Schedule, *, until: datetime, r
 
 
 def lock_church(connection: Connection[Any], church_id: UUID) -> None:
-    """Let no other transaction add a schedule to the church until this one ends."""
+    """Keep other transactions from adding a schedule to the church until this one ends."""
     connection.execute(_SQL["lock_church"], {"church_id": church_id})
 
 

@@ -55,7 +55,7 @@ class ServerProbe:
             if fresh or self._is_probing or self._closed.is_set():
                 return
             self._is_probing = True
-        threading.Thread(target=self._probe_until_responsive, name="database watch", daemon=True).start()
+        threading.Thread(target=self._probe_until_responsive, name="database probe", daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()

@@ -31,7 +31,7 @@ CONNECT_SECONDS = 2.0
 MAX_DNS_LOOKUPS = 16
 """Threads of a process for DNS lookups."""
 MAX_DNS_LOOKUPS_PER_CHURCH = 2
-"""A DNS lookup cannot be stopped and may take half a minute. A church with slow name servers occupies only so many
+"""A DNS lookup cannot be stopped and may take half a minute. A church with slow name servers occupies only this many
 threads."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

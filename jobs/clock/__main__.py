@@ -35,13 +35,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
     with closing(job_queue):
         if settings.enable_queues:
-            _tick_by_schedule(settings, job_queue, stop)
+            _enqueue_by_schedule(settings, job_queue, stop)
         else:
-            _tick_by_loop(job_queue, stop)
+            _run_in_loop(job_queue, stop)
     log.info("clock stopped")
 
 
-def _tick_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.Event) -> None:
+def _enqueue_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.Event) -> None:
     from jobs.clock.tick_schedule import POLL_SECONDS, TickSchedule
     from jobs.worker.checked_job import refuse_pickle
 
@@ -58,7 +58,7 @@ def _tick_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.E
             stop.wait(RECONNECT_SECONDS)
 
 
-def _tick_by_loop(job_queue: JobQueue, stop: threading.Event) -> None:
+def _run_in_loop(job_queue: JobQueue, stop: threading.Event) -> None:
     """Without Redis: run the periodic jobs here, one after the other."""
     due = dict.fromkeys(TICKS, 0.0)
     while not stop.is_set():

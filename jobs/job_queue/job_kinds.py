@@ -23,8 +23,8 @@ class JobKind:
     buffer_seconds: float = 0.005
     """How long the API collects requests for a job after it enqueued one: one more job serves all of them."""
     per_channel: bool = False
-    """Of a periodic job: one job for each channel, on the channel's queue. For jobs that wait for a carrier, so that
-    the housekeeping queue does not."""
+    """Whether a periodic job is enqueued once for each channel, on the channel's queue. For jobs that wait for a
+    carrier, so that they do not delay the housekeeping queue."""
 
     @property
     def name(self) -> str:

@@ -143,7 +143,7 @@ class Dispatcher:
             )
 
     def _submit(self, batch: Batch) -> None:
-        """Start submitting. Deliveries whose deadline passes before, or a stop, get the result UNSUBMITTED."""
+        """Start submitting. What is not submitted before the deadline or a stop gets the result UNSUBMITTED."""
         with self._lock:
             self._slots.occupy(batch.church_id, len(batch.envelopes))
         self._recorder.expect(len(batch.envelopes))
@@ -182,7 +182,7 @@ class Dispatcher:
 
 def _log_finished(batch: Batch, channel: str) -> None:
     if batch.counts_by_kind.keys() <= {ResultKind.SENDER, ResultKind.UNSUBMITTED}:
-        return  # nothing was sent; of a refused sender, the job that `record` enqueues logs the reason
+        return  # nothing was sent; for a refused sender, the job that `record` enqueues logs the reason
     counts = {_LOGGED_AS[kind]: count for kind, count in batch.counts_by_kind.items()}
     with logs.bound(church_id=str(batch.church_id), channel=channel, request_ids=sorted(batch.request_ids)):
         log.info("batch finished", claimed=len(batch.envelopes), **counts)

@@ -18,7 +18,7 @@ AT_ONCE = 1000
 def enqueue_due_retries(redis: Redis, names: tuple[str, ...]) -> int:
     """Enqueue the jobs whose retry is due, and return how many. Of two processes, only one enqueues a job.
 
-    A job is lost if the process is killed while it moves it. The clock then enqueues another job for the same work.
+    A job is lost if the process is killed while moving it; the clock then enqueues another job for the same work.
     Raises redis.exceptions.RedisError.
     """
     enqueued = 0

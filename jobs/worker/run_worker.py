@@ -87,7 +87,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
 
 
 def _wait_for(redis: Redis) -> None:
-    """Wait until Redis answers. Exiting instead would make the supervisor wait ever longer before each restart."""
+    """Wait until Redis answers. If the process exited instead, the supervisor would double its pause each time."""
     while True:
         try:
             redis.ping()
@@ -101,8 +101,8 @@ def _wait_for(redis: Redis) -> None:
 def _handle_signals() -> None:
     """Stop at SIGTERM and SIGINT, until the next RQ worker installs its own handlers.
 
-    Those of an RQ worker that has ended must not stay: if it lost Redis during a job, it counts as busy and only notes
-    the request, for a job that runs no more.
+    The handlers of an RQ worker that has ended must not stay: if it lost Redis during a job, it still counts as busy,
+    and its handler would wait for the end of a job that no longer runs.
     """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

@@ -29,7 +29,7 @@ _BOUNDS: Mapping[str, tuple[int, int]] = {
     "BYSETPOS": (-366, 366),
 }
 _COUNTED_PERIODS = 5
-"""A COUNT that is not reached within so many times LOOK_AHEAD (100 years) is refused."""
+"""A COUNT that is not reached within this many times LOOK_AHEAD (100 years) is refused."""
 _TOO_FAR = "ends too far from the start to be counted; use a smaller COUNT, or UNTIL"
 _PARTS = _BOUNDS.keys() | {"FREQ", "UNTIL", "WKST", "BYDAY"}
 _ONLY_WITH: Mapping[str, tuple[Frequency, ...]] = {

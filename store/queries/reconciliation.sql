@@ -197,7 +197,7 @@ FROM (
 WHERE deliveries.delivery_id = in_doubt.delivery_id AND deliveries.status = 'unknown';
 
 -- name: list_in_doubt
--- Messages with deliveries that are in doubt for at least so long, the longest first.
+-- Messages with deliveries that have been in doubt for at least this long, the oldest first.
 SELECT deliveries.church_id, deliveries.message_id, deliveries.channel, count(*) AS deliveries,
        min(deliveries.updated_at) AS since
 FROM deliveries

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.2
 class IdleLimits:
     max_seconds: float = 180.0
     unchanged_seconds: float = 35.0
-    """If nothing has changed for so long and nothing is due later, nothing more will happen. It is longer than the 30
+    """If nothing has changed for this long and nothing is due later, nothing more will happen. It is longer than the 30
     seconds after which a job that failed three times, as during a PostgreSQL outage, is run again
     (jobs/job_queue/job_kinds.py)."""
 

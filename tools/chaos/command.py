@@ -26,7 +26,7 @@ from tools.sandbox.control import SandboxError
 from tools.sandbox.mail.control import MailSandboxError
 
 _OVERHEAD_SECONDS = 600.0
-"""A run is aborted when it takes so much longer than the faults and the wait for idle."""
+"""A run is aborted when it takes this much longer than the faults and the wait for idle."""
 
 
 class Aborted(BaseException):
@@ -109,7 +109,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--unchanged-seconds",
         type=float,
         default=IdleLimits.unchanged_seconds,
-        help="end that wait when nothing has changed for so long (default: %(default)s)",
+        help="end that wait when nothing has changed for this long (default: %(default)s)",
     )
     parser.add_argument("--show-plan", action="store_true", help="print the planned faults and exit")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")

@@ -1,4 +1,4 @@
-"""What a run is asked to do: how much is sent, on which channels, and which faults it meets."""
+"""What a run is asked to do: how much is sent, on which channels, and which faults are injected."""
 
 from __future__ import annotations
 

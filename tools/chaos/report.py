@@ -14,7 +14,7 @@ from tools.chaos.parameters import CHANNEL_SHARES
 from tools.chaos.worker.failpoints import Failpoint
 
 SHOWN = 10
-"""At most so many findings of one kind are written out."""
+"""The most findings of one kind that are printed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from tools.chaos.workload.recipients import REFUSED
 
 
 def check_unsubmitted(delivery: DeliveryRow) -> FindingKind | None:
-    """What is wrong with a delivery of which the carrier has nothing; None: nothing."""
+    """The kind of finding for a delivery of which the carrier has nothing; None when the delivery is right."""
     match delivery.status:
         case "suppressed" | "canceled":
             return None
@@ -21,7 +21,7 @@ def check_unsubmitted(delivery: DeliveryRow) -> FindingKind | None:
 
 
 def check_submitted(delivery: DeliveryRow, *, expected: set[tuple[str, str]]) -> FindingKind | None:
-    """What is wrong with a delivery that the carrier has; None: nothing. `expected`: its statuses and ids there."""
+    """The same for a delivery that the carrier has. `expected`: the statuses and carrier ids that are right."""
     if delivery.status == "unknown":
         return FindingKind.UNKNOWN
     return None if (delivery.status, delivery.carrier_id) in expected else FindingKind.WRONG_STATUS

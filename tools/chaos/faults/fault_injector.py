@@ -44,7 +44,7 @@ class FaultInjector:
     carrier_faults: Counter[str] = field(default_factory=Counter[str])
     """How often the carrier applied each fault to a request or a callback."""
     mail_server_faults: Counter[str] = field(default_factory=Counter[str])
-    """How often the mail server did, by SMTP step and action."""
+    """How often the mail server applied each fault, by SMTP step and action."""
 
     def __post_init__(self) -> None:
         self._order = count()

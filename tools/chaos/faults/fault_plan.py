@@ -28,7 +28,7 @@ _STALL_SECONDS = ((6.0, 8.0), (1.0, 2.0), (14.0, 16.0))
 """How long a server is stalled, in turn: longer than requests wait for it; shorter than any timeout; longer than
 workers wait (store/timeouts.py)."""
 _BEFORE_RUN_SECONDS = 0.5
-"""At most so long before a schedule is due, a kill that is meant to hit its run is injected."""
+"""A kill that is meant to hit the run of a schedule is injected at most this long before the schedule is due."""
 
 
 def make_fault_plan(parameters: Parameters) -> tuple[PlannedFault, ...]:

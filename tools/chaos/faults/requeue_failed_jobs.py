@@ -15,7 +15,7 @@ QUEUES = ("sms", "mms", "mail", "analytics")
 
 
 def requeue_failed_jobs(redis_url: str, *, operators: int = 1) -> int:
-    """Requeue every failed job, by so many operators at the same time. Returns how often a job was requeued."""
+    """Requeue every failed job, with this many operators at the same time. Returns how often a job was requeued."""
     counts: list[int] = []
     threads = [
         threading.Thread(target=lambda: counts.append(_requeue_all(redis_url)), daemon=True) for _ in range(operators)

@@ -18,7 +18,7 @@ from processes.child_process import Program
 from tools.chaos.system import process_table
 
 RESTART_SECONDS = 0.3
-"""A program is restarted so long after it exited, unless it was killed with a longer `down_seconds`."""
+"""A program is restarted this long after it exited, unless it was killed with a longer `down_seconds`."""
 _REAP_SECONDS = 1.0
 
 
@@ -93,7 +93,7 @@ class SupervisedProcesses:
         return True
 
     def stall(self, name: str, *, seconds: float) -> bool:
-        """Stop the program and its descendants with SIGSTOP for so long.
+        """Stop the program and its descendants with SIGSTOP for this long.
 
         Returns False if it is down or stopped already.
         """

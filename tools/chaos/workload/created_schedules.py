@@ -12,7 +12,7 @@ from tools.chaos.workload.planned_schedules import PlannedSchedule, Trigger
 from tools.local.api_client import ApiClient
 
 _PAST = timedelta(minutes=7)
-"""How long ago the time is that is later written as the next run. The product still makes up for a run so late."""
+"""The age of the time that is later written as the next run. The product still makes up for a run this late."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ class PlannedMessage:
     """Whether it goes to all contacts of the church, whose addresses are then `addresses`."""
     pictures: int = 0
     delay_seconds: float = 0.0
-    """Its `sendAt` is so long after the request; 0: at once."""
+    """How long after the request its `sendAt` is; 0: it has none."""
 
     @property
     def subject(self) -> str | None:
