@@ -11,7 +11,9 @@ from rq import Queue
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.serializers import JSONSerializer
 
-QUEUES = ("sms", "mms", "mail", "analytics")
+from jobs.job_queue.queues import ANALYTICS, sending_queues
+
+_QUEUES = (*sending_queues(), ANALYTICS)
 
 
 def requeue_failed_jobs(redis_url: str, *, operators: int = 1) -> int:
@@ -30,13 +32,13 @@ def requeue_failed_jobs(redis_url: str, *, operators: int = 1) -> int:
 def count_failed_jobs(redis_url: str) -> int:
     """Failed jobs on all queues. Raises RedisError."""
     with Redis.from_url(redis_url, socket_timeout=5.0) as redis:
-        return sum(Queue(name, connection=redis).failed_job_registry.get_job_count(cleanup=False) for name in QUEUES)
+        return sum(Queue(name, connection=redis).failed_job_registry.get_job_count(cleanup=False) for name in _QUEUES)
 
 
 def _requeue_all(redis_url: str) -> int:
     requeued = 0
     with suppress(RedisError), Redis.from_url(redis_url, socket_timeout=5.0) as redis:
-        for name in QUEUES:
+        for name in _QUEUES:
             failed = Queue(name, connection=redis, serializer=JSONSerializer).failed_job_registry
             for job_id in failed.get_job_ids(cleanup=False):
                 with suppress(NoSuchJobError, InvalidJobOperation):  # another operator requeued it first

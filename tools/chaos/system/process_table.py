@@ -13,7 +13,7 @@ _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes that our children leave behind, so that none of them outlives the run unseen."""
+    """Become the parent of processes that our children leave behind, so that none of them outlives the run."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 

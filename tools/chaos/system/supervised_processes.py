@@ -118,7 +118,7 @@ class SupervisedProcesses:
             _resume(supervised)
 
     def restart_exited(self) -> None:
-        """Notice which programs exited, and restart those whose time has come. To be called often."""
+        """Restart the programs that have exited and whose pause is over. Call it often."""
         for supervised in self._supervised.values():
             if supervised.process and supervised.process.poll() is not None:
                 self._schedule_restart(supervised, RESTART_SECONDS)
