@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import psycopg
+from pydantic import Field
 
 import logs
 from api.authentication import PUBLIC
@@ -24,10 +25,10 @@ class Liveness(ResponseModel):
 
 
 class Check(ResponseModel):
-    """Whether a server is available, and why it is not."""
+    """Whether a server is available."""
 
     ok: bool
-    reason: str | None = None
+    reason: str | None = Field(default=None, description="Why the server is not available; null if it is.")
 
 
 class Checks(ResponseModel):
@@ -38,7 +39,8 @@ class Checks(ResponseModel):
 
 
 class Readiness(ResponseModel):
-    """ready: everything works. degraded: messages are accepted but wait for Redis. not ready: nothing is accepted."""
+    """`ready`: everything works. `degraded`: messages are accepted but wait for Redis. `not ready`: no message is
+    accepted."""
 
     status: Literal["ready", "degraded", "not ready"]
     checks: Checks
@@ -47,28 +49,28 @@ class Readiness(ResponseModel):
 @endpoint(
     "GET /health/live",
     tag="Health",
-    summary="Is the process alive?",
+    summary="Check whether the process is alive",
     authentication=PUBLIC,
     responses=(ResponseSpec(status=200, description="The process is alive.", content=Liveness),),
 )
 def live() -> ApiResponse:
-    """Returns 200 without asking any other server. Restart the process if this fails."""
+    """Returns 200 without connecting to any other server. Restart the process if this fails."""
     return ApiResponse(status=200, content=Liveness())
 
 
 @endpoint(
     "GET /health/ready",
     tag="Health",
-    summary="Can messages be accepted?",
+    summary="Check whether messages can be accepted",
     authentication=PUBLIC,
     responses=(
-        ResponseSpec(status=200, description="Ready, or degraded.", content=Readiness),
-        ResponseSpec(status=503, description="Not ready.", content=Readiness),
+        ResponseSpec(status=200, description="`ready` or `degraded`: messages are accepted.", content=Readiness),
+        ResponseSpec(status=503, description="`not ready`: messages are not accepted.", content=Readiness),
     ),
 )
 def ready() -> ApiResponse:
     """Checks PostgreSQL and Redis. PostgreSQL must respond and be migrated; if it is not migrated, `reason` names the
-    command for that. Without Redis messages are still accepted, and are sent when it is available again."""
+    command for that. Without Redis, messages are still accepted, and are sent when it is available again."""
     checks = Checks(postgresql=_postgresql(), redis=_redis())
     if not checks.postgresql.ok:
         return ApiResponse(status=503, content=Readiness(status="not ready", checks=checks))

@@ -28,8 +28,8 @@ REPLAYED = Header(
 KEY_MISSING = Header(
     name="Idempotency-Key-Missing",
     description=(
-        "`true` if the request had no Idempotency-Key. It was accepted. But if the response is lost and you "
-        "repeat the request, the message or schedule is created a second time, so send a key."
+        "`true` if the request had no Idempotency-Key. The request was accepted, but if you repeat it because the "
+        "response was lost, the message or schedule is created a second time. So send a key."
     ),
     schema={"type": "string", "enum": ["true"]},
 )

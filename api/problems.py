@@ -30,22 +30,22 @@ class Problem:
 
 
 class FieldError(ResponseModel):
-    """An error in one field. `field` is a path such as `contacts[3].name`, or the name of a header or parameter."""
+    """An error in one field of the request."""
 
-    field: str
-    message: str
+    field: str = Field(description="A path such as `contacts[3].name`, or the name of a header or parameter.")
+    message: str = Field(description="What is wrong, as the end of a sentence that begins with the field's name.")
 
 
 class ProblemDetails(ResponseModel):
-    """A problem, as in RFC 9457."""
+    """An error response (RFC 9457)."""
 
     type: str = Field(description="The kind of problem: a link to an explanation. It does not change between releases.")
-    title: str
-    status: int
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="The HTTP status code.")
     detail: str = Field(description="What is wrong with this request.")
     request_id: str = Field(description="The request's X-Request-ID, by which an operator finds it in the logs.")
-    errors: list[FieldError] = Field(description="The errors in single fields, at most 100.")
-    more_errors: int = Field(description="How many more field errors there are.")
+    errors: list[FieldError] = Field(description="The errors in the fields of the request, at most 100.")
+    more_errors: int = Field(description="How many more field errors there are, which `errors` does not list.")
 
 
 class RequestRefused(Exception):
@@ -84,7 +84,9 @@ FORBIDDEN = Problem(
     slug="not-allowed",
     status=403,
     title="Not allowed",
-    advice="The key lacks the scope, or belongs to another church. For a callback: the signature is not valid.",
+    advice=(
+        "The key lacks the required scope, or belongs to another church. For a callback: the signature is not valid."
+    ),
 )
 NOT_FOUND = Problem(
     slug="not-found",
@@ -102,7 +104,7 @@ TOO_SLOW = Problem(
     slug="request-too-slow",
     status=408,
     title="The request took too long to arrive",
-    advice="The request did not arrive completely in time. Send it without pauses. Nothing was stored.",
+    advice="The request did not arrive completely in time. Nothing was stored. Send it again without pauses.",
 )
 KEY_REUSED = Problem(
     slug="idempotency-key-reused",
@@ -133,8 +135,8 @@ TOO_LARGE = Problem(
     status=413,
     title="Body too large",
     advice=(
-        "A body may have at most 8 MB. Split a large import into several requests. A carrier's callback may have "
-        "64 kB, and a returned mail 1 MB."
+        "A body may be at most 8 MB. Split a large import into several requests. A carrier's callback may be at most "
+        "64 kB, and a bounced e-mail at most 1 MB."
     ),
 )
 WRONG_MEDIA_TYPE = Problem(

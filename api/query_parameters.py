@@ -83,11 +83,12 @@ class PageQuery(RequestModel):
     limit: Annotated[
         int,
         BeforeValidator(_read_limit),
-        Field(ge=1, le=MAX_LIMIT),
+        Field(ge=1, le=MAX_LIMIT, description="The most items on the page."),
         WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
     ] = DEFAULT_LIMIT
     cursor: Annotated[
         UUID | None,
         BeforeValidator(_read_cursor),
         WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{21}[AQgw]$"}),
+        Field(description="The `next` of the previous page. Omit it to get the first page."),
     ] = None

@@ -197,7 +197,7 @@ class Route(Generic[HandlerUses]):
     media_types: tuple[str, ...] = ()
     """The media types that the body may have. Empty: the body is not read."""
     max_bytes: int = 64 * 1024
-    too_large: str = "The body may have 64 kB."
+    too_large: str = "The body may be up to 64 kB."
     """The `detail` of the 413 response."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     """The query parameters that are read, each with a description. If any is declared, others are refused."""

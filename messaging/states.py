@@ -7,7 +7,9 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """In the order of the database's enum; receipts only move a delivery forward in this order."""
+    """How far a delivery has got: whether it was submitted, and whether it arrived. `/docs#statuses` explains each."""
+
+    # In the order of the database's enum. Receipts only move a delivery forward in this order.
 
     SUPPRESSED = "suppressed"
     """Never submitted; `reason` is a SuppressionReason."""

@@ -37,7 +37,11 @@ from store import churches, daily_limits
     help="The hours in which it texts people.",
 )
 @click.option("--sms-from", type=Phone(), help="Its phone number for texts and picture messages.")
-@click.option("--messaging-service", type=MessagingService(), help="The SID (MG…) of a messaging service for both.")
+@click.option(
+    "--messaging-service",
+    type=MessagingService(),
+    help="The SID (MG…) of a messaging service, for texts and picture messages.",
+)
 @click.option("--mail-from", type=Email(), help="Its e-mail address. Recipients also see its name.")
 @click.option("--segments-per-second", type=Pace(), help="The most segments it sends per second (default: no limit).")
 @click.option(

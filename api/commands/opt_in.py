@@ -21,7 +21,7 @@ from store import churches, opt_outs
     "--evidence",
     type=Evidence(),
     required=True,
-    help="How the person asked for it, or why mails no longer bounce. It is stored.",
+    help="How the person asked for it, or why e-mails no longer bounce. It is stored.",
 )
 @with_appcontext
 def opt_in(church_id: UUID, address: str, evidence: str) -> None:

@@ -59,7 +59,7 @@ def resolve_unknown(
 
     \b
     --as sent    records that they were sent
-    --as failed  gives them up
+    --as failed  records that they failed
     --as queued  sends them again; recipients who already have them get them twice
     """
     if decision is not None and not (church_id or message_id or channel or everything):

@@ -26,7 +26,7 @@ _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), A
 @click.option(
     "--messaging-service",
     type=MessagingService(),
-    help="For texts: the SID (MG…) of a messaging service instead of a number.",
+    help="For sms and mms: the SID (MG…) of a messaging service instead of a number.",
 )
 @click.option("--name", type=Name(), help="For mail: the sender's name (default: the church's name).")
 @click.option("--reply-to", type=Email(), help="For mail: the address for replies (default: the sender's address).")

@@ -27,14 +27,17 @@ MAX_CONTACTS = 10_000
 
 
 class NewContact(RequestModel):
-    """A person. A family may share a phone, so a person is identified by name and number together, or by name and
+    """A person. A family may share a phone, so a person is identified by name and phone number together, or by name and
     e-mail address."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
-    email: Email | None = None
-    phone: Phone | None = Field(default=None, validate_default=True)
+    email: Email | None = Field(default=None, description="The e-mail address. It is stored in lower case.")
+    phone: Phone | None = Field(
+        default=None, validate_default=True, description="The phone number in any usual form. Required without `email`."
+    )
     time_zone: ZoneName | None = Field(
-        default=None, description="The person's time zone, if it is not that of the number."
+        default=None,
+        description="The person's time zone, for quiet hours. The default is the time zone of the phone number.",
     )
 
     @field_validator("phone")
@@ -64,7 +67,7 @@ class StoredContact(ResponseModel):
 
     index: int = Field(description="The position in the request, starting at 0.")
     id: UUID
-    phone: str | None = Field(description="The number in E.164. It may be one that was stored before.")
+    phone: str | None = Field(description="The phone number in E.164 format. It may be one that was stored before.")
     email: str | None = Field(description="The e-mail address in lower case. It may be one that was stored before.")
     created: bool
 
@@ -83,12 +86,12 @@ class RefusedContact(ResponseModel):
 
 
 class ImportResult(ResponseModel):
-    """The result for each contact, in the order of the request."""
+    """The result of adding contacts."""
 
-    created: int
-    existing: int
-    refused: int
-    results: list[StoredContact | RefusedContact]
+    created: int = Field(description="How many contacts were added.")
+    existing: int = Field(description="How many contacts were already stored.")
+    refused: int = Field(description="How many contacts have errors and were not stored.")
+    results: list[StoredContact | RefusedContact] = Field(description="One result for each contact, in the same order.")
 
 
 _EXAMPLE = {
@@ -140,9 +143,9 @@ _EXAMPLE_RESPONSE = {
     ),
 )
 def add_contacts(*, caller: KeyHolder, body: ContactImport) -> ApiResponse:
-    """Stores up to 10,000 contacts. Repeating the request has no effect: a person is identified by name and number, or,
-    without a number, by name and e-mail address. If a person was stored with an e-mail address only, the number of the
-    new entry is added.
+    """Stores up to 10,000 contacts. Repeating the request has no effect: a person is identified by name and phone
+    number, or, without a number, by name and e-mail address. If a person was stored with an e-mail address only, the
+    number in the request is added.
     """
     valid: dict[int, NewContact] = {}
     refused: list[RefusedContact] = []

@@ -22,19 +22,23 @@ class ContactView(ResponseModel):
 
     id: UUID
     name: str
-    phone: str | None = Field(description="The number in E.164.")
+    phone: str | None = Field(description="The phone number in E.164 format.")
     email: str | None = Field(description="The e-mail address in lower case.")
-    time_zone: str | None = Field(description="The time zone for quiet hours; null: the one of the number.")
+    time_zone: str | None = Field(
+        description="The time zone for quiet hours; null to use the time zone of the phone number."
+    )
     created_at: Timestamp
-    opted_out_at: Timestamp | None = Field(description="When the number was opted out; null: it is not.")
-    mail_opted_out_at: Timestamp | None = Field(description="When the e-mail address was opted out; null: it is not.")
+    opted_out_at: Timestamp | None = Field(description="When the phone number was opted out; null if it was not.")
+    mail_opted_out_at: Timestamp | None = Field(
+        description="When the e-mail address was opted out; null if it was not."
+    )
 
 
 class ContactPage(ResponseModel):
     """Contacts, oldest first."""
 
     items: list[ContactView]
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
 
 
 @endpoint(

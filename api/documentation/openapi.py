@@ -21,13 +21,17 @@ Json = dict[str, Any]
 
 VERSION = "1.0.0"
 _ABOUT = (
-    "Sends text messages, picture messages and mails from a church to its people. You send one message; every "
+    "Sends text messages, picture messages and e-mails from a church to its people. You send one message; every "
     "recipient gets it once, within the hours in which the church texts people, and at the rate that the carrier "
     "allows. People who opted out do not get it.\n\n"
-    "Times in responses are in UTC, as in RFC 3339. A message's `sendAt` may have an offset; without one it is a local "
-    "time in the church's time zone. A schedule's `startsAt` and `endsAt` are local times without an offset, in the "
-    "schedule's time zone. Ids are UUIDs. Unknown fields are refused. Repeat a request if you are not sure whether it "
-    "arrived: with the same `Idempotency-Key`, a send creates one message, however often you repeat it."
+    "A message has one delivery for each recipient. The carrier, such as a mail server, transports the deliveries "
+    "and may later send a receipt, which reports whether a delivery arrived. A delivery is in doubt (`unknown`) when "
+    "it is not known whether the carrier accepted it. A long text has several segments, the unit that carriers bill "
+    "and limit.\n\n"
+    "Times in responses are in UTC, in RFC 3339 format. A message's `sendAt` may have an offset; without one it is a "
+    "local time in the church's time zone. A schedule's `startsAt` and `endsAt` are local times without an offset, in "
+    "the schedule's time zone. Ids are UUIDs. Unknown fields are refused. Repeat a request if you are not sure whether "
+    "it arrived: with the same `Idempotency-Key`, a send creates one message, however often you repeat it."
 )
 _PATH_PART = re.compile(r"<(?:(?P<kind>\w+)(?:\(.*?\))?:)?(?P<name>\w+)>")
 _PATH_SCHEMAS: Mapping[str | None, Json] = {

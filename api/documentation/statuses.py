@@ -17,7 +17,10 @@ MESSAGES: Mapping[MessageStatus, str] = {
 }
 
 DELIVERIES: Mapping[Status, tuple[str, str]] = {
-    Status.SUPPRESSED: ("yes", "It is never sent. `reason` says why: opted out, no address, or a duplicate."),
+    Status.SUPPRESSED: (
+        "yes",
+        "It is never sent. `reason` says why, such as `opted out`, `no address` or `duplicate`.",
+    ),
     Status.CANCELED: ("yes", "Its message was canceled before it was submitted."),
     Status.QUEUED: ("no", "It waits to be submitted, at the earliest at `waitsUntil`."),
     Status.SENDING: ("no", "It is being submitted to the carrier."),
@@ -25,9 +28,9 @@ DELIVERIES: Mapping[Status, tuple[str, str]] = {
         "no",
         "It may have been sent: the carrier did not answer. It is looked up at the carrier, or a person resolves it.",
     ),
-    Status.SENT: ("no", "The carrier accepted it. A receipt follows; for a mail, only a bounce would."),
+    Status.SENT: ("no", "The carrier accepted it. A receipt follows; for an e-mail, only if it bounces."),
     Status.UNDELIVERED: ("yes", "The carrier could not deliver it. `retry-failed` sends it again."),
-    Status.FAILED: ("yes", "The carrier refused it, or it became too late to send it. `retry-failed` sends it again."),
+    Status.FAILED: ("yes", "The carrier refused it, or it was too late to send it. `retry-failed` sends it again."),
     Status.DELIVERED: ("yes", "It arrived."),
 }
 """By status: whether it is final, and what it means."""

@@ -17,10 +17,21 @@ _PARTS = re.compile(r"[^\[\]]+")
 
 
 def add_to_schema(schema: dict[str, Any]) -> None:
-    """Add the fields of every channel as optional properties, and allow no others."""
+    """Add the fields of every channel as properties, and allow no others. The descriptions say which are required."""
+    _add(schema, note_required=True)
+
+
+def add_optional_to_schema(schema: dict[str, Any]) -> None:
+    """Do the same for an edit, which requires none of the fields."""
+    _add(schema, note_required=False)
+
+
+def _add(schema: dict[str, Any], *, note_required: bool) -> None:
     for channel in CHANNELS.values():
+        required = channel.check_details({}).keys() if note_required else ()
         for name, field in channel.detail_schemas.items():
-            description = f"{field['description']} Only for {channel.name}."
+            only = f"Only for {channel.name}, which requires it." if name in required else f"Only for {channel.name}."
+            description = f"{field['description']} {only}"
             schema["properties"][name] = {**field, "description": description}
     schema["additionalProperties"] = False
 

@@ -69,15 +69,16 @@ class Draft(RequestModel):
 
     church_id: UUID = Field(description="The church that sends. It must be the church of the key.")
     channel: ChannelName = Field(
-        default="sms", description="How it is sent: as a text (sms), as a picture message (mms), or as a mail."
+        default="sms",
+        description="How it is sent: as a text (`sms`), as a picture message (`mms`), or as an e-mail (`mail`).",
     )
     content: Annotated[str, STORABLE] = Field(
         default="",
         validate_default=True,
         description=(
             "The text of the message. Required, except for mms: a picture message needs no text. At most 1,600 "
-            "characters for sms and mms, and 100,000 for mail. In a mail, blank lines separate paragraphs, and "
-            "addresses that begin with https:// become links."
+            "characters for sms and mms, and 100,000 for mail. In an e-mail, blank lines separate paragraphs, and "
+            "URLs that begin with https:// become links."
         ),
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
@@ -104,7 +105,9 @@ class Draft(RequestModel):
     )
     urgent: Urgency | None = Field(
         default=None,
-        description="Set it to send also in quiet hours, that is, outside the hours in which the church texts people.",
+        description=(
+            "Set this to send the message in quiet hours too: outside the hours in which the church texts people."
+        ),
     )
 
     @field_validator("content")
@@ -194,9 +197,9 @@ class Composition(Draft):
     send_at: Moment | None = Field(
         default=None,
         description=(
-            "When to send it, at most a year ahead: a time as in RFC 3339 with an offset, or without an offset a "
-            "local time in the church's time zone. If it is absent or in the past, the message is sent now. Times "
-            "before the year 2000 are refused."
+            "When to send it, at most a year ahead: a time in RFC 3339 format with an offset, or a local time "
+            "without an offset, in the church's time zone. If it is absent or in the past, the message is sent now. "
+            "Times before the year 2000 are refused."
         ),
     )
 

@@ -33,7 +33,7 @@ class DeliveryQuery(PageQuery):
         WithJsonSchema(
             {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [str(status) for status in Status]}}
         ),
-        Field(description="Only deliveries of these statuses."),
+        Field(description="Only deliveries with one of these statuses. Repeat the parameter to name several."),
     ] = None
 
 
@@ -41,16 +41,20 @@ class DeliveryView(ResponseModel):
     """A delivery: one message to one recipient."""
 
     id: UUID
-    contact_id: UUID | None
-    address: str | None = Field(description="The recipient's phone number in E.164, or e-mail address.")
+    contact_id: UUID | None = Field(description="The contact; null if the message was sent to numbers or addresses.")
+    address: str | None = Field(
+        description="The recipient's phone number in E.164, or e-mail address; null if there is none."
+    )
     status: Status
     reason: str | None = Field(
-        description="Why it is not delivered, or not yet. If suppressed, one of: " + ", ".join(SuppressionReason) + "."
+        description="Why it is not delivered, or not yet. If it is `suppressed`, one of: "
+        + ", ".join(SuppressionReason)
+        + "."
     )
-    error_code: str | None = Field(description="The carrier's error code.")
-    attempts: int
-    carrier_id: str | None = Field(description="The carrier's id of the submission.")
-    updated_at: Timestamp
+    error_code: str | None = Field(description="The carrier's error code, if it reported one.")
+    attempts: int = Field(description="How many times it was submitted to the carrier, or was about to be.")
+    carrier_id: str | None = Field(description="The carrier's id of the delivery, if it reported one.")
+    updated_at: Timestamp = Field(description="When the delivery last changed.")
     waits_until: Timestamp | None = Field(
         description="The earliest time at which a `queued` delivery is sent: after a retry delay, or after quiet hours."
     )
@@ -60,7 +64,7 @@ class DeliveryPage(ResponseModel):
     """Deliveries, in the order in which they are sent."""
 
     items: list[DeliveryView]
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
 
 
 @endpoint(

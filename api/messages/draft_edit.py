@@ -31,7 +31,7 @@ def describe_without_defaults(schema: dict[str, Any]) -> None:
 
 
 def _describe(schema: dict[str, Any]) -> None:
-    channel_fields.add_to_schema(schema)
+    channel_fields.add_optional_to_schema(schema)
     describe_without_defaults(schema)
 
 
@@ -43,7 +43,7 @@ class DraftEdit(RequestModel):
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_describe)
 
-    content: str = Field(default="")
+    content: str = Field(default="", description="The new text, within the limits of a new message.")
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
         default="all",
         description=(
@@ -51,10 +51,18 @@ class DraftEdit(RequestModel):
             'and a `targetType` other than "all" together with its list.'
         ),
     )
-    contact_ids: Annotated[list[UUID], Field(max_length=MAX_RECIPIENTS)] | None = None
-    phone_numbers: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = None
-    email_addresses: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = None
-    urgent: Urgency | None = None
+    contact_ids: Annotated[list[UUID], Field(max_length=MAX_RECIPIENTS)] | None = Field(
+        default=None, description='The ids of contacts of this church. Only with targetType "contacts".'
+    )
+    phone_numbers: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = Field(
+        default=None, description='Phone numbers in any usual form. Only with targetType "numbers".'
+    )
+    email_addresses: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = Field(
+        default=None, description='E-mail addresses. Only with targetType "addresses".'
+    )
+    urgent: Urgency | None = Field(
+        default=None, description="Set this to send the message in quiet hours too; null to keep quiet hours."
+    )
 
     @model_validator(mode="after")
     def _check_edit(self) -> Self:

@@ -28,7 +28,9 @@ from store.messages import Message
 class MessageEdit(DraftEdit):
     """The fields of a message to change. Absent fields stay as they are."""
 
-    send_at: Moment | None = Field(default=None, description="As in a new message. null: send it now.")
+    send_at: Moment | None = Field(
+        default=None, description="When to send it, as in a new message; null to send it now."
+    )
 
 
 @endpoint(
@@ -42,8 +44,8 @@ class MessageEdit(DraftEdit):
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> ApiResponse:
-    """Changes the content, the time or the target of a message whose sending has not begun: it is scheduled, or was
-    paused before its time."""
+    """Changes the content, the time or the target of a message that is not being sent yet: it is scheduled, or was
+    paused before its `sendAt`."""
     # This asks other servers, so no transaction is open.
     errors = edited_reference_errors(body, church_id=caller.church_id)
     with church_scope(services().database, caller.church_id) as connection:

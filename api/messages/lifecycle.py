@@ -30,7 +30,7 @@ _CURRENT = (ResponseSpec(status=200, description="The message after the change."
 
 
 class Retry(RequestModel):
-    """Which failed deliveries to send again: all of them, or those that match the lists in the request."""
+    """Which failed deliveries to send again: all of them, or those that match the filters in the request."""
 
     reasons: Annotated[list[Annotated[str, STORABLE]], Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="Only deliveries with one of these values of `reason`."
@@ -45,7 +45,7 @@ class Retry(RequestModel):
 
 
 class RetryResult(ResponseModel):
-    """The result of retry-failed."""
+    """How many deliveries were queued again, and the message after that."""
 
     retried: int = Field(description="How many deliveries were queued again.")
     message: responses.CountedMessage
@@ -60,8 +60,8 @@ class RetryResult(ResponseModel):
     problems=_PROBLEMS,
 )
 def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
-    """Stops the message for good. Deliveries that the carrier already has cannot be recalled. Repeating the request has
-    no effect."""
+    """Stops the message permanently. Deliveries that the carrier already has cannot be recalled. Repeating the request
+    has no effect."""
     with _locked_message(caller, message_id) as (connection, message):
         if message.canceled_at is None and not _has_unfinished_deliveries(connection, message):
             raise RequestRefused(

@@ -34,7 +34,7 @@ class MessageQuery(PageQuery):
         list[MessageStatus] | None,
         BeforeValidator(_read_statuses),
         WithJsonSchema({"type": "array", "minItems": 1, "items": {"type": "string", "enum": list(_STATUSES)}}),
-        Field(description="Only messages of these statuses."),
+        Field(description="Only messages with one of these statuses. Repeat the parameter to name several."),
     ] = None
 
 

@@ -27,8 +27,8 @@ class Resolution(RequestModel):
 
     status: reconciliation.Resolution = Field(
         description=(
-            '"sent": record that it was sent. "failed": give it up. "queued": send it again, unless the carrier '
-            "reports in the meantime that it arrived. A recipient who already has it then gets it twice."
+            '"sent": record that it was sent. "failed": record that it failed. "queued": send it again, unless the '
+            "carrier reports in the meantime that it arrived. A recipient who already has it then gets it twice."
         )
     )
 
@@ -44,13 +44,14 @@ class BulkResolution(Resolution):
         ge=0,
         le=527_040,
         description=(
-            "Only deliveries that have been `unknown` for at least this long. Others may still be found at the carrier."
+            "Only deliveries that have been `unknown` for at least this many minutes. More recent ones may still be "
+            "found at the carrier."
         ),
     )
 
 
 class ResolveResult(ResponseModel):
-    """The result of resolving."""
+    """How many deliveries were resolved, and the message after that."""
 
     resolved: int = Field(description="How many deliveries were resolved.")
     message: responses.CountedMessage
@@ -63,7 +64,7 @@ class ResolveResult(ResponseModel):
     authentication=with_key("messages:write"),
     body=Resolution,
     example={"status": "queued"},
-    responses=(ResponseSpec(status=204, description="Resolved."),),
+    responses=(ResponseSpec(status=204, description="The delivery is resolved."),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> ApiResponse:
@@ -98,12 +99,12 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     authentication=with_key("messages:write"),
     body=BulkResolution,
     example={"status": "failed", "unknownForMinutes": 60},
-    responses=(ResponseSpec(status=200, description="Resolved.", content=ResolveResult),),
+    responses=(ResponseSpec(status=200, description="The deliveries are resolved.", content=ResolveResult),),
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
 )
 def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> ApiResponse:
     """Resolves all deliveries in doubt of the message in the same way. Repeating the request has no effect, because no
-    delivery is in doubt any longer."""
+    delivery is in doubt any more."""
     with church_scope(services().database, caller.church_id) as connection:
         message = _lock(connection, caller, message_id, missing="There is no such message.")
         _refuse_sending_canceled(message, body)

@@ -18,20 +18,22 @@ from store.messages import Message, MessageStatus
 class Links(ResponseModel):
     """Links to related resources."""
 
-    self: str
-    deliveries: str
+    self: str = Field(description="The path of the message.")
+    deliveries: str = Field(description="The path of the list of its deliveries.")
 
 
 class MessageHead(ResponseModel):
     """The fields that every response with a message has."""
 
     id: UUID
-    status: MessageStatus
+    status: MessageStatus = Field(description="How far the message has got. `/docs#statuses` explains each status.")
     channel: str
     segments: int = Field(
-        description="The segments of one delivery: SMS segments of a text, 1 for a picture message or a mail."
+        description=(
+            "The number of segments of one delivery: the SMS segments of a text; 1 for a picture message or an e-mail."
+        )
     )
-    send_at: Timestamp
+    send_at: Timestamp = Field(description="When the message is due to be sent, or was.")
     created_at: Timestamp
     links: Links
 
@@ -48,7 +50,7 @@ class AcceptedMessage(MessageHead):
 
 
 class MessageSummary(MessageHead):
-    """A message."""
+    """A message without its counts."""
 
     content: str
     details: dict[str, Any] = Field(
@@ -58,8 +60,8 @@ class MessageSummary(MessageHead):
     expanded_at: Timestamp | None = Field(description="When its deliveries were created.")
     completed_at: Timestamp | None = Field(
         description=(
-            "When every delivery had been submitted. Receipts may still arrive. It becomes null again when a "
-            "delivery is to be submitted again, for example after `retry-failed`."
+            "When every delivery had been submitted to the carrier. Receipts may still arrive. It becomes null again "
+            "when a delivery is to be submitted again, for example after `retry-failed`."
         )
     )
     settled_at: Timestamp | None = Field(
@@ -69,13 +71,15 @@ class MessageSummary(MessageHead):
         )
     )
     schedule_id: UUID | None = Field(description="The schedule that created it, if any.")
-    urgent_reason: str | None = Field(description="Why it is also sent in quiet hours; null: it is not.")
+    urgent_reason: str | None = Field(description="Why it is sent in quiet hours too; null if it is not.")
 
 
 class Counts(ResponseModel):
-    """Deliveries by status. They always add up to `audience`."""
+    """The number of deliveries by status. They always add up to `audience`."""
 
-    audience: int
+    audience: int = Field(
+        description="The number of all deliveries, including suppressed ones. 0 until they are created (`expandedAt`)."
+    )
     suppressed: int
     canceled: int
     queued: int
@@ -102,7 +106,7 @@ class CountedMessage(MessageSummary):
         description="How many of the `queued` deliveries wait for the end of quiet hours."
     )
     waiting_for: Wait | None = Field(
-        description="Why nothing is sent at the moment, or why it is sent slowly; null: it does not wait."
+        description="Why nothing is sent at the moment, or why it is sent slowly; null if it does not wait."
     )
 
 
@@ -110,7 +114,7 @@ class MessagePage(ResponseModel):
     """Messages, newest first."""
 
     items: list[MessageSummary]
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
 
 
 def links(message_id: UUID) -> Links:

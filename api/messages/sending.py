@@ -22,7 +22,9 @@ from store.churches import KeyHolder
 from store.database import church_scope
 from store.messages import NewMessage
 
-_LOCATION = Header(name="Location", description="The message.", schema={"type": "string", "format": "uri-reference"})
+_LOCATION = Header(
+    name="Location", description="The path of the message.", schema={"type": "string", "format": "uri-reference"}
+)
 _EXAMPLE = {
     "churchId": "0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11",
     "content": "Service moves to 10:30 this Sunday. See you there!",
@@ -64,9 +66,9 @@ _EXAMPLE_RESPONSE: dict[str, Any] = {
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     """Accepts a message to all contacts, or to some contacts, numbers or addresses, to be sent now or later. The
-    response comes before anything is sent: get `links.self` to see the progress. Send an `Idempotency-Key`, so that you
-    can repeat the request unchanged when you do not know whether it arrived. `warnings` says if something prevents the
-    message from being sent at present, or if it has no recipients.
+    response comes before anything is sent; to see the progress, get `links.self`. Send an `Idempotency-Key`, so that
+    you can safely repeat the request unchanged when you do not know whether it arrived. `warnings` says if something
+    prevents the message from being sent at present, or if it has no recipients.
     """
     key = idempotency_key()
     if body.church_id != caller.church_id:

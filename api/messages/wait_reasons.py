@@ -34,17 +34,23 @@ _ADDRESSES = {AddressKind.PHONE: "phone number", AddressKind.EMAIL: "e-mail addr
 class Wait(ResponseModel):
     """Why nothing is sent at the moment, or why the message is sent slowly."""
 
-    reason: WaitReason
+    reason: WaitReason = Field(
+        description=(
+            "The reason as a code. `message-paused`: resume the message. `channel-unavailable`, `sender-paused`: an "
+            "operator must act. `send-time`, `carrier-limit`, `quiet-hours`, `retry`: sending continues automatically. "
+            "`pace`: it is being sent, but slowly, because the sender's speed is limited."
+        )
+    )
     detail: str = Field(description="The reason in words, and what ends the wait.")
     since: Timestamp | None = Field(description="When the wait began, if known.")
     until: Timestamp | None = Field(description="When the wait ends, if known.")
 
 
 class Notice(ResponseModel):
-    """A warning. The request is accepted all the same."""
+    """A warning about a request that was accepted."""
 
     code: Literal["sender-paused", "no-recipients"]
-    message: str
+    message: str = Field(description="The warning in words.")
 
 
 def wait_of(message: Message, progress: MessageProgress, *, unavailable: str | None) -> Wait | None:
@@ -114,12 +120,12 @@ def _wait_for_time(message: Message, progress: MessageProgress) -> Wait | None:
         if progress.segments_per_second is None:
             return None
         return _wait(
-            "pace", f"The sender may send {progress.segments_per_second:g} segments a second, so this takes a while."
+            "pace", f"The sender may send {progress.segments_per_second:g} segments per second, so this takes a while."
         )
     if progress.queued_quiet:
         return _wait(
             "quiet-hours",
-            "It is within quiet hours where the recipients are. Sending continues automatically.",
+            "It is quiet hours where the recipients live. Sending continues automatically.",
             until=progress.next_due_at,
         )
     detail = "The carrier did not accept the remaining deliveries. They are retried automatically."

@@ -13,8 +13,8 @@ from api.operator.notices import notice, wants_json
 from api.operator.origin import SAFE_METHODS, is_cross_origin
 from api.operator.session import Sessions
 
-CLOSED = "The operator's pages are closed because OPERATOR_PASSWORD is not set."
-DATABASE_UNAVAILABLE = "The database does not answer, so logins cannot be checked now. Try again in a moment."
+CLOSED = "The operator's pages are disabled because OPERATOR_PASSWORD is not set."
+DATABASE_UNAVAILABLE = "The database does not answer, so your login cannot be checked now. Try again in a moment."
 REGISTRIES = frozenset({"queued", "started", "deferred", "scheduled", "finished", "failed", "canceled"})
 _MAX_PER_PAGE = 500
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")

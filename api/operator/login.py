@@ -67,13 +67,13 @@ def _log_in(services: LoginServices) -> ResponseReturnValue:
         _log.warning("operator login refused: too many attempts", address=address)
         return notice(
             HTTPStatus.TOO_MANY_REQUESTS,
-            f"There were too many attempts. Try again in {wait_seconds} seconds.",
+            f"There were too many login attempts. Try again in {wait_seconds} seconds.",
             headers={"Retry-After": str(wait_seconds)},
         )
     if not services.sessions.is_password(request.form.get("password", "")):
         _log.warning("operator login failed", address=address)
         time.sleep(WRONG_PASSWORD_PAUSE_SECONDS)
-        return _form(error="That is not the password."), HTTPStatus.UNAUTHORIZED
+        return _form(error="The password is not correct."), HTTPStatus.UNAUTHORIZED
     response = make_response(redirect("/rq/", HTTPStatus.SEE_OTHER))
     services.sessions.begin(response)
     services.known_browsers.remember(response)

@@ -19,7 +19,9 @@ from store import schedules
 from store.churches import KeyHolder
 from store.database import church_scope
 
-_LOCATION = Header(name="Location", description="The schedule.", schema={"type": "string", "format": "uri-reference"})
+_LOCATION = Header(
+    name="Location", description="The path of the schedule.", schema={"type": "string", "format": "uri-reference"}
+)
 _EXAMPLE = {
     "churchId": "0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11",
     "content": "Good morning! Service begins at 10:30.",
@@ -51,8 +53,8 @@ _EXAMPLE = {
 def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     """Sends the same message repeatedly, each time to everyone who is in the target at that time. The rule follows the
     local time of the schedule's time zone: nine o'clock stays nine o'clock when clocks change. If clocks go forward
-    over the time of a run, it takes place later by as much as the clocks moved. If clocks go back and the time occurs
-    twice, it takes place the first time."""
+    past the time of a run, the run is later by as much as the clocks moved. If clocks go back and the time occurs
+    twice, the run takes place the first time."""
     key = idempotency_key()
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")

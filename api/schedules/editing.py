@@ -36,10 +36,14 @@ class MissedRunsEdit(RequestModel):
 class ScheduleEdit(DraftEdit):
     """The fields of a schedule to change. Absent fields stay as they are."""
 
-    recurrence: Recurrence | None = None
-    time_zone: str | None = Field(default=None, description="null: the church's time zone.")
-    starts_at: WallTime | None = None
-    ends_at: WallTime | None = Field(default=None, description="null: the schedule does not end.")
+    recurrence: Recurrence | None = Field(default=None, description="The new rule. It replaces the old one as a whole.")
+    time_zone: str | None = Field(
+        default=None, description="A time zone such as America/New_York; null for the church's time zone."
+    )
+    starts_at: WallTime | None = Field(default=None, description="The local time at which the schedule starts.")
+    ends_at: WallTime | None = Field(
+        default=None, description="The local time after which it no longer runs; null if it does not end."
+    )
     missed_runs: MissedRunsEdit = Field(default=MissedRunsEdit())
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ class ScheduleEdit(DraftEdit):
     problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
-    """Changes the content, the target or the rule, from the next run on. The messages of earlier runs do not change."""
+    """Changes the content, the target or the rule from the next run on. The messages of earlier runs do not change."""
     # This asks other servers, so no transaction is open.
     errors = edited_reference_errors(body, church_id=caller.church_id)
     with locked_schedule(caller, schedule_id) as (connection, schedule):

@@ -33,10 +33,10 @@ _CURRENT = (ResponseSpec(status=200, description="The schedule after the change.
 
 
 class SchedulePause(RequestModel):
-    """Why the schedule is paused."""
+    """The pause of a schedule."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), STORABLE] = Field(
-        default="paused by the church", description="Shown with the schedule."
+        default="paused by the church", description="Why the schedule is paused. It is returned as `pausedReason`."
     )
 
 
@@ -69,7 +69,7 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.TOO_MANY_SCHEDULES),
 )
 def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
-    """Continues with the next run. Skipped runs are not made up for. Repeating the request has no effect."""
+    """Continues with the next run. Runs that were skipped are not caught up. Repeating the request has no effect."""
     with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.paused_at is not None:
             try:

@@ -48,14 +48,15 @@ _StartTime = Annotated[WallTime, AfterValidator(_check_start)]
 
 
 class Recurrence(RequestModel):
-    """When the schedule runs: either an RRULE as in RFC 5545, or a cron expression."""
+    """When the schedule runs: either an RRULE (RFC 5545), or a cron expression."""
 
     digested_at_default: ClassVar[frozenset[str]] = frozenset({"rrule", "cron"})
 
     rrule: Annotated[_Text, AfterValidator(_check_with(read_rrule))] | None = Field(
         default=None,
         description=(
-            "A rule such as `FREQ=WEEKLY;BYDAY=SU`. HOURLY to YEARLY, with at least 15 minutes between two runs."
+            "A rule such as `FREQ=WEEKLY;BYDAY=SU`. The frequency is HOURLY to YEARLY, and there are at least 15 "
+            "minutes between two runs."
         ),
     )
     cron: Annotated[_Text, AfterValidator(_check_with(read_cron))] | None = Field(
@@ -73,14 +74,14 @@ MissedPolicy = Annotated[
     Literal["runOnce", "skip"],
     Field(
         description=(
-            '"runOnce": a single run makes up for all missed ones, if the last of them is recent enough (see '
-            '`withinMinutes`). "skip": missed runs are not made up for.'
+            '"runOnce": one run takes place instead of all missed ones, if the last of them is recent enough (see '
+            '`withinMinutes`). "skip": missed runs do not take place.'
         )
     ),
 ]
 WithinMinutes = Annotated[
     int,
-    Field(ge=1, le=_MAX_MINUTES, description="For how many minutes after its time a missed run is made up for."),
+    Field(ge=1, le=_MAX_MINUTES, description="How many minutes after its time a missed run may still take place."),
 ]
 
 
@@ -105,16 +106,16 @@ class NewSchedule(Draft):
 
     recurrence: Recurrence
     time_zone: ZoneName | None = Field(
-        default=None, description="A time zone such as America/New_York. If it is absent: the church's time zone."
+        default=None, description="A time zone such as America/New_York. The default is the church's time zone."
     )
     starts_at: _StartTime | None = Field(
         default=None,
         description=(
             "The local time at which the schedule starts. It is required with an rrule, because it sets the time of "
-            "day. If it is absent with cron: now."
+            "day. With cron, the default is now."
         ),
     )
-    ends_at: WallTime | None = Field(default=None, description="The local time after which it does not run any more.")
+    ends_at: WallTime | None = Field(default=None, description="The local time after which it no longer runs.")
     missed_runs: MissedRuns = Field(default=MissedRuns())
 
     @field_validator("ends_at")

@@ -23,31 +23,35 @@ RUNS_SHOWN = 5
 
 
 class RecurrenceView(ResponseModel):
-    """The rule: exactly one of the two is set."""
+    """When the schedule runs. Exactly one of the two fields is not null."""
 
-    rrule: str | None
-    cron: str | None
+    rrule: str | None = Field(description="An RRULE (RFC 5545), such as `FREQ=WEEKLY;BYDAY=SU`.")
+    cron: str | None = Field(description="A cron expression, such as `0 9 * * SUN`.")
 
 
 class MissedRunsView(ResponseModel):
     """What happens to runs that were due while the service was down."""
 
-    policy: Literal["runOnce", "skip"]
-    within_minutes: int
+    policy: Literal["runOnce", "skip"] = Field(
+        description='"runOnce": one run takes place instead of all missed ones. "skip": missed runs do not take place.'
+    )
+    within_minutes: int = Field(description="How many minutes after its time a missed run may still take place.")
 
 
 class ScheduleLinks(ResponseModel):
     """Links to related resources."""
 
-    self: str
-    runs: str
+    self: str = Field(description="The path of the schedule.")
+    runs: str = Field(description="The path of the list of its past runs.")
 
 
 class ScheduleView(ResponseModel):
-    """A schedule."""
+    """A schedule without its target."""
 
     id: UUID
-    status: ScheduleStatus
+    status: ScheduleStatus = Field(
+        description="`active`: it creates messages. `paused`: it creates none until resumed. `ended`: no run is left."
+    )
     paused_reason: str | None = Field(
         description=(
             "Why it is paused. A schedule whose runs cannot be computed is paused automatically; then this says what "
@@ -55,23 +59,29 @@ class ScheduleView(ResponseModel):
         )
     )
     delayed_until: Timestamp | None = Field(
-        description=("When a due run that could not be computed is tried again; null: there is none.")
+        description="When the service tries again to compute a due run, if it failed to; otherwise null."
     )
-    delay_reason: str | None = Field(description="Why the run could not be computed.")
+    delay_reason: str | None = Field(description="Why that run could not be computed; otherwise null.")
     channel: str
     content: str
-    details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of a mail.")
+    details: dict[str, Any] = Field(description="The channel's own fields, such as the `subject` of an e-mail.")
     segments: int = Field(
-        description="The segments of one delivery: SMS segments of a text, 1 for a picture message or a mail."
+        description=(
+            "The number of segments of one delivery: the SMS segments of a text; 1 for a picture message or an e-mail."
+        )
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"]
-    urgent_reason: str | None
+    urgent_reason: str | None = Field(description="Why its messages are sent in quiet hours too; null if they are not.")
     recurrence: RecurrenceView
     time_zone: str
-    starts_at: str = Field(description="A local time in the schedule's time zone.")
-    ends_at: str | None = Field(description="A local time in the schedule's time zone.")
+    starts_at: str = Field(description="When the schedule starts: a local time in its time zone.")
+    ends_at: str | None = Field(
+        description="When the schedule ends: a local time in its time zone; null if it does not end."
+    )
     missed_runs: MissedRunsView
-    next_run_at: Timestamp | None = Field(description="When it runs next, or would run next if it were not paused.")
+    next_run_at: Timestamp | None = Field(
+        description="When it runs next, or would run next if it were not paused; null if it has ended."
+    )
     created_at: Timestamp
     updated_at: Timestamp
     links: ScheduleLinks
@@ -80,19 +90,19 @@ class ScheduleView(ResponseModel):
 class UpcomingRun(ResponseModel):
     """A future run."""
 
-    at: Timestamp = Field(description="The instant, in UTC.")
-    local_time: str = Field(description="The same instant in the schedule's time zone, with its offset.")
+    at: Timestamp = Field(description="When it runs, in UTC.")
+    local_time: str = Field(description="The same time in the schedule's time zone, with its UTC offset.")
     rule_time: str = Field(
-        description="The local time by the rule. It differs from `localTime` only if clocks skip that time."
+        description="The local time that the rule gives. It differs from `localTime` only if clocks skip that time."
     )
 
 
 class DetailedSchedule(ScheduleView):
     """A schedule with its target and its next runs."""
 
-    contact_ids: list[str] | None
-    phone_numbers: list[str] | None
-    email_addresses: list[str] | None
+    contact_ids: list[str] | None = Field(description='The target, when `targetType` is "contacts".')
+    phone_numbers: list[str] | None = Field(description='The target, when `targetType` is "numbers", in E.164.')
+    email_addresses: list[str] | None = Field(description='The target, when `targetType` is "addresses".')
     next_runs: list[UpcomingRun] = Field(description="The next five runs, if they are within twenty years.")
 
 
@@ -111,27 +121,32 @@ class SchedulePage(ResponseModel):
     """Schedules, newest first."""
 
     items: list[ScheduleView]
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
 
 
 class RunView(ResponseModel):
     """A past run."""
 
-    run_at: Timestamp
+    run_at: Timestamp = Field(description="When the run was due, or was started with `run-now`.")
     rule_time: str | None = Field(
-        description="The local time by the rule; null if a person started the run (`run-now`)."
+        description="The local time that the rule gives; null if a person started the run (`run-now`)."
     )
-    outcome: Literal["sent", "missed", "skipped"]
-    reason: str | None
-    message_id: UUID | None
-    recorded_at: Timestamp
+    outcome: Literal["sent", "missed", "skipped"] = Field(
+        description=(
+            "`sent`: the run created a message. `missed`: the service was down. `skipped`: the schedule was paused, or "
+            "the church had no sender."
+        )
+    )
+    reason: str | None = Field(description="Why it was missed or skipped; otherwise null.")
+    message_id: UUID | None = Field(description="The message that it created, if any.")
+    recorded_at: Timestamp = Field(description="When the outcome was recorded.")
 
 
 class RunPage(ResponseModel):
     """Runs, newest first."""
 
     items: list[RunView]
-    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+    next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
 
 
 def brief(schedule: Schedule) -> ScheduleView:

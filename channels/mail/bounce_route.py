@@ -27,15 +27,15 @@ def bounce_route() -> Route[RouteStore]:
         path="/callbacks/mail",
         media_types=MEDIA_TYPES,
         max_bytes=MAX_BYTES,
-        too_large="A bounce may have 1 MB. Its beginning is enough: cut off the rest.",
-        query={"recipient": "The address that the mail was delivered to. If absent, it is read from the headers."},
+        too_large="A bounce may be up to 1 MB. Its beginning is enough: cut off the rest.",
+        query={"recipient": "The address that the bounce was delivered to. If absent, it is read from the headers."},
         handle=_handle,
-        summary="Take a bounced mail",
+        summary="Store a bounced e-mail",
         description=(
             "For the mail server that receives bounces. The address that a bounce is sent to is signed, so no key is "
             "needed.\n\n"
             "A permanent failure makes the delivery `undelivered`; if the address does not exist, nothing more is sent "
-            "to it. Delays and automatic answers change nothing. A mail may have 1 MB: its beginning is enough."
+            "to it. Delays and automatic answers change nothing. A bounce may be up to 1 MB. Its beginning is enough."
         ),
     )
 

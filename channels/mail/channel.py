@@ -28,7 +28,7 @@ class MailChannel:
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_SUBJECT_CHARACTERS,
-            "description": "The subject, on one line, as plain text without encoded words. Required.",
+            "description": "The subject, on one line, as plain text without encoded words (RFC 2047).",
         }
     }
     daily_limit_weight = 0  # a single mail costs nothing
@@ -51,7 +51,7 @@ class MailChannel:
         if not content.strip():
             return "must not be blank"
         if len(content) > MAX_CHARACTERS:
-            return f"is longer than the {MAX_CHARACTERS:,} characters that one mail may have"
+            return f"is longer than the {MAX_CHARACTERS:,} characters that an e-mail may have"
         return None
 
     def check_details(self, details: Details) -> Mapping[str, str]:

@@ -33,8 +33,8 @@ class MmsChannel:
             "description": (
                 "The public URLs of the pictures: https on port 443, without a password or a fragment. Their type and "
                 "size are checked before the message is accepted. The carrier fetches them when the message is sent, "
-                "so leave them in place. JPEG, PNG and GIF may have 5 MB, other files 0.6 MB, all pictures of a "
-                "message 5 MB together. Required."
+                "so leave them in place. JPEG, PNG and GIF files may be up to 5 MB, other files up to 0.6 MB, and all "
+                "pictures of a message together up to 5 MB."
             ),
         }
     }

@@ -37,28 +37,33 @@ STATUSES: Mapping[str, Status | None] = {
 
 
 class TwilioForm(BaseModel):
-    """The fields of a status callback that are read. Twilio sends more, and may add to them."""
+    """The fields of a status callback that are used. Twilio sends others too."""
 
     model_config = ConfigDict(extra="allow")
 
-    message_sid: str = Field(alias="MessageSid", min_length=1)
-    message_status: str = Field(alias="MessageStatus", examples=["delivered"])
-    error_code: str | None = Field(default=None, alias="ErrorCode", examples=["30006"])
+    message_sid: str = Field(alias="MessageSid", min_length=1, description="Twilio's id of the message.")
+    message_status: str = Field(
+        alias="MessageStatus", examples=["delivered"], description="Twilio's status of the message."
+    )
+    error_code: str | None = Field(
+        default=None, alias="ErrorCode", examples=["30006"], description="Twilio's error code, if the message failed."
+    )
 
 
 def status_route(channel: str) -> Route[RouteStore]:
-    """The route for the status callbacks of one channel. Every submission names its URL."""
+    """The route for the status callbacks of one channel. Twilio gets its URL with each submission."""
     return Route(
         name=f"take_{channel}_receipt",
         kind=RouteKind.STATUS_CALLBACK,
         method="POST",
         path=f"/callbacks/{channel}/{{delivery_id}}/{{attempt}}",
         media_types=(FORM,),
-        too_large="A callback may have 64 kB.",
+        too_large="A callback may be up to 64 kB.",
         handle=_handle,
-        summary=f"Take Twilio's receipt for {channel}",
+        summary=f"Store a receipt from Twilio ({channel})",
         description=(
-            "For Twilio only: every submission names this URL. Repeated, late and reordered receipts change nothing."
+            "For Twilio only. Twilio gets this URL with each submission. Repeated, late and reordered receipts change "
+            "nothing."
         ),
         form=TwilioForm,
         signature_header=(HEADER, "Twilio's signature of the URL and the form."),

@@ -1,4 +1,4 @@
-"""The files that tell hosts what to run say the same thing, and it exists."""
+"""Procfile, render.yaml, .env.example, .gitignore and gunicorn.conf.py agree with each other and with the code."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def blueprint() -> dict[str, Any]:
 
 
 def example() -> dict[str, str | None]:
-    """Each variable of .env.example and what follows the sign; None for one that is shown without a value."""
+    """Return the variables of .env.example with their values; None for a variable without a value."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     found = [re.fullmatch(r"(?:# )?([A-Z][A-Z_]*)=(.*)", line) for line in lines]
     return {match[1]: match[2] or None for match in found if match}
 
 
-def all_on() -> Settings:
-    needed = {name: value for name, value in example().items() if value and name not in GUNICORN_VARIABLES}
-    return load_settings(**{name.lower(): value for name, value in needed.items()})
+def settings_from_example() -> Settings:
+    values = {name: value for name, value in example().items() if value and name not in GUNICORN_VARIABLES}
+    return load_settings(**{name.lower(): value for name, value in values.items()})
 
 
 # --- Procfile ---------------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def test_the_procfile_has_a_process_of_each_kind() -> None:
 
 
 @pytest.mark.parametrize("name", ["worker", "clock", "release"])
-def test_what_python_is_told_to_run_exists(name: str) -> None:
+def test_every_python_program_in_the_procfile_exists(name: str) -> None:
     interpreter, *rest = shlex.split(procfile()[name])
     assert interpreter == "python"
     if rest[0] == "-m":
@@ -72,7 +72,7 @@ def test_what_python_is_told_to_run_exists(name: str) -> None:
         assert (ROOT / rest[0]).is_file()
 
 
-def test_what_gunicorn_is_told_to_serve_exists() -> None:
+def test_the_configuration_and_the_app_of_gunicorn_exist() -> None:
     program, option, config, app = shlex.split(procfile()["web"])
     assert (program, option) == ("gunicorn", "--config")
     assert (ROOT / config).is_file()
@@ -82,7 +82,7 @@ def test_what_gunicorn_is_told_to_serve_exists() -> None:
 
 def test_the_worker_of_the_procfile_serves_every_queue() -> None:
     assert shlex.split(procfile()["worker"]) == ["python", "worker.py"]  # no names: all that are enabled
-    enabled = queues.enabled_queues(all_on())
+    enabled = queues.enabled_queues(settings_from_example())
     served = {program.command[-1] for program in worker.programs(enabled, processes=1, drain_seconds=1)}
     assert served == set(enabled) == QUEUES
 
@@ -96,7 +96,7 @@ def test_every_job_that_may_be_queued_exists(path: str) -> None:
 # --- render.yaml ------------------------------------------------------------------------------------------------------
 
 
-def test_render_runs_what_the_procfile_says() -> None:
+def test_render_runs_the_commands_of_the_procfile() -> None:
     commands = procfile()
     web, *others = [service for service in blueprint()["services"] if service["type"] in ("web", "worker")]
     assert web["startCommand"] == commands["web"]
@@ -104,17 +104,19 @@ def test_render_runs_what_the_procfile_says() -> None:
     assert [service["startCommand"] for service in others] == [commands["worker"], commands["clock"]]
 
 
-def test_render_gives_every_process_all_that_it_needs() -> None:
+def test_render_sets_every_required_variable_and_no_unknown_one() -> None:
     group = {item["key"] for item in blueprint()["envVarGroups"][0]["envVars"]}
     needed = {name.upper() for name, field in Settings.model_fields.items() if field.is_required()} | {"REDIS_URL"}
     for service in blueprint()["services"]:
         if service["type"] in ("web", "worker"):
-            given = group | {item["key"] for item in service["envVars"] if "key" in item}
-            assert needed <= given, service["name"]
-            assert given - {"PYTHON_VERSION", "TZ"} <= {name.upper() for name in Settings.model_fields}, service["name"]
+            available = group | {item["key"] for item in service["envVars"] if "key" in item}
+            assert needed <= available, service["name"]
+            assert available - {"PYTHON_VERSION", "TZ"} <= {name.upper() for name in Settings.model_fields}, service[
+                "name"
+            ]
 
 
-def test_what_render_is_told_to_look_up_is_in_the_blueprint() -> None:
+def test_every_reference_in_render_yaml_has_a_target() -> None:
     services = {(service["type"], service["name"]): service for service in blueprint()["services"]}
     databases = {database["name"] for database in blueprint()["databases"]}
     for service in services.values():
@@ -127,20 +129,20 @@ def test_what_render_is_told_to_look_up_is_in_the_blueprint() -> None:
                 assert source.get("property") == "connectionString" or source["envVarKey"] in keys
 
 
-def test_render_keeps_secrets_out_of_the_file() -> None:
+def test_render_yaml_contains_no_values_of_service_variables() -> None:
     for service in blueprint()["services"]:
         for item in service.get("envVars", []):
             assert "value" not in item, item
 
 
-def test_render_is_told_a_whole_python_version_that_has_its_security_fixes() -> None:
+def test_the_python_version_on_render_is_exact_and_has_current_security_fixes() -> None:
     """PYTHON_VERSION takes no `3.13` for the newest patch (https://render.com/docs/python-version)."""
     [version] = [item["value"] for item in blueprint()["envVarGroups"][0]["envVars"] if item["key"] == "PYTHON_VERSION"]
     assert re.fullmatch(r"3\.\d+\.\d+", version)
     assert tuple(map(int, version.split("."))) >= (3, 13, 18)
 
 
-def test_render_throws_no_job_away_and_has_the_right_postgresql() -> None:
+def test_redis_on_render_evicts_nothing_and_postgresql_has_the_required_version() -> None:
     [redis] = [service for service in blueprint()["services"] if service["type"] == "keyvalue"]
     assert redis["maxmemoryPolicy"] == "noeviction"
     assert redis["ipAllowList"] == []
@@ -151,18 +153,18 @@ def test_render_throws_no_job_away_and_has_the_right_postgresql() -> None:
 # --- .env.example -----------------------------------------------------------------------------------------------------
 
 
-def test_every_variable_is_in_the_example_and_no_other() -> None:
+def test_the_example_contains_exactly_the_variables_that_are_read() -> None:
     assert set(example()) == {name.upper() for name in Settings.model_fields} | GUNICORN_VARIABLES
 
 
 def test_the_example_shows_the_defaults() -> None:
-    settings = all_on()
+    settings = settings_from_example()
     for name, field in Settings.model_fields.items():
         if not field.is_required() and name != "redis_url":
             assert getattr(settings, name) == field.default, name
 
 
-def test_gunicorn_reads_no_other_variables() -> None:
+def test_gunicorn_reads_only_the_listed_variables() -> None:
     read = re.findall(
         r'"([A-Z_]+)" in os\.environ|(?:environ\.get|_positive)\("([A-Z_]+)"', (ROOT / "gunicorn.conf.py").read_text()
     )
@@ -183,9 +185,7 @@ def test_gunicorn_reads_no_other_variables() -> None:
         ("var/demo.env", True),
     ],
 )
-def test_files_with_secrets_that_the_documentation_says_to_make_are_not_committed(
-    path: str, ignored: bool, tmp_path: Path
-) -> None:
+def test_git_ignores_files_with_secrets(path: str, ignored: bool, tmp_path: Path) -> None:
     git = shutil.which("git")
     assert git is not None
     subprocess.run((git, "init", "--quiet", str(tmp_path)), check=True)
@@ -210,7 +210,7 @@ def test_files_with_secrets_that_the_documentation_says_to_make_are_not_committe
         ({"RENDER": "true", "HOST": "127.0.0.1"}, "127.0.0.1:8000"),
     ],
 )
-def test_gunicorn_is_open_to_others_only_on_a_host(
+def test_gunicorn_listens_on_all_interfaces_only_on_a_hosting_platform(
     environment: dict[str, str], address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in GUNICORN_VARIABLES | ROUTER_VARIABLES:
@@ -231,7 +231,7 @@ def test_the_example_shows_the_limits_of_the_web_process(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan"])
-def test_a_limit_that_is_none_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_limit_is_refused_with_the_name_of_its_variable(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_BODY_SECONDS", value)
     with pytest.raises(SystemExit, match="HTTP_BODY_SECONDS: must be a number above 0"):
         runpy.run_path(str(ROOT / "gunicorn.conf.py"))

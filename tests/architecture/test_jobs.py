@@ -20,10 +20,10 @@ from jobs.job_queue.job_queue import JobQueue
 from settings import Settings
 from tests.architecture.source_files import FOLDERS, ROOT, product
 
-NOT_TO_IMPORT = {"tools.sandbox.__main__", "wsgi", "gunicorn.conf", "tools.local.__main__"}
+PROGRAMS = {"tools.sandbox.__main__", "wsgi", "gunicorn.conf", "tools.local.__main__"}
 """Programs that run when they are imported."""
 
-WATCH = """
+IMPORT_CHECK = """
 import importlib, socket, sys, threading
 
 def refuse(*_, **__):
@@ -78,7 +78,9 @@ def test_every_job_is_a_function_that_takes_ids_only(kind: JobKind) -> None:
     function = getattr(importlib.import_module(module(kind)), kind.name)
 
     assert {parameter.annotation for parameter in inspect.signature(function).parameters.values()} <= {"str"}
-    assert tuple(inspect.signature(function).parameters) == kind.parameters, "what workers check jobs against"
+    assert tuple(inspect.signature(function).parameters) == kind.parameters, (
+        "workers check the arguments of jobs against kind.parameters"
+    )
     assert function.__doc__
 
 
@@ -93,12 +95,12 @@ def test_the_job_queue_takes_ids_only(method: str) -> None:
     assert {parameter.annotation for parameter in parameters if parameter.name != "self"} <= {"str", "UUID", "JobKind"}
 
 
-def test_nothing_connects_and_no_thread_starts_at_import() -> None:
+def test_imports_open_no_connection_and_start_no_thread() -> None:
     names = [file.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in product()]
     assert {name.partition(".")[0] for name in names} > set(FOLDERS)
 
-    done = subprocess.run(  # in another process, in which nothing was imported yet
-        [sys.executable, "-c", WATCH, *(name for name in names if name not in NOT_TO_IMPORT)],
+    done = subprocess.run(  # in a new process, in which nothing is imported yet
+        [sys.executable, "-c", IMPORT_CHECK, *(name for name in names if name not in PROGRAMS)],
         cwd=ROOT,
         env={},
         capture_output=True,
@@ -109,7 +111,7 @@ def test_nothing_connects_and_no_thread_starts_at_import() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_jobs_are_read_from_redis_as_checked_jobs_only() -> None:
+def test_jobs_are_read_from_redis_only_as_checked_jobs() -> None:
     """RQ's own Job imports and unpickles whatever Redis contains."""
     readers = {
         file.name

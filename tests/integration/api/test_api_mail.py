@@ -86,7 +86,7 @@ def test_a_mail_is_accepted_and_returned_with_its_subject(client: FlaskClient, c
         ),
         ({"imageUrls": []}, {"imageUrls": "is not a known field"}),
         ({"details": {}}, {"details": "is not a known field"}),
-        ({"content": "x" * 100_001}, {"content": "is longer than the 100,000 characters that one mail may have"}),
+        ({"content": "x" * 100_001}, {"content": "is longer than the 100,000 characters that an e-mail may have"}),
         (
             {"targetType": "numbers", "phoneNumbers": ["+12025550123"]},
             {"targetType": 'does not suit mail: use "all", "contacts" or "addresses"'},

@@ -89,7 +89,7 @@ def test_an_opt_out_can_be_undone_on_the_page(client: FlaskClient, link: str, da
     undone = client.post(f"{link}/undo")
 
     assert (undone.status_code, source(database)) == (200, None)
-    assert "You get mail again" in undone.text
+    assert "You are subscribed again" in undone.text
     assert history(database) == [("opt_out", "unsubscribe link"), ("opt_in", "unsubscribe link")]
     assert client.post(form(undone.text) or "").status_code == 200
     assert source(database) == "unsubscribe link"
@@ -133,7 +133,7 @@ def test_only_an_opt_out_by_link_can_be_undone(
 
     page = client.get(link)
     assert form(page.text) is None
-    assert "only it can have mail sent to you again" in page.text
+    assert "only the church can subscribe you again" in page.text
     refused = client.post(f"{link}/undo")
 
     assert "You are unsubscribed" in refused.text

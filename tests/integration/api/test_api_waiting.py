@@ -1,4 +1,4 @@
-"""What a message waits for, its target and whether its result is final; the warnings of a send."""
+"""`waitingFor`, the target, `completedAt` and `settledAt` of a message, and the warnings of a send."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def ledger(database: Database) -> Ledger:
     return Ledger(database)
 
 
-NOT_KNOWN = "the carrier refused the credentials"
+PAUSE_REASON = "the carrier refused the credentials"
 
 
 def send(client: FlaskClient, church: KnownChurch, **body: Any) -> dict[str, Any]:
-    whole = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all", **body}
-    answer = client.post("/api/messages/send", json=whole, headers=church.bearer)
-    assert answer.status_code == 202, answer.text
-    return answer.get_json()
+    request = {"churchId": str(church.church_id), "content": "Grace", "targetType": "all", **body}
+    response = client.post("/api/messages/send", json=request, headers=church.bearer)
+    assert response.status_code == 202, response.text
+    return response.get_json()
 
 
-def look(client: FlaskClient, church: KnownChurch, message_id: object) -> dict[str, Any]:
-    answer = client.get(f"/api/messages/{message_id}", headers=church.bearer)
-    assert answer.status_code == 200, answer.text
-    return answer.get_json()
+def get_message(client: FlaskClient, church: KnownChurch, message_id: object) -> dict[str, Any]:
+    response = client.get(f"/api/messages/{message_id}", headers=church.bearer)
+    assert response.status_code == 200, response.text
+    return response.get_json()
 
 
 def pause_sender(database: Database, church: KnownChurch) -> None:
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church.church_id, channel="sms", reason=NOT_KNOWN)
+        churches.pause_sender(connection, church_id=church.church_id, channel="sms", reason=PAUSE_REASON)
 
 
 def opt_out_everyone(database: Database, church: KnownChurch) -> None:
@@ -53,32 +53,32 @@ def opt_out_everyone(database: Database, church: KnownChurch) -> None:
         )
 
 
-def codes(answer: dict[str, Any]) -> list[str]:
-    return [warning["code"] for warning in answer["warnings"]]
+def codes(response: dict[str, Any]) -> list[str]:
+    return [warning["code"] for warning in response["warnings"]]
 
 
-def test_a_paused_sender_is_shown_with_the_message_and_the_next_send(
+def test_a_paused_sender_is_reported_by_its_messages_and_by_new_sends(
     client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger
 ) -> None:
     message = message_with(ledger, church.church_id, {Status.QUEUED: 2})
     pause_sender(database, church)
 
-    shown = look(client, church, message.message_id)
+    shown = get_message(client, church, message.message_id)
     assert shown["status"] == "sending"
     assert shown["waitingFor"]["reason"] == "sender-paused"
-    assert NOT_KNOWN in shown["waitingFor"]["detail"]
+    assert PAUSE_REASON in shown["waitingFor"]["detail"]
     assert "operator" in shown["waitingFor"]["detail"]
     assert datetime.fromisoformat(shown["waitingFor"]["since"]) <= datetime.now(UTC)
     assert shown["waitingFor"]["until"] is None
 
     accepted = send(client, church, targetType="numbers", phoneNumbers=["+12025550123"])
     assert codes(accepted) == ["sender-paused"]
-    assert NOT_KNOWN in accepted["warnings"][0]["message"]
-    assert look(client, church, accepted["id"])["waitingFor"]["reason"] == "sender-paused"
+    assert PAUSE_REASON in accepted["warnings"][0]["message"]
+    assert get_message(client, church, accepted["id"])["waitingFor"]["reason"] == "sender-paused"
 
     with system_scope(database) as connection:
         churches.resume_sender(connection, church_id=church.church_id, channel="sms")
-    assert look(client, church, message.message_id)["waitingFor"] is None
+    assert get_message(client, church, message.message_id)["waitingFor"] is None
     assert codes(send(client, church, targetType="numbers", phoneNumbers=["+12025550123"])) == []
 
 
@@ -98,14 +98,14 @@ def test_a_repeated_send_has_the_current_warnings(client: FlaskClient, church: K
     assert first.get_json()["id"] == second.get_json()["id"]
 
 
-@pytest.mark.parametrize("ended", [Status.SENT, Status.DELIVERED, Status.UNKNOWN, Status.SENDING])
+@pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED, Status.UNKNOWN, Status.SENDING])
 def test_a_submitted_message_does_not_wait_for_a_paused_sender(
-    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, ended: Status
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, status: Status
 ) -> None:
-    message = message_with(ledger, church.church_id, {ended: 2})
+    message = message_with(ledger, church.church_id, {status: 2})
     pause_sender(database, church)
 
-    assert look(client, church, message.message_id)["waitingFor"] is None
+    assert get_message(client, church, message.message_id)["waitingFor"] is None
 
 
 def test_a_paused_message_waits_until_it_is_resumed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
@@ -124,15 +124,15 @@ def test_a_scheduled_message_waits_for_its_send_time(
     add_contacts(database, church.church_id, count=1)
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 
-    waiting = look(client, church, send(client, church, sendAt=later)["id"])
+    waiting = get_message(client, church, send(client, church, sendAt=later)["id"])
 
     assert waiting["waitingFor"]["reason"] == "send-time"
     assert datetime.fromisoformat(waiting["waitingFor"]["until"]) == datetime.fromisoformat(later)
-    assert look(client, church, send(client, church)["id"])["waitingFor"] is None, "its turn is about to come"
+    assert get_message(client, church, send(client, church)["id"])["waitingFor"] is None, "it is due now"
 
 
 def test_deliveries_that_wait_for_quiet_hours_are_counted(client: FlaskClient, database: Database) -> None:
-    """The texting hours are one minute, which is not now: every delivery waits."""
+    """The texting hours are one minute, twelve hours from now, so every delivery waits."""
     now = datetime.now(UTC)
     minute = (now.hour * 60 + now.minute + 720) % 1440
     church = create_church(database, window=Window(opens=minute, closes=minute + 1))
@@ -152,7 +152,7 @@ def test_deliveries_that_wait_for_quiet_hours_are_counted(client: FlaskClient, d
             keeps_quiet_hours=True,
         )
 
-    shown = look(client, church, message_id)
+    shown = get_message(client, church, message_id)
 
     assert (shown["waitingForQuietHours"], shown["counts"]["queued"]) == (3, 3)
     assert shown["waitingFor"]["reason"] == "quiet-hours"
@@ -171,10 +171,10 @@ def test_temporary_waits_are_shown(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, change: str, reason: str
 ) -> None:
     message = message_with(ledger, church.church_id, {Status.QUEUED: 1})
-    assert look(client, church, message.message_id)["waitingFor"] is None
+    assert get_message(client, church, message.message_id)["waitingFor"] is None
     ledger.query(change)
 
-    wait = look(client, church, message.message_id)["waitingFor"]
+    wait = get_message(client, church, message.message_id)["waitingFor"]
 
     assert wait["reason"] == reason
     assert (wait["until"] is None) == (reason == "pace")
@@ -183,7 +183,7 @@ def test_temporary_waits_are_shown(
 def test_a_disabled_channel_is_shown_as_the_reason(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
-    """The API refuses new messages for it, and accepted ones wait."""
+    """The API refuses new messages on the channel. Messages that were accepted before wait."""
     set_mail_sender(database, church.church_id)
     with church_scope(database, church.church_id) as connection:
         message, _ = messages.insert(
@@ -202,7 +202,7 @@ def test_a_disabled_channel_is_shown_as_the_reason(
             ),
         )
 
-    wait = look(client, church, message.message_id)["waitingFor"]
+    wait = get_message(client, church, message.message_id)["waitingFor"]
 
     assert wait["reason"] == "channel-unavailable"
     assert "SMTP_URL" in wait["detail"]
@@ -232,7 +232,7 @@ def test_a_send_without_recipients_is_accepted_with_a_warning(
     assert codes(send(client, church)) == ["sender-paused", "no-recipients"]
 
 
-def test_contacts_without_a_number_are_no_recipients_of_a_text(
+def test_contacts_without_a_number_are_not_counted_as_recipients_of_a_text(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     with church_scope(database, church.church_id) as connection:
@@ -272,7 +272,7 @@ def test_a_message_shows_its_target_and_the_list_does_not(
         "numbers": {"phoneNumbers": numbers(2)},
     }
     for target_type, target in targets.items():
-        shown = look(client, church, send(client, church, targetType=target_type, **target)["id"])
+        shown = get_message(client, church, send(client, church, targetType=target_type, **target)["id"])
         assert shown["targetType"] == target_type
         found = {name: shown[name] for name in ("contactIds", "phoneNumbers", "emailAddresses")}
         assert found == {"contactIds": None, "phoneNumbers": None, "emailAddresses": None, **target}
@@ -282,15 +282,15 @@ def test_a_message_shows_its_target_and_the_list_does_not(
     assert {"targetType", "completedAt", "settledAt"} <= first.keys()
 
 
-def settle(ledger: Ledger, *, give_up_seconds: float = 3 * 24 * 3600) -> None:
+def complete_and_settle(ledger: Ledger, *, give_up_seconds: float = 3 * 24 * 3600) -> None:
     with system_scope(ledger.database) as connection:
         message_lifecycle.complete(connection)
         message_lifecycle.set_settled_at(connection, give_up_seconds=give_up_seconds)
 
 
-def ends(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[str, bool, bool]:
-    """(status, completed, settled)."""
-    shown = look(client, church, message_id)
+def completion(client: FlaskClient, church: KnownChurch, message_id: object) -> tuple[str, bool, bool]:
+    """Return the status, whether `completedAt` is set, and whether `settledAt` is set."""
+    shown = get_message(client, church, message_id)
     return shown["status"], shown["completedAt"] is not None, shown["settledAt"] is not None
 
 
@@ -310,56 +310,56 @@ def test_a_message_is_completed_when_submitted_and_settled_when_final(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, status: Status, completed: bool, settled: bool
 ) -> None:
     message = message_with(ledger, church.church_id, {status: 1, Status.DELIVERED: 1})
-    settle(ledger)
+    complete_and_settle(ledger)
 
-    assert ends(client, church, message.message_id)[1:] == (completed, settled)
+    assert completion(client, church, message.message_id)[1:] == (completed, settled)
 
 
-def test_missing_receipts_settle_accepted_deliveries_but_not_those_in_doubt(
+def test_a_message_is_settled_after_the_give_up_time_unless_a_delivery_is_in_doubt(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     without_receipt = message_with(ledger, church.church_id, {Status.SENT: 1})
     in_doubt = message_with(ledger, church.church_id, {Status.SENT: 1, Status.UNKNOWN: 1}, first=10)
-    settle(ledger, give_up_seconds=-1)
+    complete_and_settle(ledger, give_up_seconds=-1)
 
-    assert ends(client, church, without_receipt.message_id) == ("completed", True, True)
-    assert ends(client, church, in_doubt.message_id) == ("completed", True, False)
+    assert completion(client, church, without_receipt.message_id) == ("completed", True, True)
+    assert completion(client, church, in_doubt.message_id) == ("completed", True, False)
 
 
 def test_a_retried_message_is_no_longer_settled(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> None:
     message = message_with(ledger, church.church_id, {Status.FAILED: 1, Status.DELIVERED: 1})
-    settle(ledger)
-    assert ends(client, church, message.message_id) == ("completed", True, True)
+    complete_and_settle(ledger)
+    assert completion(client, church, message.message_id) == ("completed", True, True)
 
     post_action(client, church, message, "retry-failed")
-    settle(ledger)
+    complete_and_settle(ledger)
 
-    assert ends(client, church, message.message_id) == ("sending", False, False)
+    assert completion(client, church, message.message_id) == ("sending", False, False)
 
 
 @pytest.mark.parametrize(
-    ("decided", "after"), [("queued", ("sending", False, False)), ("sent", ("completed", True, False))]
+    ("resolution", "after"), [("queued", ("sending", False, False)), ("sent", ("completed", True, False))]
 )
-def test_a_message_is_open_or_final_after_its_delivery_is_resolved(
-    client: FlaskClient, church: KnownChurch, ledger: Ledger, decided: str, after: tuple[str, bool, bool]
+def test_a_resolved_delivery_reopens_or_completes_its_message(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, resolution: str, after: tuple[str, bool, bool]
 ) -> None:
     message = message_with(ledger, church.church_id, {Status.UNKNOWN: 1})
-    settle(ledger)
+    complete_and_settle(ledger)
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries")
 
     path = f"/api/messages/{message.message_id}/deliveries/{delivery}/resolve"
-    assert client.post(path, json={"status": decided}, headers=church.bearer).status_code == 204
-    settle(ledger)
+    assert client.post(path, json={"status": resolution}, headers=church.bearer).status_code == 204
+    complete_and_settle(ledger)
 
-    assert ends(client, church, message.message_id) == after
+    assert completion(client, church, message.message_id) == after
 
 
-def test_a_message_canceled_before_it_began_is_completed_and_settled(
+def test_a_message_canceled_before_its_send_time_is_completed_and_settled(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     message_id = send(client, church, sendAt=later)["id"]
     assert client.post(f"/api/messages/{message_id}/cancel", headers=church.bearer).status_code == 200
-    settle(ledger)
+    complete_and_settle(ledger)
 
-    assert ends(client, church, message_id) == ("canceled", True, True)
+    assert completion(client, church, message_id) == ("canceled", True, True)

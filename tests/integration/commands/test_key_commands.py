@@ -33,7 +33,7 @@ def new_church(run: Run, name: str = "Grace") -> dict[str, str]:
 
 
 def make_key(run: Run, church: str, *options: str) -> tuple[str, str, Result]:
-    """A key's id, the key, and the command's result."""
+    """Create a key, and return its id, the key, and the result of the command."""
     result = run("create-key", "--church", church, "--label", "front end", *options)
     assert result.exit_code == 0, result.output
     [key] = KEY.findall(result.stdout)
@@ -47,13 +47,13 @@ def status_with(client: FlaskClient, key: str) -> int:
 
 
 def detail_with(client: FlaskClient, key: str) -> str:
-    answer: Any = client.get("/api/contacts", headers={"Authorization": f"Bearer {key}"}).get_json()
-    return answer["detail"]
+    response: Any = client.get("/api/contacts", headers={"Authorization": f"Bearer {key}"}).get_json()
+    return response["detail"]
 
 
 @contextmanager
-def listening(app: Flask) -> Generator[int]:
-    """The port of a web server in front of the app."""
+def served(app: Flask) -> Generator[int]:
+    """Serve the app over HTTP, and yield the port."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -81,7 +81,7 @@ def expire(database: Database, key: str) -> None:
 # --- revoking ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_revoked_key_is_refused_by_processes_that_have_just_accepted_it(
+def test_a_revoked_key_is_refused_by_every_process_immediately(
     run: Run, settings: Settings, web_client: FlaskClient
 ) -> None:
     church = new_church(run)["churchId"]
@@ -105,7 +105,7 @@ def test_a_request_whose_body_arrives_after_the_revocation_is_refused(
     made = new_church(run)
     body = json.dumps({"contacts": [{"name": "Ruth", "phone": "+12025550123"}]})
     with (
-        listening(web_client.application) as port,
+        served(web_client.application) as port,
         closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection,
     ):
         connection.putrequest("POST", "/api/contacts")
@@ -122,8 +122,8 @@ def test_a_request_whose_body_arrives_after_the_revocation_is_refused(
         connection.send(body.encode())
 
         assert connection.getresponse().status == 401
-    with system_scope(database) as ledger:
-        assert ledger.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
+    with system_scope(database) as connection:
+        assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (0,)
 
 
 def test_a_key_on_standard_input_is_revoked(run: Run, web_client: FlaskClient) -> None:
@@ -167,9 +167,9 @@ def revoked_at(database: Database, key: str) -> object:
     return row[0]
 
 
-@pytest.mark.parametrize("given", [UNKNOWN_CHURCH, "7", "ksms_short"])
-def test_an_unknown_key_is_reported_in_one_line_with_the_remedy(run: Run, given: str) -> None:
-    refused = run("revoke-key", given)
+@pytest.mark.parametrize("key_id", [UNKNOWN_CHURCH, "7", "ksms_short"])
+def test_an_unknown_key_id_is_reported_in_one_line_with_the_remedy(run: Run, key_id: str) -> None:
+    refused = run("revoke-key", key_id)
 
     assert refused.exit_code == 2
     [line] = [line for line in refused.stderr.splitlines() if line.startswith("Error:")]
@@ -235,11 +235,11 @@ def test_an_invalid_expiry_is_refused_and_creates_no_key(run: Run, database: Dat
 # --- listing and finding ----------------------------------------------------------------------------------------------
 
 
-def test_keys_are_listed_with_everything_that_identifies_them(run: Run, web_client: FlaskClient) -> None:
+def test_keys_are_listed_without_their_secrets(run: Run, web_client: FlaskClient) -> None:
     church, other = new_church(run), new_church(run, "Hope")
     key_id, key, _ = make_key(run, church["churchId"], "--expires", "2099-01-01", "--scope", "messages:read")
-    gone_id, _, _ = make_key(run, church["churchId"])
-    run("revoke-key", gone_id)
+    revoked_id, _, _ = make_key(run, church["churchId"])
+    run("revoke-key", revoked_id)
     status_with(web_client, key)
     status_with(web_client, church["apiKey"])
 
@@ -253,7 +253,7 @@ def test_keys_are_listed_with_everything_that_identifies_them(run: Run, web_clie
     assert "2099-01-01" in lines[key_id]
     assert "messages:read" in lines[key_id]
     assert lines[key_id].count("never") == 0  # it has just been used
-    assert "never" in lines[gone_id]
+    assert "never" in lines[revoked_id]
     for secret in (key, church["apiKey"], other["apiKey"]):
         assert secret not in listed
     assert other["churchId"] in run("list-keys").stdout
@@ -294,12 +294,12 @@ def test_a_lookup_does_not_wait_for_a_lock_on_the_key(run: Run, web_client: Flas
         assert status_with(web_client, key) == 200
 
 
-@pytest.mark.parametrize("how", ["key", "hash"])
-def test_a_leaked_key_is_found_from_standard_input(run: Run, how: str) -> None:
+@pytest.mark.parametrize("form", ["key", "hash"])
+def test_a_leaked_key_is_found_from_standard_input(run: Run, form: str) -> None:
     church = new_church(run)["churchId"]
     key_id, key, _ = make_key(run, church)
 
-    found = run("find-key", input={"key": key, "hash": hash_key(key).hex()}[how])
+    found = run("find-key", input={"key": key, "hash": hash_key(key).hex()}[form])
 
     assert found.exit_code == 0
     assert key_id in found.stdout
@@ -307,13 +307,13 @@ def test_a_leaked_key_is_found_from_standard_input(run: Run, how: str) -> None:
     assert key not in found.output
 
 
-@pytest.mark.parametrize("given", ["ksms_" + "a" * 43, "0" * 64, "nonsense", ""])
-def test_an_unknown_key_is_reported(run: Run, given: str) -> None:
-    refused = run("find-key", input=given)
+@pytest.mark.parametrize("text", ["ksms_" + "a" * 43, "0" * 64, "nonsense", ""])
+def test_an_unknown_key_is_reported_and_not_repeated(run: Run, text: str) -> None:
+    refused = run("find-key", input=text)
 
     assert refused.exit_code == 2
     assert len([line for line in refused.stderr.splitlines() if line.startswith("Error:")]) == 1
-    assert given == "" or given not in refused.stderr
+    assert text == "" or text not in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["list-keys", "create-key"])

@@ -61,7 +61,7 @@ def test_with_an_https_url_the_cookie_is_sent_over_https_only(serve: Serve) -> N
 def test_a_wrong_password_is_refused(anonymous: OperatorBrowser) -> None:
     answer = anonymous.log_in("not it")
     assert answer.status_code == 401
-    assert "That is not the password." in answer.text
+    assert "The password is not correct." in answer.text
     assert not anonymous.session.cookies
     assert anonymous.open("/rq/").url.endswith("/operator/login")
 

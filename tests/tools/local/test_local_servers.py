@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Valkey: they start for any user, keep their data, and leave no process behind."""
+"""The embedded PostgreSQL and Valkey start as any user, keep their data, and leave no process behind."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tests.harness.waiting import wait_until
 from tools.local import valkey
 from tools.local.environment import ROOT
 
-OWNER = str(Path(__file__).with_name("servers_owner.py"))
+OWNER_SCRIPT = str(Path(__file__).with_name("servers_owner.py"))
 NOBODY = 65534
-# A user other than root who may read the project's folder wherever it is.
+# Runs a command as a user other than root, who may read the project's folder wherever it is.
 AS_USER = (
     "setpriv",
     f"--reuid={NOBODY}",
@@ -42,9 +42,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 
 @contextmanager
-def owner(folder: Path, *way: str, prefix: tuple[str, ...] = ()) -> Generator[dict[str, Any]]:
-    """Both servers. At the end their owner is killed with SIGKILL, and then none of their processes may be left."""
-    command = (*prefix, sys.executable, "-B", OWNER, str(folder), *way)
+def running_servers(folder: Path, *options: str, prefix: tuple[str, ...] = ()) -> Generator[dict[str, Any]]:
+    """Start both servers in an owner process, and yield their URLs and process ids.
+
+    At the end, kill the owner with SIGKILL, and wait until none of the servers' processes is left.
+    """
+    command = (*prefix, sys.executable, "-B", OWNER_SCRIPT, str(folder), *options)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -75,54 +78,54 @@ def read(servers: dict[str, Any]) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    ("way", "prefix"),
+    ("options", "prefix"),
     [
-        pytest.param((), (), id="the present user"),
+        pytest.param((), (), id="the current user"),
         pytest.param(("nobody",), (), id="root without user namespaces", marks=only_root),
         pytest.param((), AS_USER, id="an ordinary user", marks=only_root),
     ],
 )
-def test_a_killed_owner_leaves_no_process_and_keeps_the_data(
-    tmp_path: Path, way: tuple[str, ...], prefix: tuple[str, ...]
+def test_when_the_owner_is_killed_no_process_is_left_and_the_data_is_kept(
+    tmp_path: Path, options: tuple[str, ...], prefix: tuple[str, ...]
 ) -> None:
     folder = tmp_path / "var"
     folder.mkdir()
     if prefix:
         os.chown(folder, NOBODY, NOBODY)
-    with owner(folder, *way, prefix=prefix) as servers:
+    with running_servers(folder, *options, prefix=prefix) as servers:
         write(servers)
-    with owner(folder, *way, prefix=prefix) as servers:
+    with running_servers(folder, *options, prefix=prefix) as servers:
         assert read(servers) == ("still here", "still here")
     assert "database system was shut down at" in (folder / "postgres.log").read_text()
 
 
 @only_root
-def test_files_are_usable_after_a_change_of_the_user(tmp_path: Path) -> None:
-    with owner(tmp_path, "nobody") as servers:
+def test_files_are_usable_when_another_user_starts_the_servers(tmp_path: Path) -> None:
+    with running_servers(tmp_path, "nobody") as servers:
         write(servers)
-    with owner(tmp_path) as servers:
+    with running_servers(tmp_path) as servers:
         assert read(servers) == ("still here", "still here")
 
 
 def test_a_stale_lock_file_is_ignored(tmp_path: Path) -> None:
-    with owner(tmp_path) as servers:
+    with running_servers(tmp_path) as servers:
         write(servers)
-    # As after a power cut, when the process id is in use again.
+    # As after a power failure, when another process has the recorded process id.
     (tmp_path / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{tmp_path / 'postgres'}\n")
-    with owner(tmp_path) as servers:
+    with running_servers(tmp_path) as servers:
         assert read(servers)[0] == "still here"
 
 
 def test_an_interrupted_initdb_is_repeated(tmp_path: Path) -> None:
-    half = tmp_path / "postgres.half"
-    half.mkdir()
-    (half / "PG_VERSION").write_text("18\n")
-    with owner(tmp_path):
-        assert not half.exists()
+    incomplete = tmp_path / "postgres.half"
+    incomplete.mkdir()
+    (incomplete / "PG_VERSION").write_text("18\n")
+    with running_servers(tmp_path):
+        assert not incomplete.exists()
 
 
 def test_the_products_role_has_no_privileges_and_owns_its_database(tmp_path: Path) -> None:
-    with owner(tmp_path) as servers, psycopg.connect(servers["database_url"]) as connection:
+    with running_servers(tmp_path) as servers, psycopg.connect(servers["database_url"]) as connection:
         role = connection.execute(
             "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles"
             " WHERE rolname = current_user"
@@ -143,7 +146,7 @@ def test_valkey_evicts_nothing_is_durable_and_requires_a_password(tmp_path: Path
             assert redis.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
             assert redis.config_get("appendonly") == {"appendonly": "yes"}
         no_retry = Retry(NoBackoff(), 0)
-        with Redis(port=free_port, retry=no_retry) as stranger, pytest.raises(AuthenticationError):
-            stranger.ping()
+        with Redis(port=free_port, retry=no_retry) as client, pytest.raises(AuthenticationError):
+            client.ping()
     finally:
         child_process.kill(process)

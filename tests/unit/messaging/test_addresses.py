@@ -10,7 +10,7 @@ from messaging.addresses import InvalidEmail, InvalidPhone, mask_email, parse_em
 
 
 @pytest.mark.parametrize(
-    ("written", "number"),
+    ("text", "number"),
     [
         ("+12025550123", "+12025550123"),
         ("(202) 555-0123", "+12025550123"),
@@ -26,12 +26,12 @@ from messaging.addresses import InvalidEmail, InvalidPhone, mask_email, parse_em
         ("\uff0b1２０２５５５０１２３", "+12025550123"),
     ],
 )
-def test_usual_forms_are_parsed_to_e164(written: str, number: str) -> None:
-    assert parse_phone(written) == number
+def test_usual_forms_are_parsed_to_e164(text: str, number: str) -> None:
+    assert parse_phone(text) == number
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("text", "message"),
     [
         ("", "is not a phone number"),
         ("   ", "is not a phone number"),
@@ -55,22 +55,22 @@ def test_usual_forms_are_parsed_to_e164(written: str, number: str) -> None:
         ("555-0123", "is not a number in use"),
     ],
 )
-def test_an_invalid_phone_number_is_refused_with_the_reason(written: str, message: str) -> None:
+def test_an_invalid_phone_number_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(InvalidPhone, match=message):
-        parse_phone(written)
+        parse_phone(text)
 
 
-@pytest.mark.parametrize("written", ["911", "202-555-0123 x5", "+1 000 555 0123"])
-def test_the_error_does_not_contain_the_number(written: str) -> None:
+@pytest.mark.parametrize("text", ["911", "202-555-0123 x5", "+1 000 555 0123"])
+def test_the_error_does_not_contain_the_number(text: str) -> None:
     with pytest.raises(InvalidPhone) as refused:
-        parse_phone(written)
-    assert written not in str(refused.value)
+        parse_phone(text)
+    assert text not in str(refused.value)
 
 
 @given(st.text(max_size=40) | st.text("+0123456789().- x/;ext=tel:\x00", max_size=40))
-def test_any_text_is_parsed_to_e164_or_refused(written: str) -> None:
+def test_any_text_is_parsed_to_e164_or_refused(text: str) -> None:
     try:
-        number = parse_phone(written)
+        number = parse_phone(text)
     except InvalidPhone:
         return
     assert number.startswith("+")
@@ -80,7 +80,7 @@ def test_any_text_is_parsed_to_e164_or_refused(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "address"),
+    ("text", "address"),
     [
         ("ruth@example.org", "ruth@example.org"),
         ("  Ruth.Bell+News@Example.ORG ", "ruth.bell+news@example.org"),
@@ -88,13 +88,13 @@ def test_any_text_is_parsed_to_e164_or_refused(written: str) -> None:
         ("ruth@Bücher.example", "ruth@xn--bcher-kva.example"),
     ],
 )
-def test_mail_addresses_are_parsed_to_lower_case_and_ascii(written: str, address: str) -> None:
-    assert parse_email(written) == address
+def test_mail_addresses_are_parsed_to_lower_case_and_ascii(text: str, address: str) -> None:
+    assert parse_email(text) == address
     assert parse_email(address) == address
 
 
 @pytest.mark.parametrize(
-    "written",
+    "text",
     [
         *(
             "",
@@ -112,9 +112,9 @@ def test_mail_addresses_are_parsed_to_lower_case_and_ascii(written: str, address
         *("x" * 65 + "@example.org", "a@" + "x" * 250 + ".org", "a\0@example.org", "a@exa mple.org"),
     ],
 )
-def test_an_invalid_mail_address_is_refused_and_not_repeated_in_the_error(written: str) -> None:
+def test_an_invalid_mail_address_is_refused_and_not_repeated_in_the_error(text: str) -> None:
     with pytest.raises(InvalidEmail) as refused:
-        parse_email(written)
+        parse_email(text)
 
     assert str(refused.value) == "is not an e-mail address that mail can be sent to"
 

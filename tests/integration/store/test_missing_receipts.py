@@ -1,4 +1,4 @@
-"""The status of accepted deliveries without a final receipt is fetched, less and less often, and finally no more."""
+"""The status of accepted deliveries without a final receipt is fetched at growing intervals for a limited time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def church_id(ledger: Ledger) -> UUID:
 
 
 @pytest.fixture
-def awaiting(ledger: Ledger, church_id: UUID) -> Message:
+def message_without_receipt(ledger: Ledger, church_id: UUID) -> Message:
     """A completed message whose delivery was just accepted."""
     message = ledger.send(church_id, numbers(1))
     ledger.record(sent(ledger.claim(church_id)))
@@ -33,6 +33,7 @@ def awaiting(ledger: Ledger, church_id: UUID) -> Message:
 
 
 def pass_time(ledger: Ledger, seconds: float) -> None:
+    """Move the stored times into the past."""
     passed = timedelta(seconds=seconds)
     ledger.query("UPDATE messages SET completed_at = completed_at - %(passed)s", passed=passed)
     ledger.query(
@@ -40,7 +41,7 @@ def pass_time(ledger: Ledger, seconds: float) -> None:
     )
 
 
-def claim(ledger: Ledger) -> list[reconciliation.AwaitingReceipt]:
+def claim_awaiting_receipts(ledger: Ledger) -> list[reconciliation.AwaitingReceipt]:
     with system_scope(ledger.database) as connection:
         return reconciliation.claim_awaiting_receipts(connection, channel="sms", limit=10, after_seconds=AFTER_SECONDS)
 
@@ -50,23 +51,25 @@ def set_settled_at(ledger: Ledger) -> int:
         return message_lifecycle.set_settled_at(connection, give_up_seconds=GIVE_UP_SECONDS)
 
 
-def test_a_status_is_fetched_once_the_delivery_has_waited_long_enough(ledger: Ledger, awaiting: Message) -> None:
+def test_a_status_is_fetched_when_the_delivery_has_waited_for_the_interval(
+    ledger: Ledger, message_without_receipt: Message
+) -> None:
     pass_time(ledger, AFTER_SECONDS - 10)
-    assert claim(ledger) == []
+    assert claim_awaiting_receipts(ledger) == []
     pass_time(ledger, 20)
 
-    [claimed] = claim(ledger)
+    [claimed] = claim_awaiting_receipts(ledger)
 
     assert (claimed.attempt, claimed.carrier_id) == (1, f"SM{claimed.delivery_id.hex}")
-    assert claim(ledger) == [], "not again before the interval has passed"
+    assert claim_awaiting_receipts(ledger) == [], "not again before the interval has passed"
 
 
-def test_the_interval_doubles_with_the_age(ledger: Ledger, awaiting: Message) -> None:
+def test_the_interval_grows_with_the_age_of_the_delivery(ledger: Ledger, message_without_receipt: Message) -> None:
     fetched_at = [0.0]
     for _ in range(200):
         pass_time(ledger, 900)
         fetched_at[-1] += 900
-        if claim(ledger):
+        if claim_awaiting_receipts(ledger):
             fetched_at.append(fetched_at[-1])
 
     gaps = [after - before for before, after in pairwise(fetched_at[:-1])]
@@ -77,17 +80,19 @@ def test_the_interval_doubles_with_the_age(ledger: Ledger, awaiting: Message) ->
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.SENT])
 def test_the_status_of_deliveries_that_are_not_sent_is_not_fetched(
-    ledger: Ledger, awaiting: Message, status: Status
+    ledger: Ledger, message_without_receipt: Message, status: Status
 ) -> None:
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries")
     ledger.set_status(delivery, status)
     pass_time(ledger, 1e5)
 
-    assert claim(ledger) == []
+    assert claim_awaiting_receipts(ledger) == []
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_a_message_is_settled_when_every_delivery_is_final(ledger: Ledger, awaiting: Message, status: Status) -> None:
+def test_a_message_is_settled_when_every_delivery_is_final(
+    ledger: Ledger, message_without_receipt: Message, status: Status
+) -> None:
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries")
     ledger.set_status(delivery, status)
     is_final = status not in (Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT)
@@ -95,13 +100,13 @@ def test_a_message_is_settled_when_every_delivery_is_final(ledger: Ledger, await
     assert [set_settled_at(ledger), set_settled_at(ledger)] == [int(is_final), 0]
 
 
-def test_a_message_is_settled_after_the_give_up_time(ledger: Ledger, awaiting: Message) -> None:
+def test_a_message_is_settled_after_the_give_up_time(ledger: Ledger, message_without_receipt: Message) -> None:
     pass_time(ledger, GIVE_UP_SECONDS - 10)
     assert set_settled_at(ledger) == 0
     pass_time(ledger, 20)
 
     assert set_settled_at(ledger) == 1
-    assert claim(ledger) == []
+    assert claim_awaiting_receipts(ledger) == []
 
 
 def test_a_message_with_a_queued_delivery_is_not_settled(ledger: Ledger, church_id: UUID) -> None:
