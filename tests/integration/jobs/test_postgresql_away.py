@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 from psycopg import OperationalError
+from redis import Redis
 
+from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
@@ -79,6 +81,7 @@ def test_results_are_recorded_and_the_next_message_is_sent_once_postgresql_is_ba
     database: Database,
     church_id: UUID,
     job_queue: RedisJobQueue,
+    redis: Redis,
     sandbox: Sandbox,
     _postgres: PrivatePostgres,
     tmp_path: Path,
@@ -90,6 +93,8 @@ def test_results_are_recorded_and_the_next_message_is_sent_once_postgresql_is_ba
         message = compose(database, church_id, numbers=numbers(AUDIENCE))
         assert job_queue.enqueue_expansion(channel="sms")
         wait_until(lambda: sandbox.summary().create_requests == AUDIENCE, timeout_seconds=60)
+        # A job that PostgreSQL interrupts waits for its retry, which only the clock enqueues.
+        wait_until(lambda: not rq_queue(redis, "sms").started_job_registry.count, timeout_seconds=60)
         interrupt(_postgres, output)
 
         wait_until(lambda: _sent(database, church_id, message) == AUDIENCE, timeout_seconds=90)

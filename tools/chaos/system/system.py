@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 
 from processes.child_process import Program
@@ -56,7 +57,7 @@ class System:
         """Start everything and wait until it is ready. Raises NotStarted."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.failpoints.make_folders()
-        self._ports = {name: _choose_port() for name in (POSTGRES, VALKEY, SANDBOX, MAIL_SERVER, API)}
+        self._ports = {name: ports.choose_port() for name in (POSTGRES, VALKEY, SANDBOX, MAIL_SERVER, API)}
         self.postgres = self._prepare_postgres()
         self.valkey = valkey.prepare(self.folder / VALKEY, port=self._ports[VALKEY], password=secrets.token_hex(8))
         self.processes.start(self.postgres.program(output=self.log(POSTGRES)))
@@ -65,6 +66,7 @@ class System:
         self.processes.start(self._python(SANDBOX, "tools.sandbox", *listening))
         self._wait_for(POSTGRES, self.postgres.is_ready)
         self._wait_for(VALKEY, self.valkey.is_ready)
+        self._wait_for(SANDBOX, self._sandbox_is_ready)
         self.environment = self._make_environment()
         self.run_once("store.migrate")
         self.processes.start(self._python(API, "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"))
@@ -112,6 +114,12 @@ class System:
             raise NotStarted(f"{module} failed: {done.stderr.strip()[-2000:]}")
         return done.stdout
 
+    def _sandbox_is_ready(self) -> bool:
+        with suppress(OSError, HTTPException):
+            self.sandbox.summary()
+            return True
+        return False
+
     def _prepare_postgres(self) -> Postgres:
         # Without fsync a commit still reaches the kernel: it survives a killed server, though not a power cut.
         settings = {"fsync": "off", "shared_buffers": "128MB", "log_min_messages": "warning"}
@@ -153,11 +161,3 @@ class System:
                 raise NotStarted(f"{name} is not ready after {_READY_SECONDS:.0f} s; see {self.log(name)}")
             self.processes.restart_exited()
             time.sleep(0.05)
-
-
-def _choose_port() -> int:
-    """Return a free port below the ephemeral range, so that no client connection takes it while its server is down."""
-    while True:
-        port = random.randrange(12_000, 32_000)  # noqa: S311 - two runs at once must not choose the same ones
-        if ports.is_free("127.0.0.1", port):
-            return port
