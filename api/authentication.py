@@ -17,8 +17,8 @@ from api import keys, problems
 from api.keys import Scope
 from api.problems import RequestRefused
 from api.services import services
-from store import churches
-from store.churches import KeyHolder
+from store import api_keys
+from store.api_keys import KeyHolder
 
 CONFIRMED_AFTER_SECONDS = 1.0
 """A key is checked again if reading the body took at least this long."""
@@ -104,7 +104,7 @@ def _key_holder(scope: Any) -> KeyHolder:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key:
         raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
-    holder = churches.find_key(services().database, keys.hash_key(key)) if keys.looks_like_key(key) else None
+    holder = api_keys.find_holder(services().database, keys.hash_key(key)) if keys.looks_like_key(key) else None
     if holder is None:
         raise _unauthorized(_refusal_reason(key), 'Bearer error="invalid_token"')
     if scope not in holder.scopes:
@@ -119,7 +119,7 @@ def _key_holder(scope: Any) -> KeyHolder:
 def _refusal_reason(key: str) -> str:
     """Return why the key is refused. A caller needs the whole key to learn that it expired."""
     if keys.looks_like_key(key):
-        expired_at = churches.key_expired_at(services().database, keys.hash_key(key))
+        expired_at = api_keys.expired_at(services().database, keys.hash_key(key))
         if expired_at is not None:
             when = expired_at.astimezone(UTC)
             return f"The key expired on {when:%Y-%m-%d} at {when:%H:%M} UTC. Ask the operator for a new one."

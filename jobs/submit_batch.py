@@ -8,7 +8,7 @@ from rq import get_current_job
 
 from jobs.worker.failures import FixableFailure
 from jobs.worker.runtime import Runtime, current_runtime
-from store import churches, message_lifecycle
+from store import message_lifecycle, senders
 from store.database import system_scope
 
 
@@ -56,9 +56,9 @@ def _resume_after_requeue(runtime: Runtime, church_id: UUID, channel: str) -> bo
     job = get_current_job()
     job_id = "inline" if job is None else job.id
     with system_scope(runtime.database) as connection:
-        refusal = churches.report_refusal(connection, church_id, channel, job_id=job_id)
+        refusal = senders.report_refusal(connection, church_id, channel, job_id=job_id)
         if refusal is None and job is not None:
-            resumed = churches.resume_sender(connection, church_id=church_id, channel=channel, paused_by=job_id)
+            resumed = senders.resume(connection, church_id=church_id, channel=channel, paused_by=job_id)
             return resumed is not None
     if refusal is not None:
         if job is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logs
 from jobs.worker.runtime import Runtime, current_runtime
-from store import churches, contacts, deliveries
+from store import contacts, deliveries, senders
 from store.database import system_scope
 
 log = logs.get_logger(__name__)
@@ -30,8 +30,8 @@ def sweep() -> None:
 def _withdraw_failed_jobs(runtime: Runtime) -> None:
     """Withdraw the failed jobs of senders that were resumed. A job that cannot be withdrawn now is tried next time."""
     with system_scope(runtime.database) as connection:
-        jobs = churches.failed_jobs_of_resumed(connection)
+        jobs = senders.failed_jobs_of_resumed(connection)
     for job in jobs:
         if runtime.job_queue.withdraw_failed(job.channel, job.job_id):
             with system_scope(runtime.database) as connection:
-                churches.forget_failed_job(connection, job)
+                senders.forget_failed_job(connection, job)

@@ -1,4 +1,4 @@
-"""API keys for operators: list, get, revoke. Authentication looks keys up with store.churches.find_key()."""
+"""API keys: authentication, and what operators do with keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from store import sql
+from store.database import Database, fetch_unscoped
 
 _SQL = sql.load("api_keys")
 
@@ -31,6 +32,51 @@ class ApiKey:
     revoked_at: datetime | None
     last_used_at: datetime | None
     """Accurate to the hour."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyHolder:
+    """The church that an API key authenticates, and the scopes of the key."""
+
+    church_id: UUID
+    scopes: list[str]
+
+
+def add(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    label: str,
+    secret_hash: bytes,
+    scopes: list[str],
+    hint: str | None = None,
+    expires_at: datetime | None = None,
+) -> UUID:
+    """Insert an API key and return its id. `hint`: the last characters of the key, shown in lists."""
+    row = connection.execute(
+        _SQL["insert_key"],
+        {
+            "church_id": church_id,
+            "label": label,
+            "secret_hash": secret_hash,
+            "scopes": scopes,
+            "hint": hint,
+            "expires_at": expires_at,
+        },
+    ).fetchone()
+    assert row is not None  # noqa: S101 - INSERT RETURNING
+    return row[0]
+
+
+def find_holder(database: Database, secret_hash: bytes) -> KeyHolder | None:
+    """Returns the holder of the key with this SHA-256; None if it does not exist, was revoked or has expired."""
+    found = fetch_unscoped(database, _SQL["find_key"], {"secret_hash": secret_hash})
+    return KeyHolder(church_id=found[0][0], scopes=found[0][1]) if found else None
+
+
+def expired_at(database: Database, secret_hash: bytes) -> datetime | None:
+    """Returns when the key with this SHA-256 expired; None if it has not, was revoked or does not exist."""
+    return fetch_unscoped(database, _SQL["key_expired_at"], {"secret_hash": secret_hash})[0][0]
 
 
 def list_keys(connection: Connection[Any], *, church_id: UUID | None) -> list[ApiKey]:

@@ -23,7 +23,7 @@ from api.commands.transaction import transaction
 from api.services import services
 from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window
-from store import churches, daily_limits
+from store import api_keys, churches, daily_limits, senders
 
 
 @click.command("create-church")
@@ -76,7 +76,7 @@ def create_church(
         if own_regions:
             daily_limits.set_regions(connection, church_id=church_id, regions=own_regions)
         for channel in ("sms", "mms") if has_sender else ():  # the same number sends both
-            churches.set_sender(
+            senders.save(
                 connection,
                 church_id=church_id,
                 channel=channel,
@@ -85,7 +85,7 @@ def create_church(
                 segments_per_second=segments_per_second,
             )
         if mail_from is not None:
-            churches.set_sender(
+            senders.save(
                 connection,
                 church_id=church_id,
                 channel="mail",
@@ -94,7 +94,7 @@ def create_church(
                 segments_per_second=None,
                 details={"name": name},
             )
-        churches.add_key(
+        api_keys.add(
             connection,
             church_id=church_id,
             label="first key",

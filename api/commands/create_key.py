@@ -12,7 +12,7 @@ from api import keys
 from api.commands.option_types import BadInput, ChurchId, Expiry, Text
 from api.commands.tables import shown_time
 from api.commands.transaction import transaction
-from store import churches
+from store import api_keys, churches
 
 
 @click.command("create-key")
@@ -36,7 +36,7 @@ def create_key(church_id: UUID, label: str, scopes: tuple[str, ...], expires: da
     with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        key_id = churches.add_key(
+        key_id = api_keys.add(
             connection,
             church_id=church_id,
             label=label,

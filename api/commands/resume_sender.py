@@ -12,7 +12,7 @@ from api.commands.transaction import transaction
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.job_queue.job_kinds import SWEEP
-from store import churches
+from store import senders
 
 
 @click.command("resume-sender")
@@ -25,9 +25,9 @@ def resume_sender(church_id: UUID, channel: str) -> None:
     First correct the cause, such as wrong credentials. The waiting deliveries are then sent.
     """
     with transaction() as connection:
-        if not churches.has_sender(connection, church_id=church_id, channel=channel):
+        if not senders.exists(connection, church_id=church_id, channel=channel):
             raise BadInput(f"The church {church_id} has no sender for {channel}.")
-        reason = churches.resume_sender(connection, church_id=church_id, channel=channel)
+        reason = senders.resume(connection, church_id=church_id, channel=channel)
     if reason is None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return

@@ -13,7 +13,7 @@ from api.commands.transaction import transaction
 from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
-from store import churches
+from store import churches, senders
 from store.churches import Church
 
 _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), AddressKind.EMAIL: Email()}
@@ -59,7 +59,7 @@ def set_sender(
         if found is None:
             raise BadInput(f"There is no church {church_id}.")
         details: dict[str, Any] = {"name": name or _name_of(found)} if kind is AddressKind.EMAIL else {}
-        churches.set_sender(
+        senders.save(
             connection,
             church_id=church_id,
             channel=channel,

@@ -19,7 +19,7 @@ from api.services import services
 from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
 from store import contacts
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.contacts import ContactZones, Person
 from store.database import church_scope
 

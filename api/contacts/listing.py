@@ -13,7 +13,7 @@ from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.query_parameters import PageQuery
 from api.services import services
 from store import contacts
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 
 

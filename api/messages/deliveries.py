@@ -16,7 +16,7 @@ from api.query_parameters import PageQuery
 from api.services import services
 from messaging.states import Status, SuppressionReason
 from store import deliveries, messages
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 
 

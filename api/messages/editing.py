@@ -20,7 +20,7 @@ from api.problems import RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
 from store import daily_limits, message_lifecycle, messages
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
 

@@ -20,7 +20,7 @@ from api.problems import RequestRefused
 from api.services import services
 from messaging.states import Status
 from store import message_lifecycle, messages
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
 

@@ -16,7 +16,7 @@ from api.problems import RequestRefused
 from api.query_parameters import PageQuery
 from api.services import services
 from store import messages
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import MessageStatus
 

@@ -17,7 +17,7 @@ from api.messages.counted_message import counted_message
 from api.problems import RequestRefused
 from api.services import services
 from store import message_lifecycle, messages, reconciliation
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
 

@@ -18,7 +18,7 @@ from api.request_digest import request_digest
 from api.request_ids import request_id
 from api.services import services
 from channels.registry import CHANNELS
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import NewMessage
 

@@ -17,7 +17,7 @@ from api.messages.draft_edit import DraftEdit
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
-from store import churches, contacts, daily_limits, messages
+from store import contacts, daily_limits, messages, senders
 from store.messages import Message, NewMessage, NoSender
 
 Target = Mapping[str, Sequence[str]]
@@ -62,7 +62,7 @@ def check_sendable(
     all_errors = [*errors, *_recipient_errors(connection, church_id, draft, target)]
     if reason := unavailable(draft.channel):
         all_errors.insert(0, FieldError(field="channel", message=reason))
-    elif not churches.has_sender(connection, church_id=church_id, channel=draft.channel):
+    elif not senders.exists(connection, church_id=church_id, channel=draft.channel):
         all_errors.insert(0, _no_sender(draft))
     if all_errors:
         raise _refused(all_errors)

@@ -16,7 +16,7 @@ from api.schedules.definition import define_schedule
 from api.schedules.new_schedule import NewSchedule
 from api.services import services
 from store import schedules
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 
 _LOCATION = Header(

@@ -20,7 +20,7 @@ from api.schedules.definition import define_schedule
 from api.schedules.locked_schedule import locked_schedule, schedule_response
 from api.schedules.new_schedule import MissedPolicy, NewSchedule, Recurrence, WithinMinutes
 from store import schedules
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.schedules import Schedule
 
 

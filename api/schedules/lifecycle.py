@@ -24,7 +24,7 @@ from api.services import services
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
 from store import messages, schedule_runs, schedules
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.daily_limits import Need
 from store.messages import NewMessage, NoSender
 from store.schedules import Schedule

@@ -16,7 +16,7 @@ from api.problems import RequestRefused
 from api.schedules import responses
 from api.services import services
 from store import schedule_runs, schedules
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.schedules import Schedule
 

@@ -12,7 +12,7 @@ from api.query_parameters import PageQuery
 from api.schedules import responses
 from api.services import services
 from store import schedule_runs, schedules
-from store.churches import KeyHolder
+from store.api_keys import KeyHolder
 from store.database import church_scope
 
 

@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 
 from messaging.retry import RetryPolicy, next_step
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
-from store import churches, deliveries
+from store import deliveries, senders
 from store.database import Database, system_scope
 from store.deliveries import DeliveryUpdate
 
@@ -55,13 +55,11 @@ def _record(
     throttled = _requested_pauses(results, at_most_seconds=policy.cap_seconds)
     for church_id in sorted(refused.keys() | throttled.keys()):
         if church_id in refused:
-            churches.pause_sender(connection, church_id=church_id, channel=channel, reason=refused[church_id])
+            senders.pause(connection, church_id=church_id, channel=channel, reason=refused[church_id])
         if church_id in throttled:
-            churches.throttle_sender(
-                connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id]
-            )
+            senders.throttle(connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id])
     accepted = {each.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
-    churches.reset_throttle(connection, church_ids=sorted(accepted - throttled.keys()), channel=channel)
+    senders.reset_throttle(connection, church_ids=sorted(accepted - throttled.keys()), channel=channel)
     deliveries.record(connection, [_delivery_update(each, policy) for each in results], ids_conflict=ids_conflict)
     opted_out = [each.result.delivery_id for each in results if each.result.opted_out]
     if opted_out:

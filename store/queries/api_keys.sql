@@ -1,3 +1,16 @@
+-- name: insert_key
+INSERT INTO api_keys (church_id, label, secret_hash, scopes, hint, expires_at)
+VALUES (:church_id, :label, :secret_hash, :scopes, :hint, :expires_at)
+RETURNING api_key_id;
+
+-- name: find_key
+-- By the hash of the whole key, so that the time of the comparison reveals nothing about the secret.
+SELECT church_id, scopes
+FROM find_key(:secret_hash);
+
+-- name: key_expired_at
+SELECT key_expired_at(:secret_hash);
+
 -- name: list_keys
 SELECT api_keys.api_key_id, api_keys.church_id, churches.name AS church_name, api_keys.label, api_keys.hint,
        api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.revoked_at, api_keys.last_used_at

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from api.keys import SCOPES, new_key
 from messaging.quiet_hours import Window
-from store import churches, contacts
+from store import api_keys, churches, contacts, senders
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 from tests.harness.texting_hours import ANY_HOUR
@@ -46,7 +46,7 @@ def create_church(
             connection, name=f"Church {uuid4().hex[:8]}", time_zone="America/New_York", window=window
         )
         if sender is not None:
-            churches.set_sender(
+            senders.save(
                 connection,
                 church_id=church_id,
                 channel="sms",
@@ -72,5 +72,5 @@ def add_contacts(database: Database, church_id: UUID, *, count: int, first: int 
 
 def _key(connection: Connection[Any], church_id: UUID, scopes: Sequence[str]) -> str:
     plain, secret_hash = new_key()
-    churches.add_key(connection, church_id=church_id, label="test", secret_hash=secret_hash, scopes=list(scopes))
+    api_keys.add(connection, church_id=church_id, label="test", secret_hash=secret_hash, scopes=list(scopes))
     return plain

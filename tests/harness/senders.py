@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from store import churches
+from store import senders
 from store.database import Database, system_scope
 
 
 def set_mail_sender(database: Database, church_id: UUID, *, address: str = "office@grace.example.org") -> None:
     with system_scope(database) as connection:
-        churches.set_sender(
+        senders.save(
             connection,
             church_id=church_id,
             channel="mail",
@@ -23,7 +23,7 @@ def set_mail_sender(database: Database, church_id: UUID, *, address: str = "offi
 
 def set_picture_sender(database: Database, church_id: UUID, *, address: str = "+15005550006") -> None:
     with system_scope(database) as connection:
-        churches.set_sender(
+        senders.save(
             connection,
             church_id=church_id,
             channel="mms",

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from messaging.addresses import AddressKind
 from messaging.quiet_hours import Window
 from messaging.states import Status
-from store import churches, contacts, message_expansion, message_lifecycle, messages
+from store import contacts, message_expansion, message_lifecycle, messages, senders
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
@@ -43,7 +43,7 @@ def get_message(client: FlaskClient, church: KnownChurch, message_id: object) ->
 
 def pause_sender(database: Database, church: KnownChurch) -> None:
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church.church_id, channel="sms", reason=PAUSE_REASON)
+        senders.pause(connection, church_id=church.church_id, channel="sms", reason=PAUSE_REASON)
 
 
 def opt_out_everyone(database: Database, church: KnownChurch) -> None:
@@ -77,7 +77,7 @@ def test_a_paused_sender_is_reported_by_its_messages_and_by_new_sends(
     assert get_message(client, church, accepted["id"])["waitingFor"]["reason"] == "sender-paused"
 
     with system_scope(database) as connection:
-        churches.resume_sender(connection, church_id=church.church_id, channel="sms")
+        senders.resume(connection, church_id=church.church_id, channel="sms")
     assert get_message(client, church, message.message_id)["waitingFor"] is None
     assert codes(send(client, church, targetType="numbers", phoneNumbers=["+12025550123"])) == []
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from api import keys
-from store import churches
+from store import api_keys, churches, senders
 from store.database import Database, system_scope
 from tests.integration.commands.conftest import Run
 
@@ -17,8 +17,8 @@ KEY = re.compile(r"ksms_[A-Za-z0-9_-]{43}")
 UNKNOWN_CHURCH = "01900000-0000-7000-8000-000000000000"
 
 
-def holder(database: Database, key: str) -> churches.KeyHolder:
-    found = churches.find_key(database, keys.hash_key(key))
+def holder(database: Database, key: str) -> api_keys.KeyHolder:
+    found = api_keys.find_holder(database, keys.hash_key(key))
     assert found is not None
     return found
 
@@ -44,7 +44,7 @@ def test_a_church_is_created_with_its_sender_and_a_key_that_works(run: Run, data
     answer = json.loads(result.stdout)
     assert set(answer) == {"churchId", "apiKey"}
     church_id = UUID(answer["churchId"])
-    assert holder(database, answer["apiKey"]) == churches.KeyHolder(church_id=church_id, scopes=list(keys.SCOPES))
+    assert holder(database, answer["apiKey"]) == api_keys.KeyHolder(church_id=church_id, scopes=list(keys.SCOPES))
     with system_scope(database) as connection:
         church = churches.get(connection, church_id)
         sender = connection.execute(
@@ -101,7 +101,7 @@ def test_a_key_can_have_some_scopes_only(run: Run, database: Database) -> None:
     result = run("create-key", "--church", str(church_id), "--label", "reports", "--scope", "messages:read")
     assert result.exit_code == 0
     [key] = KEY.findall(result.stdout)
-    assert holder(database, key) == churches.KeyHolder(church_id=church_id, scopes=["messages:read"])
+    assert holder(database, key) == api_keys.KeyHolder(church_id=church_id, scopes=["messages:read"])
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_an_unknown_church_or_key_is_reported_in_one_line(run: Run, arguments: l
 def test_a_paused_sender_is_resumed(run: Run, database: Database) -> None:
     church_id = new_church(run)
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
+        senders.pause(connection, church_id=church_id, channel="sms", reason="wrong token")
     arguments = ("resume-sender", "--church", str(church_id), "--channel", "sms")
     result = run(*arguments).stdout
     assert "The church's sender for sms was paused (wrong token). It sends again now.\n" in result
@@ -133,15 +133,15 @@ def test_a_paused_sender_is_resumed(run: Run, database: Database) -> None:
 def test_a_sender_is_resumed_while_redis_is_unreachable(run: Run, database: Database) -> None:
     church_id = new_church(run)
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="wrong token")
-        churches.report_refusal(connection, church_id, "sms", job_id="submit_batch-1")
+        senders.pause(connection, church_id=church_id, channel="sms", reason="wrong token")
+        senders.report_refusal(connection, church_id, "sms", job_id="submit_batch-1")
 
     result = run("resume-sender", "--church", str(church_id), "--channel", "sms", redis_url="redis://127.0.0.1:1/0")
 
     assert (result.exit_code, "It sends again now" in result.stdout) == (0, True)
     assert "Traceback" not in result.output
     with system_scope(database) as connection:
-        [job] = churches.failed_jobs_of_resumed(connection)
+        [job] = senders.failed_jobs_of_resumed(connection)
     assert job.job_id == "submit_batch-1", "to be withdrawn when Redis is back"
 
 

@@ -20,7 +20,7 @@ from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
-from store import churches
+from store import churches, senders
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.incoming_requests import incoming_request
@@ -52,7 +52,7 @@ def client(app: Flask) -> FlaskClient:
 def church(database: Database) -> KnownChurch:
     church = create_church(database)
     with system_scope(database) as connection:
-        churches.set_sender(
+        senders.save(
             connection,
             church_id=church.church_id,
             channel="note",

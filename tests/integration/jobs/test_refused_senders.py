@@ -16,7 +16,7 @@ from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from messaging.states import Status
 from settings import Settings
-from store import churches
+from store import senders
 from store.database import Database, system_scope
 from tests.harness.churches import create_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -58,7 +58,7 @@ def message(database: Database, job_queue: RedisJobQueue, work: RunWorker, churc
 
 def set_sender(database: Database, church_id: UUID) -> None:
     with system_scope(database) as connection:
-        churches.set_sender(
+        senders.save(
             connection,
             church_id=church_id,
             channel="sms",
@@ -71,7 +71,7 @@ def set_sender(database: Database, church_id: UUID) -> None:
 def resume(database: Database, church_id: UUID) -> None:
     with system_scope(database) as connection:
         connection.execute("UPDATE senders SET address = %s", (GOOD,))
-        assert churches.resume_sender(connection, church_id=church_id, channel="sms")
+        assert senders.resume(connection, church_id=church_id, channel="sms")
 
 
 def test_a_refusal_is_logged_in_one_line(
@@ -112,7 +112,7 @@ def test_the_failed_job_is_removed_when_the_sender_is_resumed(
     assert failed.get_job_ids() == []
     assert not redis.exists(f"rq:job:{job_id}", f"rq:results:{job_id}")
     with system_scope(database) as connection:
-        assert churches.failed_jobs_of_resumed(connection) == []
+        assert senders.failed_jobs_of_resumed(connection) == []
     job_queue.enqueue_batch(channel="sms", church_id=church_id)
     work()
     assert counts(database, church_id, message) == {Status.SENT: 2}
@@ -166,7 +166,7 @@ def test_a_second_refusal_is_reported_again(
 ) -> None:
     [first] = failed.get_job_ids()
     with system_scope(database) as connection:
-        assert churches.resume_sender(connection, church_id=church_id, channel="sms")
+        assert senders.resume(connection, church_id=church_id, channel="sms")
     job_queue.enqueue_tick(SWEEP)
     work("analytics")
 

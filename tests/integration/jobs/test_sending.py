@@ -15,7 +15,7 @@ from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
-from store import churches, messages
+from store import messages, senders
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import add_contacts, create_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -261,8 +261,8 @@ def test_a_paced_sender_sends_no_faster_than_its_pace(
 def test_only_the_job_that_reported_the_refusal_or_an_operator_resumes_a_sender(database: Database) -> None:
     church_id = create_church(database).church_id
     with system_scope(database) as connection:
-        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="test")
-        assert churches.report_refusal(connection, church_id, "sms", job_id="a job") == "test"
-        assert not churches.resume_sender(connection, church_id=church_id, channel="sms", paused_by="another job")
-        assert churches.resume_sender(connection, church_id=church_id, channel="sms")
-        assert not churches.resume_sender(connection, church_id=church_id, channel="sms")
+        senders.pause(connection, church_id=church_id, channel="sms", reason="test")
+        assert senders.report_refusal(connection, church_id, "sms", job_id="a job") == "test"
+        assert not senders.resume(connection, church_id=church_id, channel="sms", paused_by="another job")
+        assert senders.resume(connection, church_id=church_id, channel="sms")
+        assert not senders.resume(connection, church_id=church_id, channel="sms")

@@ -17,7 +17,7 @@ from messaging.addresses import AddressKind
 from messaging.quiet_hours import Window
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import churches, deliveries, message_expansion, message_lifecycle, messages, receipts
+from store import churches, deliveries, message_expansion, message_lifecycle, messages, receipts, senders
 from store.database import Database, system_scope
 from store.deliveries import Claim, DeliveryUpdate
 from store.messages import Message, NewMessage
@@ -76,7 +76,7 @@ class Ledger:
 
     def set_sender(self, church_id: UUID, *, segments_per_second: float | None = None) -> None:
         with system_scope(self.database) as connection:
-            churches.set_sender(
+            senders.save(
                 connection,
                 church_id=church_id,
                 channel="sms",

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from messaging.states import Status
-from store import churches
+from store import senders
 from store.database import system_scope
 from store.deliveries import Claim, DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, together
@@ -91,16 +91,16 @@ def test_nothing_is_claimed_for_a_paused_sender_until_it_is_resumed(ledger: Ledg
     church_id = ledger.church()
     ledger.send(church_id, numbers(2))
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="unregistered")
-        assert churches.report_refusal(connection, church_id, "sms", job_id="job-1") == "unregistered"
-        assert churches.report_refusal(connection, church_id, "sms", job_id="job-2") is None, "only one job reports it"
+        senders.pause(connection, church_id=church_id, channel="sms", reason="unregistered")
+        assert senders.report_refusal(connection, church_id, "sms", job_id="job-1") == "unregistered"
+        assert senders.report_refusal(connection, church_id, "sms", job_id="job-2") is None, "only one job reports it"
 
     assert ledger.claim(church_id).taken == 0
 
     with system_scope(ledger.database) as connection:
-        assert not churches.resume_sender(connection, church_id=church_id, channel="sms", paused_by="job-2")
-        assert churches.resume_sender(connection, church_id=church_id, channel="sms", paused_by="job-1")
-        assert not churches.resume_sender(connection, church_id=church_id, channel="sms")
+        assert not senders.resume(connection, church_id=church_id, channel="sms", paused_by="job-2")
+        assert senders.resume(connection, church_id=church_id, channel="sms", paused_by="job-1")
+        assert not senders.resume(connection, church_id=church_id, channel="sms")
     assert ledger.claim(church_id).taken == 2
 
 
@@ -207,8 +207,8 @@ def test_due_batches_are_those_of_senders_that_may_send_now(ledger: Ledger) -> N
     for church_id in (ready, paused, exhausted, refilled):
         ledger.send(church_id, numbers(1))
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=paused, channel="sms", reason="unregistered")
-        churches.report_refusal(connection, paused, "sms", job_id="job-1")
+        senders.pause(connection, church_id=paused, channel="sms", reason="unregistered")
+        senders.report_refusal(connection, paused, "sms", job_id="job-1")
     for church_id, tokens in ((exhausted, -5), (refilled, 5)):
         ledger.set_sender(church_id, segments_per_second=1)
         ledger.query("UPDATE senders SET tokens = %(tokens)s WHERE church_id = %(id)s", tokens=tokens, id=church_id)

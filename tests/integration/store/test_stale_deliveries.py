@@ -11,7 +11,7 @@ from messaging.quiet_hours import Window
 from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import churches, message_lifecycle, reconciliation
+from store import message_lifecycle, reconciliation, senders
 from store.database import system_scope
 from store.deliveries import DeliveryUpdate
 from store.messages import Message
@@ -64,11 +64,11 @@ def retry(ledger: Ledger, church_id: UUID, message: Message) -> int:
 
 def test_stale_deliveries_of_a_resumed_sender_fail(ledger: Ledger, church_id: UUID, message: Message) -> None:
     with system_scope(ledger.database) as connection:
-        churches.pause_sender(connection, church_id=church_id, channel="sms", reason="unregistered")
+        senders.pause(connection, church_id=church_id, channel="sms", reason="unregistered")
     pass_time(ledger)
     fresh = ledger.send(church_id, numbers(2, first=10))
     with system_scope(ledger.database) as connection:
-        churches.resume_sender(connection, church_id=church_id, channel="sms")
+        senders.resume(connection, church_id=church_id, channel="sms")
 
     claim = ledger.claim(church_id, age_limit_seconds=LIMIT)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from store import churches
+from store import senders
 from store.database import system_scope
 from tests.integration.store.ledger import Ledger, numbers, together
 
@@ -19,7 +19,7 @@ def church_id(ledger: Ledger) -> UUID:
 def throttle(ledger: Ledger, church_id: UUID, at_least_seconds: float = 0.0) -> float:
     """Throttles the sender and returns the length of the pause in seconds."""
     with system_scope(ledger.database) as connection:
-        churches.throttle_sender(connection, church_id=church_id, channel="sms", at_least_seconds=at_least_seconds)
+        senders.throttle(connection, church_id=church_id, channel="sms", at_least_seconds=at_least_seconds)
     [(seconds,)] = ledger.query(
         "SELECT extract(epoch FROM slowed_until - now())::float FROM senders WHERE church_id = %(church_id)s",
         church_id=church_id,
@@ -33,7 +33,7 @@ def end_pause(ledger: Ledger) -> None:
 
 def reset(ledger: Ledger, church_id: UUID) -> None:
     with system_scope(ledger.database) as connection:
-        churches.reset_throttle(connection, church_ids=[church_id], channel="sms")
+        senders.reset_throttle(connection, church_ids=[church_id], channel="sms")
 
 
 def test_consecutive_throttles_double_the_pause_up_to_a_minute(ledger: Ledger, church_id: UUID) -> None:
