@@ -21,7 +21,9 @@ BUDGET_SECONDS = 1.0
 def apply_receipts() -> None:
     """Apply the stored receipts, oldest first, for about a second at most; enqueue the job again if there are more."""
     runtime = current_runtime()
-    retryable_codes = {code: delay for channel in CHANNELS.values() for code, delay in channel.retryable_codes.items()}
+    retryable_codes = {
+        code: backoff for channel in CHANNELS.values() for code, backoff in channel.retryable_codes.items()
+    }
     began = time.monotonic()
     applied = 0
     while True:

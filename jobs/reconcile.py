@@ -22,9 +22,9 @@ BATCH = 200
 def reconcile(channel: str) -> None:
     """Look up each delivery in doubt in the carrier's list, and record whether it was sent.
 
-    A delivery that is found becomes `sent`. One that was missed by several look-ups over a stated time is queued again.
-    One that cannot be looked up stays in doubt. When the job is killed, the deliveries are looked up again after
-    `hold_seconds`.
+    A delivery that is found becomes `sent`. One that several look-ups over a stated time did not find is queued again,
+    or fails if it is too old. One that cannot be looked up stays in doubt. When the job is killed, the deliveries are
+    looked up again after `hold_seconds`.
     """
     runtime = current_runtime()
     hold_seconds = 4 * runtime.settings.carrier_timeout_seconds

@@ -25,7 +25,7 @@ _First = Callable[[InterruptibleConnection], Cursor[tuple[Any, ...]]]
 
 
 class Database(ConnectionPool[InterruptibleConnection]):
-    """A pool of at most `size` connections. Opens in the background: an unreachable server shows at first use."""
+    """A pool of at most `size` connections. Opened in the background: the first use raises if there is no server."""
 
     def __init__(self, url: str, *, size: int, name: str, timeouts: Timeouts) -> None:
         self.timeouts = timeouts

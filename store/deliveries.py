@@ -210,7 +210,10 @@ def expire_leases(connection: Connection[Any]) -> int:
 
 
 def due_batches(connection: Connection[Any]) -> list[tuple[UUID, str]]:
-    """Returns (church id, channel) of every sender with due deliveries that it may send now."""
+    """Returns (church id, channel) of every sender that may send due deliveries now.
+
+    Also of senders that are paused by a refusal that no job has reported yet: their next job reports it.
+    """
     return connection.execute(_SQL["due_batches"]).fetchall()
 
 

@@ -66,7 +66,7 @@ def apply(
 ) -> AppliedReceipts:
     """Apply up to `limit` receipts to their deliveries.
 
-    `retryable_codes`: the carriers' codes of retryable failures, each with the first pause in seconds before a retry.
+    `retryable_codes`: the carriers' codes of retryable failures, each with the first backoff in seconds.
     """
     parameters = {
         "from_statuses": [source for source, _ in _APPLIED_TRANSITIONS],

@@ -38,7 +38,7 @@ def save(
     segments_per_second: float | None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Insert or replace the church's sender on the channel. `segments_per_second` None: no pace is kept.
+    """Insert or replace the church's sender on the channel, and resume it. `segments_per_second` None: no pace is kept.
 
     `details` are the channel's own fields of a sender. For mail: name, replyTo.
     """

@@ -8,8 +8,8 @@ import click
 from flask.cli import with_appcontext
 from redis import Redis
 
-from api.commands import queue_checks, redis_checks
-from api.commands.check_result import CheckResult, CheckStatus
+from api.commands.support import queue_checks, redis_checks
+from api.commands.support.check_result import CheckResult, CheckStatus
 from api.services import services
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_connection import open_redis

@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.option_types import (
+from api.commands.support.option_types import (
     BadInput,
     Email,
     MessagingService,
@@ -19,7 +19,7 @@ from api.commands.option_types import (
     TextingHours,
     TimeZone,
 )
-from api.commands.transaction import transaction
+from api.commands.support.transaction import transaction
 from api.services import services
 from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window

@@ -9,9 +9,9 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
-from api.commands.option_types import BadInput, ChurchId, Expiry, Text
-from api.commands.tables import shown_time
-from api.commands.transaction import transaction
+from api.commands.support.option_types import BadInput, ChurchId, Expiry, Text
+from api.commands.support.tables import shown_time
+from api.commands.support.transaction import transaction
 from store import api_keys, churches
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from api.commands.key_input import read_secret_hash, refuse_key_argument
 from api.commands.list_keys import print_keys
-from api.commands.option_types import BadInput
-from api.commands.transaction import transaction
+from api.commands.support.key_input import read_secret_hash, refuse_key_argument
+from api.commands.support.option_types import BadInput
+from api.commands.support.transaction import transaction
 from store import api_keys
 
 

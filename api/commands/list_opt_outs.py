@@ -7,9 +7,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.option_types import Address, BadInput, ChurchId
-from api.commands.tables import print_table, shown_time
-from api.commands.transaction import transaction
+from api.commands.support.option_types import Address, BadInput, ChurchId
+from api.commands.support.tables import print_table, shown_time
+from api.commands.support.transaction import transaction
 from store import churches, opt_outs
 
 

@@ -9,8 +9,8 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
-from api.commands.option_types import BadInput, ChurchId
-from api.commands.transaction import transaction
+from api.commands.support.option_types import BadInput, ChurchId
+from api.commands.support.transaction import transaction
 from api.messages import daily_usage
 from api.services import services
 from channels.registry import CHANNELS

@@ -7,8 +7,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.option_types import BadInput, ChurchId
-from api.commands.transaction import transaction
+from api.commands.support.option_types import BadInput, ChurchId
+from api.commands.support.transaction import transaction
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.job_queue.job_kinds import SWEEP

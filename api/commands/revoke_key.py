@@ -9,10 +9,10 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
-from api.commands.key_input import read_secret_hash, refuse_key_argument
-from api.commands.option_types import BadInput
-from api.commands.tables import shown_time
-from api.commands.transaction import transaction
+from api.commands.support.key_input import read_secret_hash, refuse_key_argument
+from api.commands.support.option_types import BadInput
+from api.commands.support.tables import shown_time
+from api.commands.support.transaction import transaction
 from store import api_keys
 from store.api_keys import ApiKey
 

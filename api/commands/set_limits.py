@@ -7,9 +7,9 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.option_types import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
 from api.commands.show_limits import describe
-from api.commands.transaction import transaction
+from api.commands.support.option_types import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
+from api.commands.support.transaction import transaction
 from api.services import services
 from store import daily_limits
 

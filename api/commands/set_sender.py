@@ -8,8 +8,8 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.option_types import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
-from api.commands.transaction import transaction
+from api.commands.support.option_types import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
+from api.commands.support.transaction import transaction
 from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind

@@ -17,8 +17,8 @@ WHERE receipts.delivery_id <> excluded.delivery_id OR receipts.attempt < exclude
 -- Applies one batch of receipts, oldest first. Each delivery changes at most once, to the furthest status that the batch has
 -- for one of its texts, and only forward: the caller passes the transitions of messaging/states.py. Late and repeated receipts
 -- change nothing.
---   * Receipts of the present attempt always count. A failure with a retryable code (the caller passes the first pause for
---     each code) returns the delivery to the queue as a new attempt, a limited number of times.
+--   * Receipts of the present attempt always count. A failure with a retryable code (the caller passes the first backoff
+--     for each code) returns the delivery to the queue as a new attempt, a limited number of times.
 --   * Of another attempt only those count that show that the recipient has the text or will get it: `delivered`, and `sent`
 --     unless that text is known to have failed. They prevent another submission. A failure of another attempt is ignored.
 -- A delivery may have several texts (carrier ids); one of them is applied, the others are left for the next statement. A text

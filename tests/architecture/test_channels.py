@@ -12,9 +12,9 @@ from tests.architecture.source_files import ROOT, SourceFile, product
 VENDORS = re.compile(r"twilio", re.IGNORECASE)
 FOLDERS_WITHOUT_VENDORS = ("api/", "jobs/", "processes/", "store/", "worker.py", "wsgi.py")
 SENDER_CHECKS = {
-    ("api/commands/option_types.py", "channels.mail.headers"),
+    ("api/commands/support/option_types.py", "channels.mail.headers"),
     ("api/commands/set_sender.py", "channels.mail.headers"),
-    ("api/commands/option_types.py", "channels.sms.messaging_service"),
+    ("api/commands/support/option_types.py", "channels.sms.messaging_service"),
 }
 """The commands that set a sender check its fields with the rules of its channel."""
 

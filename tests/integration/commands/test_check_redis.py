@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 from rq import Worker
 
-from api.commands import queue_checks, redis_checks
+from api.commands.support import queue_checks, redis_checks
 from settings import Settings
 from tests.harness.process_output import report_output
 from tests.harness.waiting import wait_until

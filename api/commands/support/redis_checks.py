@@ -10,7 +10,7 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from api.commands.check_result import CheckResult, CheckStatus, failed, passed
+from api.commands.support.check_result import CheckResult, CheckStatus, failed, passed
 
 _VALUES = 1000
 _MAX_VALUE_BYTES = 2048

@@ -8,7 +8,7 @@ import sys
 import click
 
 from api import keys
-from api.commands.option_types import BadInput
+from api.commands.support.option_types import BadInput
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _MAX_LINE_CHARACTERS = 1000

@@ -12,7 +12,7 @@ from rq import Worker
 from rq.job import Job
 from rq.results import Result
 
-from api.commands.check_result import CheckResult, failed, passed
+from api.commands.support.check_result import CheckResult, failed, passed
 from jobs.job_queue.job_kinds import PING
 from jobs.job_queue.redis_connection import rq_queue
 

@@ -1,0 +1,1 @@
+"""What several commands share: option types, database transactions, tables, and the checks of Redis."""
