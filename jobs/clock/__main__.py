@@ -12,13 +12,13 @@ from types import FrameType
 from redis.exceptions import RedisError
 
 import logs
+from jobs.clock.job_retries import enqueue_due_retries
 from jobs.clock.ticks import TICKS
 from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.open_job_queue import open_job_queue
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_connection import open_redis
 from jobs.worker.database_check import open_migrated_database
-from jobs.worker.retries import enqueue_due_retries
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
 from store.timeouts import COMMAND

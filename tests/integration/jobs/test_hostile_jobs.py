@@ -15,11 +15,11 @@ from redis import Redis
 from rq import Worker
 from rq.registry import StartedJobRegistry
 
+from jobs.clock.job_retries import enqueue_due_retries
 from jobs.clock.tick_schedule import TickSchedule
 from jobs.clock.ticks import TICKS
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
-from jobs.worker.retries import enqueue_due_retries
 from messaging.states import Status
 from settings import Settings
 from store.database import Database

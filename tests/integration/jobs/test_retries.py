@@ -11,10 +11,10 @@ import pytest
 from redis import Redis
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 
+from jobs.clock.job_retries import enqueue_due_retries
 from jobs.job_queue.job_kinds import SUBMIT_BATCH
 from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
-from jobs.worker.retries import enqueue_due_retries
 from messaging.states import Status
 from store import deliveries
 from store.database import Database
