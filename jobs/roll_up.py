@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.worker.runtime import current_runtime
-from store import analytics
+from store import daily_totals
 from store.database import system_scope
 
 DAYS_BACK = 3
@@ -13,4 +13,4 @@ DAYS_BACK = 3
 def roll_up() -> None:
     """Update the totals of today and the last days."""
     with system_scope(current_runtime().database) as connection:
-        analytics.roll_up(connection, days_back=DAYS_BACK)
+        daily_totals.roll_up(connection, days_back=DAYS_BACK)

@@ -12,7 +12,7 @@ from channels.mms import media_checks
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import RETRYABLE_CODES
+from channels.twilio.errors import RETRYABLE_RECEIPT_CODES
 from channels.twilio.receipts import status_route
 from messaging import segments
 from messaging.addresses import AddressKind
@@ -41,7 +41,7 @@ class MmsChannel:
     daily_limit_weight = 3  # a picture message costs about as much as three texts
     can_fetch_statuses = True
     keeps_quiet_hours = True
-    retryable_codes = RETRYABLE_CODES
+    retryable_codes = RETRYABLE_RECEIPT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("mms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()
 

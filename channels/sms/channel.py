@@ -9,7 +9,7 @@ from uuid import UUID
 from channels.base import Carrier, Details
 from channels.incoming import Inbox, Route, RouteStore
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import RETRYABLE_CODES
+from channels.twilio.errors import RETRYABLE_RECEIPT_CODES
 from channels.twilio.receipts import status_route
 from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
@@ -23,7 +23,7 @@ class SmsChannel:
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
     daily_limit_weight = 1
     can_fetch_statuses = True
-    retryable_codes = RETRYABLE_CODES
+    retryable_codes = RETRYABLE_RECEIPT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("sms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()
 

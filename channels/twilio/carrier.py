@@ -16,7 +16,7 @@ from channels.background_loop import BackgroundLoop
 from channels.error_classification import ErrorClassification
 from channels.incoming import CarrierReceipt
 from channels.twilio.connection_pool import ConnectFailed, NoResponse
-from channels.twilio.errors import CODES, classify
+from channels.twilio.errors import SUBMISSION_CODES, classify
 from channels.twilio.sent_messages import fetch_status, look_up
 from channels.twilio.transport import PooledTransport, TooManyRequests
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
@@ -92,7 +92,9 @@ class TwilioCarrier:
         except (TwilioRestException, TwilioServiceException) as error:
             return _refused(envelope, classify(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
-            return _refused(envelope, CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds)
+            return _refused(
+                envelope, SUBMISSION_CODES[20429], code=20429, retry_after_seconds=error.retry_after_seconds
+            )
         except ConnectFailed as error:
             return envelope.result(ResultKind.THROTTLED, f"the carrier cannot be reached ({error})")
         except (NoResponse, json.JSONDecodeError) as error:

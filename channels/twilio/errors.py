@@ -23,7 +23,7 @@ def _throttled(reason: str) -> ErrorClassification:
     return ErrorClassification(kind=ResultKind.THROTTLED, reason=reason)
 
 
-CODES: Mapping[int, ErrorClassification] = {
+SUBMISSION_CODES: Mapping[int, ErrorClassification] = {
     # about the recipient
     21211: _permanent("not a valid phone number"),
     21265: _permanent("a short code cannot receive texts"),
@@ -71,7 +71,7 @@ CODES: Mapping[int, ErrorClassification] = {
 }
 """How an error at submission is classified."""
 
-RETRYABLE_CODES: Mapping[str, float] = {
+RETRYABLE_RECEIPT_CODES: Mapping[str, float] = {
     "30001": 60.0,  # queue overflow
     "30003": 300.0,  # the handset cannot be reached
     "30022": 60.0,  # over the carrier's rate
@@ -92,10 +92,10 @@ def classify(*, code: int | None, http_status: int) -> ErrorClassification:
     """
     if http_status >= 500:
         return ErrorClassification(kind=ResultKind.AMBIGUOUS, reason=f"the carrier failed (HTTP {http_status})")
-    if code is not None and code in CODES:
-        return CODES[code]
+    if code is not None and code in SUBMISSION_CODES:
+        return SUBMISSION_CODES[code]
     if http_status in (408, 425, 429):
-        return CODES[20429]
+        return SUBMISSION_CODES[20429]
     if code is None or http_status in (401, 403):
         # Not Twilio's own response: a proxy in between, or a base URL that is not Twilio's.
         return _sender(f"refused before it reached the carrier (HTTP {http_status}, code {code})")

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import CODES, RETRYABLE_CODES
+from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, SUBMISSION_CODES
 from messaging.submissions import Envelope, InDoubtDelivery, ResultKind, Sender, SubmissionResult
 from settings import load_settings
 from tests.harness.submission_results import all_results
@@ -78,12 +78,12 @@ def test_refused_media_are_a_permanent_error(carrier: TwilioCarrier) -> None:
 
 @pytest.mark.parametrize("code", [11200, 11751, 12300, 21620, 21623, 30011, 30019, 63019])
 def test_media_errors_are_not_retried(code: int) -> None:
-    assert CODES[code].kind is ResultKind.PERMANENT
-    assert str(code) not in RETRYABLE_CODES
+    assert SUBMISSION_CODES[code].kind is ResultKind.PERMANENT
+    assert str(code) not in RETRYABLE_RECEIPT_CODES
 
 
 def test_a_number_without_mms_pauses_the_sender() -> None:
-    assert CODES[21621].kind is ResultKind.SENDER
+    assert SUBMISSION_CODES[21621].kind is ResultKind.SENDER
 
 
 def same_content(carrier: TwilioCarrier, in_doubt: Envelope) -> Sequence[bool]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from messaging.states import Status
-from store import analytics
+from store import daily_totals
 from store.database import system_scope
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers, sent, together
@@ -18,7 +18,7 @@ HONOLULU, KIRITIMATI = "Pacific/Honolulu", "Pacific/Kiritimati"  # 24 hours apar
 
 def roll_up(ledger: Ledger, *, days_back: int = 3) -> None:
     with system_scope(ledger.database) as connection:
-        analytics.roll_up(connection, days_back=days_back)
+        daily_totals.roll_up(connection, days_back=days_back)
 
 
 def totals(ledger: Ledger, church_id: UUID) -> list[tuple[Any, ...]]:

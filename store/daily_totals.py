@@ -1,4 +1,4 @@
-"""Totals by church, day and channel."""
+"""Daily totals of deliveries by church, channel and status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from store import sql
 
-_SQL = sql.load("analytics")
+_SQL = sql.load("daily_totals")
 
 
 def roll_up(connection: Connection[Any], *, days_back: int) -> None:
