@@ -306,6 +306,6 @@ def test_media_urls_are_documented(client: FlaskClient) -> None:
     field = schema["properties"]["mediaUrls"]
 
     assert (field["minItems"], field["maxItems"], field["items"]["format"]) == (1, 10, "uri")
-    assert field["description"].endswith("Only for mms.")
+    assert field["description"].endswith("Only for mms, which requires it.")
     assert field["examples"]
     assert "content" not in schema["required"]
