@@ -19,48 +19,51 @@ def new_church(run: Run, *options: str) -> UUID:
     return UUID(json.loads(result.stdout)["churchId"])
 
 
-def limits(database: Database, church: UUID) -> ChurchLimits:
+def limits(database: Database, church_id: UUID) -> ChurchLimits:
     with system_scope(database) as connection:
-        found = daily_limits.get(connection, church)
+        found = daily_limits.get(connection, church_id)
     assert found is not None
     return found
 
 
 def test_limits_are_set_shown_and_restored_to_the_default(run: Run, database: Database) -> None:
-    church = new_church(run)
+    church_id = new_church(run)
 
-    result = run("set-limits", "--church", str(church), "--daily-segments", "5000", "--regions", "us, ca,US")
+    result = run("set-limits", "--church", str(church_id), "--daily-segments", "5000", "--regions", "us, ca,US")
 
     assert result.exit_code == 0, result.output
     assert "Daily segments: 5,000\n" in result.stdout
     assert "Regions:        US,CA\n" in result.stdout
-    assert run("show-limits", "--church", str(church)).stdout == result.stdout
-    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (5000, ["US", "CA"])
+    assert run("show-limits", "--church", str(church_id)).stdout == result.stdout
+    assert (limits(database, church_id).daily_segment_limit, limits(database, church_id).regions) == (
+        5000,
+        ["US", "CA"],
+    )
 
-    result = run("set-limits", "--church", str(church), "--daily-segments", "default", "--regions", "default")
+    result = run("set-limits", "--church", str(church_id), "--daily-segments", "default", "--regions", "default")
 
     assert "Daily segments: 150,000 (default)" in result.stdout
     assert "Regions:        US,AS,GU,MP,PR,VI (default)" in result.stdout
-    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (None, None)
+    assert (limits(database, church_id).daily_segment_limit, limits(database, church_id).regions) == (None, None)
 
 
 def test_one_limit_is_set_without_the_other(run: Run, database: Database) -> None:
-    church = new_church(run, "--regions", "US,MX")
+    church_id = new_church(run, "--regions", "US,MX")
 
-    run("set-limits", "--church", str(church), "--daily-segments", "0")
+    run("set-limits", "--church", str(church_id), "--daily-segments", "0")
 
-    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (0, ["US", "MX"])
+    assert (limits(database, church_id).daily_segment_limit, limits(database, church_id).regions) == (0, ["US", "MX"])
 
 
 def test_the_count_of_today_is_shown(run: Run, database: Database) -> None:
-    church = new_church(run)
-    today = limits(database, church).day
+    church_id = new_church(run)
+    today = limits(database, church_id).day
     days = (today, today + timedelta(days=1))  # the day may change before the command runs
     with system_scope(database) as connection:
         for day in days:
-            connection.execute("INSERT INTO daily_segments VALUES (%s, %s, 1234)", (church, day))
+            connection.execute("INSERT INTO daily_segments VALUES (%s, %s, 1234)", (church_id, day))
 
-    shown = run("show-limits", "--church", str(church)).stdout
+    shown = run("show-limits", "--church", str(church_id)).stdout
 
     assert any(f"Counted today:  1,234 ({day.isoformat()} in America/New_York)" in shown for day in days)
 
@@ -85,13 +88,13 @@ def test_a_church_with_a_foreign_number_texts_its_own_region(
     ],
 )
 def test_invalid_input_is_reported_in_one_line(run: Run, database: Database, options: list[str], message: str) -> None:
-    church = new_church(run)
+    church_id = new_church(run)
 
-    result = run("set-limits", "--church", str(church), *options)
+    result = run("set-limits", "--church", str(church_id), *options)
 
     assert result.exit_code == 2
     assert message in result.output
-    assert (limits(database, church).daily_segment_limit, limits(database, church).regions) == (None, None)
+    assert (limits(database, church_id).daily_segment_limit, limits(database, church_id).regions) == (None, None)
 
 
 @pytest.mark.parametrize("command", [["show-limits"], ["set-limits", "--daily-segments", "5"]])
