@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.is_relative_to(_HERE / "unit"):
             item.add_marker(pytest.mark.disable_socket)
-    # What starts the whole system takes longest: begun first, it leaves short tests to fill both processes at the end.
+    # What starts the whole system takes longest: begun first, it leaves short tests to fill all processes at the end.
     items.sort(key=lambda item: not item.path.is_relative_to(_HERE / "tools"))
     if not config.getoption("with_extended"):
         named = _named_files(config)

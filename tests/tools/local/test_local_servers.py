@@ -38,7 +38,10 @@ AS_USER = (
 )
 is_root = os.getuid() == 0
 only_root = pytest.mark.skipif(not is_root or not shutil.which("setpriv"), reason="needs root and setpriv")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+]
 
 
 @contextmanager

@@ -20,7 +20,10 @@ from tests.harness.waiting import wait_until
 from tools.local.environment import ROOT
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+pytestmark = [
+    pytest.mark.extended,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+]
 
 
 @pytest.fixture
