@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import OperationalError
@@ -10,7 +11,7 @@ from psycopg import OperationalError
 import logs
 from channels.registry import CHANNELS
 from jobs.worker.runtime import Runtime, current_runtime
-from store import message_expansion
+from store import message_expansion, paced_senders
 from store.database import system_scope
 from store.message_expansion import DueExpansion
 
@@ -38,7 +39,7 @@ def expand_messages(channel: str) -> None:
         if due is None:
             break
         if due.message_id not in failed:
-            begin_sending(runtime, due.church_id, channel)
+            begin_sending(runtime, [due.church_id], channel)
     else:
         runtime.job_queue.enqueue_expansion(channel=channel)
     if failed:
@@ -46,11 +47,19 @@ def expand_messages(channel: str) -> None:
         raise ExpansionFailed(f"message {message_id}") from error
 
 
-def begin_sending(runtime: Runtime, church_id: UUID, channel: str) -> None:
-    """Submit the first batch here: a small church's message does not wait for another job."""
-    claim = runtime.dispatcher(channel).submit_next_batch(church_id)
-    if claim is not None and not claim.envelopes:  # the job finds out why there is nothing to submit
-        runtime.job_queue.enqueue_batch(channel=channel, church_id=church_id)
+def begin_sending(runtime: Runtime, church_ids: Sequence[UUID], channel: str) -> None:
+    """Submit the first batches here: a small church's message does not wait for another job."""
+    dispatcher = runtime.dispatcher(channel)
+    with system_scope(runtime.database) as connection:
+        paced = paced_senders.schedule_claims_for(connection, church_ids, channel=channel)
+    if paced:
+        dispatcher.submit_next_paced_batch()
+    for church_id in church_ids:
+        if church_id in paced:
+            continue
+        claim = dispatcher.submit_next_batch(church_id)
+        if claim is not None and not claim.envelopes:  # the job finds out why there is nothing to submit
+            runtime.job_queue.enqueue_batch(channel=channel, church_id=church_id)
 
 
 def _expand_next(runtime: Runtime, channel: str, failed: dict[UUID, Exception]) -> DueExpansion | None:

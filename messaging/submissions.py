@@ -24,6 +24,7 @@ class Sender:
 class Envelope:
     """One claimed delivery, ready for the carrier. `attempt` counts claims from 1, `tries` transient refusals."""
 
+    church_id: UUID
     delivery_id: UUID
     attempt: int
     address: str

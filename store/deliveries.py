@@ -1,8 +1,8 @@
-"""Deliveries: one message to one recipient each. They are claimed, and their results recorded, in batches."""
+"""Deliveries: one message to one recipient each. Their results are recorded in batches; store/claims.py claims them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,57 +12,11 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from messaging.states import Status
-from messaging.submissions import Envelope, Sender
 from store import reconciliation, sql
 
 _SQL = sql.load("deliveries")
 
 _ID_CONFLICT_REASON = "the carrier answered with the id of another message"
-_MIN_CLAIM_INTERVAL_SECONDS = 0.25
-"""The shortest time between two claims of a paced sender; each claim takes the tokens that accrued since."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claim:
-    """The result of a claim: `taken` deliveries were due and handled, of which `envelopes` are to be submitted."""
-
-    taken: int
-    envelopes: list[Envelope]
-    request_ids: frozenset[str]
-    again_in_seconds: float | None
-    """When to claim again: 0 if more may be due now, later if the pace limited the claim, None if nothing is due."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ClaimedRow:
-    delivery_id: UUID
-    attempt: int
-    address: str
-    content: str
-    details: dict[str, Any]
-    request_id: str
-    tries: int
-    age_seconds: float
-    sender_address: str | None
-    messaging_service_sid: str | None
-    sender_details: dict[str, Any]
-    to_submit: bool
-
-    def envelope(self) -> Envelope:
-        return Envelope(
-            delivery_id=self.delivery_id,
-            attempt=self.attempt,
-            address=self.address,
-            content=self.content,
-            sender=Sender(
-                address=self.sender_address,
-                messaging_service_sid=self.messaging_service_sid,
-                details=self.sender_details,
-            ),
-            details=self.details,
-            tries=self.tries,
-            age_seconds=self.age_seconds,
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,50 +45,6 @@ class Delivery:
     carrier_id: str | None
     updated_at: datetime
     waits_until: datetime | None
-
-
-def claim(
-    connection: Connection[Any],
-    *,
-    church_id: UUID,
-    channel: str,
-    limit: int,
-    lease_seconds: float,
-    keeps_quiet_hours: bool,
-    age_limit_seconds: float,
-) -> Claim:
-    """Claim up to `limit` due deliveries, oldest first, within the sender's pace. Commit before submitting them.
-
-    The claim holds until the lease expires. A paused sender has no claim. If the channel keeps quiet hours, deliveries
-    whose texting hours are over, or end before the lease, are postponed. Deliveries older than the age limit fail.
-    Deliveries with an unapplied receipt are skipped.
-    """
-    names = {"church_id": church_id, "channel": channel}
-    connection.execute(_SQL["lock_sender"], names)
-    with connection.cursor(row_factory=class_row(_ClaimedRow)) as cursor:
-        rows = cursor.execute(
-            _SQL["claim"],
-            {
-                **names,
-                "row_limit": limit,
-                "lease_seconds": lease_seconds,
-                "keeps_quiet_hours": keeps_quiet_hours,
-                "age_limit_seconds": age_limit_seconds,
-            },
-        ).fetchall()
-    submitted = [row for row in rows if row.to_submit]
-    return Claim(
-        taken=len(rows),
-        envelopes=[row.envelope() for row in submitted],
-        request_ids=frozenset(row.request_id for row in submitted),
-        again_in_seconds=0.0 if len(rows) == limit else _seconds_until_next_claim(connection, names) if rows else None,
-    )
-
-
-def _seconds_until_next_claim(connection: Connection[Any], names: Mapping[str, Any]) -> float | None:
-    """Returns the wait of a paced sender with more due deliveries; None for other senders."""
-    row = connection.execute(_SQL["pace_after_claim"], names).fetchone()
-    return max(_MIN_CLAIM_INTERVAL_SECONDS, row[0]) if row else None
 
 
 def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, ids_conflict: bool = False) -> int:
@@ -207,14 +117,6 @@ def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]
 def expire_leases(connection: Connection[Any]) -> int:
     """Set every delivery whose lease expired to `unknown`, and return how many."""
     return connection.execute(_SQL["expire_leases"]).rowcount
-
-
-def due_batches(connection: Connection[Any]) -> list[tuple[UUID, str]]:
-    """Returns (church id, channel) of every sender that may send due deliveries now.
-
-    Also of senders that are paused by a refusal that no job has reported yet: their next job reports it.
-    """
-    return connection.execute(_SQL["due_batches"]).fetchall()
 
 
 def page(

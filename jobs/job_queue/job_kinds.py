@@ -47,6 +47,9 @@ def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005,
 
 EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120, parameters=("channel",))
 SUBMIT_BATCH = JobKind(path="jobs.submit_batch.submit_batch", timeout_seconds=300, parameters=("church_id", "channel"))
+SUBMIT_PACED_BATCH = JobKind(
+    path="jobs.submit_paced_batch.submit_paced_batch", timeout_seconds=120, parameters=("channel",)
+)
 APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.25)
 ENQUEUE_DUE = tick_kind("enqueue_due", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)
@@ -57,5 +60,16 @@ PING = JobKind(
     path="jobs.ping.ping", timeout_seconds=10, parameters=("nonce",), retry_delays_seconds=(), keep_failed_seconds=60
 )
 
-JOBS = (EXPAND_MESSAGES, SUBMIT_BATCH, APPLY_RECEIPTS, ENQUEUE_DUE, SWEEP, RECONCILE, FETCH_RECEIPTS, ROLL_UP, PING)
+JOBS = (
+    EXPAND_MESSAGES,
+    SUBMIT_BATCH,
+    SUBMIT_PACED_BATCH,
+    APPLY_RECEIPTS,
+    ENQUEUE_DUE,
+    SWEEP,
+    RECONCILE,
+    FETCH_RECEIPTS,
+    ROLL_UP,
+    PING,
+)
 """All jobs. Workers refuse every other function."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from uuid import UUID
 
 from channels.registry import CHANNELS
-from jobs.job_queue.job_kinds import APPLY_RECEIPTS, EXPAND_MESSAGES, SUBMIT_BATCH, JobKind
+from jobs.job_queue.job_kinds import APPLY_RECEIPTS, EXPAND_MESSAGES, SUBMIT_BATCH, SUBMIT_PACED_BATCH, JobKind
 from jobs.job_queue.queues import enabled_queues, housekeeping_queue
 from settings import Settings
 
@@ -46,6 +46,10 @@ class JobQueue(ABC):
     def enqueue_batch(self, *, channel: str, church_id: UUID) -> bool:
         """Enqueue the job that submits the church's next batch."""
         return self._enqueue_for_channel(SUBMIT_BATCH, channel, str(church_id), channel)
+
+    def enqueue_paced_batch(self, *, channel: str) -> bool:
+        """Enqueue the job that submits what the channel's paced senders may send now."""
+        return self._enqueue_for_channel(SUBMIT_PACED_BATCH, channel, channel)
 
     def enqueue_receipts(self) -> bool:
         """Enqueue the job that applies stored receipts."""

@@ -1,8 +1,9 @@
-"""The deliveries that one claim took for one church."""
+"""The deliveries that one claim took, of one church or of many paced ones."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,11 +12,14 @@ from messaging.submissions import Envelope, ResultKind
 
 @dataclass(kw_only=True, eq=False)
 class Batch:
-    """Claimed deliveries of one church, and how many of each kind of result they have so far."""
+    """Claimed deliveries, and how many of each kind of result they have so far."""
 
-    church_id: UUID
     envelopes: dict[UUID, Envelope]
     """By delivery id."""
+    churches: Counter[UUID]
+    """How many of the deliveries each church has."""
+    completing_churches: Collection[UUID]
+    """The churches that may have nothing left to submit once the batch has its results."""
     request_ids: frozenset[str]
     deadline: float
     """Nothing is submitted after this (channels.elapsed_time): the lease would expire before the carrier's timeout."""

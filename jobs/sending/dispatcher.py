@@ -7,7 +7,8 @@ does not wait for the results of a church with fifty thousand.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import logs
@@ -23,13 +24,18 @@ from jobs.sending.slots import Slots
 from messaging.retry import RetryPolicy
 from messaging.submissions import ResultKind, SubmissionResult
 from settings import Settings
-from store import deliveries, message_lifecycle
+from store import claims, message_lifecycle, paced_senders
+from store.claims import Claim, ClaimTerms
 from store.database import Database, system_scope
-from store.deliveries import Claim
 
 log = logs.get_logger(__name__)
 
 BatchResult = tuple[Batch, SubmissionResult]
+
+_PACED_SECONDS = 0.2
+"""The shortest time between two paced batches of a process. Each claims the tokens that accrued since."""
+_PACED_IDLE_SECONDS = 1.0
+"""The shortest time after a paced batch that found nothing, because another process claims for these churches."""
 
 _LOGGED_AS: Mapping[ResultKind, str] = {
     ResultKind.ACCEPTED: "accepted",
@@ -70,7 +76,7 @@ class Dispatcher:
             channel,
             write=self.record,
             on_slice=self._release_slots,
-            seconds_to_wake=self._seconds_to_next_claim,
+            seconds_to_wake=self._seconds_to_paced_batch,
             stopping=stopping,
         )
 
@@ -87,18 +93,41 @@ class Dispatcher:
                 self._deferred.add(church_id)
                 return None
             is_first = not self._slots.has_in_flight(church_id)
-        deadline = elapsed_seconds() + self._settings.lease_seconds - self._settings.carrier_timeout_seconds
-        claim = self._claim(church_id, limit=limit)
-        if claim.envelopes:
-            envelopes = {envelope.delivery_id: envelope for envelope in claim.envelopes}
-            self._submit(
-                Batch(church_id=church_id, envelopes=envelopes, request_ids=claim.request_ids, deadline=deadline)
-            )
-        if is_first and claim.again_in_seconds == 0:  # another worker may take the next batch
-            self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
-        if claim.again_in_seconds is not None:
-            self._defer(church_id, after_seconds=claim.again_in_seconds)
+        terms, deadline = self._terms(limit), self._deadline()
+        with system_scope(self._database) as connection:
+            claim = claims.claim_for_church(connection, church_id, terms)
+        self._submit(claim, deadline=deadline, completing_churches={church_id})
+        if claim.has_pace:
+            self._job_queue.enqueue_paced_batch(channel=self._channel)
+        if claim.is_full:
+            if is_first:  # another worker may take the next batch
+                self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
+            with self._lock:
+                self._deferred.add(church_id)
+            self._enqueue_ready()
         return claim
+
+    def submit_next_paced_batch(self) -> None:
+        """Claim what each paced sender may send now, start submitting it, and return at once.
+
+        The job is enqueued again for the time when the next sender has a token.
+        """
+        with self._lock:
+            limit = min(self._settings.batch_size, self._slots.free())
+        if not limit:
+            self._defer_paced(_PACED_SECONDS)
+            return
+        terms, deadline = self._terms(limit), self._deadline()
+        with system_scope(self._database) as connection:
+            claim = claims.claim_for_paced_churches(connection, terms)
+            next_in_seconds = paced_senders.seconds_to_next_claim(connection, channel=self._channel)
+        self._submit(claim, deadline=deadline, completing_churches=claim.finished_churches)
+        for church_id in claim.leftover_churches:
+            self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
+        if claim.is_full:  # another worker may take the next batch
+            self._job_queue.enqueue_paced_batch(channel=self._channel)
+        if next_in_seconds is not None:
+            self._defer_paced(max(_PACED_SECONDS if claim.taken else _PACED_IDLE_SECONDS, next_in_seconds))
 
     def record(self, results: Sequence[BatchResult]) -> None:
         """Write the results in one transaction; then complete messages, and enqueue the jobs of refused senders.
@@ -106,15 +135,19 @@ class Dispatcher:
         Raises psycopg.OperationalError.
         """
         submitted = [
-            EnvelopeResult(church_id=batch.church_id, envelope=batch.envelopes[result.delivery_id], result=result)
-            for batch, result in results
+            EnvelopeResult(envelope=batch.envelopes[result.delivery_id], result=result) for batch, result in results
         ]
         refused = record_results(self._database, submitted, channel=self._channel, policy=self._retry_policy)
         finished = {batch for batch, _ in results if batch.is_finished}
         for batch in finished:
             _log_finished(batch, self._channel)
         with self._lock:
-            idle = {batch.church_id for batch in finished if not self._slots.has_in_flight(batch.church_id)}
+            idle = {
+                church_id
+                for batch in finished
+                for church_id in batch.completing_churches
+                if not self._slots.has_in_flight(church_id)
+            }
         if idle:
             with system_scope(self._database) as connection:
                 message_lifecycle.complete(connection, church_ids=sorted(idle))
@@ -130,59 +163,79 @@ class Dispatcher:
         self._recorder.close()
         self.carrier.close()
 
-    def _claim(self, church_id: UUID, *, limit: int) -> Claim:
-        with system_scope(self._database) as connection:
-            return deliveries.claim(
-                connection,
-                church_id=church_id,
-                channel=self._channel,
-                limit=limit,
-                lease_seconds=self._settings.lease_seconds,
-                keeps_quiet_hours=CHANNELS[self._channel].keeps_quiet_hours,
-                age_limit_seconds=self._retry_policy.age_limit_seconds,
-            )
+    def _terms(self, limit: int) -> ClaimTerms:
+        return ClaimTerms(
+            channel=self._channel,
+            limit=limit,
+            lease_seconds=self._settings.lease_seconds,
+            keeps_quiet_hours=CHANNELS[self._channel].keeps_quiet_hours,
+            age_limit_seconds=self._retry_policy.age_limit_seconds,
+        )
 
-    def _submit(self, batch: Batch) -> None:
+    def _deadline(self) -> float:
+        """When submitting must end, counted from before the claim: the lease begins later."""
+        return elapsed_seconds() + self._settings.lease_seconds - self._settings.carrier_timeout_seconds
+
+    def _submit(self, claim: Claim, *, deadline: float, completing_churches: Collection[UUID]) -> None:
         """Start submitting. What is not submitted before the deadline or a stop gets the result UNSUBMITTED."""
+        if not claim.envelopes:
+            return
+        batch = Batch(
+            envelopes={envelope.delivery_id: envelope for envelope in claim.envelopes},
+            churches=Counter(envelope.church_id for envelope in claim.envelopes),
+            completing_churches=completing_churches,
+            request_ids=claim.request_ids,
+            deadline=deadline,
+        )
         with self._lock:
-            self._slots.occupy(batch.church_id, len(batch.envelopes))
+            for church_id, count in batch.churches.items():
+                self._slots.occupy(church_id, count)
         self._recorder.expect(len(batch.envelopes))
         self.carrier.submit(
-            list(batch.envelopes.values()),
+            claim.envelopes,
             may_submit=lambda: elapsed_seconds() < batch.deadline and not self._stopping.is_set(),
             on_result=lambda result: self._recorder.add((batch, result)),
         )
 
-    def _defer(self, church_id: UUID, *, after_seconds: float) -> None:
-        """Enqueue the church's job when slots are free for it, but not before `after_seconds`."""
+    def _defer_paced(self, after_seconds: float) -> None:
         with self._lock:
-            self._deferred.add(church_id, after_seconds=after_seconds)
-        if after_seconds:
-            self._recorder.wake()
-        else:
-            self._enqueue_ready()
+            self._deferred.set_paced(after_seconds=after_seconds)
+        self._recorder.wake()
 
     def _release_slots(self, results: Sequence[BatchResult]) -> None:
         with self._lock:
             for batch, result in results:
                 batch.counts_by_kind[result.kind] += 1
-                self._slots.release(batch.church_id)
+                self._slots.release(batch.envelopes[result.delivery_id].church_id)
         self._enqueue_ready()
 
     def _enqueue_ready(self) -> None:
         with self._lock:
             ready = self._deferred.take_ready(lambda church_id: self._slots.claimable(church_id) > 0)
+            paced_are_ready = self._deferred.take_paced()
         for church_id in ready:
             self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
+        if paced_are_ready:
+            self._job_queue.enqueue_paced_batch(channel=self._channel)
 
-    def _seconds_to_next_claim(self) -> float | None:
+    def _seconds_to_paced_batch(self) -> float | None:
         with self._lock:
-            return self._deferred.seconds_to_next()
+            return self._deferred.seconds_to_paced()
 
 
 def _log_finished(batch: Batch, channel: str) -> None:
     if batch.counts_by_kind.keys() <= {ResultKind.SENDER, ResultKind.UNSUBMITTED}:
         return  # nothing was sent; for a refused sender, the job that `record` enqueues logs the reason
     counts = {_LOGGED_AS[kind]: count for kind, count in batch.counts_by_kind.items()}
-    with logs.bound(church_id=str(batch.church_id), channel=channel, request_ids=sorted(batch.request_ids)):
+    if len(batch.churches) > 1:
+        log.info(
+            "paced batch finished",
+            channel=channel,
+            churches=len(batch.churches),
+            claimed=len(batch.envelopes),
+            **counts,
+        )
+        return
+    [church_id] = batch.churches
+    with logs.bound(church_id=str(church_id), channel=channel, request_ids=sorted(batch.request_ids)):
         log.info("batch finished", claimed=len(batch.envelopes), **counts)

@@ -20,9 +20,8 @@ from store.deliveries import DeliveryUpdate
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnvelopeResult:
-    """An envelope of a church, and the result of its submission."""
+    """An envelope, and the result of its submission."""
 
-    church_id: UUID
     envelope: Envelope
     result: SubmissionResult
 
@@ -58,7 +57,7 @@ def _record(
             senders.pause(connection, church_id=church_id, channel=channel, reason=refused[church_id])
         if church_id in throttled:
             senders.throttle(connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id])
-    accepted = {each.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
+    accepted = {each.envelope.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
     senders.reset_throttle(connection, church_ids=sorted(accepted - throttled.keys()), channel=channel)
     deliveries.record(connection, [_delivery_update(each, policy) for each in results], ids_conflict=ids_conflict)
     opted_out = [each.result.delivery_id for each in results if each.result.opted_out]
@@ -70,7 +69,9 @@ def _record(
 def _refusal_reasons(results: Sequence[EnvelopeResult]) -> dict[UUID, str]:
     """The churches whose sender the carrier refuses, each with the reason."""
     return {
-        each.church_id: each.result.reason or "refused" for each in results if each.result.kind is ResultKind.SENDER
+        each.envelope.church_id: each.result.reason or "refused"
+        for each in results
+        if each.result.kind is ResultKind.SENDER
     }
 
 
@@ -80,7 +81,7 @@ def _requested_pauses(results: Sequence[EnvelopeResult], *, at_most_seconds: flo
     for each in results:
         if each.result.kind is ResultKind.THROTTLED:
             requested = min(each.result.retry_after_seconds or 0.0, at_most_seconds)
-            pauses[each.church_id] = max(requested, pauses.get(each.church_id, 0.0))
+            pauses[each.envelope.church_id] = max(requested, pauses.get(each.envelope.church_id, 0.0))
     return pauses
 
 

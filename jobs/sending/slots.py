@@ -28,9 +28,13 @@ class Slots:
     def claimable(self, church_id: UUID) -> int:
         """How many deliveries the church may claim now; 0 when too few slots are free."""
         in_flight = self._in_flight[church_id]
-        free = min(self._capacity - self._in_flight.total(), self._per_church_limit - in_flight)
+        free = min(self.free(), self._per_church_limit - in_flight)
         smallest = self._smallest_claim if in_flight else 1
         return free if free >= smallest else 0
+
+    def free(self) -> int:
+        """How many deliveries of several churches together may be claimed now."""
+        return max(0, self._capacity - self._in_flight.total())
 
     def occupy(self, church_id: UUID, count: int) -> None:
         """Count deliveries that are about to be submitted."""

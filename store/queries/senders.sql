@@ -1,6 +1,6 @@
 -- name: upsert_sender!
 -- Changing a sender resumes it, because the change is assumed to fix what was refused. paused_by stays until the failed job
--- is withdrawn.
+-- is withdrawn. The clock sets next_claim_at again if there is a pace and something is due.
 INSERT INTO senders (church_id, channel, address, messaging_service_sid, details, segments_per_second)
 VALUES (:church_id, :channel, :address, :messaging_service_sid, :details, :segments_per_second)
 ON CONFLICT (church_id, channel) DO UPDATE
@@ -8,6 +8,7 @@ SET address = excluded.address,
     details = excluded.details,
     messaging_service_sid = excluded.messaging_service_sid,
     segments_per_second = excluded.segments_per_second,
+    next_claim_at = NULL,
     paused_at = NULL,
     paused_reason = NULL,
     slowed_until = '-infinity',

@@ -40,6 +40,7 @@ def envelope(
     **sender_details: str,
 ) -> Envelope:
     return Envelope(
+        church_id=uuid4(),
         delivery_id=uuid4(),
         attempt=attempt,
         address=to,

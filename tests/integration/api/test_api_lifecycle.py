@@ -52,7 +52,7 @@ def test_no_delivery_of_a_paused_message_changes_or_is_claimed(
     assert status_and_counts(post_action(client, church, message, "pause")) == ("paused", MIXED)
 
     assert ledger.claim(church.church_id).taken == 0
-    assert ledger.due_batches() == []
+    assert ledger.due_churches() == []
 
 
 def test_resuming_sends_the_rest_before_later_messages_and_enqueues_a_job(

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from messaging.addresses import AddressKind
 from messaging.states import Status
-from store import deliveries, message_expansion
+from store import claims, deliveries, message_expansion
+from store.claims import ClaimTerms
 from store.database import Database, church_scope
 from store.deliveries import DeliveryUpdate
 from tests.harness.churches import KnownChurch, add_contacts
@@ -33,15 +34,8 @@ def expand(database: Database, church: KnownChurch, message_id: str) -> None:
 
 def fail_one(database: Database, church: KnownChurch) -> None:
     with church_scope(database, church.church_id) as connection:
-        claim = deliveries.claim(
-            connection,
-            church_id=church.church_id,
-            channel="sms",
-            limit=1,
-            lease_seconds=60,
-            keeps_quiet_hours=True,
-            age_limit_seconds=3600,
-        )
+        terms = ClaimTerms(channel="sms", limit=1, lease_seconds=60, keeps_quiet_hours=True, age_limit_seconds=3600)
+        claim = claims.claim_for_church(connection, church.church_id, terms)
         envelope = claim.envelopes[0]
         failed = DeliveryUpdate(
             delivery_id=envelope.delivery_id,

@@ -38,6 +38,7 @@ def carrier(sandbox: Sandbox) -> Iterator[TwilioCarrier]:
 
 def envelope(*urls: str, content: str = "", to: str = "+12025550123") -> Envelope:
     return Envelope(
+        church_id=uuid4(),
         delivery_id=uuid4(),
         attempt=2,
         address=to,

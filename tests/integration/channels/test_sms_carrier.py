@@ -55,6 +55,7 @@ def open_carrier(sandbox: Sandbox) -> Iterator[OpenCarrier]:
 
 def envelope(to: str = "+12025550123", *, sender: str | None = "+15005550006", service: str | None = None) -> Envelope:
     return Envelope(
+        church_id=uuid4(),
         delivery_id=uuid4(),
         attempt=3,
         address=to,

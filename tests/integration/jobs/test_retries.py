@@ -16,7 +16,7 @@ from jobs.job_queue.job_kinds import SUBMIT_BATCH
 from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
-from store import deliveries
+from store import claims
 from store.database import Database
 from tests.harness.churches import create_church
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
@@ -42,7 +42,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     def claim(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(deliveries, "claim", claim)
+    monkeypatch.setattr(claims, "claim_for_church", claim)
     return monkeypatch
 
 

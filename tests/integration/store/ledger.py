@@ -17,9 +17,20 @@ from messaging.addresses import AddressKind
 from messaging.quiet_hours import Window
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import churches, deliveries, message_expansion, message_lifecycle, messages, receipts, senders
+from store import (
+    churches,
+    claims,
+    deliveries,
+    message_expansion,
+    message_lifecycle,
+    messages,
+    paced_senders,
+    receipts,
+    senders,
+)
+from store.claims import Claim, ClaimTerms
 from store.database import Database, system_scope
-from store.deliveries import Claim, DeliveryUpdate
+from store.deliveries import DeliveryUpdate
 from store.messages import Message, NewMessage
 from store.receipts import Receipt
 from tests.harness.texting_hours import ANY_HOUR
@@ -155,15 +166,39 @@ class Ledger:
         age_limit_seconds: float = USUAL.age_limit_seconds,
     ) -> Claim:
         with system_scope(self.database) as connection:
-            return deliveries.claim(
+            return claims.claim_for_church(
                 connection,
-                church_id=church_id,
-                channel="sms",
-                limit=limit,
-                lease_seconds=lease_seconds,
-                keeps_quiet_hours=keeps_quiet_hours,
-                age_limit_seconds=age_limit_seconds,
+                church_id,
+                ClaimTerms(
+                    channel="sms",
+                    limit=limit,
+                    lease_seconds=lease_seconds,
+                    keeps_quiet_hours=keeps_quiet_hours,
+                    age_limit_seconds=age_limit_seconds,
+                ),
             )
+
+    def claim_paced(self, *, limit: int = 1000) -> Claim:
+        """Claims for all paced churches."""
+        with system_scope(self.database) as connection:
+            return claims.claim_for_paced_churches(
+                connection,
+                ClaimTerms(
+                    channel="sms",
+                    limit=limit,
+                    lease_seconds=60,
+                    keeps_quiet_hours=True,
+                    age_limit_seconds=USUAL.age_limit_seconds,
+                ),
+            )
+
+    def schedule_claims(self) -> list[str]:
+        with system_scope(self.database) as connection:
+            return paced_senders.schedule_claims(connection)
+
+    def seconds_to_next_claim(self) -> float | None:
+        with system_scope(self.database) as connection:
+            return paced_senders.seconds_to_next_claim(connection, channel="sms")
 
     def record(self, results: Sequence[DeliveryUpdate]) -> int:
         """Records results as the job does: again, with `ids_conflict`, if carrier ids conflict."""
@@ -214,9 +249,9 @@ class Ledger:
         with system_scope(self.database) as connection:
             return deliveries.expire_leases(connection)
 
-    def due_batches(self) -> list[tuple[UUID, str]]:
+    def due_churches(self) -> list[tuple[UUID, str]]:
         with system_scope(self.database) as connection:
-            return deliveries.due_batches(connection)
+            return claims.due_churches(connection)
 
     def complete(self, church_id: UUID | None = None) -> int:
         with system_scope(self.database) as connection:

@@ -44,7 +44,7 @@ def test_deliveries_outside_the_texting_hours_are_due_when_they_begin(
 
     assert ledger.query(WAITING) == [(phone, closed.opens_at) for phone in numbers(2)]
     assert ledger.claim(church_id).taken == 0
-    assert ledger.due_batches() == []
+    assert ledger.due_churches() == []
 
 
 @pytest.mark.parametrize("source", ["time_zone", "number_zones"])

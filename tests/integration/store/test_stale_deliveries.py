@@ -105,7 +105,7 @@ def test_a_large_stale_message_fails_over_several_claims(ledger: Ledger, church_
     claims = [ledger.claim(church_id, limit=10, age_limit_seconds=LIMIT) for _ in range(3)]
 
     assert [claim.taken for claim in claims] == [10, 10, 5]
-    assert [claim.again_in_seconds for claim in claims] == [0.0, 0.0, None]
+    assert [claim.is_full for claim in claims] == [True, True, False]
     assert ledger.counts(message) == {Status.FAILED: 25}
 
 

@@ -77,11 +77,11 @@ def test_nothing_is_claimed_for_a_throttled_sender_until_the_pause_ends(ledger: 
         ledger.send(each, numbers(2))
     throttle(ledger, church_id)
 
-    assert ledger.due_batches() == [(other, "sms")]
+    assert ledger.due_churches() == [(other, "sms")]
     assert (ledger.claim(church_id).taken, ledger.claim(other).taken) == (0, 2)
 
     end_pause(ledger)
-    assert ledger.due_batches() == [(church_id, "sms")]
+    assert ledger.due_churches() == [(church_id, "sms")]
     assert ledger.claim(church_id).taken == 2
 
 

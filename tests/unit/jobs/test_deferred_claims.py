@@ -37,46 +37,29 @@ def test_a_church_without_free_slots_keeps_waiting_and_does_not_delay_others() -
     assert claims.take_ready(lambda _: True) == [A]
 
 
-def test_a_church_is_not_ready_before_its_time() -> None:
+def test_the_paced_churches_are_ready_once_when_their_time_has_come() -> None:
     clock = Clock()
     claims = DeferredClaims(clock)
-    claims.add(B, after_seconds=60)
-    claims.add(A, after_seconds=0.5)
+    assert claims.seconds_to_paced() is None
+    assert not claims.take_paced()
 
-    assert claims.take_ready(lambda _: True) == []
-    assert claims.seconds_to_next() == 0.5
+    claims.set_paced(after_seconds=0.5)
+    assert claims.seconds_to_paced() == 0.5
+    assert not claims.take_paced()
 
-    clock.now += 0.5
-    assert claims.seconds_to_next() == 0
-    assert claims.take_ready(lambda _: True) == [A]
-    assert claims.seconds_to_next() == 59.5
-
-
-def test_a_church_whose_time_has_come_waits_for_free_slots_behind_the_others() -> None:
-    clock = Clock()
-    claims = DeferredClaims(clock)
-    claims.add(A, after_seconds=1)
-    claims.add(B)
     clock.now += 1
+    assert claims.seconds_to_paced() == 0
+    assert claims.take_paced()
+    assert not claims.take_paced()
+    assert claims.seconds_to_paced() is None
 
-    assert claims.take_ready(lambda _: False) == []
-    assert claims.seconds_to_next() is None
-    assert claims.take_ready(lambda _: True) == [B, A]
 
-
-def test_a_church_that_waits_for_slots_and_for_a_time_is_taken_once() -> None:
+def test_the_paced_churches_wait_for_the_last_time_that_was_set() -> None:
     clock = Clock()
     claims = DeferredClaims(clock)
-    claims.add(A)
-    claims.add(A, after_seconds=1)
-    clock.now += 1
+    claims.set_paced(after_seconds=5)
+    claims.set_paced(after_seconds=1)
+    assert claims.seconds_to_paced() == 1
 
-    assert claims.take_ready(lambda _: True) == [A]
-    assert claims.take_ready(lambda _: True) == []
-
-
-def test_without_times_there_is_no_next_time() -> None:
-    claims = DeferredClaims()
-    claims.add(A)
-
-    assert claims.seconds_to_next() is None
+    claims.set_paced(after_seconds=3)
+    assert claims.seconds_to_paced() == 3

@@ -68,6 +68,18 @@ def test_a_church_has_deliveries_in_flight_until_the_last_is_released() -> None:
     assert slots.claimable(LARGE) == 75
 
 
+def test_several_churches_together_may_claim_all_free_slots() -> None:
+    slots = Slots(100)
+    assert slots.free() == 100
+
+    slots.occupy(LARGE, 75)
+    slots.occupy(SMALL, 24)
+    assert slots.free() == 1
+
+    slots.occupy(OTHER, 2)
+    assert slots.free() == 0
+
+
 def test_claimable_puts_nothing_in_flight() -> None:
     slots = Slots(100)
     slots.claimable(LARGE)

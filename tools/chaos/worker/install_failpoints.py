@@ -17,7 +17,8 @@ from jobs.run_schedules import RunSchedulesResult
 from jobs.sending.batch import Batch
 from jobs.sending.dispatcher import Dispatcher
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
-from store import deliveries, schedule_runs
+from store import claims, schedule_runs
+from store.claims import Claim
 from store.database import Database
 from store.schedule_runs import EvaluatedSchedule
 from tools.chaos.worker.armed_failpoints import ArmedFailpoints, kill_this_process
@@ -35,14 +36,20 @@ def install_failpoints(failpoints: ArmedFailpoints) -> None:
 
 
 def _wrap_claim(failpoints: ArmedFailpoints) -> None:
-    claim = deliveries.claim
+    for_church, for_paced_churches = claims.claim_for_church, claims.claim_for_paced_churches
 
-    @wraps(claim)
-    def claim_with_failpoint(*arguments: Any, **options: Any) -> Any:
+    @wraps(for_church)
+    def claim_for_church(*arguments: Any) -> Claim:
         failpoints.kill_here(Failpoint.BEFORE_CLAIM)
-        return claim(*arguments, **options)
+        return for_church(*arguments)
 
-    deliveries.claim = claim_with_failpoint
+    @wraps(for_paced_churches)
+    def claim_for_paced_churches(*arguments: Any) -> Claim:
+        failpoints.kill_here(Failpoint.BEFORE_CLAIM)
+        return for_paced_churches(*arguments)
+
+    claims.claim_for_church = claim_for_church
+    claims.claim_for_paced_churches = claim_for_paced_churches
 
 
 def _wrap_submit(carrier: type[TwilioCarrier | MailCarrier], failpoints: ArmedFailpoints) -> None:

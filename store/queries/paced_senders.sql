@@ -1,0 +1,43 @@
+-- name: schedule_claims
+-- Sets the next claim of paced senders that had nothing due at their last claim and have something now: of these churches on
+-- one channel, or of all. They have one token at most. One index probe for each of them. A sender that is locked is being
+-- claimed for at this moment; if that claim misses a delivery, the clock repeats this statement within a second or two.
+WITH idle AS MATERIALIZED (
+    SELECT church_id, channel, segments_per_second, filled.at,
+           least(1, tokens + segments_per_second * extract(epoch FROM filled.at - tokens_at)) AS tokens
+    FROM senders
+    CROSS JOIN (SELECT clock_timestamp() AS at) AS filled
+    WHERE segments_per_second IS NOT NULL AND next_claim_at IS NULL AND paused_at IS NULL
+      AND (:church_ids::uuid[] IS NULL OR church_id = ANY (:church_ids::uuid[]) AND channel = :channel)
+      AND EXISTS (
+          SELECT FROM deliveries
+          WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
+            AND deliveries.status = 'queued' AND deliveries.due_at <= now()
+      )
+    ORDER BY church_id, channel
+    FOR UPDATE OF senders SKIP LOCKED
+)
+UPDATE senders
+SET tokens = idle.tokens,
+    tokens_at = idle.at,
+    next_claim_at = idle.at + greatest(0, (1 - idle.tokens) / idle.segments_per_second) * interval '1 second'
+FROM idle
+WHERE senders.church_id = idle.church_id AND senders.channel = idle.channel;
+
+-- name: paced_among
+-- Which of these churches have a pace on the channel.
+SELECT church_id
+FROM senders
+WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND segments_per_second IS NOT NULL;
+
+-- name: seconds_to_next_claim
+-- Until the first paced sender of the channel may send, negative if it could before; NULL if none has anything due.
+SELECT extract(epoch FROM min(next_claim_at) - clock_timestamp())::double precision
+FROM senders
+WHERE channel = :channel AND next_claim_at IS NOT NULL AND paused_at IS NULL AND slowed_until <= now();
+
+-- name: channels_to_claim
+-- Channels with paced senders whose next claim is due.
+SELECT DISTINCT channel
+FROM senders
+WHERE next_claim_at <= clock_timestamp() AND paused_at IS NULL AND slowed_until <= now();
