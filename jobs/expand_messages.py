@@ -48,12 +48,15 @@ def expand_messages(channel: str) -> None:
 
 
 def begin_sending(runtime: Runtime, church_ids: Sequence[UUID], channel: str) -> None:
-    """Submit the first batches here: a small church's message does not wait for another job."""
+    """Submit the first batches here: a small church's message does not wait for another job.
+
+    Churches with a pace have no batches of their own: one job submits what all of them may send.
+    """
     dispatcher = runtime.dispatcher(channel)
     with system_scope(runtime.database) as connection:
         paced = paced_senders.schedule_claims_for(connection, church_ids, channel=channel)
     if paced:
-        dispatcher.submit_next_paced_batch()
+        runtime.job_queue.enqueue_paced_batch(channel=channel)
     for church_id in church_ids:
         if church_id in paced:
             continue

@@ -17,7 +17,7 @@ FROM (
     FROM (
         SELECT church_id, next_claim_at,
                floor(least(
-                   1 + segments_per_second,
+                   1 + segments_per_second / 2,
                    tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
                )) AS tokens
         FROM senders
@@ -34,7 +34,7 @@ WHERE ready.tokens_so_far - ready.tokens < :row_limit;
 -- One church's claim and the claim for many paced churches are this one statement, so that all are judged alike.
 -- Pace: the sender's row is locked, so that the token bucket is exact across all workers. A delivery is taken if there are
 -- tokens for all its segments. Only the first delivery may overdraw the bucket, so that a text of any length can be sent; the
--- next one then waits longer. The bucket holds one token and those of one second, because workers may be late. A sender with
+-- next one then waits longer. The bucket holds one token and those of half a second, because workers may be late. A sender with
 -- nothing due (next_claim_at is null) has one token at most, so that no message begins with a burst.
 -- Rows: with `looks_ahead` up to `row_limit` of each church are read; without, no more than there are tokens for. The latter
 -- is enough unless many deliveries are not to be submitted; `has_leftover` then says that tokens and due deliveries are left.
@@ -53,7 +53,7 @@ WITH sender AS MATERIALIZED (
     FROM (
         SELECT senders.*,
                least(
-                   CASE WHEN next_claim_at IS NULL THEN 1 ELSE 1 + segments_per_second END,
+                   CASE WHEN next_claim_at IS NULL THEN 1 ELSE 1 + segments_per_second / 2 END,
                    tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
                ) AS available,
                clock_timestamp() AS filled_at -- not the time at its end: the duration of the claim earns tokens too

@@ -10,8 +10,8 @@ import pytest
 
 from messaging.states import Status
 from store import senders
-from store.database import system_scope
 from store.claims import Claim
+from store.database import system_scope
 from store.deliveries import DeliveryUpdate
 from tests.integration.store.ledger import Ledger, numbers, together
 
