@@ -83,10 +83,13 @@ def test_when_the_worker_was_killed_the_clock_enqueues_the_job_again(
         process.wait()
     redis.flushdb()
 
-    with running_worker(settings, tmp_path / "output"):
+    def nothing_waits() -> bool:
         job_queue.enqueue_tick(ENQUEUE_DUE)
         work("analytics")
-        wait_until(lambda: Status.QUEUED not in counts(database, church_id, message), timeout_seconds=60)
+        return Status.QUEUED not in counts(database, church_id, message)
+
+    with running_worker(settings, tmp_path / "output"):
+        wait_until(nothing_waits, timeout_seconds=60)
 
     recipients = [row.to for row in sandbox.ledger()]
     assert len(recipients) == len(set(recipients))
