@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
@@ -53,7 +53,7 @@ class PooledTransport(AsyncHttpClient):
         allow_redirects: bool = False,  # noqa: ARG002 - redirects are never followed
     ) -> Response:
         """Raises TooManyRequests on 429, ConnectFailed or NoResponse when no answer came."""
-        body = urlencode(data, doseq=True).encode() if data else b""
+        body = urlencode(data, doseq=True, quote_via=_quote).encode() if data else b""
         lines = [f"{method} {self._target(url, params)} HTTP/1.1", f"Host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         if auth:
@@ -69,10 +69,21 @@ class PooledTransport(AsyncHttpClient):
 
     def _target(self, url: str, params: Mapping[str, object] | None) -> str:
         """The path and query of the client's URL, which it made for Twilio's own host."""
-        parts = urlsplit(url)
-        query = urlencode(params, doseq=True) if params else parts.query
-        path = self._prefix + quote(parts.path, safe="/%")
-        return f"{path}?{query}" if query else path
+        path, query = _split(url)
+        if params:
+            query = urlencode(params, doseq=True)
+        return f"{self._prefix}{path}?{query}" if query else self._prefix + path
+
+
+_quote = lru_cache(maxsize=256)(quote_plus)
+"""Most texts of a batch have the same content and the same sender."""
+
+
+@lru_cache(maxsize=8)
+def _split(url: str) -> tuple[str, str]:
+    """The path and the query of the URL."""
+    parts = urlsplit(url)
+    return quote(parts.path, safe="/%"), parts.query
 
 
 @lru_cache(maxsize=8)
