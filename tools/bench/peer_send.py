@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,25 +50,44 @@ class _Producer:
 class PeerSend:
     bench: BenchContext
     installed: Installed
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    """More environment variables."""
 
     def read(self, size: int, number: int) -> SendReading:
         """Take a reading with an empty Redis and new workers. The reading contains any problem."""
         machine, name = self.bench.machine, self.installed.peer.name
-        workers = [f"{name}-{size}-{number}-{place}" for place in range(1, PROCESSES + 1)]
+        try:
+            with self.running_workers(f"{name}-{size}-{number}") as workers:
+                self._warm_up()
+                machine.sandbox.reset()
+                return self._measure(size, number, workers)
+        except (NotReady, ProgramEnded) as error:
+            return SendReading.absent(name, size=size, number=number, problem=str(error))
+
+    @contextmanager
+    def running_workers(self, label: str) -> Generator[list[str]]:
+        """Start workers with an empty Redis, wait until they are ready, and yield their names. Raises NotReady."""
+        machine = self.bench.machine
+        workers = [f"{label}-{place}" for place in range(1, PROCESSES + 1)]
         with machine.open_redis() as redis:
             redis.flushall()
         machine.sandbox.reset()
         try:
             for place, worker in enumerate(workers, start=1):
                 machine.programs.start(self._worker(worker, place))
-            machine.wait_until(lambda: all(map(self._is_ready, workers)), what=f"{name}'s workers are ready")
-            self._warm_up()
-            machine.sandbox.reset()
-            return self._measure(size, number, workers)
-        except (NotReady, ProgramEnded) as error:
-            return SendReading.absent(name, size=size, number=number, problem=str(error))
+            machine.wait_until(lambda: all(map(self._is_ready, workers)), what=f"{label}: its workers are ready")
+            yield workers
         finally:
             machine.programs.kill(*workers)
+
+    @contextmanager
+    def producing(self, count: int) -> Generator[None]:
+        """Enqueue so many jobs in a process of its own, which is killed at the end of the block."""
+        producer = self._produce(count, first=0)
+        try:
+            yield
+        finally:
+            child_process.kill(producer.process)
 
     def _measure(self, size: int, number: int, workers: list[str]) -> SendReading:
         machine = self.bench.machine
@@ -150,7 +171,7 @@ class PeerSend:
         return _Producer(process=child_process.start(program), output=program.output)
 
     def _program(self, name: str, *arguments: str) -> Program:
-        settings = {"CONCURRENCY": str(self._concurrency)}
+        settings = {"CONCURRENCY": str(self._concurrency), **self.settings}
         return peer_program(self.bench.machine, self.installed, name, *arguments, settings=settings)
 
     def _is_ready(self, worker: str) -> bool:

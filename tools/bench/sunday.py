@@ -34,8 +34,9 @@ SCENARIOS = (
 )
 SMALL_CHURCHES, SMALL_MEMBERS = 20, 20
 """Without a pace; they send one after the other while the window lasts."""
-BURST_SECONDS = 10.0
-"""No sender may be over its pace in any stretch of this length."""
+BURST_TEXTS = 10
+"""No sender may be over its pace in any stretch that allows so many texts, but for one more: the first and last may
+be at its ends."""
 
 _POSTS_PER_SECOND = 200
 _SAMPLE_SECONDS = 0.5
@@ -244,5 +245,5 @@ def _shares(scenario: Scenario, times: Sequence[Sequence[float]], *, due_at: flo
         "slowest": round(min(shares), 4),
         "p5": round(percentile(shares, 5), 4),
         "median": round(median(shares), 4),
-        "most": round(max(most_within(each, BURST_SECONDS) for each in times) / (BURST_SECONDS * pace), 4),
+        "most": round(max(most_within(each, BURST_TEXTS / pace) for each in times) / BURST_TEXTS, 4),
     }

@@ -109,7 +109,7 @@ def test_the_rate_is_measured_from_the_first_to_the_last_acceptance() -> None:
     found = reading_of([0.0, 1.0, 2.0, 4.0], allowed=1.0, number=1)
 
     assert found.per_second == 0.75
-    assert "| 1.00 | 0.75 | 75.0% |" in pace.lines([asdict(found)])[2]
+    assert "| 4 | 1.00 | 0.75 | 75.0% |" in pace.lines([asdict(found)])[2]
 
 
 def test_a_table_replaces_only_the_text_between_its_markers() -> None:

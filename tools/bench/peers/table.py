@@ -5,7 +5,8 @@ environment. `produce COUNT FIRST` enqueues one job for each of COUNT recipients
 `{"began_at": …}` before the first and `{"ended_at": …, "cpu_seconds": …}` after the last (times since the epoch, in
 seconds). `work` executes them in one process, and prints `worker ready` when it is ready. Both are configured by
 environment variables: REDIS_URL, CARRIER_URL, CARRIER_USER, CARRIER_PASSWORD, STATUS_CALLBACK, CONCURRENCY (concurrent
-jobs in one process). `submission/` contains what the jobs of several peers share.
+jobs in one process), and PACE (jobs a second, for a peer that `has_rate_limit`; without it there is no limit).
+`submission/` contains what the jobs of several peers share.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Peer:
     produce: str = "produce.py"
     interpreter: str = PYTHON
     """`python` or `node`, of the peer's own environment."""
+    has_rate_limit: bool = False
+    """Whether it can limit the jobs a second. No peer has a limit for each of many senders."""
     warm_up_jobs: int = 1_000
     """Jobs sent before a reading, so that imports are done and connections open."""
 
@@ -66,6 +69,7 @@ PEERS = (
         name="celery",
         title="Celery, threads",
         concurrency=200,
+        has_rate_limit=True,
         work="-m celery --app tasks worker --pool threads --concurrency {concurrency} --hostname worker{number}@bench "
         "--without-gossip --without-mingle --without-heartbeat --loglevel WARNING",
     ),
@@ -98,6 +102,7 @@ PEERS = (
         name="bullmq",
         title="BullMQ on Node",
         concurrency=500,
+        has_rate_limit=True,
         work="work.mjs",
         produce="produce.mjs",
         interpreter=NODE,

@@ -44,7 +44,7 @@ _ROWS: Sequence[tuple[str, Callable[[Sequence[SundayReading]], str]]] = (
     ("of its pace: the slowest church", _share("slowest")),
     ("… the slowest twentieth", _share("p5")),
     ("… the median", _share("median")),
-    ("… the most in any 10 s", _share("most")),
+    ("… the most in any stretch that allows 10 texts", _share("most")),
     ("delivered, a second", _median(lambda r: r.delivered_per_second)),
     ("last receipt applied after the last callback, s", _median(lambda r: r.receipts_lag_seconds)),
     ("CPU ms a delivered text, the product", _median(lambda r: r.product_ms_per_text)),

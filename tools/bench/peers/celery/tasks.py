@@ -16,7 +16,7 @@ app.conf.update(
 )
 
 
-@app.task(name="send")
+@app.task(name="send", rate_limit=f"{os.environ['PACE']}/s" if "PACE" in os.environ else None)
 def send(to: str, body: str) -> None:
     submit(to, body)
 
