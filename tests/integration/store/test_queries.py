@@ -26,6 +26,7 @@ HOT = (
     "deliveries.page_deliveries",
     "deliveries.record_results",
     "message_lifecycle.complete_messages",
+    "message_lifecycle.lock_completable_of",
     "messages.count_deliveries",
     "message_expansion.expand_message",
     "messages.find_by_idempotency_key",
