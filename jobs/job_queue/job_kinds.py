@@ -47,7 +47,7 @@ def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005,
 
 EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120, parameters=("channel",))
 SUBMIT_BATCH = JobKind(path="jobs.submit_batch.submit_batch", timeout_seconds=300, parameters=("church_id", "channel"))
-APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.25)
+APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.5)
 ENQUEUE_DUE = tick_kind("enqueue_due", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)
 RECONCILE = tick_kind("reconcile", timeout_seconds=600, per_channel=True)
