@@ -42,7 +42,10 @@ class Receipt:
 
 
 def insert(connection: Connection[Any], received: Sequence[Receipt]) -> int:
-    """Store receipts, and return how many are new: carriers may repeat their callbacks."""
+    """Store receipts, and return how many are new: carriers may repeat their callbacks.
+
+    Those that say only what the ledger already has are stored as applied. Waits for no lock of a delivery.
+    """
     cursor = connection.execute(
         _SQL["insert_receipts"],
         {

@@ -1,8 +1,19 @@
 -- name: insert_receipts!
 -- Stores each (carrier id, status) once: carriers repeat their callbacks. In one order, so that concurrent inserts do not
 -- deadlock.
-INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code)
-SELECT DISTINCT ON (carrier_id, status) delivery_id, attempt, carrier_id, status::delivery_status, error_code
+-- `sent` with the carrier id and the attempt that the delivery already has changes nothing: it is stored as applied, so that it
+-- is not read, locked and updated again. The delivery is read without a lock, so that the insert never waits for one that is
+-- being written. If it has not got that far in this snapshot, the receipt waits to be applied.
+INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code, applied_at)
+SELECT DISTINCT ON (carrier_id, status) delivery_id, attempt, carrier_id, status::delivery_status, error_code,
+       CASE WHEN status = 'sent' AND EXISTS (
+           SELECT FROM deliveries
+           WHERE deliveries.delivery_id = listed.delivery_id
+             AND deliveries.attempts = listed.attempt
+             AND deliveries.carrier_id = listed.carrier_id
+             AND deliveries.status IN ('sent', 'undelivered', 'failed', 'delivered')
+           OFFSET 0 -- an index probe for each receipt: as a hashed subquery it would read all deliveries
+       ) THEN now() END
 FROM unnest(
     :delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[], :statuses::text[], :error_codes::text[]
 ) AS listed (delivery_id, attempt, carrier_id, status, error_code)

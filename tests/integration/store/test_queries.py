@@ -36,6 +36,7 @@ HOT = (
     "message_progress.preview_send",
     "receipts.apply_receipts",
     "receipts.has_unapplied",
+    "receipts.insert_receipts",
     "receipts.find_contested_ids",
     "receipts.move_receipts_to_holders",
     "reconciliation.put_holders_in_doubt",

@@ -1,4 +1,4 @@
-"""What receipts cost: a batch touches only the rows that it changes."""
+"""What receipts cost: those without news are stored as applied, and a batch touches only the rows that it changes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from psycopg import Connection
 
 from messaging.retry import RetryPolicy
-from messaging.states import Status
+from messaging.states import RECEIPT_STATUSES, Status
 from store import message_lifecycle, receipts
 from store.database import system_scope
 from store.deliveries import DeliveryUpdate
-from store.receipts import AppliedReceipts
+from store.receipts import AppliedReceipts, Receipt
 from tests.integration.store.ledger import Ledger, numbers, sent
 
 TEXT = "SM-of-the-text"
@@ -33,7 +33,99 @@ def delivery(ledger: Ledger, church_id: UUID) -> UUID:
     return envelope.delivery_id
 
 
+# --- stored as applied ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", RECEIPT_STATUSES)
+def test_sent_of_a_delivery_that_is_at_least_sent_is_stored_as_applied(
+    ledger: Ledger, delivery: UUID, status: Status
+) -> None:
+    ledger.set_status(delivery, status)
+    before = ledger.query("SELECT xmin::text, * FROM deliveries")
+
+    assert ledger.receive(delivery, Status.SENT, carrier_id=TEXT)
+
+    assert not ledger.has_unapplied()
+    assert ledger.query("SELECT carrier_id, status::text, applied_at IS NOT NULL FROM receipts") == [
+        (TEXT, "sent", True)
+    ]
+    assert ledger.query("SELECT xmin::text, * FROM deliveries") == before
+    assert not ledger.receive(delivery, Status.SENT, carrier_id=TEXT), "a repeated callback is still stored once"
+
+
+@pytest.mark.parametrize(
+    ("present", "reported", "attempt", "carrier_id"),
+    [
+        *((present, Status.SENT, 1, TEXT) for present in Status if present not in RECEIPT_STATUSES),
+        *((Status.SENT, reported, 1, TEXT) for reported in RECEIPT_STATUSES if reported is not Status.SENT),
+        (Status.DELIVERED, Status.DELIVERED, 1, TEXT),
+        (Status.SENT, Status.SENT, 2, TEXT),
+        (Status.SENT, Status.SENT, 0, TEXT),
+        (Status.SENT, Status.SENT, 1, "SM-of-another-text"),
+    ],
+)
+def test_every_other_receipt_waits_to_be_applied(
+    ledger: Ledger, delivery: UUID, present: Status, reported: Status, attempt: int, carrier_id: str
+) -> None:
+    ledger.set_status(delivery, present)
+
+    ledger.receive(delivery, reported, attempt=attempt, carrier_id=carrier_id)
+
+    assert ledger.has_unapplied()
+    assert ledger.apply() == 1
+
+
+def test_sent_that_was_stored_as_applied_proves_to_whom_its_text_belongs(
+    ledger: Ledger, church_id: UUID, delivery: UUID
+) -> None:
+    ledger.receive(delivery, Status.SENT, carrier_id=TEXT)
+    ledger.send(church_id, numbers(1))
+    [other] = ledger.claim(church_id).envelopes
+
+    ledger.record([DeliveryUpdate(delivery_id=other.delivery_id, attempt=1, status=Status.SENT, carrier_id=TEXT)])
+
+    assert (ledger.get(delivery).status, ledger.get(delivery).carrier_id) == ("sent", TEXT)
+    assert ledger.get(other.delivery_id).status == "unknown"
+
+
+def test_a_receipt_that_names_another_delivery_than_before_waits_to_be_applied(
+    ledger: Ledger, church_id: UUID, delivery: UUID
+) -> None:
+    ledger.receive(delivery, Status.SENT, carrier_id=TEXT)
+    ledger.send(church_id, numbers(1))
+    [other] = ledger.claim(church_id).envelopes
+
+    ledger.receive(other.delivery_id, Status.SENT, carrier_id=TEXT)
+
+    assert ledger.has_unapplied()
+    ledger.apply()
+    assert ledger.get(other.delivery_id).carrier_id == TEXT
+    assert ledger.get(delivery).status == "unknown"
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_storing_a_receipt_does_not_wait_for_a_delivery_that_is_being_written(
+    ledger: Ledger, delivery: UUID, is_recorded: bool
+) -> None:
+    """Until an acceptance is committed, its receipt waits to be applied."""
+    if not is_recorded:
+        ledger.set_status(delivery, Status.SENDING)
+    with system_scope(ledger.database) as connection:
+        connection.execute("UPDATE deliveries SET status = 'sent', lease_until = NULL")
+        with system_scope(ledger.database) as other:
+            other.execute("SET LOCAL lock_timeout = '1s'")
+            receipts.insert(other, [receipt(delivery, Status.SENT)])
+
+    assert ledger.has_unapplied() is not is_recorded
+    ledger.apply()
+    assert ledger.get(delivery).status == "sent"
+
+
 # --- applied in bulk --------------------------------------------------------------------------------------------------
+
+
+def receipt(delivery_id: UUID, status: Status) -> Receipt:
+    return Receipt(delivery_id=delivery_id, attempt=1, carrier_id=TEXT, status=status, error_code=None)
 
 
 def apply_and_count(ledger: Ledger) -> tuple[AppliedReceipts, dict[str, tuple[int, int]]]:
