@@ -32,6 +32,9 @@ def apply_receipts() -> None:
                 connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
             )
         applied += batch.applied
+        if batch.submitted_message_ids:  # otherwise the results of the submissions complete them
+            with system_scope(runtime.database) as connection:
+                message_lifecycle.complete_submitted(connection, batch.submitted_message_ids)
         if batch.contested:
             _resolve_contested(runtime)
         elif batch.applied < BATCH:
@@ -40,8 +43,6 @@ def apply_receipts() -> None:
             runtime.job_queue.enqueue_receipts()
             break
     if applied:
-        with system_scope(runtime.database) as connection:
-            message_lifecycle.complete(connection)
         log.info("receipts applied", receipts=applied)
 
 

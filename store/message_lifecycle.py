@@ -26,6 +26,14 @@ def complete(connection: Connection[Any], *, church_ids: Sequence[UUID] | None =
     return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
 
 
+def complete_submitted(connection: Connection[Any], message_ids: Sequence[UUID]) -> int:
+    """Mark those of these messages with nothing left to submit as completed, and return how many."""
+    found = connection.execute(_SQL["lock_completable_of"], {"message_ids": list(message_ids)}).fetchall()
+    if not found:
+        return 0
+    return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
+
+
 def lock(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:
     """Lock and return the message, so that changes by several people are serialized."""
     with connection.cursor(row_factory=class_row(Message)) as cursor:

@@ -23,8 +23,11 @@ _SQL = sql.load("receipts")
 _FORWARD_TRANSITIONS = {
     (source.value, target.value) for target in RECEIPT_STATUSES for source in receipt_may_move(target)
 }
-_APPLIED_TRANSITIONS = sorted(_FORWARD_TRANSITIONS | {(Status.SENT.value, Status.SENT.value)})
-"""`sent` to `sent` only updates the carrier id of the present attempt."""
+_APPLIED_TRANSITIONS = [
+    f"{source} to {target}"
+    for source, target in sorted(_FORWARD_TRANSITIONS | {(Status.SENT.value, Status.SENT.value)})
+]
+"""`sent to sent` only updates the carrier id of the present attempt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +42,10 @@ class Receipt:
 
 
 def insert(connection: Connection[Any], received: Sequence[Receipt]) -> int:
-    """Store receipts, and return how many are new: carriers may repeat their callbacks."""
+    """Store receipts, and return how many are new: carriers may repeat their callbacks.
+
+    Those that say only what the ledger already has are stored as applied. Waits for no lock of a delivery.
+    """
     cursor = connection.execute(
         _SQL["insert_receipts"],
         {
@@ -59,6 +65,8 @@ class AppliedReceipts:
     """Receipts that were applied, including those that changed nothing."""
     contested: int
     """Deliveries whose receipts have a carrier id that another delivery holds: `resolve_contested` must decide."""
+    submitted_message_ids: Sequence[UUID]
+    """Messages with deliveries that were queued or being submitted until now: nothing may be left to submit."""
 
 
 def apply(
@@ -69,8 +77,7 @@ def apply(
     `retryable_codes`: the carriers' codes of retryable failures, each with the first backoff in seconds.
     """
     parameters = {
-        "from_statuses": [source for source, _ in _APPLIED_TRANSITIONS],
-        "to_statuses": [target for _, target in _APPLIED_TRANSITIONS],
+        "transitions": _APPLIED_TRANSITIONS,
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
         "retryable_codes": list(retryable_codes),
@@ -79,10 +86,12 @@ def apply(
         "jitter": HALF_JITTER,
     }
     applied, left, contested = 0, limit, 0
+    submitted: set[UUID] = set()
     while left and not contested:
         step = retry_unique_violations(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
         applied, left, contested = applied + step.applied, step.waiting, step.contested
-    return AppliedReceipts(applied=applied, contested=contested)
+        submitted.update(step.submitted_message_ids)
+    return AppliedReceipts(applied=applied, contested=contested, submitted_message_ids=sorted(submitted))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,7 +50,7 @@ SUBMIT_BATCH = JobKind(path="jobs.submit_batch.submit_batch", timeout_seconds=30
 SUBMIT_PACED_BATCH = JobKind(
     path="jobs.submit_paced_batch.submit_paced_batch", timeout_seconds=120, parameters=("channel",)
 )
-APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.25)
+APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.5)
 ENQUEUE_DUE = tick_kind("enqueue_due", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)
 RECONCILE = tick_kind("reconcile", timeout_seconds=600, per_channel=True)

@@ -9,8 +9,19 @@ WHERE completed_at IS NULL
   AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'sending')
 FOR UPDATE SKIP LOCKED;
 
+-- name: lock_completable_of
+-- As lock_completable_messages, of these messages only: two index probes for each, however many others are open.
+SELECT message_id
+FROM messages
+WHERE message_id = ANY (:message_ids::uuid[])
+  AND completed_at IS NULL
+  AND (expanded_at IS NOT NULL OR canceled_at IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'queued')
+  AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.message_id AND status = 'sending')
+FOR UPDATE SKIP LOCKED;
+
 -- name: complete_messages!
--- Checks the deliveries again under the lock of lock_completable_messages. A transaction that returns a delivery to the queue
+-- Checks the deliveries again under the lock of the queries above. A transaction that returns a delivery to the queue
 -- also locks its message: it has either committed before this lock, or waits for it and reopens the message afterwards.
 UPDATE messages
 SET completed_at = now()

@@ -1,8 +1,19 @@
 -- name: insert_receipts!
 -- Stores each (carrier id, status) once: carriers repeat their callbacks. In one order, so that concurrent inserts do not
 -- deadlock.
-INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code)
-SELECT DISTINCT ON (carrier_id, status) delivery_id, attempt, carrier_id, status::delivery_status, error_code
+-- `sent` with the carrier id and the attempt that the delivery already has changes nothing: it is stored as applied, so that it
+-- is not read, locked and updated again. The delivery is read without a lock, so that the insert never waits for one that is
+-- being written. If it has not got that far in this snapshot, the receipt waits to be applied.
+INSERT INTO receipts (delivery_id, attempt, carrier_id, status, error_code, applied_at)
+SELECT DISTINCT ON (carrier_id, status) delivery_id, attempt, carrier_id, status::delivery_status, error_code,
+       CASE WHEN status = 'sent' AND EXISTS (
+           SELECT FROM deliveries
+           WHERE deliveries.delivery_id = listed.delivery_id
+             AND deliveries.attempts = listed.attempt
+             AND deliveries.carrier_id = listed.carrier_id
+             AND deliveries.status IN ('sent', 'undelivered', 'failed', 'delivered')
+           OFFSET 0 -- an index probe for each receipt: as a hashed subquery it would read all deliveries
+       ) THEN now() END
 FROM unnest(
     :delivery_ids::uuid[], :attempts::int[], :carrier_ids::text[], :statuses::text[], :error_codes::text[]
 ) AS listed (delivery_id, attempt, carrier_id, status, error_code)
@@ -23,7 +34,10 @@ WHERE receipts.delivery_id <> excluded.delivery_id OR receipts.attempt < exclude
 --     unless that text is known to have failed. They prevent another submission. A failure of another attempt is ignored.
 -- A delivery may have several texts (carrier ids); one of them is applied, the others are left for the next statement. A text
 -- whose carrier id is held by another delivery is contested: it is left until `resolve_contested` has decided about it.
--- Returns how many receipts were applied, how many of the batch are left, and how many deliveries are contested.
+-- Returns how many receipts were applied, how many of the batch are left, how many deliveries are contested, and the messages
+-- that may have nothing left to submit now.
+-- What is looked up for single deliveries is a subquery, not a join. The planner cannot estimate how many rows a batch has, and
+-- would join them with every message by a nested loop.
 WITH batch AS MATERIALIZED (
     SELECT receipt_id, delivery_id, attempt, carrier_id, status, error_code
     FROM receipts
@@ -75,25 +89,30 @@ WITH batch AS MATERIALIZED (
 ), contested AS MATERIALIZED (
     SELECT locked.delivery_id
     FROM locked
-    JOIN deliveries AS holders ON holders.carrier_id = locked.carrier_id AND holders.delivery_id <> locked.delivery_id
     WHERE locked.present_carrier_id IS DISTINCT FROM locked.carrier_id -- most hold the id themselves and need no lookup
+      AND EXISTS (
+          SELECT FROM deliveries AS holders
+          WHERE holders.carrier_id = locked.carrier_id AND holders.delivery_id <> locked.delivery_id
+          OFFSET 0
+      )
 ), changes AS (
     -- Uses the status that was read under the lock. The snapshot of the statement is older than the lock: a delivery that changed
     -- meanwhile would be joined with the transition of its old status, and its receipt would be lost.
     SELECT locked.delivery_id, locked.message_id, locked.carrier_id, locked.status, locked.error_code,
            locked.present_status, locked.attempt = locked.attempts AS is_present,
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
-                     AND greatest(messages.send_at, messages.resumed_at, locked.age_from)
-                         > now() - :age_limit_seconds * interval '1 second'
-                THEN retryable.pause_seconds * (:backoff_factors::double precision[])[locked.tries + 1]
+                     AND (
+                         SELECT greatest(messages.send_at, messages.resumed_at, locked.age_from)
+                                > now() - :age_limit_seconds * interval '1 second'
+                         FROM messages
+                         WHERE messages.message_id = locked.message_id
+                     )
+                THEN (:pauses_seconds::double precision[])[array_position(:retryable_codes::text[], locked.error_code)]
+                     * (:backoff_factors::double precision[])[locked.tries + 1]
                      * (1 - :jitter::double precision * random()) END AS again_in_seconds
     FROM locked
-    JOIN unnest(:from_statuses::text[], :to_statuses::text[]) AS transition (from_status, to_status)
-        ON transition.from_status = locked.present_status AND transition.to_status = locked.status::text
-    JOIN messages ON messages.message_id = locked.message_id
-    LEFT JOIN unnest(:retryable_codes::text[], :pauses_seconds::double precision[]) AS retryable (code, pause_seconds)
-        ON retryable.code = locked.error_code
-    WHERE locked.delivery_id NOT IN (SELECT delivery_id FROM contested)
+    WHERE locked.present_status || ' to ' || locked.status = ANY (:transitions::text[])
+      AND locked.delivery_id NOT IN (SELECT delivery_id FROM contested)
       AND (
           locked.attempt = locked.attempts
           OR locked.status = 'delivered'
@@ -130,7 +149,8 @@ WITH batch AS MATERIALIZED (
     FROM changes
     WHERE deliveries.delivery_id = changes.delivery_id
     RETURNING deliveries.message_id, deliveries.status,
-              changes.present_status IN ('canceled', 'suppressed') AS was_final
+              changes.present_status IN ('canceled', 'suppressed') AS was_final,
+              changes.present_status IN ('queued', 'sending') AND deliveries.status <> 'queued' AS is_submitted
 ), reopened AS (
     UPDATE messages
     SET completed_at = CASE WHEN reopened_messages.is_queued THEN NULL ELSE messages.completed_at END, settled_at = NULL
@@ -153,7 +173,8 @@ WITH batch AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM applied) AS applied,
        (SELECT count(*) FROM batch) - (SELECT count(*) FROM applied) AS waiting,
-       (SELECT count(*) FROM contested) AS contested;
+       (SELECT count(*) FROM contested) AS contested,
+       ARRAY(SELECT DISTINCT message_id FROM changed_deliveries WHERE is_submitted) AS submitted_message_ids;
 
 -- name: move_receipts_to_holders!
 -- For contested texts whose named delivery was submitted again since: assigns the receipts to the delivery that holds the

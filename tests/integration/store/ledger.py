@@ -245,6 +245,10 @@ class Ledger:
             with system_scope(self.database) as connection:
                 receipts.resolve_contested(connection)
 
+    def has_unapplied(self) -> bool:
+        with system_scope(self.database) as connection:
+            return receipts.any_unapplied(connection)
+
     def expire_leases(self) -> int:
         with system_scope(self.database) as connection:
             return deliveries.expire_leases(connection)

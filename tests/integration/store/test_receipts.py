@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from messaging.states import RECEIPT_STATUSES, Status, receipt_may_move
-from store import receipts
 from store.database import system_scope
 from store.deliveries import DeliveryUpdate
 from tests.harness.waiting import wait_until
@@ -91,13 +90,11 @@ def test_a_queued_delivery_with_a_sent_receipt_is_not_claimed(ledger: Ledger, ch
 
 def test_receipts_of_unknown_deliveries_are_applied_without_effect(ledger: Ledger) -> None:
     ledger.receive(uuid4(), Status.DELIVERED)
-    with system_scope(ledger.database) as connection:
-        assert receipts.any_unapplied(connection)
+    assert ledger.has_unapplied()
 
     assert ledger.apply() == 1
 
-    with system_scope(ledger.database) as connection:
-        assert not receipts.any_unapplied(connection)
+    assert not ledger.has_unapplied()
 
 
 def test_at_most_limit_receipts_are_applied_the_oldest_first(ledger: Ledger, church_id: UUID) -> None:
