@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import psycopg
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 import logs
-from api import problems
+from api import database_failures, problems
+from api.database_failures import REPEATABLE, database_failure
 from api.idempotency import IDEMPOTENCY_KEY, takes_idempotency_key
 from api.problems import FieldError, Problem, ProblemDetails, RequestRefused
 from api.request_ids import request_id
 from api.unknown_fields import MAX_FIELD_ERRORS
 from channels.base import TooManyChecks
 from store.daily_limits import DailyLimitReached
-from store.errors import OutcomeUnknown, SchemaMismatch
 
 _log = logs.get_logger(__name__)
 
@@ -82,38 +81,20 @@ def _refused_by_framework(error: HTTPException) -> BaseResponse:
     return problem_response(problem, problem.advice, status=error.code, headers=allow)
 
 
-def _database_unreachable(error: Exception) -> Response:
-    _log.warning("PostgreSQL cannot be reached", error=type(error).__name__)
-    return _unavailable("The database cannot be reached at the moment. Nothing was stored.")
-
-
-def _database_too_busy(error: Exception) -> Response:
-    """Respond when PostgreSQL canceled a statement that ran, or waited for a lock, for too long."""
-    _log.warning("PostgreSQL canceled a statement that took too long", error=type(error).__name__)
-    return _unavailable("The database is too busy at the moment. Nothing was stored.")
-
-
-def _not_migrated(error: SchemaMismatch) -> Response:
-    _log.warning("the database is not migrated", reason=str(error))
-    return _unavailable(f"The service is not set up yet. Nothing was stored. {error}")
+def _database_failed(error: Exception) -> Response:
+    """Respond to an error of PostgreSQL. GET and HEAD store nothing, so a lost COMMIT is no matter to them."""
+    how_to_repeat = None if request.method in ("GET", "HEAD") else _how_to_repeat()
+    failure = database_failure(error, how_to_repeat=how_to_repeat)
+    return problem_response(failure.problem, failure.detail, headers=_RETRY_AFTER)
 
 
 def _unavailable(detail: str) -> Response:
     return problem_response(problems.UNAVAILABLE, detail, headers=_RETRY_AFTER)
 
 
-def _outcome_unknown(error: OutcomeUnknown) -> Response:
-    """Respond when the connection was lost during COMMIT."""
-    if request.method in ("GET", "HEAD"):
-        return _database_unreachable(error)  # there was nothing to store
-    _log.warning("connection to PostgreSQL lost during COMMIT", error=type(error.__cause__).__name__)
-    detail = f"The connection to the database was lost: the request may have been stored, or not. {_how_to_repeat()}"
-    return problem_response(problems.OUTCOME_UNKNOWN, detail, headers=_RETRY_AFTER)
-
-
 def _how_to_repeat() -> str:
     if not takes_idempotency_key():
-        return "It is safe to repeat the request."
+        return REPEATABLE
     if IDEMPOTENCY_KEY.name in request.headers:
         return "Repeat the request unchanged with the same Idempotency-Key, so that it is stored only once."
     return "The request had no Idempotency-Key, so repeating it may store it twice. Check first whether it was stored."
@@ -149,12 +130,6 @@ _HANDLERS: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     HTTPException: _refused_by_framework,
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
-    psycopg.OperationalError: _database_unreachable,  # also PoolTimeout
-    OutcomeUnknown: _outcome_unknown,
-    SchemaMismatch: _not_migrated,
-    psycopg.errors.QueryCanceled: _database_too_busy,
-    psycopg.errors.LockNotAvailable: _database_too_busy,
-    psycopg.errors.IdleInTransactionSessionTimeout: _database_unreachable,  # this process was suspended
-    psycopg.errors.ReadOnlySqlTransaction: _database_unreachable,  # a standby during a failover
+    **dict.fromkeys(database_failures.ERRORS, _database_failed),
     Exception: _broken,
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -33,6 +33,10 @@ class MalformedRequest(Exception):
     def __init__(self, reason: str, *, delivery_id: UUID | None = None) -> None:
         super().__init__(reason)
         self.delivery_id = delivery_id
+
+
+class NeedsThread(Exception):
+    """The request cannot be judged on the event loop. It is judged again from the beginning, in a thread."""
 
 
 class RouteDisabled(Exception):
@@ -133,6 +137,9 @@ class IncomingRequest:
     The API refuses the request (413) when more is read than the route's `max_bytes`.
     """
     settings: Settings
+    is_on_event_loop: bool = False
+    """Whether this is judged on the event loop of the web process, which it must not block: where the handler would
+    compute for longer than some 0.1 ms, it raises NeedsThread instead. Only for status callbacks."""
 
     @property
     def delivery_id(self) -> UUID:
@@ -163,7 +170,9 @@ class RouteKind(StrEnum):
     """What a route receives. The authentication and the documentation follow from it."""
 
     STATUS_CALLBACK = "status callback"
-    """The carrier reports on one submission. Three come for every text, so they are served ahead of the framework."""
+    """The carrier reports on one submission. Three come for every text, so they are judged on the event loop of the web
+    process. If the handler raises anything there, or returns anything but NO_CONTENT, or uses any other method of the
+    store than `store_receipt`, the request is judged again in a thread, so it is called up to two times."""
     BOUNCE = "bounce"
     """A bounced mail."""
     INBOUND_MESSAGE = "inbound message"
@@ -210,9 +219,20 @@ class Route(Generic[HandlerUses]):
 
 
 def parse_form(body: bytes) -> dict[str, str]:
-    """The fields of an urlencoded form, with the last value of a repeated field. Raises MalformedRequest."""
-    try:
-        pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
-    except ValueError as error:
-        raise MalformedRequest(f"the form has more than {MAX_FORM_FIELDS} fields") from error
-    return dict(pairs)
+    """The fields of an urlencoded form, with the last value of a repeated field. Raises MalformedRequest.
+
+    Reads as urllib.parse.parse_qsl does, which decodes every name and value, although few contain anything encoded.
+    """
+    parts = body.decode("utf-8", "replace").split("&")
+    if len(parts) > MAX_FORM_FIELDS:
+        raise MalformedRequest(f"the form has more than {MAX_FORM_FIELDS} fields")
+    form: dict[str, str] = {}
+    for part in parts:
+        if part:
+            name, _, value = part.partition("=")
+            form[_decoded(name)] = _decoded(value)
+    return form
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text

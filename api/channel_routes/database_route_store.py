@@ -5,12 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 import logs
-from api.group_commit import WriteTimeout
 from api.services import Services
 from channels.incoming import CarrierReceipt
 from store import opt_outs, receipts
 from store.database import system_scope
-from store.errors import OutcomeUnknown
 from store.opt_outs import Recipient
 from store.receipts import Receipt
 
@@ -27,16 +25,13 @@ class DatabaseRouteStore:
         self._services = services
 
     def store_receipt(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
-        """Store the receipt. Receipts that arrive at the same time share one transaction."""
-        try:
-            self._services.receipts.put(_row(receipt, delivery_id, attempt))
-        except WriteTimeout as error:
-            raise OutcomeUnknown("the group commit of receipts took too long") from error
+        with system_scope(self._services.database) as connection:
+            receipts.insert(connection, [receipt_row(receipt, delivery_id, attempt)])
         self._services.job_queue.enqueue_receipts()
 
     def store_bounce(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int, suppress_address: bool) -> None:
         with system_scope(self._services.database) as connection:
-            receipts.insert(connection, [_row(receipt, delivery_id, attempt)])
+            receipts.insert(connection, [receipt_row(receipt, delivery_id, attempt)])
             recipient = opt_outs.recipient_of(connection, delivery_id) if suppress_address else None
             if recipient is not None:
                 opt_outs.opt_out(connection, church_id=recipient.church_id, address=recipient.address, source=_BOUNCE)
@@ -77,7 +72,8 @@ class DatabaseRouteStore:
             receipts.count_refused(connection, channel=channel)
 
 
-def _row(receipt: CarrierReceipt, delivery_id: UUID, attempt: int) -> Receipt:
+def receipt_row(receipt: CarrierReceipt, delivery_id: UUID, attempt: int) -> Receipt:
+    """Return the receipt as it is stored."""
     return Receipt(
         delivery_id=delivery_id,
         attempt=attempt,

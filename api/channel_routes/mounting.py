@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask, Response, request
 from pydantic import Field, create_model
-from werkzeug.exceptions import NotFound
 
 import logs
 from api import authentication, problems, query_parameters
@@ -16,9 +15,10 @@ from api.authentication import PUBLIC, SIGNATURE, Authentication
 from api.base_models import RequestModel
 from api.channel_routes.database_route_store import DatabaseRouteStore
 from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
-from api.channel_routes.status_callbacks import FAILURE, MAX_ATTEMPT, StatusCallbacks
+from api.channel_routes.status_callbacks import MAX_ATTEMPT, StatusCallbacks
 from api.endpoints import ApiResponse, Endpoint, Header, ResponseSpec
 from api.problems import FieldError, RequestRefused
+from api.server import loop_handler
 from api.services import services
 from channels.incoming import (
     ForgedRequest,
@@ -44,7 +44,7 @@ _log = logs.get_logger(__name__)
 
 
 def mount(app: Flask) -> None:
-    """Serve the routes of all channels in the registry."""
+    """Serve the routes of all channels in the registry, and offer the server to take status callbacks itself."""
     shared = services(app)
     store = DatabaseRouteStore(shared)
     server = RouteServer(shared.settings, store)
@@ -58,7 +58,7 @@ def mount(app: Flask) -> None:
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.wsgi_app = StatusCallbacks(server, app.wsgi_app)
+    app.extensions[loop_handler.EXTENSION] = StatusCallbacks(server, shared)
 
 
 def endpoints() -> tuple[Endpoint, ...]:
@@ -74,9 +74,6 @@ def _view(declared: ChannelRoute, server: RouteServer, store: DatabaseRouteStore
 
     def view(**parameters: object) -> Response:
         try:
-            if route.kind is RouteKind.STATUS_CALLBACK:
-                # StatusCallbacks has handled the request and left its exception. Without one, the URL is not valid.
-                raise request.environ.get(FAILURE) or NotFound
             path_parameters = {name: str(value) for name, value in parameters.items()}
             query = {} if query_model is None else query_parameters.read(query_model).model_dump(by_alias=True)
             query = {name: value for name, value in query.items() if value is not None}

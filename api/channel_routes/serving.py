@@ -1,7 +1,8 @@
-"""Calls the handler of a channel's route, for Flask views and for the status callbacks that bypass Flask."""
+"""Calls the handler of a channel's route, for Flask views and for the status callbacks on the event loop."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -54,10 +55,7 @@ class RouteServer:
         query: Mapping[str, str] | None = None,
     ) -> RouteResponse:
         """Return the handler's response. Raises RequestRefused (413, 415) and what the handler raises."""
-        if route.media_types and _media_type(environ) not in route.media_types:
-            raise RequestRefused(
-                problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}."
-            )
+        _check_media_type(route, environ.get("CONTENT_TYPE", ""))
         query_string = environ.get("QUERY_STRING", "")
         path = self._public_url + environ["PATH_INFO"]
         request = IncomingRequest(
@@ -69,6 +67,37 @@ class RouteServer:
             settings=self._settings,
         )
         return route.handle(request, self._store)
+
+    def serve_on_event_loop(
+        self,
+        route: Route[RouteStore],
+        store: RouteStore,
+        *,
+        path: str,
+        parameters: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> RouteResponse:
+        """Return the handler's response, for a request without a query whose headers have lower-case names.
+
+        Raises what `serve` raises, and NeedsThread. The body is no larger than the route allows.
+        """
+        _check_media_type(route, headers.get("content-type", ""))
+        request = IncomingRequest(
+            url=self._public_url + path,
+            parameters=parameters,
+            query={},
+            header=lambda name: headers.get(name.lower()),
+            read=io.BytesIO(body).read,
+            settings=self._settings,
+            is_on_event_loop=True,
+        )
+        return route.handle(request, store)
+
+
+def _check_media_type(route: Route[RouteStore], content_type: str) -> None:
+    if route.media_types and content_type.partition(";")[0].strip().lower() not in route.media_types:
+        raise RequestRefused(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}.")
 
 
 def _reader(environ: WSGIEnvironment, route: Route[RouteStore]) -> Callable[[int], bytes]:
@@ -98,10 +127,6 @@ def _reader(environ: WSGIEnvironment, route: Route[RouteStore]) -> Callable[[int
 
 def _too_large(route: Route[RouteStore]) -> RequestRefused:
     return RequestRefused(problems.TOO_LARGE, route.too_large)
-
-
-def _media_type(environ: WSGIEnvironment) -> str:
-    return environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
 
 
 def _header(environ: WSGIEnvironment, name: str) -> str | None:

@@ -1,83 +1,203 @@
-"""Serves status callbacks before Flask sees them.
+"""Judges and stores status callbacks on the event loop of the web process, without a thread or Flask.
 
-There are three callbacks for every text, so they are most of all requests, and Flask would double the cost of each. A
-callback is handled here, and only once. If it is accepted, the response is sent from here. If an exception is raised,
-it is put into `environ` and the application is called: the mounted view raises it again, so that Flask handles it like
-the errors of all other endpoints (api/channel_routes/mounting.py).
+There are three callbacks for every text, so they are most of all requests. The event loop only accepts: a callback that
+is not plain HTTP, or that its channel refuses, is judged by the mounted view (api/channel_routes/mounting.py) in a
+thread, from the same bytes. The view calls the same handler, also under servers that have no such event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Mapping
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, cast
+from uuid import UUID
 
-from api import request_ids, security_headers
+import logs
+from api import database_failures, problems, request_ids
+from api.channel_routes.database_route_store import receipt_row
 from api.channel_routes.serving import RouteServer, declared_routes
-from channels.incoming import Route, RouteKind, RouteResponse, RouteStore
+from api.channel_routes.set_writer import SetWriter, TooManyWaiting, WriteTimeout
+from api.database_failures import REPEATABLE, database_failure
+from api.problems import RequestRefused
+from api.server import responses
+from api.server.loop_handler import RecognizedRequest
+from api.server.plain_heads import read_plain_head
+from api.server.responses import SerializedResponse
+from api.services import Services
+from channels.incoming import NO_CONTENT, CarrierReceipt, NeedsThread, Route, RouteKind, RouteStore
+from store import receipts
+from store.database import system_scope
+from store.interruptible_connection import shared_wait
+from store.receipts import Receipt
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-FAILURE = "koinonia.callback_failure"
-"""The key in `environ` of the exception that handling the callback raised."""
 MAX_ATTEMPT = 32_767
 
+_MOST_WAITING = 5_000
+"""Receipts that may wait for their commit in one process, in some 10 MB of memory."""
+_TIMEOUT_SECONDS = 5.0
+"""How long a callback waits for the commit. A carrier waits at least three times as long."""
+_PAUSE_SECONDS = 0.005
+"""The least time between the starts of two transactions: at most 200 a second, however many callbacks come."""
+_LARGEST_BODY = 2_048
+"""Larger bodies are read in a thread: a form of this size takes 0.3 ms at worst, before the sender is verified."""
+_MOST_FIELDS = 64
 _PATTERNS: Mapping[str, str] = {
     "delivery_id": "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
     "attempt": "[0-9]{1,5}",
 }
 
+_TOO_MANY = RequestRefused(
+    problems.UNAVAILABLE, "Too many callbacks wait for the database at the moment. Nothing was stored."
+)
+_TOO_SLOW = RequestRefused(
+    problems.OUTCOME_UNKNOWN,
+    f"The database takes too long at the moment: the receipt may have been stored, or not. {REPEATABLE}",
+)
+_BROKEN = RequestRefused(problems.BROKEN, "The service failed. The error was logged.")
+
+_log = logs.get_logger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class Callback:
+    """A request to the route of a status callback. Implements api.server.loop_handler.RecognizedRequest."""
+
+    route: Route[RouteStore]
+    path: str
+    parameters: Mapping[str, str]
+    headers: Mapping[str, str]
+    content_length: int
+    closes: bool
+
 
 class StatusCallbacks:
-    """WSGI middleware that serves the status callbacks of all channels before the application."""
+    """Implements api.server.loop_handler.LoopHandler for the status callbacks of all channels."""
 
-    def __init__(self, server: RouteServer, application: WSGIApplication) -> None:
+    def __init__(self, server: RouteServer, services: Services) -> None:
+        self.keep_alive = True
         self._server = server
-        self._application = application
-        self._headers = list(security_headers.DEFAULTS.items())
+        self._database = services.database
+        self._refused = 0
         routes = [declared.route for declared in declared_routes() if declared.route.kind is RouteKind.STATUS_CALLBACK]
-        self._routes = [(_pattern(route), route) for route in routes]
-        self._prefixes = tuple(route.path.partition("{")[0] for route in routes)
+        self._routes = [(route.method, _pattern(route), route) for route in routes]
+        self._beginnings = tuple(f"{route.method} {route.path.partition('{')[0]}".encode() for route in routes)
+        self._writer = SetWriter(
+            self._store,
+            after_write=services.job_queue.enqueue_receipts,
+            most_waiting=_MOST_WAITING,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            pause_seconds=_PAUSE_SECONDS,
+            name="receipts",
+        )
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        found = self._find(environ)
-        if found is None:
-            return self._application(environ, start_response)
-        route, parameters = found
-        try:
-            response = self._server.serve(route, environ, parameters=parameters)
-        except Exception as error:  # noqa: BLE001 - the view raises it again
-            environ[FAILURE] = error
-            return self._application(environ, start_response)
-        return self._respond(response, environ, start_response)
+    @property
+    def waiting(self) -> int:
+        return self._writer.waiting
 
-    def _find(self, environ: WSGIEnvironment) -> tuple[Route[RouteStore], Mapping[str, str]] | None:
-        path: str = environ["PATH_INFO"]
-        if path.startswith(self._prefixes):
-            for pattern, route in self._routes:
-                if environ["REQUEST_METHOD"] == route.method and (match := pattern.fullmatch(path)):
-                    parameters = match.groupdict()
-                    attempt = parameters.get("attempt", "1")
-                    return (route, parameters) if 1 <= int(attempt) <= MAX_ATTEMPT else None
+    def recognize(self, head: bytes) -> Callback | None:
+        if not head.startswith(self._beginnings) or not (plain := read_plain_head(head)):
+            return None
+        if plain.content_length > _LARGEST_BODY:
+            return None
+        for method, pattern, route in self._routes:
+            if plain.method == method and (match := pattern.fullmatch(plain.target)):
+                parameters = match.groupdict()
+                if not 1 <= int(parameters.get("attempt", "1")) <= MAX_ATTEMPT:
+                    return None
+                return Callback(
+                    route=route,
+                    path=plain.target,
+                    parameters=parameters,
+                    headers=plain.headers,
+                    content_length=plain.content_length,
+                    closes=plain.closes,
+                )
         return None
 
-    def _respond(
-        self, response: RouteResponse, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
-        headers = [*self._headers, (request_ids.HEADER, request_ids.valid_or_new(environ.get("HTTP_X_REQUEST_ID", "")))]
-        if response.media_type is not None:
-            headers.append(("Content-Type", response.media_type))
-            headers.append(("Content-Length", str(len(response.body))))
-        headers.extend(response.headers.items())
-        start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
-        return (response.body,) if response.body else ()
+    def take(self, request: RecognizedRequest, body: bytes, on_response: Callable[[SerializedResponse], None]) -> bool:
+        assert isinstance(request, Callback)  # noqa: S101 - the server passes what `recognize` returned
+        if body.count(b"&") >= _MOST_FIELDS:
+            return False
+        collected = _CollectedReceipts()
+        try:
+            response = self._server.serve_on_event_loop(
+                request.route,
+                cast("RouteStore", collected),
+                path=request.path,
+                parameters=request.parameters,
+                headers=request.headers,
+                body=body,
+            )
+        except Exception:  # noqa: BLE001 - the view judges the request again, and answers or logs what is wrong
+            return False
+        if response is not NO_CONTENT or len(collected.rows) > 1:
+            return False
+        self._take(request, collected.rows, on_response)
+        return True
+
+    def _take(
+        self, request: Callback, rows: Sequence[Receipt], on_response: Callable[[SerializedResponse], None]
+    ) -> None:
+        def answer(error: Exception | None) -> None:
+            on_response(self._response(request, error))
+
+        if not rows:  # the callback reports nothing new
+            asyncio.get_running_loop().call_soon(answer, None)
+            return
+        try:
+            self._writer.put(rows[0], answer)
+        except TooManyWaiting:
+            self._refused += 1
+            asyncio.get_running_loop().call_soon(answer, _TOO_MANY)
+
+    def _response(self, request: Callback, error: Exception | None) -> SerializedResponse:
+        request_id = request_ids.valid_or_new(request.headers.get("x-request-id", ""))
+        closes = request.closes or not self.keep_alive
+        if error is None:
+            return responses.no_content(request_id=request_id, closes=closes)
+        refused = _TOO_SLOW if isinstance(error, WriteTimeout) else error
+        if not isinstance(refused, RequestRefused):
+            refused = _BROKEN
+        return responses.problem_response(refused.problem, refused.detail, request_id=request_id, closes=closes)
+
+    def _store(self, rows: Sequence[Receipt]) -> None:
+        """Store the receipts in one transaction, in the thread of the writer.
+
+        Raises RequestRefused if the database fails. What is wrong is logged once for the whole set.
+        """
+        if self._refused:
+            _log.warning("status callbacks refused: too many waited for the database", callbacks=self._refused)
+            self._refused = 0
+        try:
+            with shared_wait(), system_scope(self._database) as connection:
+                receipts.insert(connection, rows)
+        except database_failures.ERRORS as error:
+            failure = database_failure(error, how_to_repeat=REPEATABLE)
+            raise RequestRefused(failure.problem, failure.detail) from error
+        except Exception:
+            _log.exception("receipts could not be stored", receipts=len(rows))
+            raise
+
+
+class _CollectedReceipts:
+    """The RouteStore of a handler on the event loop: keeps the receipts, which has no effect yet."""
+
+    def __init__(self) -> None:
+        self.rows: list[Receipt] = []
+
+    def store_receipt(self, receipt: CarrierReceipt, *, delivery_id: UUID, attempt: int) -> None:
+        self.rows.append(receipt_row(receipt, delivery_id, attempt))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Everything else that a RouteStore does would wait for PostgreSQL."""
+        raise NeedsThread
 
 
 def _pattern(route: Route[RouteStore]) -> re.Pattern[str]:
     """Return a pattern for the path of the route, with a named group for each parameter."""
     parts = re.split(r"\{(\w+)\}", route.path)
     for index, part in enumerate(parts):
-        parts[index] = f"(?P<{part}>{_PATTERNS.get(part, '[^/]+')})" if index % 2 else re.escape(part)
+        parts[index] = f"(?P<{part}>{_PATTERNS.get(part, '[A-Za-z0-9._~-]+')})" if index % 2 else re.escape(part)
     return re.compile("".join(parts), re.ASCII)

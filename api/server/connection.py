@@ -18,8 +18,9 @@ from api import problems
 from api.problems import Problem
 from api.server import responses
 from api.server.limits import Limits
+from api.server.loop_handler import LoopHandler, RecognizedRequest
 from api.server.open_connections import OpenConnections
-from api.server.request_bodies import BodyTooLarge, IncomingBody, incoming_body
+from api.server.request_bodies import BodyTooLarge, IncomingBody, SizedBody, incoming_body
 from api.server.request_heads import END_OF_HEAD, expects_continue, read_head, status_of
 from api.server.responses import ReceivedRequest, SerializedResponse
 
@@ -29,6 +30,8 @@ _LINGER_SECONDS = 2.0
 """How long a connection stays open after its last response. Closing it while the client is still sending would reset
 it, and the client would lose the response."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Submit = Callable[[ReceivedRequest, Callable[[SerializedResponse], None]], Callable[[], None]]
 
 _log = logs.get_logger(__name__)
 
@@ -40,9 +43,14 @@ class ConnectionContext:
     config: Config
     limits: Limits
     connections: OpenConnections
-    submit: Callable[[ReceivedRequest, Callable[[SerializedResponse], None]], Callable[[], None]]
+    submit: Submit
     """Runs the application in a thread, then calls back on the event loop. Returns a function that withdraws the
     request, and frees its memory, if no thread has taken it yet."""
+    loop_handler: LoopHandler | None = None
+    """Serves some requests without a thread."""
+    submit_declined: Submit
+    """The same as `submit`, for requests that the loop handler recognized and did not take. They have few threads of
+    their own, so that a flood of forged requests does not delay others."""
 
 
 class _Phase(Enum):
@@ -66,7 +74,10 @@ class Connection(asyncio.Protocol):
         self._phase = _Phase.IDLE
         self._buffer = bytearray()
         self._searched_bytes = 0
+        self._head = b""
         self._request: Request | None = None
+        """None while the request is only recognized by the loop handler."""
+        self._recognized: RecognizedRequest | None = None
         self._body: IncomingBody | None = None
         self._body_began_at = 0.0
         self._is_write_buffered = self._reading_paused = False
@@ -160,13 +171,13 @@ class Connection(asyncio.Protocol):
 
     def _read(self) -> None:
         try:
-            if self._request is None and not self._read_head():
+            if self._body is None and not self._read_head():
                 return
-            assert self._request is not None and self._body is not None  # noqa: S101
+            assert self._body is not None  # noqa: S101
             if self._body.take(self._buffer):
-                self._serve(self._request, self._body)
+                self._serve(self._body)
             else:
-                self._await_body(self._request, self._body)
+                self._await_body(self._body)
         except BodyTooLarge:
             self._refuse(problems.TOO_LARGE, problems.TOO_LARGE.advice)
         except ParseException as error:
@@ -188,33 +199,51 @@ class Connection(asyncio.Protocol):
         head = bytes(self._buffer[:size])
         del self._buffer[:size]
         self._searched_bytes = 0
-        self._request = read_head(head, config=self._context.config, client=self._client)
-        self._body = incoming_body(self._request, largest=self._context.limits.body_bytes)
+        handler = self._context.loop_handler
+        if handler is not None and (recognized := handler.recognize(head)) is not None:
+            self._head, self._recognized = head, recognized
+            self._body = SizedBody(recognized.content_length)
+        else:
+            self._request = self._parse(head)
+            self._body = incoming_body(self._request, largest=self._context.limits.body_bytes)
         return True
 
-    def _await_body(self, request: Request, body: IncomingBody) -> None:
+    def _parse(self, head: bytes) -> Request:
+        return read_head(head, config=self._context.config, client=self._client)
+
+    def _await_body(self, body: IncomingBody) -> None:
         if self._phase is not _Phase.BODY:
             self._body_began_at = asyncio.get_running_loop().time()
             self._wait_in(_Phase.BODY, self._context.limits.body_seconds)
-            if expects_continue(request) and not body.received:
+            if self._request is not None and expects_continue(self._request) and not body.received:
                 self._transport.write(_CONTINUE)
         self.deadline = self._body_began_at + self._context.limits.transfer_seconds(body.received)
         self._update_held_bytes()
 
-    def _serve(self, request: Request, body: IncomingBody) -> None:
+    def _serve(self, body: IncomingBody) -> None:
         self._phase, self.deadline = _Phase.SERVED, math.inf
         self._context.connections.set_served(self)
         self._update_held_bytes()
-        self._withdraw = self._context.submit(
-            ReceivedRequest(request=request, body=body.content(), client=self._client, server=self._server), self._send
-        )
+        content = body.content()
+        if self._is_taken(content):
+            return
+        request, submit = self._request, self._context.submit
+        if request is None:
+            request, submit = self._parse(self._head), self._context.submit_declined
+        received = ReceivedRequest(request=request, body=content, client=self._client, server=self._server)
+        self._withdraw = submit(received, self._send)
+
+    def _is_taken(self, content: bytes) -> bool:
+        """Return whether the loop handler has taken the request. Its work is done even if the client disconnects."""
+        handler, recognized = self._context.loop_handler, self._recognized
+        return handler is not None and recognized is not None and handler.take(recognized, content, self._send)
 
     # Sending a response.
 
     def _send(self, response: SerializedResponse) -> None:
         if self._phase is not _Phase.SERVED:
             return  # the client has disconnected
-        self._request = self._body = self._withdraw = None
+        self._request = self._recognized = self._body = self._withdraw = None
         self._is_last = self._is_last or response.closes
         self._transport.write(response.data)
         if self._is_write_buffered:
@@ -270,7 +299,7 @@ class Connection(asyncio.Protocol):
             self._context.connections.set_held_bytes(self, size)
 
     def _discard(self) -> None:
-        self._request = self._body = None
+        self._request = self._recognized = self._body = None
         self._buffer.clear()
 
     def _resume_reading(self) -> None:

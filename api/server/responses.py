@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 Address = tuple[Any, ...]
+
+_DEFAULTS = "\r\n".join(f"{name}: {value}" for name, value in security_headers.DEFAULTS.items())
 
 _log = logs.get_logger(__name__)
 
@@ -89,11 +95,17 @@ def run_application(
 
 
 def refusal(problem: Problem, detail: str, *, status: int | None = None) -> bytes:
-    """Return the problem as a response that closes the connection.
+    """Return the problem as a response that closes the connection, with a new request id.
 
     `status` replaces the catalogue's where HTTP has a more precise one.
     """
-    request_id = request_ids.valid_or_new("")
+    return problem_response(problem, detail, status=status, request_id=request_ids.valid_or_new(""), closes=True).data
+
+
+def problem_response(
+    problem: Problem, detail: str, *, status: int | None = None, request_id: str, closes: bool
+) -> SerializedResponse:
+    """Return the problem as a response of the server itself."""
     details = ProblemDetails(
         type=problem.type,
         title=problem.title,
@@ -107,11 +119,28 @@ def refusal(problem: Problem, detail: str, *, status: int | None = None) -> byte
     headers = {
         "Content-Type": problems.MEDIA_TYPE,
         "Content-Length": str(len(body)),
-        "Connection": "close",
         **({"Retry-After": str(problems.RETRY_AFTER_SECONDS)} if details.status == 503 else {}),
-        **security_headers.DEFAULTS,
-        request_ids.HEADER: request_id,
     }
-    lines = [f"HTTP/1.1 {details.status} {HTTPStatus(details.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    return SerializedResponse(data=_head(details.status, headers, request_id, closes=closes) + body, closes=closes)
+
+
+def no_content(*, request_id: str, closes: bool) -> SerializedResponse:
+    """Return the response 204 of the server itself."""
+    return SerializedResponse(data=_head(204, {}, request_id, closes=closes), closes=closes)
+
+
+def _head(status: int, headers: Mapping[str, str], request_id: str, *, closes: bool) -> bytes:
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Date: {_date(int(time.time()))}",
+        f"Connection: {'close' if closes else 'keep-alive'}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+        _DEFAULTS,
+        f"{request_ids.HEADER}: {request_id}\r\n\r\n",
+    ]
+    return "\r\n".join(lines).encode()
+
+
+@lru_cache(maxsize=1)
+def _date(unix_seconds: int) -> str:
+    return formatdate(unix_seconds, usegmt=True)

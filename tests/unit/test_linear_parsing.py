@@ -30,6 +30,7 @@ from api.idempotency import idempotency_key
 from api.messages.composition import Composition
 from api.operator.notices import wants_json
 from api.operator.origin import is_cross_origin
+from api.server.plain_heads import read_plain_head
 from channels.mail import text_and_html
 from channels.mail.bounces import BouncedAttempt, find_attempt, read_bounce
 from channels.mail.channel import MailChannel
@@ -413,6 +414,19 @@ CASES = [
     *cases("query strings", query_string, *each("&", "a&", "a=1&", "%ff", "limit=1&", "cursor=", "+"), size=20_000),
     *cases("cursors", query_string, ("A", "cursor="), ("9", "limit="), ("%30", "limit="), size=20_000),
     *cases("keys", keys.looks_like_key, *each("ksms_", "a"), ("a", "ksms_"), size=50_000),
+    # Heads of more than 4 kB are declined unread.
+    *cases(
+        "plain heads",
+        read_plain_head,
+        ("a", "POST / HTTP/1.1\r\n"),
+        ("a:", "POST / HTTP/1.1\r\n"),
+        ("a: \t", "POST / HTTP/1.1\r\n"),
+        ("a:b\r\n", "POST / HTTP/1.1\r\n"),
+        ("/", "POST "),
+        ("A",),
+        size=500,
+        of=str.encode,
+    ),
     *cases("request ids", request_ids.valid_or_new, *each("a", "-", "\u00ff"), size=50_000),
     *cases(
         "idempotency keys",

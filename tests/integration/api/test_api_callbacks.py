@@ -1,8 +1,10 @@
-"""POST /callbacks/sms/…: only what the carrier signed is stored, and a repeated receipt changes nothing."""
+"""POST /callbacks/sms/…: only what the carrier signed is stored, and a repeated receipt changes nothing.
+
+Through Flask, as under any WSGI server; tests/integration/web/ has those for the event loop of ours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +13,7 @@ from psycopg import OperationalError
 from redis import Redis
 from twilio.request_validator import RequestValidator
 
-from api.services import services
+from store import receipts
 from store.database import Database, system_scope
 from store.receipts import Receipt
 from tests.harness.waiting import wait_until
@@ -149,23 +151,6 @@ def test_the_response_to_a_callback_has_the_headers_of_every_response(client: Fl
     assert named.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_an_accepted_callback_is_answered_before_flask(
-    client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The view raises, and a signed callback is stored nevertheless."""
-
-    def out_of_order(**_: object) -> tuple[str, int]:
-        return "out of order", 500
-
-    monkeypatch.setitem(client.application.view_functions, "take_sms_receipt", out_of_order)
-    delivery_id, form = uuid4(), a_form()
-    address = address_of(delivery_id)
-
-    assert client.post(address, data=form, headers=signed(address, form)).status_code == 204
-    assert client.post(address, data=form | {"MessageStatus": "sent"}, headers=signed(address, form)).status_code == 500
-    assert len(receipts_of(database, delivery_id)) == 1
-
-
 def test_a_forged_callback_is_verified_once_and_counted_once(
     client: FlaskClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,11 +173,11 @@ def test_a_forged_callback_is_verified_once_and_counted_once(
 def test_an_unreachable_database_is_tried_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = list[Receipt]()
 
-    def fail(receipt: Receipt) -> None:
-        tried.append(receipt)
+    def fail(_: object, received: Sequence[Receipt]) -> None:
+        tried.extend(received)
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(services(client.application).receipts, "put", fail)
+    monkeypatch.setattr(receipts, "insert", fail)
     form, address = a_form(), address_of(uuid4())
 
     answer = client.post(address, data=form, headers=signed(address, form))
