@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString, NoReturn
 from uuid import UUID
 
 from psycopg import Connection
@@ -86,19 +86,18 @@ def measure(
     """
     if segments_each == 0:
         return None
+    names = {
+        "church_id": church_id,
+        "send_at": send_at,
+        "segments_each": segments_each,
+        "default_limit": default_limit,
+    }
+    if target_type == "all":
+        return _measure(connection, _SQL["measure_all"], names)
+    if target_type == "contacts":
+        return _measure(connection, _SQL["measure_contacts"], {**names, "contact_ids": target["contactIds"]})
     listed = target.get("phoneNumbers") or target.get("emailAddresses") or ()
-    return _measure(
-        connection,
-        {
-            "church_id": church_id,
-            "send_at": send_at,
-            "segments_each": segments_each,
-            "target_type": target_type,
-            "contact_ids": target.get("contactIds", []),
-            "listed": len(set(listed)),
-            "default_limit": default_limit,
-        },
-    )
+    return _measure(connection, _SQL["measure_listed"], {**names, "listed": len(set(listed))})
 
 
 def measure_resend(
@@ -109,21 +108,20 @@ def measure_resend(
         return None
     return _measure(
         connection,
+        _SQL["measure_listed"],
         {
             "church_id": church_id,
             "send_at": None,
             "segments_each": segments_each,
-            "target_type": "deliveries",
-            "contact_ids": [],
             "listed": deliveries,
             "default_limit": default_limit,
         },
     )
 
 
-def _measure(connection: Connection[Any], parameters: dict[str, Any]) -> Need:
+def _measure(connection: Connection[Any], query: LiteralString, parameters: dict[str, Any]) -> Need:
     with connection.cursor(row_factory=class_row(Need)) as cursor:
-        need = cursor.execute(_SQL["measure"], parameters).fetchone()
+        need = cursor.execute(query, parameters).fetchone()
     assert need is not None  # noqa: S101 - the church exists
     return need
 
@@ -141,11 +139,20 @@ def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) 
     """
     if need is None:
         return
-    names = {"church_id": church_id, "day": need.day}
-    parameters = {**names, "segments": need.segments, "daily_limit": need.daily_limit}
+    parameters = {
+        "church_id": church_id,
+        "day": need.day,
+        "segments": need.segments,
+        "daily_limit": need.daily_limit,
+    }
     if connection.execute(_SQL["reserve"], parameters).fetchone() is None:
-        row = connection.execute(_SQL["get_counted"], names).fetchone()
-        raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
+        refuse(connection, church_id=church_id, need=need)
+
+
+def refuse(connection: Connection[Any], *, church_id: UUID, need: Need) -> NoReturn:
+    """Raise DailyLimitReached for segments that could not be reserved."""
+    row = connection.execute(_SQL["get_counted"], {"church_id": church_id, "day": need.day}).fetchone()
+    raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
 
 
 def change_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:

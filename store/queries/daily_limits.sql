@@ -1,18 +1,33 @@
--- name: measure
+-- name: measure_all
 -- How many segments a message would take of its church's limit, and on which day of the church's calendar. People who share
--- a phone get one text. Recipients who opted out are counted too, until the message is expanded.
+-- a phone get one text. Recipients who opted out are counted too, until the message is expanded. One query for each kind of
+-- target, so that PostgreSQL plans none of them again for each request.
 SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
-       :segments_each::bigint * CASE :target_type::text
-           WHEN 'all' THEN (
-               SELECT count(DISTINCT contacts.phone) FROM contacts
-               WHERE contacts.church_id = :church_id AND contacts.phone IS NOT NULL
-           )
-           WHEN 'contacts' THEN (
-               SELECT count(DISTINCT contacts.phone) FROM contacts
-               WHERE contacts.church_id = :church_id AND contacts.contact_id = ANY (:contact_ids::uuid[])
-           )
-           ELSE :listed::bigint
-       END AS segments,
+       :segments_each::bigint * (
+           SELECT count(DISTINCT contacts.phone) FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.phone IS NOT NULL
+       ) AS segments,
+       coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
+       churches.time_zone
+FROM churches
+WHERE churches.church_id = :church_id;
+
+-- name: measure_contacts
+-- As measure_all, for some contacts.
+SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
+       :segments_each::bigint * (
+           SELECT count(DISTINCT contacts.phone) FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.contact_id = ANY (:contact_ids::uuid[])
+       ) AS segments,
+       coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
+       churches.time_zone
+FROM churches
+WHERE churches.church_id = :church_id;
+
+-- name: measure_listed
+-- As measure_all, for so many addresses.
+SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
+       :segments_each::bigint * :listed::bigint AS segments,
        coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
        churches.time_zone
 FROM churches
