@@ -5,10 +5,10 @@ Rows are locked in one order: messages, then days, then deliveries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString, NoReturn
 from uuid import UUID
 
 from psycopg import Connection
@@ -41,6 +41,26 @@ class ChurchLimits:
     counted: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reservation:
+    """What a message has reserved of its day, and what is counted on that day: of all messages, this one included."""
+
+    message_id: UUID
+    church_id: UUID
+    day: date
+    reserved: int
+    segments_each: int
+    daily_limit: int | None
+    counted: int
+
+    def allowed(self, queued: int, *, counted: int) -> int:
+        """Return how many of the queued deliveries fit into what others have not reserved."""
+        if self.daily_limit is None:
+            return queued
+        left = self.daily_limit - counted + self.reserved
+        return min(queued, max(0, left // self.segments_each))
+
+
 class DailyLimitReached(Exception):
     """The church may not send this much on that day. `left` segments could still be sent."""
 
@@ -66,19 +86,18 @@ def measure(
     """
     if segments_each == 0:
         return None
+    names = {
+        "church_id": church_id,
+        "send_at": send_at,
+        "segments_each": segments_each,
+        "default_limit": default_limit,
+    }
+    if target_type == "all":
+        return _measure(connection, _SQL["measure_all"], names)
+    if target_type == "contacts":
+        return _measure(connection, _SQL["measure_contacts"], {**names, "contact_ids": target["contactIds"]})
     listed = target.get("phoneNumbers") or target.get("emailAddresses") or ()
-    return _measure(
-        connection,
-        {
-            "church_id": church_id,
-            "send_at": send_at,
-            "segments_each": segments_each,
-            "target_type": target_type,
-            "contact_ids": target.get("contactIds", []),
-            "listed": len(set(listed)),
-            "default_limit": default_limit,
-        },
-    )
+    return _measure(connection, _SQL["measure_listed"], {**names, "listed": len(set(listed))})
 
 
 def measure_resend(
@@ -89,21 +108,20 @@ def measure_resend(
         return None
     return _measure(
         connection,
+        _SQL["measure_listed"],
         {
             "church_id": church_id,
             "send_at": None,
             "segments_each": segments_each,
-            "target_type": "deliveries",
-            "contact_ids": [],
             "listed": deliveries,
             "default_limit": default_limit,
         },
     )
 
 
-def _measure(connection: Connection[Any], parameters: dict[str, Any]) -> Need:
+def _measure(connection: Connection[Any], query: LiteralString, parameters: dict[str, Any]) -> Need:
     with connection.cursor(row_factory=class_row(Need)) as cursor:
-        need = cursor.execute(_SQL["measure"], parameters).fetchone()
+        need = cursor.execute(query, parameters).fetchone()
     assert need is not None  # noqa: S101 - the church exists
     return need
 
@@ -121,11 +139,20 @@ def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) 
     """
     if need is None:
         return
-    names = {"church_id": church_id, "day": need.day}
-    parameters = {**names, "segments": need.segments, "daily_limit": need.daily_limit}
+    parameters = {
+        "church_id": church_id,
+        "day": need.day,
+        "segments": need.segments,
+        "daily_limit": need.daily_limit,
+    }
     if connection.execute(_SQL["reserve"], parameters).fetchone() is None:
-        row = connection.execute(_SQL["get_counted"], names).fetchone()
-        raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
+        refuse(connection, church_id=church_id, need=need)
+
+
+def refuse(connection: Connection[Any], *, church_id: UUID, need: Need) -> NoReturn:
+    """Raise DailyLimitReached for segments that could not be reserved."""
+    row = connection.execute(_SQL["get_counted"], {"church_id": church_id, "day": need.day}).fetchone()
+    raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
 
 
 def change_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
@@ -167,30 +194,44 @@ def forget_reservation(connection: Connection[Any], *, church_id: UUID, message_
     connection.execute(_SQL["set_reservation"], {**names, "day": None, "segments": 0})
 
 
-def count_audience(
-    connection: Connection[Any],
-    *,
-    church_id: UUID,
-    message_id: UUID,
-    queued: int,
-    segment_weight: int,
-    default_limit: int | None,
-) -> int:
-    """Count a message that was just expanded by its real size, and return how many deliveries may be sent.
+def count_audiences(
+    connection: Connection[Any], *, queued: Mapping[UUID, int], segment_weight: int, default_limit: int | None
+) -> dict[UUID, int]:
+    """Count messages that were just expanded by their real size, and return how many deliveries of each may be sent.
 
-    Those beyond the limit fail with the reason `daily limit`. `default_limit` None: only the church's own applies.
+    `queued` is how many deliveries each message has queued. Those beyond the limit fail with the reason `daily limit`.
+    `default_limit` None: only the churches' own apply.
     """
-    names = {"church_id": church_id, "message_id": message_id}
-    parameters = {**names, "segment_weight": segment_weight, "default_limit": default_limit}
-    row = connection.execute(_SQL["lock_day"], parameters).fetchone()
-    assert row is not None  # noqa: S101 - the message was just expanded
-    day, reserved, segments_each, left_over = row
-    sent = queued if left_over is None else min(queued, max(0, left_over // segments_each))
-    if sent < queued:
-        connection.execute(_SQL["fail_deliveries_beyond_limit"], {"message_id": message_id, "allowed": sent})
-    if sent * segments_each != reserved:
-        _count(connection, church_id=church_id, day=day, segments=sent * segments_each - reserved)
-        connection.execute(_SQL["set_reservation"], {**names, "day": day, "segments": sent * segments_each})
+    names = {"message_ids": list(queued), "segment_weight": segment_weight, "default_limit": default_limit}
+    with connection.cursor(row_factory=class_row(_Reservation)) as cursor:
+        reservations = cursor.execute(_SQL["lock_days_of_messages"], names).fetchall()
+    sent: dict[UUID, int] = {}
+    changed: list[_Reservation] = []
+    counted: dict[tuple[UUID, date], int] = {}
+    for each in reservations:
+        on_day = counted.get((each.church_id, each.day), each.counted)
+        allowed = each.allowed(queued[each.message_id], counted=on_day)
+        if allowed < queued[each.message_id]:
+            beyond = {"message_id": each.message_id, "allowed": allowed}
+            connection.execute(_SQL["fail_deliveries_beyond_limit"], beyond)
+        if allowed * each.segments_each != each.reserved:
+            changed.append(each)
+            counted[each.church_id, each.day] = on_day + allowed * each.segments_each - each.reserved
+        sent[each.message_id] = allowed
+    if changed:
+        churches, days = zip(*counted, strict=True)
+        connection.execute(
+            _SQL["set_counted"],
+            {"church_ids": list(churches), "days": list(days), "segments": list(counted.values())},
+        )
+        connection.execute(
+            _SQL["set_reservations"],
+            {
+                "message_ids": [each.message_id for each in changed],
+                "days": [each.day for each in changed],
+                "segments": [sent[each.message_id] * each.segments_each for each in changed],
+            },
+        )
     return sent
 
 

@@ -16,12 +16,16 @@ from store import contacts, daily_limits, sql
 
 _SQL = sql.load("message_expansion")
 
+SMALL_SIZE = 200
+"""A message with at most this many recipients is expanded together with others."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DueExpansion:
     church_id: UUID
     message_id: UUID
     request_id: str
+    is_small: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,63 +36,74 @@ class Expansion:
     beyond_limit: int
 
 
+def lock_due(
+    connection: Connection[Any], *, channel: str, limit: int, excluded_ids: Sequence[UUID] = ()
+) -> list[DueExpansion]:
+    """Lock and return the message that has been due the longest and, if it is small, up to `limit` small messages."""
+    names = {"channel": channel, "small_size": SMALL_SIZE}
+    with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
+        due = cursor.execute(
+            _SQL["lock_due_messages"],
+            {**names, "only_small": False, "row_limit": 1, "excluded_ids": list(excluded_ids)},
+        ).fetchall()
+        if not due or not due[0].is_small or limit == 1:
+            return due
+        excluded = [*excluded_ids, due[0].message_id]
+        others = cursor.execute(
+            _SQL["lock_due_messages"],
+            {**names, "only_small": True, "row_limit": limit - 1, "excluded_ids": excluded},
+        ).fetchall()
+        return due + others
+
+
 def expand(
     connection: Connection[Any],
     *,
-    church_id: UUID,
-    message_id: UUID,
+    message_ids: Sequence[UUID],
     address_kind: AddressKind,
     keeps_quiet_hours: bool,
     segment_weight: int = 0,
     default_limit: int | None = None,
     default_regions: Sequence[str] | None = None,
-) -> Expansion:
-    """Write the message's deliveries; none if that was done before or the message is not due yet.
+) -> dict[UUID, Expansion]:
+    """Write the deliveries of messages of one channel, of any churches. Returns those that were due and not expanded.
 
     `address_kind` selects the address of a contact. `keeps_quiet_hours`: whether deliveries wait for the texting hours.
-    `segment_weight`: how much a segment counts against the church's daily limit. The defaults apply to churches without
+    `segment_weight`: how much a segment counts against a church's daily limit. The defaults apply to churches without
     a limit or regions of their own; None: everything is allowed.
     """
-    names = {"church_id": church_id, "message_id": message_id}
-    numbers: Sequence[str] = ()
     if address_kind is AddressKind.PHONE:
-        found = connection.execute(_SQL["find_unlocated_numbers"], names).fetchone()
-        if found is None:
-            return Expansion(written=0, beyond_limit=0)
-        numbers, has_unlocated_contacts = found[0] or (), found[1]
-        if has_unlocated_contacts:
-            contacts.locate_church_numbers(connection, church_id=church_id)
-    row = connection.execute(
-        _SQL["expand_message"],
+        _locate_numbers(connection, message_ids)
+    rows = connection.execute(
+        _SQL["expand_messages"],
         {
-            **names,
+            "message_ids": list(message_ids),
             "address_kind": address_kind.value,
             "keeps_quiet_hours": keeps_quiet_hours,
-            "number_regions": [number_region(number) for number in numbers],
             "default_regions": None if default_regions is None else list(default_regions),
         },
-    ).fetchone()
-    written, queued, expanded_now = row if row else (0, 0, False)
-    if not expanded_now or not segment_weight:
-        return Expansion(written=written, beyond_limit=0)
-    sent = daily_limits.count_audience(
-        connection,
-        church_id=church_id,
-        message_id=message_id,
-        queued=queued,
-        segment_weight=segment_weight,
-        default_limit=default_limit,
-    )
-    return Expansion(written=written, beyond_limit=queued - sent)
+    ).fetchall()
+    queued: dict[UUID, int] = {message_id: count for message_id, _, count in rows}
+    sent = queued
+    if queued and segment_weight:
+        sent = daily_limits.count_audiences(
+            connection, queued=queued, segment_weight=segment_weight, default_limit=default_limit
+        )
+    return {
+        message_id: Expansion(written=written, beyond_limit=queued[message_id] - sent[message_id])
+        for message_id, written, _ in rows
+    }
 
 
-def next_expansion(
-    connection: Connection[Any], *, channel: str, excluded_ids: Sequence[UUID] = ()
-) -> DueExpansion | None:
-    """Lock and return the message that has been due for expansion the longest."""
-    with connection.cursor(row_factory=class_row(DueExpansion)) as cursor:
-        cursor.execute(_SQL["next_expansion"], {"channel": channel, "excluded_ids": list(excluded_ids)})
-        return cursor.fetchone()
+def _locate_numbers(connection: Connection[Any], message_ids: Sequence[UUID]) -> None:
+    """Store the regions of numbers that have none yet. Churches are in one order, so that two calls do not deadlock."""
+    unlocated = connection.execute(_SQL["find_unlocated_numbers"], {"message_ids": list(message_ids)}).fetchall()
+    for church_id in dict.fromkeys(church_id for church_id, _, numbers in unlocated if numbers is None):
+        contacts.locate_church_numbers(connection, church_id=church_id)
+    for _, message_id, numbers in unlocated:
+        if numbers is not None:
+            regions = [number_region(number) for number in numbers]
+            connection.execute(_SQL["store_number_regions"], {"message_id": message_id, "number_regions": regions})
 
 
 def channels_to_expand(connection: Connection[Any]) -> list[str]:

@@ -62,14 +62,17 @@ def preview(
     target: Mapping[str, list[str]],
 ) -> SendPreview:
     """Returns whether a message for this target would be sent. Without a sender on the channel it reaches nobody."""
+    if target_type == "all":
+        query = _SQL["preview_all_phones"] if address_kind is AddressKind.PHONE else _SQL["preview_all_emails"]
+    else:
+        query = _SQL["preview_contacts"] if target_type == "contacts" else _SQL["preview_addresses"]
     names = {
         "church_id": church_id,
         "channel": channel,
         "address_kind": address_kind.value,
-        "target_type": target_type,
         "contact_ids": target.get("contactIds", []),
         "addresses": target.get("phoneNumbers") or target.get("emailAddresses") or [],
     }
     with connection.cursor(row_factory=class_row(SendPreview)) as cursor:
-        found = cursor.execute(_SQL["preview_send"], names).fetchone()
+        found = cursor.execute(query, names).fetchone()
     return found or SendPreview(sender_paused_reason=None, reaches_anyone=False)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from messaging.states import Status
@@ -111,16 +111,24 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "schedule_id": new.schedule_id,
         "counted_on": new.need.day if new.need else None,
         "counted_segments": new.need.segments if new.need else 0,
+        "daily_limit": new.need.daily_limit if new.need else None,
     }
-    with connection.cursor(row_factory=class_row(Message)) as cursor:
+    with connection.cursor(row_factory=kwargs_row(_inserted)) as cursor:
         inserted = cursor.execute(_SQL["insert_message"], parameters).fetchone()
-        if inserted is not None:
-            daily_limits.reserve(connection, church_id=new.church_id, need=new.need)
-            return inserted, True
+    if inserted is not None:
+        message, is_reserved = inserted
+        if new.need is not None and not is_reserved:
+            daily_limits.refuse(connection, church_id=new.church_id, need=new.need)
+        return message, True
+    with connection.cursor(row_factory=class_row(Message)) as cursor:
         existing = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
     if existing is None:
         raise NoSender
     return existing, False
+
+
+def _inserted(*, is_reserved: bool, **fields: Any) -> tuple[Message, bool]:
+    return Message(**fields), is_reserved
 
 
 def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:

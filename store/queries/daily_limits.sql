@@ -1,18 +1,33 @@
--- name: measure
+-- name: measure_all
 -- How many segments a message would take of its church's limit, and on which day of the church's calendar. People who share
--- a phone get one text. Recipients who opted out are counted too, until the message is expanded.
+-- a phone get one text. Recipients who opted out are counted too, until the message is expanded. One query for each kind of
+-- target, so that PostgreSQL plans none of them again for each request.
 SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
-       :segments_each::bigint * CASE :target_type::text
-           WHEN 'all' THEN (
-               SELECT count(DISTINCT contacts.phone) FROM contacts
-               WHERE contacts.church_id = :church_id AND contacts.phone IS NOT NULL
-           )
-           WHEN 'contacts' THEN (
-               SELECT count(DISTINCT contacts.phone) FROM contacts
-               WHERE contacts.church_id = :church_id AND contacts.contact_id = ANY (:contact_ids::uuid[])
-           )
-           ELSE :listed::bigint
-       END AS segments,
+       :segments_each::bigint * (
+           SELECT count(DISTINCT contacts.phone) FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.phone IS NOT NULL
+       ) AS segments,
+       coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
+       churches.time_zone
+FROM churches
+WHERE churches.church_id = :church_id;
+
+-- name: measure_contacts
+-- As measure_all, for some contacts.
+SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
+       :segments_each::bigint * (
+           SELECT count(DISTINCT contacts.phone) FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.contact_id = ANY (:contact_ids::uuid[])
+       ) AS segments,
+       coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
+       churches.time_zone
+FROM churches
+WHERE churches.church_id = :church_id;
+
+-- name: measure_listed
+-- As measure_all, for so many addresses.
+SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
+       :segments_each::bigint * :listed::bigint AS segments,
        coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
        churches.time_zone
 FROM churches
@@ -47,26 +62,40 @@ UPDATE messages
 SET counted_on = :day, counted_segments = :segments
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: lock_day
--- Locks the day on which a message counts, and returns the segments left for it: the limit less what other messages have
--- reserved. A message without a reservation counts today.
+-- name: lock_days_of_messages
+-- Locks the days on which messages count, in one order, so that two sets of messages do not deadlock. Returns what is counted
+-- on each day, with what the messages have reserved. A message without a reservation counts today.
 WITH message AS (
-    SELECT messages.church_id, messages.counted_segments, churches.daily_segment_limit,
+    SELECT messages.message_id, messages.church_id, messages.counted_segments, churches.daily_segment_limit,
            coalesce(messages.counted_on, (now() AT TIME ZONE churches.time_zone)::date) AS day,
            messages.segments * :segment_weight::bigint AS segments_each
     FROM messages
     JOIN churches ON churches.church_id = messages.church_id
-    WHERE messages.church_id = :church_id AND messages.message_id = :message_id
+    WHERE messages.message_id = ANY (:message_ids::uuid[])
 ), locked_day AS (
     INSERT INTO daily_segments (church_id, day, segments)
-    SELECT church_id, day, 0 FROM message
+    SELECT DISTINCT church_id, day, 0 FROM message ORDER BY church_id, day
     ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments
-    RETURNING segments
+    RETURNING church_id, day, segments
 )
-SELECT message.day, message.counted_segments AS reserved, message.segments_each,
-       coalesce(message.daily_segment_limit, :default_limit::bigint) - locked_day.segments + message.counted_segments AS left_over
+SELECT message.message_id, church_id, day, message.counted_segments AS reserved, message.segments_each,
+       coalesce(message.daily_segment_limit, :default_limit::bigint) AS daily_limit, locked_day.segments AS counted
 FROM message
-CROSS JOIN locked_day;
+JOIN locked_day USING (church_id, day)
+ORDER BY message.message_id;
+
+-- name: set_counted!
+-- Of days that are locked.
+UPDATE daily_segments
+SET segments = greatest(0, counted.segments)
+FROM unnest(:church_ids::uuid[], :days::date[], :segments::bigint[]) AS counted (church_id, day, segments)
+WHERE daily_segments.church_id = counted.church_id AND daily_segments.day = counted.day;
+
+-- name: set_reservations!
+UPDATE messages
+SET counted_on = reserved.day, counted_segments = reserved.segments
+FROM unnest(:message_ids::uuid[], :days::date[], :segments::bigint[]) AS reserved (message_id, day, segments)
+WHERE messages.message_id = reserved.message_id;
 
 -- name: fail_deliveries_beyond_limit!
 -- Fails the last deliveries of a message that was just expanded: those beyond the limit. `retry-failed` can send them later.

@@ -1,69 +1,115 @@
--- name: find_unlocated_numbers
--- Run before a message is expanded. Returns the numbers of its target, if their regions are not stored with them (an older
--- release), and whether a contact of the church has a number without a region.
-SELECT CASE WHEN target_type = 'numbers' AND target -> 'numberRegions' IS NULL THEN target -> 'phoneNumbers' END,
-       target_type <> 'numbers' AND (
-           SELECT contacts.contact_id
-           FROM contacts
-           WHERE contacts.church_id = :church_id AND contacts.number_region IS NULL AND contacts.phone IS NOT NULL
-           ORDER BY contacts.contact_id -- the order of an index, which is then read instead of the table
-           LIMIT 1
-       ) IS NOT NULL
+-- name: lock_due_messages
+-- Those with the earliest send_at first. Skips messages that another worker is expanding, and does not lock what it does not
+-- return. A small message is expanded together with others; a larger one would keep them waiting.
+SELECT messages.church_id, messages.message_id, messages.request_id, size.is_small
 FROM messages
-WHERE message_id = :message_id AND church_id = :church_id AND expanded_at IS NULL AND send_at <= now()
-  AND canceled_at IS NULL;
+CROSS JOIN LATERAL (
+    SELECT CASE messages.target_type
+        WHEN 'all' THEN NOT EXISTS (
+            SELECT FROM contacts WHERE contacts.church_id = messages.church_id OFFSET :small_size::bigint
+        )
+        ELSE jsonb_array_length(
+            coalesce(messages.target -> 'contactIds', messages.target -> 'phoneNumbers', messages.target -> 'emailAddresses')
+        ) <= :small_size::bigint
+    END AS is_small
+) AS size
+WHERE messages.channel = :channel AND messages.expanded_at IS NULL AND messages.send_at <= now()
+  AND messages.canceled_at IS NULL AND messages.message_id <> ALL (:excluded_ids::uuid[])
+  AND (NOT :only_small::boolean OR size.is_small)
+ORDER BY messages.send_at
+LIMIT :row_limit
+FOR UPDATE OF messages SKIP LOCKED;
 
--- name: expand_message
--- Writes one delivery for each recipient. Idempotent: the same statement sets expanded_at. Recipients that must not get the
--- message are written as `suppressed` with the reason, so that the counts add up to the audience.
+-- name: find_unlocated_numbers
+-- Run before messages are expanded. Returns the messages of which a number has no region yet, because an older release stored
+-- it: with the listed numbers, or with NULL if they are those of contacts.
+SELECT messages.church_id, messages.message_id,
+       CASE messages.target_type WHEN 'numbers' THEN messages.target -> 'phoneNumbers' END AS numbers
+FROM messages
+WHERE messages.message_id = ANY (:message_ids::uuid[]) AND messages.expanded_at IS NULL AND messages.send_at <= now()
+  AND messages.canceled_at IS NULL
+  AND CASE messages.target_type
+      WHEN 'numbers' THEN messages.target -> 'numberRegions' IS NULL
+      ELSE (
+          SELECT contacts.contact_id
+          FROM contacts
+          WHERE contacts.church_id = messages.church_id AND contacts.number_region IS NULL AND contacts.phone IS NOT NULL
+          ORDER BY contacts.contact_id -- the order of an index, which is then read instead of the table
+          LIMIT 1
+      ) IS NOT NULL
+  END
+ORDER BY messages.church_id;
+
+-- name: store_number_regions!
+UPDATE messages
+SET target = target || jsonb_build_object('numberRegions', :number_regions::text[])
+WHERE message_id = :message_id;
+
+-- name: expand_messages
+-- Writes one delivery for each recipient of the messages that are due. Idempotent: the same statement sets expanded_at.
+-- Recipients that must not get the message are written as `suppressed` with the reason, so that the counts add up to the
+-- audience.
 -- On channels with quiet hours a delivery outside the texting hours is due when they begin, unless the message is urgent. The
--- zone is the contact's own, else the number's, else the church's; the hours are evaluated once for each zone.
+-- zone is the contact's own, else the number's, else the church's; the hours are evaluated once for each message and zone.
 -- Numbers of regions that the church may not text, and of kinds that are never texted (region ''), are suppressed.
--- Returns how many deliveries were written, how many of them are queued, and whether this run expanded the message.
+-- Returns the messages that this run expanded, how many deliveries were written, and how many of them are queued.
 WITH message AS (
     UPDATE messages
     SET expanded_at = now()
-    WHERE message_id = :message_id AND church_id = :church_id AND expanded_at IS NULL AND send_at <= now()
-      AND canceled_at IS NULL
-    RETURNING message_id, channel, target_type, target, send_at, paused_at, urgent_reason
+    FROM churches
+    WHERE messages.message_id = ANY (:message_ids::uuid[]) AND messages.expanded_at IS NULL AND messages.send_at <= now()
+      AND messages.canceled_at IS NULL AND churches.church_id = messages.church_id
+    RETURNING messages.message_id, messages.church_id, messages.channel, messages.target_type, messages.target,
+              messages.send_at, messages.paused_at, messages.urgent_reason, churches.time_zone, churches.window_opens,
+              churches.window_closes, coalesce(churches.regions, :default_regions::text[]) AS regions
 ), audience AS (
-    SELECT contacts.contact_id,
+    SELECT message.message_id,
+           contacts.contact_id,
            CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END AS address,
            coalesce(contacts.time_zone, contacts.number_zones, '') AS zones,
            contacts.number_region AS region
     FROM message
-    JOIN contacts ON contacts.church_id = :church_id
+    JOIN contacts ON contacts.church_id = message.church_id
     WHERE message.target_type = 'all'
     UNION ALL
-    SELECT listed.contact_id::uuid,
-           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END,
-           coalesce(contacts.time_zone, contacts.number_zones, ''),
-           contacts.number_region
+    SELECT message.message_id,
+           listed.contact_id::uuid,
+           CASE :address_kind::text WHEN 'phone' THEN contact.phone WHEN 'email' THEN contact.email END,
+           coalesce(contact.time_zone, contact.number_zones, ''),
+           contact.number_region
     FROM message
     CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'contactIds') AS listed (contact_id)
-    LEFT JOIN contacts ON contacts.church_id = :church_id AND contacts.contact_id = listed.contact_id::uuid
+    LEFT JOIN LATERAL (
+        SELECT contacts.phone, contacts.email, contacts.time_zone, contacts.number_zones, contacts.number_region
+        FROM contacts
+        WHERE contacts.church_id = message.church_id AND contacts.contact_id = listed.contact_id::uuid
+        LIMIT 1 -- looked up one by one: otherwise the planner may read all contacts of all churches
+    ) AS contact ON true
     WHERE message.target_type = 'contacts'
     UNION ALL
-    SELECT NULL, listed.address, coalesce(listed.zones, ''), listed.region
+    SELECT message.message_id, NULL, listed.address, coalesce(listed.zones, ''), listed.region
     FROM message
     CROSS JOIN LATERAL ROWS FROM (
         jsonb_array_elements_text(coalesce(message.target -> 'phoneNumbers', message.target -> 'emailAddresses')),
         jsonb_array_elements_text(coalesce(message.target -> 'numberZones', '[]')),
-        jsonb_array_elements_text(coalesce(message.target -> 'numberRegions', to_jsonb(:number_regions::text[])))
+        jsonb_array_elements_text(coalesce(message.target -> 'numberRegions', '[]'))
     ) AS listed (address, zones, region)
     WHERE message.target_type IN ('numbers', 'addresses')
-), quiet_zones AS (
-    SELECT audience_zones.zones,
-           quiet_until(
-               greatest(message.send_at, now()), audience_zones.zones, churches.time_zone, churches.window_opens,
-               churches.window_closes
-           ) AS opens_at
+), quiet_zones AS MATERIALIZED ( -- otherwise the hours would be evaluated for each recipient
+    SELECT message.message_id,
+           audience_zones.zones,
+           CASE WHEN :keeps_quiet_hours::boolean AND message.urgent_reason IS NULL THEN
+               quiet_until(
+                   greatest(message.send_at, now()), audience_zones.zones, message.time_zone, message.window_opens,
+                   message.window_closes
+               )
+           END AS opens_at
     FROM message
-    JOIN churches ON churches.church_id = :church_id
-    CROSS JOIN (SELECT DISTINCT zones FROM audience) AS audience_zones
-    WHERE :keeps_quiet_hours::boolean AND message.urgent_reason IS NULL
+    JOIN (SELECT DISTINCT message_id, zones FROM audience) AS audience_zones USING (message_id)
 ), recipients AS (
-    SELECT audience.contact_id,
+    SELECT message.message_id, message.church_id, message.channel, message.send_at, message.paused_at,
+           quiet_zones.opens_at,
+           audience.contact_id,
            audience.address,
            audience.zones,
            CASE
@@ -71,42 +117,34 @@ WITH message AS (
                WHEN opt_outs.source = 'bounce' THEN 'bounced before'
                WHEN opt_outs.address IS NOT NULL THEN 'opted out'
                WHEN :address_kind::text = 'phone' AND coalesce(audience.region, '') = '' THEN 'number is never texted'
-               WHEN audience.region <> ALL (allowed_regions.regions) THEN 'region not allowed'
-               WHEN row_number() OVER (PARTITION BY audience.address ORDER BY audience.contact_id) > 1
-                   THEN 'duplicate'
+               WHEN :address_kind::text = 'phone' AND audience.region <> ALL (message.regions) THEN 'region not allowed'
+               WHEN row_number() OVER (
+                   PARTITION BY audience.address, audience.message_id ORDER BY audience.contact_id
+               ) > 1 THEN 'duplicate'
            END AS reason
-    FROM audience
-    CROSS JOIN (
-        SELECT CASE :address_kind::text WHEN 'phone' THEN coalesce(regions, :default_regions::text[]) END AS regions
-        FROM churches
-        WHERE church_id = :church_id
-    ) AS allowed_regions
-    LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = audience.address
+    FROM message
+    JOIN audience USING (message_id)
+    JOIN quiet_zones USING (message_id, zones)
+    LEFT JOIN opt_outs ON opt_outs.church_id = message.church_id AND opt_outs.address = audience.address
 ), written AS (
     INSERT INTO deliveries (
         message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at
     )
-    SELECT message.message_id, :church_id, message.channel, recipients.contact_id, recipients.address,
-           CASE WHEN :keeps_quiet_hours::boolean THEN nullif(recipients.zones, '') END,
-           CASE WHEN recipients.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
-           coalesce(recipients.reason, CASE WHEN quiet_zones.opens_at IS NOT NULL THEN 'quiet hours' END),
-           CASE WHEN message.paused_at IS NULL THEN coalesce(quiet_zones.opens_at, message.send_at) ELSE 'infinity' END
-    FROM message
-    CROSS JOIN recipients
-    LEFT JOIN quiet_zones ON quiet_zones.zones = recipients.zones
-    RETURNING status
+    SELECT message_id, church_id, channel, contact_id, address,
+           CASE WHEN :keeps_quiet_hours::boolean THEN nullif(zones, '') END,
+           CASE WHEN reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
+           coalesce(reason, CASE WHEN opens_at IS NOT NULL THEN 'quiet hours' END),
+           CASE WHEN paused_at IS NULL THEN coalesce(opens_at, send_at) ELSE 'infinity' END
+    FROM recipients
+    RETURNING message_id, status
+), counts AS (
+    SELECT message_id, count(*) AS written, count(*) FILTER (WHERE status = 'queued') AS queued
+    FROM written
+    GROUP BY message_id
 )
-SELECT count(*), count(*) FILTER (WHERE status = 'queued'), EXISTS (SELECT FROM message) FROM written;
-
--- name: next_expansion
--- The message with the earliest send_at. Skips messages that another worker is expanding.
-SELECT church_id, message_id, request_id
-FROM messages
-WHERE channel = :channel AND expanded_at IS NULL AND send_at <= now() AND canceled_at IS NULL
-  AND message_id <> ALL (:excluded_ids::uuid[])
-ORDER BY send_at
-LIMIT 1
-FOR UPDATE SKIP LOCKED;
+SELECT message.message_id, coalesce(counts.written, 0), coalesce(counts.queued, 0)
+FROM message
+LEFT JOIN counts USING (message_id);
 
 -- name: channels_to_expand
 SELECT DISTINCT channel

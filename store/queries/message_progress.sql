@@ -21,51 +21,69 @@ CROSS JOIN LATERAL (
 ) AS waiting
 WHERE messages.church_id = :church_id AND messages.message_id = :message_id;
 
--- name: preview_send
+-- name: preview_contacts
 -- Whether the church's sender may send now, and whether the target has at least one recipient with an address of the
--- channel's kind who has not opted out. ORDER BY makes the planner use an index that begins with the church; otherwise it
+-- channel's kind who has not opted out. One query for each kind of target: PostgreSQL would plan a common one again for each
+-- request, which takes longer than the query, because a plan for all kinds seems expensive.
+SELECT senders.paused_reason AS sender_paused_reason,
+       EXISTS (
+           SELECT
+           FROM unnest(:contact_ids::uuid[]) AS listed (contact_id)
+           JOIN contacts ON contacts.contact_id = listed.contact_id AND contacts.church_id = :church_id
+           CROSS JOIN LATERAL (
+               VALUES (CASE :address_kind::text WHEN 'phone' THEN contacts.phone ELSE contacts.email END)
+           ) AS recipient (address)
+           WHERE recipient.address IS NOT NULL
+             AND NOT EXISTS (
+                 SELECT FROM opt_outs WHERE church_id = :church_id AND address = recipient.address
+             )
+       ) AS reaches_anyone
+FROM senders
+WHERE senders.church_id = :church_id AND senders.channel = :channel;
+
+-- name: preview_all_phones
+-- As preview_contacts, for all contacts. ORDER BY makes the planner use an index that begins with the church; otherwise it
 -- may scan the contacts of all churches and expect to find one early.
 SELECT senders.paused_reason AS sender_paused_reason,
-       CASE
-           WHEN :target_type::text = 'all' AND :address_kind::text = 'phone' THEN (
-               SELECT contacts.phone
-               FROM contacts
-               WHERE contacts.church_id = :church_id AND contacts.phone > ''
-                 AND NOT EXISTS (
-                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.phone
-                 )
-               ORDER BY contacts.phone
-               LIMIT 1
-           ) IS NOT NULL
-           WHEN :target_type::text = 'all' THEN (
-               SELECT contacts.email
-               FROM contacts
-               WHERE contacts.church_id = :church_id AND contacts.email > ''
-                 AND NOT EXISTS (
-                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.email
-                 )
-               ORDER BY contacts.email
-               LIMIT 1
-           ) IS NOT NULL
-           WHEN :target_type::text = 'contacts' THEN EXISTS (
-               SELECT
-               FROM unnest(:contact_ids::uuid[]) AS listed (contact_id)
-               JOIN contacts ON contacts.contact_id = listed.contact_id AND contacts.church_id = :church_id
-               CROSS JOIN LATERAL (
-                   VALUES (CASE :address_kind::text WHEN 'phone' THEN contacts.phone ELSE contacts.email END)
-               ) AS recipient (address)
-               WHERE recipient.address IS NOT NULL
-                 AND NOT EXISTS (
-                     SELECT FROM opt_outs WHERE church_id = :church_id AND address = recipient.address
-                 )
+       (
+           SELECT contacts.phone
+           FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.phone > ''
+             AND NOT EXISTS (
+                 SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.phone
+             )
+           ORDER BY contacts.phone
+           LIMIT 1
+       ) IS NOT NULL AS reaches_anyone
+FROM senders
+WHERE senders.church_id = :church_id AND senders.channel = :channel;
+
+-- name: preview_all_emails
+-- As preview_contacts, for all contacts. ORDER BY makes the planner use an index that begins with the church; otherwise it
+-- may scan the contacts of all churches and expect to find one early.
+SELECT senders.paused_reason AS sender_paused_reason,
+       (
+           SELECT contacts.email
+           FROM contacts
+           WHERE contacts.church_id = :church_id AND contacts.email > ''
+             AND NOT EXISTS (
+                 SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.email
+             )
+           ORDER BY contacts.email
+           LIMIT 1
+       ) IS NOT NULL AS reaches_anyone
+FROM senders
+WHERE senders.church_id = :church_id AND senders.channel = :channel;
+
+-- name: preview_addresses
+-- As preview_contacts, for listed numbers or mail addresses.
+SELECT senders.paused_reason AS sender_paused_reason,
+       EXISTS (
+           SELECT
+           FROM unnest(:addresses::text[]) AS listed (address)
+           WHERE NOT EXISTS (
+               SELECT FROM opt_outs WHERE church_id = :church_id AND address = listed.address
            )
-           ELSE EXISTS (
-               SELECT
-               FROM unnest(:addresses::text[]) AS listed (address)
-               WHERE NOT EXISTS (
-                   SELECT FROM opt_outs WHERE church_id = :church_id AND address = listed.address
-               )
-           )
-       END AS reaches_anyone
+       ) AS reaches_anyone
 FROM senders
 WHERE senders.church_id = :church_id AND senders.channel = :channel;

@@ -1,16 +1,31 @@
 -- name: insert_message
--- Returns no row when the church has used the idempotency key before, or has no sender on the channel.
-INSERT INTO messages (
-    church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
-    send_at, urgent_reason, schedule_id, counted_on, counted_segments
+-- Returns no row when the church has used the idempotency key before, or has no sender on the channel. Reserves the segments of
+-- a new message on its day, as `reserve` does: is_reserved is false when they do not fit, true when there are none to reserve.
+WITH inserted AS (
+    INSERT INTO messages (
+        church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
+        send_at, urgent_reason, schedule_id, counted_on, counted_segments
+    )
+    SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
+           :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id, :counted_on, :counted_segments
+    FROM senders
+    WHERE church_id = :church_id AND channel = :channel
+    ON CONFLICT (church_id, idempotency_key) DO NOTHING
+    RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
+              expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
+), reserved AS (
+    INSERT INTO daily_segments (church_id, day, segments)
+    SELECT :church_id, :counted_on, :counted_segments::bigint
+    FROM inserted
+    WHERE :counted_on::date IS NOT NULL AND :counted_segments::bigint <= :daily_limit::bigint
+    ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments + excluded.segments
+    WHERE daily_segments.segments + excluded.segments <= :daily_limit::bigint
+    RETURNING day
 )
-SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
-       :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id, :counted_on, :counted_segments
-FROM senders
-WHERE church_id = :church_id AND channel = :channel
-ON CONFLICT (church_id, idempotency_key) DO NOTHING
-RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-          expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason;
+SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason,
+       :counted_on::date IS NULL OR EXISTS (SELECT FROM reserved) AS is_reserved
+FROM inserted;
 
 -- name: find_by_idempotency_key
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,

@@ -71,13 +71,12 @@ def read(ledger: Connection, *, database_url: str, church: Church, number: int) 
             connection.execute("SELECT 1")
         began = time.perf_counter()
         with system_scope(database) as connection:
-            recipients = message_expansion.expand(
+            expansions = message_expansion.expand(
                 connection,
-                church_id=UUID(church.church_id),
-                message_id=message_id,
+                message_ids=[message_id],
                 address_kind=AddressKind.PHONE,
                 keeps_quiet_hours=True,
-            ).written
+            )
         product_seconds = time.perf_counter() - began
     ledger.execute("DROP TABLE IF EXISTS bare_deliveries")
     ledger.execute(_MAKE_BARE)
@@ -87,7 +86,7 @@ def read(ledger: Connection, *, database_url: str, church: Church, number: int) 
     ledger.execute("DROP TABLE bare_deliveries")
     return ExpansionReading(
         round=number,
-        recipients=recipients,
+        recipients=expansions[message_id].written,
         product_ms=round(1000 * product_seconds, 1),
         bare_ms=round(1000 * bare_seconds, 1),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -197,25 +198,24 @@ def test_the_segments_of_a_message_canceled_before_it_began_are_released(
         assert counted(ledger) == [0]
 
 
-def expand(ledger: Ledger, church: KnownChurch, answer: TestResponse) -> Expansion:
-    message_id = answer.get_json()["id"]
+def expand(ledger: Ledger, answer: TestResponse) -> Expansion:
+    message_id = UUID(answer.get_json()["id"])
     with system_scope(ledger.database) as connection:
         return message_expansion.expand(
             connection,
-            church_id=church.church_id,
-            message_id=message_id,
+            message_ids=[message_id],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
             segment_weight=1,
             default_limit=150_000,
-        )
+        )[message_id]
 
 
 def test_the_unsubmitted_segments_of_a_canceled_message_are_released(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     made = send(client, church, 8)
-    expand(ledger, church, made)
+    expand(ledger, made)
     ledger.claim(church.church_id, limit=3)
 
     client.post(f"{made.headers['Location']}/cancel", headers=church.bearer)
@@ -233,7 +233,7 @@ def made_message(ledger: Ledger, church: KnownChurch) -> Message:
 def failed(client: FlaskClient, church: KnownChurch, ledger: Ledger) -> Iterator[str]:
     """The path of a message whose six deliveries all failed."""
     made = send(client, church, 6)
-    expand(ledger, church, made)
+    expand(ledger, made)
     ledger.record(
         [
             DeliveryUpdate(delivery_id=envelope.delivery_id, attempt=1, status=Status.FAILED, reason="away")
@@ -259,7 +259,7 @@ def test_deliveries_that_failed_because_of_the_limit_are_sent_after_it_is_raised
 ) -> None:
     made = send(client, church, 6)
     set_limit(database, church, 4)
-    assert expand(ledger, church, made).beyond_limit == 2
+    assert expand(ledger, made).beyond_limit == 2
     path = made.headers["Location"]
     assert client.get(path, headers=church.bearer).get_json()["counts"]["failed"] == 2
     again = {"reasons": ["daily limit"]}
@@ -289,7 +289,7 @@ def test_a_delivery_in_doubt_that_is_queued_again_is_counted(
     client: FlaskClient, church: KnownChurch, ledger: Ledger
 ) -> None:
     made = send(client, church, LIMIT)
-    expand(ledger, church, made)
+    expand(ledger, made)
     [(delivery,)] = ledger.query("SELECT delivery_id FROM deliveries LIMIT 1")
     ledger.set_status(delivery, Status.UNKNOWN)
     path = f"{made.headers['Location']}/deliveries/{delivery}/resolve"

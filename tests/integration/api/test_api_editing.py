@@ -129,13 +129,12 @@ def test_a_message_can_be_changed_before_it_begins(
     assert datetime.fromisoformat(returned["sendAt"]) == later
     rows(database, "UPDATE messages SET send_at = now()")
     with church_scope(database, church.church_id) as connection:
-        expansion = message_expansion.expand(
+        [expansion] = message_expansion.expand(
             connection,
-            church_id=church.church_id,
-            message_id=UUID(message["id"]),
+            message_ids=[UUID(message["id"])],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
-        )
+        ).values()
     assert expansion.written == 1
 
 

@@ -25,8 +25,7 @@ def expand(database: Database, church: KnownChurch, message_id: str) -> None:
     with church_scope(database, church.church_id) as connection:
         message_expansion.expand(
             connection,
-            church_id=church.church_id,
-            message_id=UUID(message_id),
+            message_ids=[UUID(message_id)],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from flask.testing import FlaskClient
@@ -67,13 +67,12 @@ def test_contacts_and_numbers_are_stored_for_the_expansion(
         answer = client.post(SEND, json=body, headers=church.bearer)
         assert answer.status_code == 202, answer.text
         with church_scope(database, church.church_id) as connection:
-            expansion = message_expansion.expand(
+            [expansion] = message_expansion.expand(
                 connection,
-                church_id=church.church_id,
-                message_id=answer.get_json()["id"],
+                message_ids=[UUID(answer.get_json()["id"])],
                 address_kind=AddressKind.PHONE,
                 keeps_quiet_hours=True,
-            )
+            ).values()
             assert expansion.written == 2
 
 

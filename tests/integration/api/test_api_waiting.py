@@ -146,8 +146,7 @@ def test_deliveries_that_wait_for_quiet_hours_are_counted(client: FlaskClient, d
     with church_scope(database, church.church_id) as connection:
         message_expansion.expand(
             connection,
-            church_id=church.church_id,
-            message_id=message_id,
+            message_ids=[message_id],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
         )

@@ -121,7 +121,7 @@ def expanded(database: Database, church_id: UUID, *, channel: str = "sms") -> UU
     message = compose(database, church_id, numbers=numbers(3), channel=channel)
     with church_scope(database, church_id) as connection:
         message_expansion.expand(
-            connection, church_id=church_id, message_id=message, address_kind=AddressKind.PHONE, keeps_quiet_hours=True
+            connection, message_ids=[message], address_kind=AddressKind.PHONE, keeps_quiet_hours=True
         )
     return message
 

@@ -138,7 +138,7 @@ def test_a_large_paused_message_does_not_delay_the_churchs_next_message(
     large = compose(database, church_id, numbers=numbers(5000))
     with church_scope(database, church_id) as connection:
         message_expansion.expand(
-            connection, church_id=church_id, message_id=large, address_kind=AddressKind.PHONE, keeps_quiet_hours=True
+            connection, message_ids=[large], address_kind=AddressKind.PHONE, keeps_quiet_hours=True
         )
     pause(database, church_id, large)
     following = compose(database, church_id, numbers=numbers(15, first=6000))

@@ -319,12 +319,11 @@ def test_contacts_added_after_the_schedule_was_made_are_in_the_audience(database
 
     [(message_id,)] = rows(database, "SELECT message_id FROM messages")
     with church_scope(database, church_id) as connection:
-        expansion = message_expansion.expand(
+        expansions = message_expansion.expand(
             connection,
-            church_id=church_id,
-            message_id=message_id,
+            message_ids=[message_id],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=True,
         )
-        assert expansion.written == 5
+        assert expansions[message_id].written == 5
         assert messages.counts(connection, message_id)[Status.QUEUED] == 5

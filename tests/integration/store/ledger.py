@@ -29,7 +29,7 @@ from store import (
     senders,
 )
 from store.claims import Claim, ClaimTerms
-from store.database import Database, system_scope
+from store.database import Database, church_scope, system_scope
 from store.deliveries import DeliveryUpdate
 from store.messages import Message, NewMessage
 from store.receipts import Receipt
@@ -141,14 +141,15 @@ class Ledger:
             return messages.insert(connection, new)
 
     def expand(self, church_id: UUID, message: Message, *, keeps_quiet_hours: bool = True) -> int:
-        with system_scope(self.database) as connection:
-            return message_expansion.expand(
+        """Expands the message, seeing only the church's rows, and returns how many deliveries were written."""
+        with church_scope(self.database, church_id) as connection:
+            expansions = message_expansion.expand(
                 connection,
-                church_id=church_id,
-                message_id=message.message_id,
+                message_ids=[message.message_id],
                 address_kind=AddressKind.PHONE,
                 keeps_quiet_hours=keeps_quiet_hours,
-            ).written
+            )
+        return sum(expansion.written for expansion in expansions.values())
 
     def send(self, church_id: UUID, addresses: Sequence[str], *, segments: int = 1) -> Message:
         """Inserts and expands a message to these numbers: its deliveries are due."""

@@ -63,20 +63,18 @@ def uncounted(ledger: Ledger, church_id: UUID) -> UUID:
         return messages.insert(connection, to_all(church_id))[0].message_id
 
 
-def expand(
-    ledger: Ledger, church_id: UUID, message: UUID, *, limit: int = 10, regions: Sequence[str] = ("US",)
-) -> Expansion:
+def expand(ledger: Ledger, message: UUID, *, limit: int = 10, regions: Sequence[str] = ("US",)) -> Expansion:
     with system_scope(ledger.database) as connection:
-        return message_expansion.expand(
+        expansions = message_expansion.expand(
             connection,
-            church_id=church_id,
-            message_id=message,
+            message_ids=[message],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=False,
             segment_weight=1,
             default_limit=limit,
             default_regions=regions,
         )
+    return expansions.get(message, Expansion(written=0, beyond_limit=0))
 
 
 def statuses(ledger: Ledger, message: UUID) -> dict[tuple[str, str | None], int]:
@@ -96,7 +94,7 @@ def test_contacts_added_since_acceptance_are_counted_too_within_the_limit(ledger
     assert ledger.query(COUNTED) == [(4,)]
     add_contacts(ledger, church_id, numbers(3, first=4))
 
-    assert expand(ledger, church_id, message) == Expansion(written=7, beyond_limit=0)
+    assert expand(ledger, message) == Expansion(written=7, beyond_limit=0)
 
     assert ledger.query(COUNTED) == [(7,)]
 
@@ -107,7 +105,7 @@ def test_deliveries_beyond_the_limit_fail_and_the_reserved_ones_are_queued(ledge
     message = accept(ledger, church_id, segments=2)
     add_contacts(ledger, church_id, numbers(3, first=5))
 
-    assert expand(ledger, church_id, message) == Expansion(written=8, beyond_limit=3)
+    assert expand(ledger, message) == Expansion(written=8, beyond_limit=3)
 
     assert statuses(ledger, message) == {("queued", None): 5, ("failed", "daily limit"): 3}
     assert ledger.query(COUNTED) == [(10,)]
@@ -122,7 +120,7 @@ def test_segments_of_suppressed_deliveries_are_returned_to_the_limit(ledger: Led
     ledger.opt_out(church_id, numbers(1)[0])
     assert ledger.query(COUNTED) == [(5,)]
 
-    expand(ledger, church_id, message)
+    expand(ledger, message)
 
     assert ledger.query(COUNTED) == [(3,)]
 
@@ -130,10 +128,10 @@ def test_segments_of_suppressed_deliveries_are_returned_to_the_limit(ledger: Led
 def test_a_message_without_a_reservation_takes_what_is_left(ledger: Ledger) -> None:
     church_id = ledger.church()
     add_contacts(ledger, church_id, numbers(6))
-    expand(ledger, church_id, accept(ledger, church_id))
+    expand(ledger, accept(ledger, church_id))
     run = uncounted(ledger, church_id)
 
-    assert expand(ledger, church_id, run) == Expansion(written=6, beyond_limit=2)
+    assert expand(ledger, run) == Expansion(written=6, beyond_limit=2)
 
     assert statuses(ledger, run) == {("queued", None): 4, ("failed", "daily limit"): 2}
     assert ledger.query(COUNTED) == [(10,)]
@@ -144,8 +142,8 @@ def test_a_message_does_not_take_what_others_have_reserved(ledger: Ledger) -> No
     add_contacts(ledger, church_id, numbers(6))
     reserved, run = accept(ledger, church_id), uncounted(ledger, church_id)
 
-    assert expand(ledger, church_id, run).beyond_limit == 2
-    assert expand(ledger, church_id, reserved).beyond_limit == 0
+    assert expand(ledger, run).beyond_limit == 2
+    assert expand(ledger, reserved).beyond_limit == 0
 
 
 def test_a_lowered_limit_applies_to_messages_that_are_not_expanded(ledger: Ledger) -> None:
@@ -155,7 +153,7 @@ def test_a_lowered_limit_applies_to_messages_that_are_not_expanded(ledger: Ledge
     with system_scope(ledger.database) as connection:
         daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=0)
 
-    assert expand(ledger, church_id, message).beyond_limit == 3
+    assert expand(ledger, message).beyond_limit == 3
 
     assert ledger.query(COUNTED) == [(0,)]
     assert ledger.complete(church_id) == 1
@@ -166,7 +164,7 @@ def test_concurrent_expansions_stay_within_the_limit_together(ledger: Ledger) ->
     add_contacts(ledger, church_id, numbers(3))
     runs = [uncounted(ledger, church_id) for _ in range(6)]
 
-    together(6, lambda number: expand(ledger, church_id, runs[number]))
+    together(6, lambda number: expand(ledger, runs[number]))
 
     assert ledger.query("SELECT status::text, count(*) FROM deliveries GROUP BY 1 ORDER BY 1") == [
         ("failed", 8),
@@ -180,7 +178,7 @@ def test_concurrent_expansions_of_one_message_count_once(ledger: Ledger) -> None
     add_contacts(ledger, church_id, numbers(3))
     message = accept(ledger, church_id)
 
-    together(4, lambda _: expand(ledger, church_id, message))
+    together(4, lambda _: expand(ledger, message))
 
     assert ledger.query(COUNTED) == [(3,)]
 
@@ -192,7 +190,7 @@ def test_contacts_of_other_regions_are_suppressed_with_the_reason(ledger: Ledger
     church_id = ledger.church()
     add_contacts(ledger, church_id, [US, JAMAICA, PUERTO_RICO])
 
-    expand(ledger, church_id, accept(ledger, church_id))
+    expand(ledger, accept(ledger, church_id))
 
     assert ledger.query(REASONS) == [
         (US, "queued", None),
@@ -207,7 +205,7 @@ def test_the_churchs_regions_replace_the_default_regions(ledger: Ledger) -> None
     with system_scope(ledger.database) as connection:
         daily_limits.set_regions(connection, church_id=church_id, regions=["JM"])
 
-    expand(ledger, church_id, accept(ledger, church_id))
+    expand(ledger, accept(ledger, church_id))
 
     assert ledger.query(REASONS) == [(US, "suppressed", "region not allowed"), (JAMAICA, "queued", None)]
 
@@ -225,7 +223,7 @@ def test_contacts_without_a_region_are_located_before_they_are_texted(ledger: Le
         with system_scope(ledger.database) as connection:
             contacts.locate_numbers(connection, dict(contacts.lock_unlocated(connection, limit=10)))
 
-    expand(ledger, church_id, accept(ledger, church_id))
+    expand(ledger, accept(ledger, church_id))
 
     assert ledger.query(REASONS) == [
         (US, "queued", None),
@@ -244,7 +242,7 @@ def test_regions_apply_to_listed_numbers_too(ledger: Ledger, has_regions: bool) 
     target = {"phoneNumbers": [US, JAMAICA, PREMIUM]} | ({"numberRegions": ["US", "JM", ""]} if has_regions else {})
     message = ledger.compose(church_id, target)
 
-    expand(ledger, church_id, message.message_id)
+    expand(ledger, message.message_id)
 
     assert ledger.query(REASONS) == [
         (US, "queued", None),

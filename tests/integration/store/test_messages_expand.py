@@ -125,8 +125,7 @@ def test_the_suppression_reasons_are_those_that_the_query_stores(ledger: Ledger)
     with church_scope(ledger.database, church_id) as connection:
         message_expansion.expand(
             connection,
-            church_id=church_id,
-            message_id=message.message_id,
+            message_ids=[message.message_id],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=False,
             default_regions=["US"],
@@ -134,7 +133,7 @@ def test_the_suppression_reasons_are_those_that_the_query_stores(ledger: Ledger)
 
     stored = {reason for _, status, reason in count_deliveries(ledger, message) if status == "suppressed"}
     [cases] = re.findall(
-        r"recipients AS \(.*?END AS reason", sql.load("message_expansion")["expand_message"], re.DOTALL
+        r"recipients AS \(.*?END AS reason", sql.load("message_expansion")["expand_messages"], re.DOTALL
     )
     assert stored == set(SuppressionReason) == set(re.findall(r"THEN '([^']+)'", cases))
 
@@ -194,13 +193,11 @@ def test_the_message_that_has_been_due_longest_is_expanded_next(ledger: Ledger) 
     ledger.expand(church_id, ledger.compose(church_id))
 
     with system_scope(ledger.database) as connection, system_scope(ledger.database) as other:
-        first = message_expansion.next_expansion(connection, channel="sms")
-        second = message_expansion.next_expansion(other, channel="sms")  # the first is locked
-        assert first is not None
-        assert second is not None
+        [first] = message_expansion.lock_due(connection, channel="sms", limit=1)
+        [second] = message_expansion.lock_due(other, channel="sms", limit=1)  # the first is locked
         assert [first.message_id, second.message_id] == [old.message_id, young.message_id]
-        assert message_expansion.next_expansion(other, channel="sms", excluded_ids=[young.message_id]) is None
-        assert message_expansion.next_expansion(other, channel="mail") is None
+        assert message_expansion.lock_due(other, channel="sms", limit=2, excluded_ids=[young.message_id]) == []
+        assert message_expansion.lock_due(other, channel="mail", limit=2) == []
         assert message_expansion.channels_to_expand(other) == ["sms"]
 
 

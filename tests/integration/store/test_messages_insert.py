@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from store import messages
-from store.database import Database, church_scope
+from messaging.addresses import AddressKind
+from store import daily_limits, message_progress, messages
+from store.database import Database, church_scope, open_database
+from store.messages import NewMessage
 from tests.integration.store.ledger import Ledger, together
 
 
@@ -83,3 +85,46 @@ def test_the_status_of_a_message_follows_its_progress(ledger: Ledger) -> None:
 def test_a_missing_message_is_none(ledger: Ledger) -> None:
     with church_scope(ledger.database, church_id := ledger.church()) as connection:
         assert messages.get(connection, church_id=church_id, message_id=uuid4()) is None
+
+
+def test_the_statements_of_a_send_to_all_are_not_planned_again_for_each_request(
+    ledger: Ledger, database_url: str
+) -> None:
+    """Planning takes longer than they do. PostgreSQL plans a prepared statement five times before it keeps a plan."""
+    church_id = ledger.church()
+    with (
+        open_database(database_url, size=1, name="planning") as database,
+        church_scope(database, church_id) as connection,
+    ):
+        for _ in range(20):
+            need = daily_limits.measure(
+                connection, church_id=church_id, target_type="all", target={}, segments_each=1, default_limit=1000
+            )
+            messages.insert(
+                connection,
+                NewMessage(
+                    church_id=church_id,
+                    channel="sms",
+                    content="Amen",
+                    segments=1,
+                    target_type="all",
+                    target={},
+                    idempotency_key=None,
+                    request_hash=b"hash",
+                    request_id="r-1",
+                    send_at=None,
+                    need=need,
+                ),
+            )
+            message_progress.preview(
+                connection,
+                church_id=church_id,
+                channel="sms",
+                address_kind=AddressKind.PHONE,
+                target_type="all",
+                target={},
+            )
+        planned = connection.execute("SELECT custom_plans, statement FROM pg_prepared_statements").fetchall()
+
+    assert len(planned) == 3
+    assert [(times, statement) for times, statement in planned if times != 5] == []

@@ -176,8 +176,7 @@ def expand_beyond_the_daily_limit(ledger: Ledger) -> None:
     with system_scope(ledger.database) as connection:
         message_expansion.expand(
             connection,
-            church_id=church_id,
-            message_id=message.message_id,
+            message_ids=[message.message_id],
             address_kind=AddressKind.PHONE,
             keeps_quiet_hours=False,
             segment_weight=1,
