@@ -11,7 +11,8 @@ from tools.chaos.comparison.compare_mails import count_repeated
 from tools.chaos.comparison.findings import FAILING_KINDS, Finding, FindingKind
 from tools.chaos.comparison.snapshot import Snapshot
 from tools.chaos.parameters import CHANNEL_SHARES
-from tools.chaos.worker.failpoints import Failpoint
+from tools.chaos.worker.failpoints import STALLS, Failpoint
+from tools.chaos.workload.planned_paced_churches import is_of_paced_church
 
 SHOWN = 10
 """The most findings of one kind that are printed."""
@@ -71,7 +72,7 @@ class Report:
         faults: dict[str, object] = {"kills": self.kills, "kills planned": self.kills_planned}
         for point in Failpoint:
             queues = {queue: times for (its, queue), times in sorted(self.at_failpoints.items()) if its is point}
-            verb = "stalled" if point is Failpoint.STALL_AFTER_CLAIM else "killed"
+            verb = "stalled" if point in STALLS else "killed"
             faults[f"{verb}: {point}"] = sum(queues.values())
             faults |= {f"  {point}: {queue}": times for queue, times in queues.items()}
         faults |= dict(sorted(self.injected.items()))
@@ -89,6 +90,8 @@ class Report:
         outcomes = Counter(run.outcome for run in self.snapshot.runs)
         sent |= {f"  runs {outcome}": count for outcome, count in sorted(outcomes.items())}
         sent["deliveries"] = len(self.snapshot.deliveries)
+        paced = [each.planned for each in self.snapshot.accepted if is_of_paced_church(each.planned)]
+        sent["  of paced churches"] = sum(len(message.addresses) for message in paced)
         for channel in CHANNEL_SHARES:
             of_channel = {status: count for (its, status), count in sorted(statuses.items()) if its == channel}
             sent[f"{channel}: messages"] = sum(each.planned.channel == channel for each in self.snapshot.accepted)
