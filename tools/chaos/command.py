@@ -1,6 +1,7 @@
 """Run the whole system against the sandbox carrier, inject faults, and compare what each side recorded.
 
-Exit status: 0 nothing is lost, doubled, mismatched or miscounted; 1 something is; 2 the run itself did not work.
+Exit status: 0 nothing is lost, doubled, mismatched, miscounted or faster than its pace; 1 something is; 2 the run
+itself did not work.
 """
 
 from __future__ import annotations
