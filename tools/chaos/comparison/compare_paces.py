@@ -1,8 +1,9 @@
 """Checks that no sender was faster than its pace, from the times at which the carrier accepted its messages. Pure.
 
 Tokens are spent at the claim, but the carrier's ledger has the time of the arrival. A claimed delivery arrives within
-its lease or not at all: a process that stalls does not submit it later. So what arrives between two moments was claimed
-between one lease before the first and the second. The tokens of that time bound it, whatever was stalled or killed:
+its lease or not at all: a process that stalls does not submit it later, and the carrier has its timeout, 2 seconds of
+the lease, to read the request. So what arrives between two moments was claimed between one lease before the first and
+the second. The tokens of that time bound it, whatever was stalled or killed:
 
     pace x (seconds + lease) + 1 + pace / 2 + the segments of the longest text - 1
 
