@@ -1,6 +1,7 @@
 """Run the whole system against the sandbox carrier, inject faults, and compare what each side recorded.
 
-Exit status: 0 nothing is lost, doubled, mismatched or miscounted; 1 something is; 2 the run itself did not work.
+Exit status: 0 nothing is lost, doubled, mismatched, miscounted or faster than its pace; 1 something is; 2 the run
+itself did not work.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tools.chaos.fault_run import FaultRun
 from tools.chaos.faults.fault_plan import make_fault_plan
 from tools.chaos.parameters import Ablation, Parameters
 from tools.chaos.system.system import NotStarted
+from tools.chaos.workload.planned_paced_churches import count_paced_deliveries
 from tools.local.api_client import Refused, Unreachable
 from tools.local.environment import LocalError
 from tools.sandbox.control import SandboxError
@@ -42,7 +44,8 @@ def main(arguments: list[str]) -> int:
         return 0
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, _abort)
-    max_idle_seconds = options.idle_timeout_seconds or IdleLimits.max_seconds + parameters.deliveries / 100
+    deliveries = parameters.deliveries + count_paced_deliveries(parameters)
+    max_idle_seconds = options.idle_timeout_seconds or IdleLimits.max_seconds + deliveries / 100
     signal.alarm(int(parameters.fault_seconds + max_idle_seconds + _OVERHEAD_SECONDS))
     folder = Path(tempfile.mkdtemp(prefix="koinonia-chaos-"))
     limits = IdleLimits(max_seconds=max_idle_seconds, unchanged_seconds=options.unchanged_seconds)
@@ -73,9 +76,22 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         epilog="The same seed and numbers give the same plan.",
     )
     parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument("--deliveries", type=int, default=default.deliveries)
+    parser.add_argument(
+        "--deliveries",
+        type=int,
+        default=default.deliveries,
+        help="how many, without those of --paced-churches (default: %(default)s)",
+    )
     parser.add_argument(
         "--minutes", type=float, help="how long to inject faults (default: by the number of deliveries)"
+    )
+    parser.add_argument(
+        "--paced-churches",
+        type=int,
+        default=default.paced_churches,
+        metavar="N",
+        help="small churches with a pace of 0.5 to 1.5 segments a second, most of which begin to send at the same "
+        "moment and have enough for 0.55 of the minutes; they send besides --deliveries (default: %(default)s)",
     )
     for name in (
         "churches",
@@ -122,6 +138,7 @@ def _parameters(options: argparse.Namespace) -> Parameters:
         seed=options.seed,
         deliveries=options.deliveries,
         churches=options.churches,
+        paced_churches=options.paced_churches,
         fault_seconds=60.0 * minutes,
         kills=options.kills,
         redis_restarts=options.redis_restarts,

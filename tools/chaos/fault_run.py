@@ -26,6 +26,7 @@ from tools.chaos.system.product_tables import ProductTables
 from tools.chaos.system.supervised_processes import SupervisedProcesses
 from tools.chaos.system.system import CLOCKS, SANDBOX, WORKERS, NotStarted, System
 from tools.chaos.worker.armed_failpoints import ArmedFailpoints
+from tools.chaos.workload.planned_paced_churches import count_paced_deliveries
 from tools.chaos.workload.set_up import set_up_workload
 from tools.sandbox.control import SandboxError
 from tools.sandbox.mail.control import MailSandboxError
@@ -62,6 +63,7 @@ class FaultRun:
             self._system.mail_sandbox.set_faults(*mail_server_episodes.BASELINE)
             self._workload = set_up_workload(self._system, self.parameters)
             self._clients = self._workload.clients
+            self._deliveries = self.parameters.deliveries + count_paced_deliveries(self.parameters)
             self._injector = FaultInjector(
                 system=self._system,
                 tables=self._tables,
@@ -113,7 +115,7 @@ class FaultRun:
         return (
             f"{time.monotonic() - self._began:6.1f} s  accepted {len(self._clients.accepted):,} messages of "
             f"{len(self._clients.requests):,}  texts {texts}  mails {mails}  "
-            f"finished {finished} of {self.parameters.deliveries:,}  "
+            f"finished {finished} of {self._deliveries:,}  "
             f"unknown {unknown}  kills {self._injector.kills} of {self.parameters.kills}"
         )
 

@@ -28,6 +28,8 @@ class Parameters:
     seed: int = 1
     deliveries: int = 5_000
     churches: int = 4
+    paced_churches: int = 20
+    """Small churches with a pace, served together during the whole run. Their deliveries are not among `deliveries`."""
     fault_seconds: float = 60.0
     """How long faults are injected. The clients send their requests during the first four fifths of it."""
     kills: int = 20
@@ -53,6 +55,11 @@ class Parameters:
     stall_seconds: float = 20.0
     """Longer than the lease and the reconciliation after it."""
     ablations: frozenset[Ablation] = frozenset()
+
+    @property
+    def has_paces(self) -> bool:
+        """Without a clock nothing enqueues a paced batch whose job was lost, so no church has a pace then."""
+        return Ablation.SWEEP not in self.ablations
 
     @property
     def request_seconds(self) -> float:

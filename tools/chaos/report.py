@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from tools.chaos.await_idle import IdleResult
 from tools.chaos.comparison.compare_mails import count_repeated
 from tools.chaos.comparison.findings import FAILING_KINDS, Finding, FindingKind
+from tools.chaos.comparison.pace_shares import pace_shares
 from tools.chaos.comparison.snapshot import Snapshot
 from tools.chaos.parameters import CHANNEL_SHARES
-from tools.chaos.worker.failpoints import Failpoint
+from tools.chaos.worker.failpoints import STALLS, Failpoint
+from tools.chaos.workload.planned_paced_churches import is_of_paced_church
 
 SHOWN = 10
 """The most findings of one kind that are printed."""
@@ -41,7 +43,7 @@ class Report:
 
     @property
     def is_passed(self) -> bool:
-        """Every request was accepted, and nothing is lost, doubled, mismatched or miscounted."""
+        """Every request was accepted, and there is no finding of `FAILING_KINDS`."""
         counts = self.counts()
         return not self.refused and not any(counts[kind] for kind in FAILING_KINDS)
 
@@ -50,6 +52,7 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         yield from _table("What was sent", self._sent())
+        yield from _table("Paced churches: the share of its pace that each reached while it had work", self._paces())
         yield from _table("Faults injected", self._faults())
         yield from _table("Faults of the carrier, in requests and callbacks", dict(sorted(self.carrier_faults.items())))
         yield from _table("Faults of the mail server", dict(sorted(self.mail_server_faults.items())))
@@ -65,18 +68,29 @@ class Report:
                 yield f"  ... and {len(of_kind) - SHOWN:,} more"
         yield from (f"  refused: {text}" for text in self.refused[:SHOWN])
         yield ""
-        yield "PASSED: nothing lost, nothing doubled" if self.is_passed else "FAILED"
+        yield "PASSED: nothing lost, nothing doubled, no sender too fast" if self.is_passed else "FAILED"
 
     def _faults(self) -> dict[str, object]:
         faults: dict[str, object] = {"kills": self.kills, "kills planned": self.kills_planned}
         for point in Failpoint:
             queues = {queue: times for (its, queue), times in sorted(self.at_failpoints.items()) if its is point}
-            verb = "stalled" if point is Failpoint.STALL_AFTER_CLAIM else "killed"
+            verb = "stalled" if point in STALLS else "killed"
             faults[f"{verb}: {point}"] = sum(queues.values())
             faults |= {f"  {point}: {queue}": times for queue, times in queues.items()}
         faults |= dict(sorted(self.injected.items()))
         faults |= {f"restarted: {name}": times for name, times in sorted(self.restarts.items())}
         return faults | {"jobs requeued": self.requeued_jobs, "jobs failed at the end": self.failed_jobs}
+
+    def _paces(self) -> dict[str, object]:
+        shares = pace_shares(self.snapshot)
+        if not shares:
+            return {}
+        return {
+            "churches": len(shares),
+            "slowest": f"{shares[0]:.0%}",
+            "median": f"{shares[len(shares) // 2]:.0%}",
+            "fastest": f"{shares[-1]:.0%}",
+        }
 
     def _sent(self) -> dict[str, object]:
         statuses = Counter((delivery.channel, delivery.status) for delivery in self.snapshot.deliveries)
@@ -89,6 +103,8 @@ class Report:
         outcomes = Counter(run.outcome for run in self.snapshot.runs)
         sent |= {f"  runs {outcome}": count for outcome, count in sorted(outcomes.items())}
         sent["deliveries"] = len(self.snapshot.deliveries)
+        paced = [each.planned for each in self.snapshot.accepted if is_of_paced_church(each.planned)]
+        sent["  of paced churches"] = sum(len(message.addresses) for message in paced)
         for channel in CHANNEL_SHARES:
             of_channel = {status: count for (its, status), count in sorted(statuses.items()) if its == channel}
             sent[f"{channel}: messages"] = sum(each.planned.channel == channel for each in self.snapshot.accepted)

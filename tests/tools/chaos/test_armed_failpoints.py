@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.chaos.worker.armed_failpoints import ArmedFailpoints
-from tools.chaos.worker.failpoints import Failpoint
+from tools.chaos.worker.failpoints import STALLS, Failpoint
 
 
 @pytest.fixture
@@ -63,6 +63,14 @@ def test_a_failpoint_that_is_given_back_kills_the_next_process(failpoints: Armed
     failpoints.give_back(name)
     assert not failpoints.taken()
     assert exit_code_at(failpoints, Failpoint.HALF_RECORDED) == -signal.SIGKILL
+
+
+def test_a_stalled_worker_is_not_counted_as_killed(failpoints: ArmedFailpoints) -> None:
+    for point in STALLS:
+        failpoints.arm(point, seconds=0.0)
+        failpoints.stall_here(point)
+    assert failpoints.taken() == {(point, ""): 1 for point in STALLS}
+    assert failpoints.kills() == 0
 
 
 def test_a_disarmed_failpoint_kills_no_process(failpoints: ArmedFailpoints) -> None:

@@ -24,8 +24,10 @@ REFUSED_NUMBER = min(address for address in REFUSED if address.startswith("+"))
 def message(message_id: str = "m1", *, is_expanded: bool = True, is_completed: bool = True) -> MessageRow:
     return MessageRow(
         message_id=message_id,
+        church_id="c1",
         channel="sms",
         body=f"text of {message_id}",
+        segments=1,
         subject=None,
         pictures=0,
         is_expanded=is_expanded,
@@ -72,6 +74,7 @@ def accepted(*addresses: str) -> AcceptedMessage:
 
 
 GOOD = Snapshot(
+    churches=[],
     accepted=[accepted(ANN, BOB)],
     schedules=[],
     runs=[],
@@ -191,6 +194,7 @@ def test_each_kind_of_difference_is_found(name: str) -> None:
 
 def test_suppressed_and_refused_recipients_need_no_message_at_the_carrier() -> None:
     snapshot = Snapshot(
+        churches=[],
         accepted=[accepted(ANN, REFUSED_NUMBER)],
         schedules=[],
         runs=[],

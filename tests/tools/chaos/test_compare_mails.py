@@ -47,14 +47,17 @@ def accepted(*addresses: str) -> AcceptedMessage:
 
 
 GOOD = Snapshot(
+    churches=[],
     accepted=[accepted(ANN, BOB)],
     schedules=[],
     runs=[],
     messages=[
         MessageRow(
             message_id="m1",
+            church_id="c1",
             channel="mail",
             body="text of m1",
+            segments=1,
             subject="News 1",
             pictures=0,
             is_expanded=True,

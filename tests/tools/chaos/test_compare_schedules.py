@@ -29,8 +29,10 @@ def run(schedule_id: str, message_id: str | None, *, outcome: str = "sent", is_r
 def message(message_id: str, schedule_id: str | None) -> MessageRow:
     return MessageRow(
         message_id=message_id,
+        church_id="c1",
         channel="sms",
         body="text",
+        segments=1,
         subject=None,
         pictures=0,
         is_expanded=True,
@@ -43,6 +45,7 @@ def message(message_id: str, schedule_id: str | None) -> MessageRow:
 RUNS = [run("rule", "m1"), run("requested", "m2", is_run_now=True), run("paused", None, outcome="skipped")]
 MESSAGES = [message("m1", "rule"), message("m2", "requested"), message("m3", None)]
 GOOD = Snapshot(
+    churches=[],
     accepted=[],
     schedules=[
         schedule("rule", Trigger.MADE_DUE),

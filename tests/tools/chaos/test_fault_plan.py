@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from tools.chaos.faults.fault_plan import distribute_kills, make_fault_plan
 from tools.chaos.faults.mail_server_episodes import MAIL_SERVER_EPISODES
 from tools.chaos.faults.planned_faults import KILL_SHARES, SCHEDULE_RUN_KILLS, FaultKind
 from tools.chaos.parameters import CHANNEL_SHARES, Ablation, Parameters
-from tools.chaos.worker.failpoints import Failpoint
+from tools.chaos.system.environment import LEASE_SECONDS
+from tools.chaos.worker.failpoints import PACED_BATCH_KILLS, STALLS, Failpoint
 from tools.chaos.workload.planned_schedules import Trigger, plan_schedules
 
 SHORTEST_FOR_REQUESTS = timeouts.WEB.connection + timeouts.PROBE_SECONDS
@@ -83,6 +85,25 @@ def test_a_short_run_kills_at_the_most_important_failpoints() -> None:
         Failpoint.HALF_RECORDED,
         Failpoint.AFTER_EXPANSION,
     }
+
+
+@pytest.mark.parametrize("parameters", [FULL, SHORT])
+def test_workers_are_killed_at_each_place_of_a_paced_batch_that_leaves_work_behind(parameters: Parameters) -> None:
+    details = {fault.detail for fault in make_fault_plan(replace(parameters, kills=max(10, parameters.kills)))}
+    assert details >= PACED_BATCH_KILLS
+
+
+@pytest.mark.parametrize("without", [{"paced_churches": 0}, {"ablations": frozenset({Ablation.SWEEP})}])
+def test_no_paced_batch_is_awaited_when_no_planned_church_has_a_pace(without: Mapping[str, Any]) -> None:
+    plan = make_fault_plan(replace(FULL, stalls=3, **without))
+    assert not PACED_BATCH_KILLS & {fault.detail for fault in plan}
+    assert {fault.detail for fault in plan if fault.kind is FaultKind.STALL_WORKER} == {Failpoint.STALL_AFTER_CLAIM}
+
+
+def test_workers_are_stalled_in_both_kinds_of_batch() -> None:
+    stalls = [fault for fault in make_fault_plan(replace(FULL, stalls=3)) if fault.kind is FaultKind.STALL_WORKER]
+    assert {fault.detail for fault in stalls} == set(STALLS)
+    assert all(fault.duration_seconds > LEASE_SECONDS for fault in stalls)
 
 
 @pytest.mark.parametrize("parameters", [FULL, SHORT])

@@ -48,37 +48,41 @@ def number(output: str, name: str) -> int:
 
 def test_killed_workers_lose_and_double_nothing() -> None:
     done = chaos(
-        *("--seed", "1", "--churches", "1", "--deliveries", "200", "--minutes", "0.1", *NO_FAULTS, "--kills", "2"),
+        *("--seed", "1", "--churches", "1", "--deliveries", "200", "--paced-churches", "6", "--minutes", "0.1"),
+        *(*NO_FAULTS, "--kills", "5"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert number(done.stdout, "deliveries") == 200
+    assert number(done.stdout, "deliveries") == 200 + number(done.stdout, "of paced churches")
+    assert number(done.stdout, "churches") == 6
     assert number(done.stdout, "kills") >= 1
     assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
+    assert number(done.stdout, "faster than its pace") == 0
 
 
 @pytest.mark.extended
 def test_all_kinds_of_fault_lose_and_double_nothing() -> None:
     done = chaos(
-        *("--seed", "1", "--deliveries", "1500", "--minutes", "0.5", "--kills", "10", "--redis-restarts", "1"),
+        *("--seed", "1", "--deliveries", "1500", "--minutes", "0.5", "--kills", "14", "--redis-restarts", "1"),
         *("--redis-stalls", "1", "--postgres-stalls", "1"),
         *("--flushes", "1", "--postgres-restarts", "1", "--episodes", "8", "--mail-episodes", "6", "--requeues", "2"),
         *("--schedules", "8", "--set-backs", "2"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert number(done.stdout, "deliveries") == 1500
+    assert number(done.stdout, "deliveries") == 1500 + number(done.stdout, "of paced churches")
     # On a slow machine a failpoint may be armed too late for any worker to reach it.
-    assert 8 <= number(done.stdout, "kills") <= 10
+    assert 11 <= number(done.stdout, "kills") <= 14
     assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
-    assert number(done.stdout, "mails repeated too often") == 0
+    assert number(done.stdout, "mails repeated too often") == number(done.stdout, "faster than its pace") == 0
     for channel in CHANNEL_SHARES:
         assert number(done.stdout, f"{channel}: deliveries") > 50
     assert number(done.stdout, "restart Redis: empty") == number(done.stdout, "restart PostgreSQL") == 1
     assert number(done.stdout, "stall Redis") == number(done.stdout, "stall PostgreSQL") == 1
     assert number(done.stdout, "schedules") == number(done.stdout, "runs sent") + number(done.stdout, "runs skipped")
     assert number(done.stdout, "runs sent") > 0
-    # Workers were killed in each state that leaves work behind.
+    # Workers were killed in each state that leaves work behind, in the batches of one church and in those of many.
     for point in ("claimed, not submitted", "accepted, nothing recorded", "accepted, half recorded"):
         assert number(done.stdout, f"killed: {point}") >= 1
+        assert number(done.stdout, f"killed: paced batch: {point}") >= 1
 
 
 @pytest.mark.extended

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tools.chaos.comparison.compare_mails import compare_mails
+from tools.chaos.comparison.compare_paces import compare_paces
 from tools.chaos.comparison.compare_schedules import compare_schedules
 from tools.chaos.comparison.compare_texts import compare_texts
 from tools.chaos.comparison.findings import Finding, FindingKind
@@ -22,6 +23,7 @@ def compare_ledgers(snapshot: Snapshot) -> list[Finding]:
         *compare_texts(snapshot),
         *compare_mails(snapshot),
         *compare_schedules(snapshot),
+        *compare_paces(snapshot),
         *_compare_counts(snapshot),
     ]
     places = {kind: place for place, kind in enumerate(FindingKind)}

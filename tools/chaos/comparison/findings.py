@@ -17,6 +17,8 @@ class FindingKind(StrEnum):
     """More copies of one mail, all with the same Message-ID, than are allowed (docs/decisions/0012)."""
     MISMATCHED = "mismatched"
     """Sent to another address, with other content, too early, or without a delivery in the product's tables."""
+    TOO_FAST = "faster than its pace"
+    """A sender submitted more segments in some time than its pace allows."""
     MISCOUNTED = "counts that do not add up"
     WRONGLY_FAILED = "failed without a refusal"
     """Recorded as failed although the carrier never refused the recipient for good."""
@@ -33,6 +35,7 @@ FAILING_KINDS = (
     FindingKind.DOUBLED,
     FindingKind.REPEATED,
     FindingKind.MISMATCHED,
+    FindingKind.TOO_FAST,
     FindingKind.MISCOUNTED,
 )
 """One finding of these kinds makes the run fail; the others are only reported."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tools.chaos.comparison.received_mails import ReceivedMail
 from tools.chaos.system.product_tables import DeliveryRow, MessageRow, ScheduleRunRow
 from tools.chaos.workload.api_clients import AcceptedMessage
+from tools.chaos.workload.churches import Church
 from tools.chaos.workload.created_schedules import CreatedSchedule
 from tools.sandbox.control import LedgerRow
 
@@ -17,6 +18,7 @@ ApiCounts = Mapping[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
+    churches: Sequence[Church]
     accepted: Sequence[AcceptedMessage]
     """Including the messages of schedules, which were accepted with the schedule."""
     schedules: Sequence[CreatedSchedule]

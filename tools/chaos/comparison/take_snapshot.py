@@ -26,6 +26,7 @@ def take_snapshot(system: System, tables: ProductTables, workload: Workload) -> 
         if (counts := _read_counts(system, workload.churches[each.planned.church], each.message_id))
     }
     return Snapshot(
+        churches=workload.churches,
         accepted=accepted,
         schedules=workload.schedules,
         runs=runs,

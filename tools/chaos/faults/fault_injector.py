@@ -126,7 +126,7 @@ class FaultInjector:
                 return processes.kill(CLOCKS[int(fault.draw * len(CLOCKS))])
 
     def _arm_stall(self, fault: PlannedFault) -> bool:
-        self.system.failpoints.arm(Failpoint.STALL_AFTER_CLAIM, seconds=fault.duration_seconds)
+        self.system.failpoints.arm(Failpoint(fault.detail), seconds=fault.duration_seconds)
         return True
 
     def _flush(self, _fault: PlannedFault) -> bool:

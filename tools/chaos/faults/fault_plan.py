@@ -20,6 +20,7 @@ from tools.chaos.faults.planned_faults import (
     PlannedFault,
 )
 from tools.chaos.parameters import CHANNEL_SHARES, Ablation, Parameters
+from tools.chaos.worker.failpoints import PACED_BATCH_KILLS, STALLS, Failpoint
 from tools.chaos.workload.planned_schedules import PlannedSchedule, Trigger, plan_schedules
 
 _LAST_KILL = 0.7
@@ -67,9 +68,10 @@ def _kills(parameters: Parameters, schedules: Sequence[PlannedSchedule], random:
     latest_seconds = _LAST_KILL * parameters.fault_seconds
     moments = [each.message.at_seconds for each in schedules if each.trigger is not Trigger.RUN_NOW]
     runs = [at_seconds for at_seconds in moments if at_seconds <= latest_seconds]
-    anything_runs = runs and Ablation.SWEEP not in parameters.ablations
-    shares = KILL_SHARES if anything_runs else [each for each in KILL_SHARES if each[1] not in SCHEDULE_RUN_KILLS]
-    kills = distribute_kills(parameters.kills, shares)
+    impossible = frozenset[str]() if runs and Ablation.SWEEP not in parameters.ablations else SCHEDULE_RUN_KILLS
+    if not (parameters.has_paces and parameters.paced_churches):
+        impossible |= PACED_BATCH_KILLS
+    kills = distribute_kills(parameters.kills, [each for each in KILL_SHARES if each[1] not in impossible])
     random.shuffle(kills)
     channels = cycle(random.sample(list(CHANNEL_SHARES), len(CHANNEL_SHARES)))  # each equally often, busy or not
     for at_seconds, (kind, detail) in zip(
@@ -84,9 +86,15 @@ def _kills(parameters: Parameters, schedules: Sequence[PlannedSchedule], random:
 
 
 def _worker_stalls(parameters: Parameters, random: Random) -> Iterator[PlannedFault]:
-    for at_seconds in _spread(parameters.stalls, 0.05, 0.75, parameters, random):
+    points = STALLS if parameters.has_paces and parameters.paced_churches else (Failpoint.STALL_AFTER_CLAIM,)
+    for at_seconds, point in zip(
+        _spread(parameters.stalls, 0.05, 0.75, parameters, random), cycle(points), strict=False
+    ):
         yield PlannedFault(
-            at_seconds=at_seconds, kind=FaultKind.STALL_WORKER, duration_seconds=parameters.stall_seconds
+            at_seconds=at_seconds,
+            kind=FaultKind.STALL_WORKER,
+            detail=point,
+            duration_seconds=parameters.stall_seconds,
         )
 
 

@@ -15,7 +15,7 @@ class FaultKind(StrEnum):
     KILL = "kill"
     """Kill the `KillTarget` in `detail`, whatever it is doing."""
     STALL_WORKER = "stall worker"
-    """Stall a worker after its claim."""
+    """Stall a worker after its claim, at the failpoint `detail`."""
     FLUSH = "flush Redis"
     RESTART_REDIS = "restart Redis"
     """`detail`: with its data or empty."""
@@ -56,8 +56,12 @@ KILL_SHARES: Sequence[tuple[FaultKind, str, int]] = (
     (FaultKind.KILL_AT_FAILPOINT, Failpoint.AFTER_ACCEPTANCE, 4),
     (FaultKind.KILL_AT_FAILPOINT, Failpoint.AFTER_CLAIM, 3),
     (FaultKind.KILL_AT_FAILPOINT, Failpoint.HALF_RECORDED, 3),
+    (FaultKind.KILL_AT_FAILPOINT, Failpoint.PACED_AFTER_ACCEPTANCE, 3),
+    (FaultKind.KILL_AT_FAILPOINT, Failpoint.PACED_AFTER_CLAIM, 3),
     (FaultKind.KILL, KillTarget.WORKER, 3),
     (FaultKind.KILL_AT_FAILPOINT, Failpoint.AFTER_EXPANSION, 2),
+    (FaultKind.KILL_AT_FAILPOINT, Failpoint.PACED_HALF_RECORDED, 2),
+    (FaultKind.KILL_AT_FAILPOINT, Failpoint.PACED_BEFORE_CLAIM, 2),
     (FaultKind.KILL, KillTarget.API_WORKER, 2),
     (FaultKind.KILL, KillTarget.WORKER_SUPERVISOR, 2),
     (FaultKind.KILL_AT_FAILPOINT, Failpoint.BEFORE_CLAIM, 1),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from tools.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 
+LEASE_SECONDS = 5.0
+"""A claimed delivery is at the carrier within this time, or not at all."""
 _SHORT_TIMES = {
-    "LEASE_SECONDS": "5",
+    "LEASE_SECONDS": f"{LEASE_SECONDS:g}",
     "CARRIER_TIMEOUT_SECONDS": "2",
     "SMTP_TIMEOUT_SECONDS": "2",
     "RECONCILE_FIRST_SECONDS": "1",

@@ -20,7 +20,7 @@ SELECT delivery_id::text, message_id::text, channel, address, status::text, atte
 FROM deliveries
 """
 _MESSAGES = """
-SELECT message_id::text, channel, content AS body, details ->> 'subject' AS subject,
+SELECT message_id::text, church_id::text, channel, content AS body, segments, details ->> 'subject' AS subject,
        coalesce(jsonb_array_length(details -> 'mediaUrls'), 0) AS pictures, expanded_at IS NOT NULL AS is_expanded,
        completed_at IS NOT NULL AS is_completed, extract(epoch FROM send_at)::float AS due_at, schedule_id::text
 FROM messages
@@ -62,8 +62,11 @@ class DeliveryRow:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageRow:
     message_id: str
+    church_id: str
     channel: str
     body: str
+    segments: int
+    """Of its text to one recipient."""
     subject: str | None
     """Only of a mail."""
     pictures: int

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from tools.chaos.worker.failpoints import Failpoint
+from tools.chaos.worker.failpoints import STALLS, Failpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class ArmedFailpoints:
 
     def kills(self) -> int:
         """How many processes were killed at a failpoint."""
-        return sum(times for (point, _), times in self.taken().items() if point is not Failpoint.STALL_AFTER_CLAIM)
+        return sum(times for (point, _), times in self.taken().items() if point not in STALLS)
 
     def take(self, point: Failpoint) -> str | None:
         """Take a file armed for the failpoint and return its name; None when there is none for this process."""
@@ -72,9 +72,9 @@ class ArmedFailpoints:
         if self.take(point) is not None:
             kill_this_process()
 
-    def stall_here(self) -> None:
-        """Stall this process if a stall is armed."""
-        if name := self.take(Failpoint.STALL_AFTER_CLAIM):
+    def stall_here(self, point: Failpoint) -> None:
+        """Stall this process if the failpoint is armed."""
+        if name := self.take(point):
             time.sleep(float((self._taken / name).read_text()))
 
     def _is_for_any_queue(self, name: str) -> bool:

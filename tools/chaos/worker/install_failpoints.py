@@ -22,7 +22,7 @@ from store.claims import Claim
 from store.database import Database
 from store.schedule_runs import EvaluatedSchedule
 from tools.chaos.worker.armed_failpoints import ArmedFailpoints, kill_this_process
-from tools.chaos.worker.failpoints import Failpoint
+from tools.chaos.worker.failpoints import CHURCH_BATCH, PACED_BATCH, BatchFailpoints, Failpoint
 
 
 def install_failpoints(failpoints: ArmedFailpoints) -> None:
@@ -40,16 +40,26 @@ def _wrap_claim(failpoints: ArmedFailpoints) -> None:
 
     @wraps(for_church)
     def claim_for_church(*arguments: Any) -> Claim:
-        failpoints.kill_here(Failpoint.BEFORE_CLAIM)
+        _current.batch = CHURCH_BATCH
+        failpoints.kill_here(CHURCH_BATCH.before_claim)
         return for_church(*arguments)
 
     @wraps(for_paced_churches)
     def claim_for_paced_churches(*arguments: Any) -> Claim:
-        failpoints.kill_here(Failpoint.BEFORE_CLAIM)
+        _current.batch = PACED_BATCH
+        failpoints.kill_here(PACED_BATCH.before_claim)
         return for_paced_churches(*arguments)
 
     claims.claim_for_church = claim_for_church
     claims.claim_for_paced_churches = claim_for_paced_churches
+
+
+class _Current(threading.local):
+    batch: BatchFailpoints = CHURCH_BATCH
+
+
+_current = _Current()
+"""The kind of batch that this thread has claimed last: a job claims and submits in one thread."""
 
 
 def _wrap_submit(carrier: type[TwilioCarrier | MailCarrier], failpoints: ArmedFailpoints) -> None:
@@ -64,14 +74,15 @@ def _wrap_submit(carrier: type[TwilioCarrier | MailCarrier], failpoints: ArmedFa
         may_submit: Callable[[], bool],
         on_result: Callable[[SubmissionResult], None],
     ) -> None:
+        points = _current.batch
         if batch:
-            failpoints.kill_here(Failpoint.AFTER_CLAIM)
-            failpoints.stall_here()
-        if len(batch) > 1 and (taken := failpoints.take(Failpoint.HALF_RECORDED)):
+            failpoints.kill_here(points.after_claim)
+            failpoints.stall_here(points.stall_after_claim)
+        if len(batch) > 1 and (taken := failpoints.take(points.half_recorded)):
             on_result = _HeldResults(
                 len(batch), on_result, taken=taken, failpoints=failpoints, record_first=len(batch) // 2
             )
-        elif taken := failpoints.take(Failpoint.AFTER_ACCEPTANCE):
+        elif taken := failpoints.take(points.after_acceptance):
             on_result = _HeldResults(len(batch), on_result, taken=taken, failpoints=failpoints, record_first=0)
         submit(self, batch, may_submit=may_submit, on_result=on_result)
 

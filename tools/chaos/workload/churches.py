@@ -1,4 +1,4 @@
-"""Creates the churches of a run with the operator's commands, and their contacts over the public API."""
+"""Creates churches with the operator's commands, and their contacts over the public API."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _THREADS = 2
 class Church:
     church_id: str
     key: str
+    paces: Mapping[str, float]
+    """Segments a second by channel; a channel without a pace is not in it."""
 
 
 def create_churches(system: System, *, sizes: Sequence[int], paces: Sequence[Mapping[str, float]]) -> list[Church]:
@@ -41,7 +43,7 @@ def _create(system: System, number: int, size: int, paces: Mapping[str, float]) 
     created = json.loads(
         _flask(system, "create-church", "--json", name=name, sms_from=phone, mail_from=mail, texting_hours=hours)
     )
-    church = Church(church_id=created["churchId"], key=created["apiKey"])
+    church = Church(church_id=created["churchId"], key=created["apiKey"], paces=paces)
     for channel, pace in paces.items():
         sender = mail if channel == MAIL else phone
         _flask(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Ablation, Parameters
+from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Parameters
 from tools.chaos.workload.audiences import church_sizes, draw_list
 from tools.chaos.workload.recipients import contact_addresses
 
@@ -50,15 +50,17 @@ def draw_pictures(channel: str, random: Random) -> int:
 def church_paces(parameters: Parameters, messages: Sequence[PlannedMessage]) -> tuple[Mapping[str, float], ...]:
     """Segments a second by channel for each church. Every second church is limited to little more than its average.
 
-    So some deliveries always wait for the pace, whatever else is stopped. Without a clock nothing enqueues the next
-    batch of a paced church, so no church has a pace then.
+    So some of its deliveries always wait for the pace, whatever else is stopped. The first and largest has no pace.
     """
     totals = Counter[tuple[int, str]]()
     for message in messages:
         totals[message.church, message.channel] += len(message.addresses)
     return tuple(
-        {channel: 1.0 + 1.2 * totals[church, channel] / parameters.request_seconds for channel in CHANNEL_SHARES}
-        if church % 2 == 0 and Ablation.SWEEP not in parameters.ablations
+        {
+            channel: round(1.0 + 1.2 * totals[church, channel] / parameters.request_seconds, 1)
+            for channel in CHANNEL_SHARES
+        }
+        if church % 2 and parameters.has_paces
         else {}
         for church in range(parameters.churches)
     )

@@ -13,7 +13,9 @@ from tools.chaos.workload.api_clients import ApiClients
 from tools.chaos.workload.audiences import church_sizes
 from tools.chaos.workload.churches import Church, create_churches
 from tools.chaos.workload.created_schedules import CreatedSchedule, create_schedule
+from tools.chaos.workload.paced_churches import create_paced_churches
 from tools.chaos.workload.planned_messages import MOST_PICTURES, church_paces, plan_messages
+from tools.chaos.workload.planned_paced_churches import plan_paced_churches
 from tools.chaos.workload.planned_requests import run_now_request, send_request
 from tools.chaos.workload.planned_schedules import Trigger, plan_schedules
 
@@ -21,6 +23,7 @@ from tools.chaos.workload.planned_schedules import Trigger, plan_schedules
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     churches: Sequence[Church]
+    """`PlannedMessage.church` is a place in it."""
     schedules: Sequence[CreatedSchedule]
     clients: ApiClients
     """Not started yet."""
@@ -29,20 +32,23 @@ class Workload:
 def set_up_workload(system: System, parameters: Parameters) -> Workload:
     """Create everything that must exist before the first request. Start the clients soon: each `sendAt` is fixed here.
 
-    Raises Refused, Unreachable, NotStarted.
+    Raises Refused, Unreachable, NotStarted, psycopg.Error.
     """
     schedules = plan_schedules(parameters)
     messages = plan_messages(parameters, deliveries=parameters.deliveries - sum(each.deliveries for each in schedules))
     pictures = [system.sandbox.picture_url(f"{number}") for number in range(MOST_PICTURES)]
     paces = church_paces(parameters, messages)
     churches = create_churches(system, sizes=church_sizes(parameters), paces=paces)
+    paced = plan_paced_churches(parameters)
+    churches += create_paced_churches(system.superuser_url, paced)
     created = [
         create_schedule(each, church=churches[each.message.church], base_url=system.api_url, pictures=pictures)
         for each in schedules
     ]
     began = datetime.now(UTC)
     requests = [
-        send_request(message, church=churches[message.church], pictures=pictures, began=began) for message in messages
+        send_request(message, church=churches[message.church], pictures=pictures, began=began)
+        for message in (*messages, *(each.message for each in paced))
     ]
     requests += [
         run_now_request(
