@@ -180,7 +180,8 @@ ORDER BY claimed.due_at, claimed.delivery_id;
 
 -- name: due_churches
 -- Churches and channels for which the clock enqueues a job of their own: due deliveries of a sender without a pace that may
--- send now, or a sender that is paused by a refusal which no job has reported yet. One index probe for each sender.
+-- send now, or a sender that is paused by a refusal which no job has reported yet. OFFSET 0 makes this one index probe for
+-- each such sender; as a join the planner might read all due deliveries.
 SELECT senders.church_id, senders.channel
 FROM senders
 WHERE (
@@ -191,4 +192,5 @@ WHERE (
       SELECT FROM deliveries
       WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
         AND deliveries.status = 'queued' AND deliveries.due_at <= now()
+      OFFSET 0
   );

@@ -1,7 +1,8 @@
 -- name: schedule_claims
 -- Sets the next claim of paced senders that had nothing due at their last claim and have something now: of these churches on
--- one channel, or of all. They have one token at most. One index probe for each of them. A sender that is locked is being
--- claimed for at this moment; if that claim misses a delivery, the clock repeats this statement within a second or two.
+-- one channel, or of all. They have one token at most. OFFSET 0 makes this one index probe for each of them. A sender that is
+-- locked is being claimed for at this moment; if that claim misses a delivery, the clock repeats this statement within a second
+-- or two.
 WITH idle AS MATERIALIZED (
     SELECT church_id, channel, segments_per_second, filled.at,
            least(1, tokens + segments_per_second * extract(epoch FROM filled.at - tokens_at)) AS tokens
@@ -13,6 +14,7 @@ WITH idle AS MATERIALIZED (
           SELECT FROM deliveries
           WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
             AND deliveries.status = 'queued' AND deliveries.due_at <= now()
+          OFFSET 0
       )
     ORDER BY church_id, channel
     FOR UPDATE OF senders SKIP LOCKED
