@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
 from jobs.worker.runtime import Runtime, current_runtime
-from store import claims, message_expansion, message_lifecycle, paced_senders, receipts
+from store import claims, message_expansion, paced_senders, receipts
 from store.database import system_scope
 
 
@@ -26,12 +26,11 @@ def enqueue_due() -> None:
 
 
 def _enqueue_due_jobs(runtime: Runtime) -> None:
-    """Also marks messages with nothing left to submit as completed."""
+    with system_scope(runtime.database) as connection:  # by itself: it locks senders
+        paced_channels = paced_senders.set_next_claims(connection)
     with system_scope(runtime.database) as connection:
         expansions = message_expansion.channels_to_expand(connection)
         due_churches = claims.due_churches(connection)
-        paced_channels = paced_senders.schedule_claims(connection)
-        message_lifecycle.complete(connection)
         has_receipts = receipts.any_unapplied(connection)
     if has_receipts:
         runtime.job_queue.enqueue_receipts()

@@ -64,7 +64,7 @@ def begin_sending(runtime: Runtime, church_ids: Sequence[UUID], channel: str) ->
     """
     dispatcher = runtime.dispatcher(channel)
     with system_scope(runtime.database) as connection:
-        paced = paced_senders.schedule_claims_for(connection, church_ids, channel=channel)
+        paced = paced_senders.set_next_claims_of(connection, church_ids, channel=channel)
     if paced:
         runtime.job_queue.enqueue_paced_batch(channel=channel)
     for church_id in church_ids:

@@ -6,11 +6,15 @@ from jobs.worker.runtime import current_runtime
 
 
 def submit_paced_batch(channel: str) -> None:
-    """Claim for all paced churches whose senders have tokens, in one statement, and start submitting.
+    """Claim for the paced churches whose senders have a token, in one transaction, and start submitting.
 
-    A church with a pace of one text a second would otherwise need a job every second. The dispatcher enqueues this job
-    again for the time when the next sender has a token, and ends when no sender has anything due. Any number of workers
-    may run it: a church that one of them is claiming for is skipped by the others. If a worker is killed, the clock
-    enqueues the job again.
+    1. When a message is expanded, its sender gets the time of its next claim (`next_claim_at`); this job is enqueued.
+    2. The job claims for the senders whose time has come: as many deliveries of each as it has tokens, usually one. The
+       claim sets their next time, or NULL for those that have nothing due.
+    3. The dispatcher enqueues the job again for the next sender's time, from a timer of its process.
+    4. It stops when no sender waits. Each second the clock sets the time of senders that have something due again, and
+       enqueues the job if a sender's time has passed: so nothing is lost when a worker is killed or Redis emptied.
+
+    Any number of workers may run it at once: each skips the senders that another has locked.
     """
     current_runtime().dispatcher(channel).submit_next_paced_batch()

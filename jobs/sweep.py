@@ -1,10 +1,10 @@
-"""The job that handles expired leases, failed jobs of resumed senders, and phone numbers without a region."""
+"""The job for expired leases, finished messages, failed jobs of resumed senders, and numbers without a region."""
 
 from __future__ import annotations
 
 import logs
 from jobs.worker.runtime import Runtime, current_runtime
-from store import contacts, deliveries, senders
+from store import contacts, deliveries, message_lifecycle, senders
 from store.database import system_scope
 
 log = logs.get_logger(__name__)
@@ -14,12 +14,17 @@ NUMBERS_AT_ONCE = 2000
 
 
 def sweep() -> None:
-    """Mark deliveries with expired leases as in doubt, withdraw failed jobs of resumed senders, locate numbers."""
+    """Mark deliveries with expired leases as in doubt, complete messages, withdraw failed jobs, locate numbers.
+
+    Most messages are completed when their last result is recorded; here those that were missed.
+    """
     runtime = current_runtime()
     with system_scope(runtime.database) as connection:
         expired = deliveries.expire_leases(connection)
     if expired:
         log.warning("leases expired: deliveries in doubt, to be looked up at the carrier", deliveries=expired)
+    with system_scope(runtime.database) as connection:
+        message_lifecycle.complete(connection)
     _withdraw_failed_jobs(runtime)
     with system_scope(runtime.database) as connection:
         phones = dict(contacts.lock_unlocated(connection, limit=NUMBERS_AT_ONCE))

@@ -22,7 +22,7 @@ class ClaimTerms:
 
     channel: str
     limit: int
-    """The most deliveries of each church."""
+    """The most deliveries: of one church, or about as many of many paced churches together."""
     lease_seconds: float
     """How long the claim holds."""
     keeps_quiet_hours: bool
@@ -42,10 +42,12 @@ class Claim:
     """Whether the senders have a pace."""
     is_full: bool
     """Whether the limit was reached, so that more may be due now."""
-    finished_churches: frozenset[UUID]
-    """The churches of `envelopes` of which nothing more is due."""
-    leftover_churches: frozenset[UUID]
-    """The paced churches that have both tokens and due deliveries left, so that each is to be claimed for by itself."""
+    found_senders: bool = True
+    """Whether any sender might send. Without, another worker is claiming for those that may."""
+    finished_churches: Sequence[UUID] = ()
+    """In a claim for paced churches: those of which nothing more is due."""
+    leftover_churches: Sequence[UUID] = ()
+    """In a claim for paced churches: those with both tokens and due deliveries left. Claim for each by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,6 @@ class _ClaimedRow:
     messaging_service_sid: str | None
     sender_details: dict[str, Any]
     to_submit: bool
-    is_last: bool
     has_leftover: bool | None
 
     def envelope(self) -> Envelope:
@@ -90,9 +91,8 @@ def claim_for_church(connection: Connection[Any], church_id: UUID, terms: ClaimT
     Deliveries with an unapplied receipt are skipped.
     """
     row = connection.execute(_SQL["lock_sender"], {"church_id": church_id, "channel": terms.channel}).fetchone()
-    if row is None:
-        return _result([], has_pace=False, limit=terms.limit)
-    return _claim(connection, [church_id], terms, looks_ahead=True, has_pace=row[0])
+    rows = _claim(connection, [church_id], terms, looks_ahead=True) if row else []
+    return _result(rows, has_pace=bool(row and row[0]), is_full=len(rows) >= terms.limit)
 
 
 def claim_for_paced_churches(connection: Connection[Any], terms: ClaimTerms) -> Claim:
@@ -101,18 +101,31 @@ def claim_for_paced_churches(connection: Connection[Any], terms: ClaimTerms) -> 
     Each church's deliveries are claimed as by `claim_for_church`. Churches that another worker is claiming for are
     skipped.
     """
-    names = {"channel": terms.channel, "row_limit": terms.limit}
-    church_ids = [row[0] for row in connection.execute(_SQL["lock_ready_senders"], names)]
+    church_ids = lock_ready_senders(connection, terms)
     if not church_ids:
-        return _result([], has_pace=True, limit=terms.limit)
-    return _claim(connection, church_ids, terms, looks_ahead=False, has_pace=True)
+        return _result([], has_pace=True, is_full=False, found_senders=False)
+    rows = _claim(connection, church_ids, terms, looks_ahead=False)
+    names = {"church_ids": church_ids, "channel": terms.channel}
+    return _result(
+        rows,
+        has_pace=True,
+        is_full=max(len(rows), len(church_ids)) >= terms.limit,
+        finished_churches=[row[0] for row in connection.execute(_SQL["churches_with_nothing_due"], names)],
+        leftover_churches=sorted({row.church_id for row in rows if row.has_leftover}),
+    )
+
+
+def lock_ready_senders(connection: Connection[Any], terms: ClaimTerms) -> list[UUID]:
+    """Returns the churches whose paced senders may send now, as many as `terms.limit` is enough for."""
+    names = {"channel": terms.channel, "row_limit": terms.limit}
+    return [row[0] for row in connection.execute(_SQL["lock_ready_senders"], names)]
 
 
 def _claim(
-    connection: Connection[Any], church_ids: Sequence[UUID], terms: ClaimTerms, *, looks_ahead: bool, has_pace: bool
-) -> Claim:
+    connection: Connection[Any], church_ids: Sequence[UUID], terms: ClaimTerms, *, looks_ahead: bool
+) -> list[_ClaimedRow]:
     with connection.cursor(row_factory=class_row(_ClaimedRow)) as cursor:
-        rows = cursor.execute(
+        return cursor.execute(
             _SQL["claim"],
             {
                 "church_ids": list(church_ids),
@@ -126,19 +139,15 @@ def _claim(
             # A prepared plan is made for a few churches: for hundreds it takes three times as long as planning anew.
             prepare=None if len(church_ids) == 1 else False,
         ).fetchall()
-    return _result(rows, has_pace=has_pace, limit=terms.limit)
 
 
-def _result(rows: Sequence[_ClaimedRow], *, has_pace: bool, limit: int) -> Claim:
+def _result(rows: Sequence[_ClaimedRow], **about: Any) -> Claim:
     submitted = [row for row in rows if row.to_submit]
     return Claim(
         taken=len(rows),
         envelopes=[row.envelope() for row in submitted],
         request_ids=frozenset(row.request_id for row in submitted),
-        has_pace=has_pace,
-        is_full=len(rows) >= limit,
-        finished_churches=frozenset(row.church_id for row in submitted if row.is_last),
-        leftover_churches=frozenset(row.church_id for row in rows if row.has_leftover),
+        **about,
     )
 
 

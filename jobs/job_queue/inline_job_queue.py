@@ -52,6 +52,8 @@ class InlineJobQueue(JobQueue):
 class _RequestList(JobQueue):
     """Holds the jobs that are enqueued, until a thread in `InlineJobQueue.enqueue` runs them."""
 
+    has_workers = False
+
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._requests: deque[_Request] = deque()

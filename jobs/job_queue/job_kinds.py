@@ -47,9 +47,7 @@ def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005,
 
 EXPAND_MESSAGES = JobKind(path="jobs.expand_messages.expand_messages", timeout_seconds=120, parameters=("channel",))
 SUBMIT_BATCH = JobKind(path="jobs.submit_batch.submit_batch", timeout_seconds=300, parameters=("church_id", "channel"))
-SUBMIT_PACED_BATCH = JobKind(
-    path="jobs.submit_paced_batch.submit_paced_batch", timeout_seconds=120, parameters=("channel",)
-)
+SUBMIT_PACED_BATCH = tick_kind("submit_paced_batch", timeout_seconds=300, per_channel=True)
 APPLY_RECEIPTS = tick_kind("apply_receipts", timeout_seconds=120, buffer_seconds=0.5)
 ENQUEUE_DUE = tick_kind("enqueue_due", timeout_seconds=60)
 SWEEP = tick_kind("sweep", timeout_seconds=60)

@@ -19,6 +19,9 @@ from settings import Settings
 class JobQueue(ABC):
     """Has a method for each kind of work. The subclasses decide where the jobs run."""
 
+    has_workers = True
+    """Whether other processes run the jobs. Without, a caller waits for every job that is enqueued meanwhile."""
+
     def __init__(self, settings: Settings) -> None:
         self._housekeeping = housekeeping_queue(settings)
         self._enabled = frozenset(enabled_queues(settings))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -16,10 +15,8 @@ class Batch:
 
     envelopes: dict[UUID, Envelope]
     """By delivery id."""
-    churches: Counter[UUID]
-    """How many of the deliveries each church has."""
-    completing_churches: Collection[UUID]
-    """The churches that may have nothing left to submit once the batch has its results."""
+    church_id: UUID | None
+    """None: it is of paced churches, of any number of them."""
     request_ids: frozenset[str]
     deadline: float
     """Nothing is submitted after this (channels.elapsed_time): the lease would expire before the carrier's timeout."""

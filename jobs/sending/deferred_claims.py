@@ -10,8 +10,8 @@ from uuid import UUID
 class DeferredClaims:
     """Each church waits once, first in, first out. Not thread-safe: its owner holds a lock."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self._waiting: dict[UUID, None] = {}
         """The churches that wait for free slots, in order."""
         self._paced_at: float | None = None
@@ -28,16 +28,17 @@ class DeferredClaims:
         return ready
 
     def set_paced(self, *, after_seconds: float) -> None:
-        """Let the paced churches wait for this time, whatever time they waited for."""
-        self._paced_at = self._clock() + after_seconds
+        """Let the paced churches wait for this time, unless they wait for an earlier one."""
+        at = self._now() + after_seconds
+        self._paced_at = at if self._paced_at is None else min(at, self._paced_at)
 
     def take_paced(self) -> bool:
         """Whether the time of the paced churches has come. They then no longer wait for it."""
-        if self._paced_at is None or self._paced_at > self._clock():
+        if self._paced_at is None or self._paced_at > self._now():
             return False
         self._paced_at = None
         return True
 
     def seconds_to_paced(self) -> float | None:
         """Seconds until the time of the paced churches; None when they do not wait for one."""
-        return None if self._paced_at is None else max(0.0, self._paced_at - self._clock())
+        return None if self._paced_at is None else max(0.0, self._paced_at - self._now())

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
+
+from psycopg import OperationalError
 
 import logs
 from channels.base import Carrier
@@ -32,10 +34,10 @@ log = logs.get_logger(__name__)
 
 BatchResult = tuple[Batch, SubmissionResult]
 
-_PACED_SECONDS = 0.2
-"""The shortest time between two paced batches of a process. Each claims the tokens that accrued since."""
-_PACED_IDLE_SECONDS = 1.0
-"""The shortest time after a paced batch that found nothing, because another process claims for these churches."""
+_PACED_INTERVAL_SECONDS = 0.2
+"""The least time after which a process enqueues the paced job again. Each claims the tokens that accrued since."""
+_PACED_INTERVAL_OF_OTHERS_SECONDS = 1.0
+"""The same after a claim that found no sender, because another process claims for all that may send."""
 
 _LOGGED_AS: Mapping[ResultKind, str] = {
     ResultKind.ACCEPTED: "accepted",
@@ -96,8 +98,8 @@ class Dispatcher:
         terms, deadline = self._terms(limit), self._deadline()
         with system_scope(self._database) as connection:
             claim = claims.claim_for_church(connection, church_id, terms)
-        self._submit(claim, deadline=deadline, completing_churches={church_id})
-        if claim.has_pace:
+        self._submit(claim, deadline=deadline, church_id=church_id)
+        if claim.has_pace:  # the claim has set when the sender may send next: the paced job finds that time
             self._job_queue.enqueue_paced_batch(channel=self._channel)
         if claim.is_full:
             if is_first:  # another worker may take the next batch
@@ -110,24 +112,34 @@ class Dispatcher:
     def submit_next_paced_batch(self) -> None:
         """Claim what each paced sender may send now, start submitting it, and return at once.
 
-        The job is enqueued again for the time when the next sender has a token.
+        The job is enqueued again for the time when the next sender has a token. If the claim fails because of one of
+        the churches, each gets a job of its own, so that only that church's fails.
         """
         with self._lock:
             limit = min(self._settings.batch_size, self._slots.free())
         if not limit:
-            self._defer_paced(_PACED_SECONDS)
+            self._defer_paced(_PACED_INTERVAL_SECONDS)
             return
         terms, deadline = self._terms(limit), self._deadline()
-        with system_scope(self._database) as connection:
-            claim = claims.claim_for_paced_churches(connection, terms)
-            next_in_seconds = paced_senders.seconds_to_next_claim(connection, channel=self._channel)
-        self._submit(claim, deadline=deadline, completing_churches=claim.finished_churches)
-        for church_id in claim.leftover_churches:
-            self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
+        try:
+            with system_scope(self._database) as connection:
+                claim = claims.claim_for_paced_churches(connection, terms)
+                message_lifecycle.complete(connection, church_ids=claim.finished_churches)
+                next_in_seconds = paced_senders.seconds_to_next_claim(connection, channel=self._channel)
+        except OperationalError:
+            raise
+        except Exception:
+            with system_scope(self._database) as connection:
+                church_ids = claims.lock_ready_senders(connection, terms)
+            self._enqueue_batches(church_ids)
+            raise
+        self._submit(claim, deadline=deadline, church_id=None)
+        self._enqueue_batches(claim.leftover_churches)
         if claim.is_full:  # another worker may take the next batch
             self._job_queue.enqueue_paced_batch(channel=self._channel)
         if next_in_seconds is not None:
-            self._defer_paced(max(_PACED_SECONDS if claim.taken else _PACED_IDLE_SECONDS, next_in_seconds))
+            at_least = _PACED_INTERVAL_SECONDS if claim.found_senders else _PACED_INTERVAL_OF_OTHERS_SECONDS
+            self._defer_paced(max(at_least, next_in_seconds))
 
     def record(self, results: Sequence[BatchResult]) -> None:
         """Write the results in one transaction; then complete messages, and enqueue the jobs of refused senders.
@@ -143,10 +155,9 @@ class Dispatcher:
             _log_finished(batch, self._channel)
         with self._lock:
             idle = {
-                church_id
+                batch.church_id
                 for batch in finished
-                for church_id in batch.completing_churches
-                if not self._slots.has_in_flight(church_id)
+                if batch.church_id is not None and not self._slots.has_in_flight(batch.church_id)
             }
         if idle:
             with system_scope(self._database) as connection:
@@ -176,20 +187,19 @@ class Dispatcher:
         """When submitting must end, counted from before the claim: the lease begins later."""
         return elapsed_seconds() + self._settings.lease_seconds - self._settings.carrier_timeout_seconds
 
-    def _submit(self, claim: Claim, *, deadline: float, completing_churches: Collection[UUID]) -> None:
+    def _submit(self, claim: Claim, *, deadline: float, church_id: UUID | None) -> None:
         """Start submitting. What is not submitted before the deadline or a stop gets the result UNSUBMITTED."""
         if not claim.envelopes:
             return
         batch = Batch(
             envelopes={envelope.delivery_id: envelope for envelope in claim.envelopes},
-            churches=Counter(envelope.church_id for envelope in claim.envelopes),
-            completing_churches=completing_churches,
+            church_id=church_id,
             request_ids=claim.request_ids,
             deadline=deadline,
         )
         with self._lock:
-            for church_id, count in batch.churches.items():
-                self._slots.occupy(church_id, count)
+            for each, count in Counter(envelope.church_id for envelope in claim.envelopes).items():
+                self._slots.occupy(each, count)
         self._recorder.expect(len(batch.envelopes))
         self.carrier.submit(
             claim.envelopes,
@@ -198,6 +208,9 @@ class Dispatcher:
         )
 
     def _defer_paced(self, after_seconds: float) -> None:
+        """Enqueue the paced job after this time. Without workers, the clock does so each second."""
+        if not self._job_queue.has_workers:
+            return
         with self._lock:
             self._deferred.set_paced(after_seconds=after_seconds)
         self._recorder.wake()
@@ -213,10 +226,13 @@ class Dispatcher:
         with self._lock:
             ready = self._deferred.take_ready(lambda church_id: self._slots.claimable(church_id) > 0)
             paced_are_ready = self._deferred.take_paced()
-        for church_id in ready:
-            self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
+        self._enqueue_batches(ready)
         if paced_are_ready:
             self._job_queue.enqueue_paced_batch(channel=self._channel)
+
+    def _enqueue_batches(self, church_ids: Iterable[UUID]) -> None:
+        for church_id in church_ids:
+            self._job_queue.enqueue_batch(channel=self._channel, church_id=church_id)
 
     def _seconds_to_paced_batch(self) -> float | None:
         with self._lock:
@@ -227,15 +243,9 @@ def _log_finished(batch: Batch, channel: str) -> None:
     if batch.counts_by_kind.keys() <= {ResultKind.SENDER, ResultKind.UNSUBMITTED}:
         return  # nothing was sent; for a refused sender, the job that `record` enqueues logs the reason
     counts = {_LOGGED_AS[kind]: count for kind, count in batch.counts_by_kind.items()}
-    if len(batch.churches) > 1:
-        log.info(
-            "paced batch finished",
-            channel=channel,
-            churches=len(batch.churches),
-            claimed=len(batch.envelopes),
-            **counts,
-        )
+    if batch.church_id is None:
+        churches = len({envelope.church_id for envelope in batch.envelopes.values()})
+        log.info("paced batch finished", channel=channel, churches=churches, claimed=len(batch.envelopes), **counts)
         return
-    [church_id] = batch.churches
-    with logs.bound(church_id=str(church_id), channel=channel, request_ids=sorted(batch.request_ids)):
+    with logs.bound(church_id=str(batch.church_id), channel=channel, request_ids=sorted(batch.request_ids)):
         log.info("batch finished", claimed=len(batch.envelopes), **counts)

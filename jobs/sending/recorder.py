@@ -27,9 +27,10 @@ T = TypeVar("T")
 class Recorder(Generic[T]):
     """A thread that takes results in slices: it first passes each slice to `on_slice`, then to `write`.
 
-    A write that raises psycopg.OperationalError is repeated until it succeeds or a stop is requested, because the
-    results exist only in this process. A slice that cannot be written for another reason is logged and dropped; its
-    deliveries are in doubt when their lease expires.
+    The thread is its owner's timer, too: it calls `on_slice` when `seconds_to_wake()` are over, or later while a write
+    is repeated. A write that raises psycopg.OperationalError is repeated until it succeeds or a stop is requested,
+    because the results exist only in this process. A slice that cannot be written for another reason is logged and
+    dropped; its deliveries are in doubt when their lease expires.
     """
 
     def __init__(

@@ -1,19 +1,21 @@
 -- name: lock_sender
 -- A statement of its own before the claim, so that the claim's snapshot is taken after the wait for the lock and includes
 -- opt-outs that were committed meanwhile. Returns whether the sender has a pace.
-SELECT segments_per_second IS NOT NULL
+-- The setting holds until the end of the transaction. Planning the claim takes longer than claiming for a small church, and
+-- PostgreSQL would otherwise plan it anew for every other value of `row_limit`.
+SELECT segments_per_second IS NOT NULL, set_config('plan_cache_mode', 'force_generic_plan', true)
 FROM senders
 WHERE church_id = :church_id AND channel = :channel
 FOR UPDATE;
 
 -- name: lock_ready_senders
 -- The paced senders of a channel that may send now, the one that has waited longest first: as many as can use `row_limit`
--- deliveries. Senders that another transaction has locked are being claimed for at this moment. Like lock_sender, a statement
--- of its own before the claim.
+-- deliveries. Skips senders that another transaction has locked: most often another worker is claiming for them. Like
+-- lock_sender, a statement of its own before the claim, which computes the tokens in the same way.
 SELECT ready.church_id
 FROM (
-    SELECT locked.church_id, locked.tokens,
-           sum(locked.tokens) OVER (ORDER BY locked.next_claim_at, locked.church_id) AS tokens_so_far
+    SELECT locked.church_id,
+           sum(locked.tokens) OVER (ORDER BY locked.next_claim_at, locked.church_id) - locked.tokens AS tokens_before
     FROM (
         SELECT church_id, next_claim_at,
                floor(least(
@@ -21,13 +23,13 @@ FROM (
                    tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
                )) AS tokens
         FROM senders
-        WHERE channel = :channel AND next_claim_at <= clock_timestamp() AND paused_at IS NULL AND slowed_until <= now()
+        WHERE channel = :channel AND next_claim_at <= statement_timestamp() AND paused_at IS NULL AND slowed_until <= now()
         ORDER BY next_claim_at
         LIMIT :row_limit
         FOR UPDATE SKIP LOCKED
     ) AS locked
 ) AS ready
-WHERE ready.tokens_so_far - ready.tokens < :row_limit;
+WHERE ready.tokens_before < :row_limit;
 
 -- name: claim
 -- Claims the oldest due deliveries of each church, as many as its sender's pace allows now. The caller has locked the senders.
@@ -38,6 +40,7 @@ WHERE ready.tokens_so_far - ready.tokens < :row_limit;
 -- nothing due (next_claim_at is null) has one token at most, so that no message begins with a burst.
 -- Rows: with `looks_ahead` up to `row_limit` of each church are read; without, no more than there are tokens for. The latter
 -- is enough unless many deliveries are not to be submitted; `has_leftover` then says that tokens and due deliveries are left.
+-- When as many were read as allowed, more may be due, and the next claim finds out.
 -- Changes since the delivery was queued: the claim suppresses recipients who opted out, cancels deliveries of canceled
 -- messages, and postpones those of paused ones. These are postponed for 5 seconds only, not to infinity: a concurrent resume
 -- may have missed this delivery.
@@ -56,7 +59,7 @@ WITH sender AS MATERIALIZED (
                    CASE WHEN next_claim_at IS NULL THEN 1 ELSE 1 + segments_per_second / 2 END,
                    tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
                ) AS available,
-               clock_timestamp() AS filled_at -- not the time at its end: the duration of the claim earns tokens too
+               clock_timestamp() AS filled_at -- not the time at which the claim ends: its duration earns tokens too
         FROM senders
         WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel
           AND paused_at IS NULL AND slowed_until <= now()
@@ -172,11 +175,17 @@ WITH sender AS MATERIALIZED (
 SELECT claimed.church_id, claimed.delivery_id, claimed.attempt, claimed.address, claimed.content, claimed.details,
        claimed.request_id, claimed.tries, extract(epoch FROM now() - claimed.age_from)::double precision AS age_seconds,
        sender_after.address AS sender_address, sender_after.messaging_service_sid, sender_after.details AS sender_details,
-       claimed.status = 'sending' AS to_submit, sender_after.has_nothing_due AS is_last,
+       claimed.status = 'sending' AS to_submit,
        sender_after.tokens_left >= 1 AND NOT sender_after.has_nothing_due AS has_leftover
 FROM claimed
 JOIN sender_after USING (church_id)
 ORDER BY claimed.due_at, claimed.delivery_id;
+
+-- name: churches_with_nothing_due
+-- Of these churches with a pace, those of which the claim in this transaction found that nothing more is due.
+SELECT church_id
+FROM senders
+WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND next_claim_at IS NULL;
 
 -- name: due_churches
 -- Churches and channels for which the clock enqueues a job of their own: due deliveries of a sender without a pace that may

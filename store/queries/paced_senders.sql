@@ -1,8 +1,8 @@
--- name: schedule_claims
+-- name: set_next_claims
 -- Sets the next claim of paced senders that had nothing due at their last claim and have something now: of these churches on
--- one channel, or of all. They have one token at most. OFFSET 0 makes this one index probe for each of them. A sender that is
--- locked is being claimed for at this moment; if that claim misses a delivery, the clock repeats this statement within a second
--- or two.
+-- one channel, or of all. They have one token at most (compare the claim in claims.sql). OFFSET 0 makes this one index probe
+-- for each of them. Skips senders that are locked: most often a worker is claiming for them. If that claim misses a delivery,
+-- the clock repeats this statement within a second or two.
 WITH idle AS MATERIALIZED (
     SELECT church_id, channel, segments_per_second, filled.at,
            least(1, tokens + segments_per_second * extract(epoch FROM filled.at - tokens_at)) AS tokens
@@ -33,7 +33,8 @@ FROM senders
 WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND segments_per_second IS NOT NULL;
 
 -- name: seconds_to_next_claim
--- Until the first paced sender of the channel may send, negative if it could before; NULL if none has anything due.
+-- Until the first paced sender of the channel may send, negative if it could before; NULL if none is waiting, or all that are
+-- waiting are throttled: the clock finds those when their pause has ended.
 SELECT extract(epoch FROM min(next_claim_at) - clock_timestamp())::double precision
 FROM senders
 WHERE channel = :channel AND next_claim_at IS NOT NULL AND paused_at IS NULL AND slowed_until <= now();
@@ -42,4 +43,4 @@ WHERE channel = :channel AND next_claim_at IS NOT NULL AND paused_at IS NULL AND
 -- Channels with paced senders whose next claim is due.
 SELECT DISTINCT channel
 FROM senders
-WHERE next_claim_at <= clock_timestamp() AND paused_at IS NULL AND slowed_until <= now();
+WHERE next_claim_at <= statement_timestamp() AND paused_at IS NULL AND slowed_until <= now();

@@ -26,7 +26,7 @@ POSTGRES, VALKEY, SANDBOX = "postgres", "valkey", "sandbox"
 POSTGRES_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "log_min_messages": "warning"}
 """Durable as in production: fsync and synchronous_commit stay on. Memory as on an ordinary host."""
 
-SANDBOX_OPTIONS = ("--callback-connections", "32", "--callback-backoff-ms", "200")
+SANDBOX_OPTIONS = ("--callback-connections", "128", "--callback-backoff-ms", "200")
 
 _READY_SECONDS = 60.0
 

@@ -193,9 +193,9 @@ class Ledger:
                 ),
             )
 
-    def schedule_claims(self) -> list[str]:
+    def set_next_claims(self) -> list[str]:
         with system_scope(self.database) as connection:
-            return paced_senders.schedule_claims(connection)
+            return paced_senders.set_next_claims(connection)
 
     def seconds_to_next_claim(self) -> float | None:
         with system_scope(self.database) as connection:

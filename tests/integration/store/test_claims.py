@@ -119,7 +119,6 @@ def test_a_claim_says_whether_more_may_be_due(ledger: Ledger) -> None:
     first, second = ledger.claim(church_id, limit=2), ledger.claim(church_id, limit=2)
 
     assert [(claim.is_full, claim.has_pace) for claim in (first, second)] == [(True, False), (False, False)]
-    assert [claim.finished_churches for claim in (first, second)] == [frozenset(), frozenset([church_id])]
 
 
 def test_due_churches_are_those_without_a_pace_that_may_send_now_or_have_a_refusal_to_report(ledger: Ledger) -> None:

@@ -48,9 +48,10 @@ def test_one_claim_takes_what_each_church_may_send_now(ledger: Ledger) -> None:
     ledger.query(A_TOKEN_FOR_EACH)
     assert per_church(ledger.claim_paced()) == dict.fromkeys(churches, 1)
     ledger.query(A_TOKEN_FOR_EACH)
-    assert ledger.claim_paced().finished_churches == frozenset(), "each had a token for its last delivery and no more"
+    assert not ledger.claim_paced().finished_churches, "each had a token for its last delivery and no more"
     ledger.query(A_TOKEN_FOR_EACH)
-    assert ledger.claim_paced().taken == 0
+    last = ledger.claim_paced()
+    assert (last.taken, set(last.finished_churches)) == (0, set(churches))
     assert ledger.seconds_to_next_claim() is None
 
 
@@ -125,6 +126,22 @@ def test_a_fast_sender_does_not_take_the_whole_batch_from_the_slow_ones(ledger: 
     assert per_church(second) == {fast: 20} | dict.fromkeys(slow, 1)
 
 
+def test_a_claim_that_finds_nothing_due_may_not_be_the_last(ledger: Ledger) -> None:
+    """Many churches finish at the same moment: those behind them must not wait for the next second."""
+    finished = paced_churches(ledger, 3, recipients=1)
+    assert ledger.claim_paced().taken == 3
+    waiting = paced_churches(ledger, 1)
+
+    ledger.query(
+        "UPDATE senders SET next_claim_at = now() - interval '1 minute' WHERE church_id = ANY (%(ids)s)", ids=finished
+    )
+    first = ledger.claim_paced(limit=3)
+
+    assert (first.taken, first.is_full, first.found_senders) == (0, True, True)
+    assert per_church(ledger.claim_paced(limit=3)) == {waiting[0]: 1}
+    assert not ledger.claim_paced().found_senders
+
+
 def test_concurrent_claims_share_the_churches(ledger: Ledger) -> None:
     churches = paced_churches(ledger, 40)
 
@@ -137,10 +154,10 @@ def test_a_claim_is_scheduled_when_something_is_due_and_starts_with_one_token(le
     church_id = ledger.church(segments_per_second=10)
     idle = ledger.church(segments_per_second=10)
     ledger.query(LONG_AGO)
-    assert ledger.schedule_claims() == []
+    assert ledger.set_next_claims() == []
 
     ledger.send(church_id, numbers(30))
-    assert ledger.schedule_claims() == ["sms"]
+    assert ledger.set_next_claims() == ["sms"]
 
     assert per_church(ledger.claim_paced()) == {church_id: 1}
     rows = ledger.query("SELECT church_id FROM senders WHERE next_claim_at IS NOT NULL")
@@ -155,7 +172,7 @@ def test_a_claim_is_not_scheduled_before_a_token_has_accrued(ledger: Ledger) -> 
     assert ledger.claim(church_id).taken == 1
 
     ledger.send(church_id, numbers(1, first=10))
-    assert ledger.schedule_claims() == [], "nothing is due now"
+    assert ledger.set_next_claims() == [], "nothing is due now"
 
     seconds = ledger.seconds_to_next_claim()
     assert seconds is not None
@@ -168,7 +185,7 @@ def test_claims_are_scheduled_for_the_paced_ones_of_some_churches(ledger: Ledger
         ledger.send(church_id, numbers(2))
 
     with system_scope(ledger.database) as connection:
-        found = paced_senders.schedule_claims_for(connection, [paced, unpaced], channel="sms")
+        found = paced_senders.set_next_claims_of(connection, [paced, unpaced], channel="sms")
 
     assert found == {paced}
     assert ledger.query("SELECT church_id FROM senders WHERE next_claim_at IS NOT NULL") == [(paced,)]
@@ -179,7 +196,7 @@ def test_a_new_pace_applies_to_the_deliveries_that_wait(ledger: Ledger) -> None:
     assert ledger.claim_paced().taken == 1
     ledger.set_sender(church_id, segments_per_second=20)
 
-    ledger.schedule_claims()
+    ledger.set_next_claims()
     ledger.query("UPDATE senders SET tokens_at = now() - interval '1 hour', next_claim_at = now()")
 
     assert ledger.claim_paced().taken == 11
@@ -231,8 +248,8 @@ def test_the_next_claim_is_due_when_there_is_a_token_and_never_when_nothing_is_d
     assert 1.5 < seconds <= 2
 
     ledger.query("UPDATE senders SET tokens_at = now() - interval '2 seconds', next_claim_at = now()")
-    assert ledger.claim(church_id).finished_churches == {church_id}
-    assert ledger.seconds_to_next_claim() is None
+    assert ledger.claim(church_id).taken == 1
+    assert ledger.seconds_to_next_claim() is None, "nothing is due any more"
 
 
 def test_a_text_longer_than_the_bucket_overdraws_it_and_delays_the_next(ledger: Ledger) -> None:

@@ -34,7 +34,7 @@ HOT = (
     "message_expansion.lock_due_messages",
     "messages.find_by_idempotency_key",
     "message_expansion.find_unlocated_numbers",
-    "paced_senders.schedule_claims",
+    "paced_senders.set_next_claims",
     "paced_senders.seconds_to_next_claim",
     "messages.page_messages",
     "message_progress.get_progress",
