@@ -124,7 +124,8 @@ class Dispatcher:
         try:
             with system_scope(self._database) as connection:
                 claim = claims.claim_for_paced_churches(connection, terms)
-                message_lifecycle.complete(connection, church_ids=claim.finished_churches)
+                if claim.finished_churches:
+                    message_lifecycle.complete(connection, church_ids=claim.finished_churches)
                 next_in_seconds = paced_senders.seconds_to_next_claim(connection, channel=self._channel)
         except OperationalError:
             raise

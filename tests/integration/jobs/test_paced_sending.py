@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from jobs.clock.ticks import TICKS
+from jobs.job_queue.inline_job_queue import InlineJobQueue
 from jobs.job_queue.redis_connection import rq_queue
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
@@ -191,3 +192,50 @@ def test_a_slow_carrier_leaves_slots_to_churches_without_a_pace(
         wait_until(lambda: all_sent(database, paced, 3), timeout_seconds=60)
 
     assert len(sandbox.ledger()) == 130
+
+
+def test_a_church_that_cannot_be_claimed_for_does_not_stop_the_others(
+    database: Database, job_queue: RedisJobQueue, redis: Redis, work: RunWorker, send: Send
+) -> None:
+    """PostgreSQL does not know the time zone of one church, so that the claim for all churches fails."""
+    broken, _ = send(1, recipients=2)
+    sound, message = send(1, recipients=1)
+    with system_scope(database) as connection:
+        connection.execute("UPDATE senders SET slowed_until = now() + interval '1 hour'")
+    job_queue.enqueue_expansion(channel="sms")
+    work()
+    with system_scope(database) as connection:
+        connection.execute("UPDATE senders SET slowed_until = '-infinity', tokens = 1, next_claim_at = now()")
+        connection.execute("UPDATE deliveries SET time_zones = NULL")
+        connection.execute(
+            "UPDATE churches SET time_zone = 'Nowhere/Nothing', window_opens = 540, window_closes = 1260"
+            " WHERE church_id = %s",
+            (broken,),
+        )
+
+    job_queue.enqueue_paced_batch(channel="sms")
+    work()
+
+    assert counts(database, sound, message) == {Status.SENT: 1}
+    failed = {job_id.partition("-")[0] for job_id in rq_queue(redis, "sms").failed_job_registry.get_job_ids()}
+    assert "submit_paced_batch" in failed, "operators see it"
+
+
+def test_without_workers_a_request_does_not_wait_for_the_pace(
+    settings: Settings, database: Database, sandbox: Sandbox, send: Send
+) -> None:
+    """The results take longer than the interval of the paced job; it must not go on in the same call."""
+    sandbox.set_faults(Faults(latency_ms=600))
+    church_id, message = send(4, recipients=50)
+    with system_scope(database) as connection:
+        connection.execute("UPDATE senders SET tokens = 1")
+    inline = InlineJobQueue(settings.model_copy(update={"enable_queues": False}))
+    try:
+        assert inline.enqueue_expansion(channel="sms")
+        assert inline.enqueue_paced_batch(channel="sms")
+    finally:
+        inline.close()
+
+    found = counts(database, church_id, message)
+    assert 1 <= found[Status.SENT] <= 20
+    assert found[Status.SENT] + found[Status.QUEUED] == 50
