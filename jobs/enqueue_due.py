@@ -8,6 +8,9 @@ from jobs.worker.runtime import Runtime, current_runtime
 from store import claims, message_expansion, paced_senders, receipts
 from store.database import system_scope
 
+CHURCHES_AT_ONCE = 50
+"""The most jobs for single churches that one run enqueues. They take less than the second until the next run."""
+
 
 def enqueue_due() -> None:
     """Enqueue the jobs for due messages, batches and receipts; then run the due schedules, and enqueue theirs.
@@ -30,7 +33,7 @@ def _enqueue_due_jobs(runtime: Runtime) -> None:
         paced_channels = paced_senders.set_next_claims(connection)
     with system_scope(runtime.database) as connection:
         expansions = message_expansion.channels_to_expand(connection)
-        due_churches = claims.due_churches(connection)
+        due_churches = claims.due_churches(connection, limit=CHURCHES_AT_ONCE)
         has_receipts = receipts.any_unapplied(connection)
     if has_receipts:
         runtime.job_queue.enqueue_receipts()

@@ -151,9 +151,9 @@ def _result(rows: Sequence[_ClaimedRow], **about: Any) -> Claim:
     )
 
 
-def due_churches(connection: Connection[Any]) -> list[tuple[UUID, str]]:
-    """Returns (church id, channel) of every sender without a pace that may send due deliveries now.
+def due_churches(connection: Connection[Any], *, limit: int) -> list[tuple[UUID, str]]:
+    """Returns (church id, channel) of senders without a pace that may send due deliveries now, the longest due first.
 
     Also of senders that are paused by a refusal that no job has reported yet: their next job reports it.
     """
-    return connection.execute(_SQL["due_churches"]).fetchall()
+    return connection.execute(_SQL["due_churches"], {"row_limit": limit}).fetchall()

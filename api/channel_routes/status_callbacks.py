@@ -38,8 +38,8 @@ _MOST_WAITING = 5_000
 """Receipts that may wait for their commit in one process, in some 10 MB of memory."""
 _TIMEOUT_SECONDS = 5.0
 """How long a callback waits for the commit. A carrier waits at least three times as long."""
-_PAUSE_SECONDS = 0.005
-"""The least time between the starts of two transactions: at most 200 a second, however many callbacks come."""
+_PAUSE_SECONDS = 0.01
+"""The least time between the starts of two transactions: at most 100 a second, however many callbacks come."""
 _LARGEST_BODY = 2_048
 """Larger bodies are read in a thread: a form of this size takes 0.3 ms at worst, before the sender is verified."""
 _MOST_FIELDS = 64

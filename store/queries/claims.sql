@@ -189,17 +189,20 @@ WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND next_clai
 
 -- name: due_churches
 -- Churches and channels for which the clock enqueues a job of their own: due deliveries of a sender without a pace that may
--- send now, or a sender that is paused by a refusal which no job has reported yet. OFFSET 0 makes this one index probe for
--- each such sender; as a join the planner might read all due deliveries.
+-- send now, or a sender that is paused by a refusal which no job has reported yet. What has been due the longest comes first:
+-- usually a job or a worker is on its way to these churches already, and the limit keeps the queue short.
+-- LATERAL makes this one index probe for each such sender; as a join the planner might read all due deliveries.
 SELECT senders.church_id, senders.channel
 FROM senders
-WHERE (
-      senders.segments_per_second IS NULL AND senders.paused_at IS NULL AND senders.slowed_until <= now()
-      OR senders.paused_at IS NOT NULL AND senders.paused_by IS NULL
-  )
-  AND EXISTS (
-      SELECT FROM deliveries
-      WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
-        AND deliveries.status = 'queued' AND deliveries.due_at <= now()
-      OFFSET 0
-  );
+CROSS JOIN LATERAL (
+    SELECT deliveries.due_at
+    FROM deliveries
+    WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
+      AND deliveries.status = 'queued' AND deliveries.due_at <= now()
+    ORDER BY deliveries.due_at
+    LIMIT 1
+) AS oldest
+WHERE senders.segments_per_second IS NULL AND senders.paused_at IS NULL AND senders.slowed_until <= now()
+   OR senders.paused_at IS NOT NULL AND senders.paused_by IS NULL
+ORDER BY oldest.due_at
+LIMIT :row_limit;

@@ -254,9 +254,9 @@ class Ledger:
         with system_scope(self.database) as connection:
             return deliveries.expire_leases(connection)
 
-    def due_churches(self) -> list[tuple[UUID, str]]:
+    def due_churches(self, *, limit: int = 100) -> list[tuple[UUID, str]]:
         with system_scope(self.database) as connection:
-            return claims.due_churches(connection)
+            return claims.due_churches(connection, limit=limit)
 
     def complete(self, church_id: UUID | None = None) -> int:
         with system_scope(self.database) as connection:

@@ -136,3 +136,16 @@ def test_due_churches_are_those_without_a_pace_that_may_send_now_or_have_a_refus
     ledger.claim(ready)
     assert ledger.due_churches() == [(refused, "sms")]
     assert idle not in {church_id for church_id, _ in ledger.due_churches()}
+
+
+def test_when_many_churches_are_due_those_that_have_waited_longest_come_first(ledger: Ledger) -> None:
+    churches = [ledger.church() for _ in range(4)]
+    for place, church_id in enumerate(churches):
+        ledger.send(church_id, numbers(2))
+        ledger.query(
+            "UPDATE deliveries SET due_at = now() - %(minutes)s * interval '1 minute' WHERE church_id = %(id)s",
+            minutes=place,
+            id=church_id,
+        )
+
+    assert ledger.due_churches(limit=3) == [(church_id, "sms") for church_id in (churches[3], churches[2], churches[1])]
