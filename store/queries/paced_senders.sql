@@ -3,11 +3,18 @@
 -- one channel, or of all. They have one token at most (compare the claim in claims.sql). OFFSET 0 makes this one index probe
 -- for each of them. Skips senders that are locked: most often a worker is claiming for them. If that claim misses a delivery,
 -- the clock repeats this statement within a second or two.
-WITH idle AS MATERIALIZED (
-    SELECT church_id, channel, segments_per_second, filled.at,
-           least(1, tokens + segments_per_second * extract(epoch FROM filled.at - tokens_at)) AS tokens
+-- ctid: a join with the locked rows might be a nested loop over all senders, because the planner knows too little of them.
+UPDATE senders
+SET tokens = least(1, tokens + segments_per_second * extract(epoch FROM statement_timestamp() - tokens_at)),
+    tokens_at = statement_timestamp(),
+    next_claim_at = statement_timestamp() + interval '1 second' * greatest(
+        0,
+        (1 - least(1, tokens + segments_per_second * extract(epoch FROM statement_timestamp() - tokens_at)))
+            / segments_per_second
+    )
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
     FROM senders
-    CROSS JOIN (SELECT clock_timestamp() AS at) AS filled
     WHERE segments_per_second IS NOT NULL AND next_claim_at IS NULL AND paused_at IS NULL
       AND (:church_ids::uuid[] IS NULL OR church_id = ANY (:church_ids::uuid[]) AND channel = :channel)
       AND EXISTS (
@@ -17,14 +24,8 @@ WITH idle AS MATERIALIZED (
           OFFSET 0
       )
     ORDER BY church_id, channel
-    FOR UPDATE OF senders SKIP LOCKED
-)
-UPDATE senders
-SET tokens = idle.tokens,
-    tokens_at = idle.at,
-    next_claim_at = idle.at + greatest(0, (1 - idle.tokens) / idle.segments_per_second) * interval '1 second'
-FROM idle
-WHERE senders.church_id = idle.church_id AND senders.channel = idle.channel;
+    FOR UPDATE SKIP LOCKED
+));
 
 -- name: paced_among
 -- Which of these churches have a pace on the channel.
