@@ -12,10 +12,13 @@ from store import sql
 
 _SQL = sql.load("paced_senders")
 
+_AT_ONCE = 1000
+"""The most senders of one statement."""
+
 
 def set_next_claims(connection: Connection[Any]) -> list[str]:
     """Set the next claim of paced senders that had nothing due and have now. Returns the channels to claim on."""
-    connection.execute(_SQL["set_next_claims"], {"church_ids": None, "channel": None})
+    _set_next_claims(connection, church_ids=None, channel=None)
     return [channel for (channel,) in connection.execute(_SQL["channels_to_claim"])]
 
 
@@ -24,7 +27,7 @@ def set_next_claims_of(connection: Connection[Any], church_ids: Sequence[UUID], 
     names = {"church_ids": list(church_ids), "channel": channel}
     paced = {church_id for (church_id,) in connection.execute(_SQL["paced_among"], names)}
     if paced:
-        connection.execute(_SQL["set_next_claims"], {**names, "church_ids": list(paced)})
+        _set_next_claims(connection, church_ids=list(paced), channel=channel)
     return paced
 
 
@@ -35,3 +38,9 @@ def seconds_to_next_claim(connection: Connection[Any], *, channel: str) -> float
     """
     row = connection.execute(_SQL["seconds_to_next_claim"], {"channel": channel}).fetchone()
     return None if row is None or row[0] is None else max(0.0, row[0])
+
+
+def _set_next_claims(connection: Connection[Any], *, church_ids: list[UUID] | None, channel: str | None) -> None:
+    names = {"church_ids": church_ids, "channel": channel, "row_limit": _AT_ONCE}
+    while connection.execute(_SQL["set_next_claims"], names).rowcount == _AT_ONCE:
+        pass

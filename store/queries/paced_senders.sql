@@ -1,9 +1,10 @@
--- name: set_next_claims
+-- name: set_next_claims!
 -- Sets the next claim of paced senders that had nothing due at their last claim and have something now: of these churches on
 -- one channel, or of all. They have one token at most (compare the claim in claims.sql). OFFSET 0 makes this one index probe
 -- for each of them. Skips senders that are locked: most often a worker is claiming for them. If that claim misses a delivery,
 -- the clock repeats this statement within a second or two.
--- ctid: a join with the locked rows might be a nested loop over all senders, because the planner knows too little of them.
+-- At most `row_limit` senders, by ctid: joined with the locked rows, a plan that was made when the tables were small might
+-- compare thousands of senders with each other.
 UPDATE senders
 SET tokens = least(1, tokens + segments_per_second * extract(epoch FROM statement_timestamp() - tokens_at)),
     tokens_at = statement_timestamp(),
@@ -23,7 +24,7 @@ WHERE ctid = ANY (ARRAY(
             AND deliveries.status = 'queued' AND deliveries.due_at <= now()
           OFFSET 0
       )
-    ORDER BY church_id, channel
+    LIMIT :row_limit
     FOR UPDATE SKIP LOCKED
 ));
 

@@ -13,6 +13,18 @@ from store.claims import Claim
 from store.database import system_scope
 from tests.integration.store.ledger import Ledger, numbers, together
 
+THOUSANDS = """
+INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 2500) AS n;
+INSERT INTO senders (church_id, channel, address, segments_per_second, tokens)
+SELECT church_id, 'sms', '+15005550006', 1, 1 FROM churches;
+INSERT INTO messages (
+    church_id, channel, content, segments, target_type, target, request_hash, request_id, send_at, expanded_at
+)
+SELECT church_id, 'sms', 'Amen', 1, 'all', '{}', '', 'r', now(), now() FROM churches;
+INSERT INTO deliveries (message_id, church_id, due_at, channel, address, status)
+SELECT message_id, church_id, send_at, 'sms', '+12025550000', 'queued' FROM messages;
+"""
+"""Each with a pace, a token and a delivery that is due."""
 LONG_AGO = "UPDATE senders SET tokens_at = now() - interval '1 hour'"
 A_TOKEN_FOR_EACH = (
     "UPDATE senders SET tokens = 1, tokens_at = now(), next_claim_at = now() WHERE segments_per_second > 0"
@@ -177,6 +189,15 @@ def test_a_claim_is_not_scheduled_before_a_token_has_accrued(ledger: Ledger) -> 
     seconds = ledger.seconds_to_next_claim()
     assert seconds is not None
     assert 9 < seconds <= 10
+
+
+def test_thousands_of_senders_get_their_next_claim_at_once(ledger: Ledger) -> None:
+    with system_scope(ledger.database) as connection:
+        connection.execute(THOUSANDS.encode())
+
+    assert ledger.set_next_claims() == ["sms"]
+
+    assert ledger.query("SELECT count(*) FROM senders WHERE next_claim_at IS NULL") == [(0,)]
 
 
 def test_claims_are_scheduled_for_the_paced_ones_of_some_churches(ledger: Ledger) -> None:

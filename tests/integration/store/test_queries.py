@@ -136,6 +136,5 @@ def test_setting_the_next_claims_of_thousands_of_senders_joins_them_with_nothing
     with system_scope(ledger.database) as connection:
         found = str(plan(connection, QUERIES["paced_senders.set_next_claims"], "JSON"))
 
-    assert "'Node Type': 'Tid Scan'" in found
     assert "Join" not in found
     assert "'Node Type': 'Nested Loop'" not in found
