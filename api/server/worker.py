@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,9 +29,6 @@ _STOPPING_SECONDS = 2.0
 """How long an ending process waits for idle clients, which may be about to send their next request."""
 _DECLINED_THREADS = 2
 """Threads for requests that the event loop recognized and did not take."""
-_SWITCH_SECONDS = 0.0005
-"""How long a thread runs Python before it lets another one run. A request needs the interpreter again after each of its
-queries; with Python's 5 ms it would wait so long for a busy event loop each time."""
 _OTHER_FILES = 200
 """File descriptors reserved for everything but clients: PostgreSQL, Redis, listening sockets, logs."""
 
@@ -57,7 +53,6 @@ class BufferingWorker(base.Worker):
     def run(self) -> None:
         """Serve until a stop is requested, then finish the requests in progress within `graceful_timeout`."""
         self._pool = ThreadPoolExecutor(max_workers=self.cfg.threads, thread_name_prefix="application")
-        sys.setswitchinterval(_SWITCH_SECONDS)
         self._declined_pool = ThreadPoolExecutor(max_workers=_DECLINED_THREADS, thread_name_prefix="declined")
         try:
             uvloop.run(self._serve())
