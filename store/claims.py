@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -103,13 +103,11 @@ def claim_for_paced_churches(connection: Connection[Any], terms: ClaimTerms) -> 
     """
     church_ids = lock_ready_senders(connection, terms)
     if not church_ids:
-        return _result([], has_pace=True, is_full=False, found_senders=False)
+        return replace(_result([], has_pace=True, is_full=False), found_senders=False)
     rows = _claim(connection, church_ids, terms, looks_ahead=False)
     names = {"church_ids": church_ids, "channel": terms.channel}
-    return _result(
-        rows,
-        has_pace=True,
-        is_full=max(len(rows), len(church_ids)) >= terms.limit,
+    return replace(
+        _result(rows, has_pace=True, is_full=max(len(rows), len(church_ids)) >= terms.limit),
         finished_churches=[row[0] for row in connection.execute(_SQL["churches_with_nothing_due"], names)],
         leftover_churches=sorted({row.church_id for row in rows if row.has_leftover}),
     )
@@ -136,18 +134,20 @@ def _claim(
                 "keeps_quiet_hours": terms.keeps_quiet_hours,
                 "age_limit_seconds": terms.age_limit_seconds,
             },
-            # A prepared plan is made for a few churches: for hundreds it takes three times as long as planning anew.
-            prepare=None if len(church_ids) == 1 else False,
+            # A prepared plan is made for a few churches: for hundreds of paced ones it takes three times as long as
+            # planning anew.
+            prepare=None if looks_ahead else False,
         ).fetchall()
 
 
-def _result(rows: Sequence[_ClaimedRow], **about: Any) -> Claim:
+def _result(rows: Sequence[_ClaimedRow], *, has_pace: bool, is_full: bool) -> Claim:
     submitted = [row for row in rows if row.to_submit]
     return Claim(
         taken=len(rows),
         envelopes=[row.envelope() for row in submitted],
         request_ids=frozenset(row.request_id for row in submitted),
-        **about,
+        has_pace=has_pace,
+        is_full=is_full,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -20,18 +20,17 @@ _SQL = sql.load("message_lifecycle")
 def complete(connection: Connection[Any], *, church_ids: Sequence[UUID] | None = None) -> int:
     """Mark messages with nothing left to submit as completed, of these churches or of all, and return how many."""
     of_churches = None if church_ids is None else list(church_ids)
-    found = connection.execute(_SQL["lock_completable_messages"], {"church_ids": of_churches}).fetchall()
-    if not found:
-        return 0
-    return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
+    return _complete(connection, connection.execute(_SQL["lock_completable_messages"], {"church_ids": of_churches}))
 
 
 def complete_submitted(connection: Connection[Any], message_ids: Sequence[UUID]) -> int:
     """Mark those of these messages with nothing left to submit as completed, and return how many."""
-    found = connection.execute(_SQL["lock_completable_of"], {"message_ids": list(message_ids)}).fetchall()
-    if not found:
-        return 0
-    return connection.execute(_SQL["complete_messages"], {"message_ids": [row[0] for row in found]}).rowcount
+    return _complete(connection, connection.execute(_SQL["lock_completable_of"], {"message_ids": list(message_ids)}))
+
+
+def _complete(connection: Connection[Any], locked: Cursor[tuple[Any, ...]]) -> int:
+    found = [message_id for (message_id,) in locked]
+    return connection.execute(_SQL["complete_messages"], {"message_ids": found}).rowcount if found else 0
 
 
 def lock(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:

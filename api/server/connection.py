@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
         try:
             if self._body is None and not self._read_head():
                 return
-            assert self._body is not None  # noqa: S101
+            assert self._body is not None  # noqa: S101 - its head was read
             if self._body.take(self._buffer):
                 self._serve(self._body)
             else:

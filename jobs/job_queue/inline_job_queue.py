@@ -22,6 +22,8 @@ _Request = tuple[JobKind, tuple[str, ...]]
 class InlineJobQueue(JobQueue):
     """Runs each job, and the jobs that it enqueues, in the calling thread before `enqueue` returns."""
 
+    has_workers = False
+
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         size = settings.database_pool_size
