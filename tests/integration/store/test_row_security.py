@@ -37,6 +37,10 @@ ROWS = {
         "INSERT INTO consent_events (church_id, address, event, source) "
         "VALUES (%(church_id)s, %(unique)s, 'opt_out', 'test')"
     ),
+    "audit_events": (
+        "INSERT INTO audit_events (church_id, actor_kind, actor, action, subject) "
+        "VALUES (%(church_id)s, 'command', 'test', 'church.suspended', %(unique)s)"
+    ),
     "schedule_runs": (
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
         "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"
@@ -48,7 +52,7 @@ ROWS = {
     "daily_segments": "INSERT INTO daily_segments (church_id, day, segments) VALUES (%(church_id)s, now(), 1)",
 }
 """Inserts one row of a church into each table with rows of churches."""
-APPEND_ONLY = {"consent_events"}
+APPEND_ONLY = {"audit_events", "consent_events"}
 """Tables whose rows cannot be changed or deleted."""
 RECEIPT = "INSERT INTO receipts (delivery_id, attempt, carrier_id, status) VALUES (uuidv7(), 1, %(unique)s, 'sent')"
 
