@@ -51,6 +51,12 @@ class SuppressionReason(StrEnum):
     """Another delivery of the message has the same address."""
 
 
+DAILY_LIMIT_REASON = "daily limit"
+MONTHLY_QUOTA_REASON = "monthly quota"
+FAILURE_REASONS = ("too late to be sent", DAILY_LIMIT_REASON, MONTHLY_QUOTA_REASON, "decided by a person")
+"""Why a delivery is `failed` without the carrier's doing: the values of its `reason` that the queries store. The reason
+of a refusal is the carrier's, in any words; its error code tells such failures apart."""
+
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.SUPPRESSED: frozenset({Status.SENT, Status.DELIVERED}),
     Status.CANCELED: frozenset({Status.QUEUED, Status.SENT, Status.UNDELIVERED, Status.FAILED, Status.DELIVERED}),

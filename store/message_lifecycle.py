@@ -11,7 +11,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from store import sql
+from store import message_totals, sql
 from store.messages import Message
 
 _SQL = sql.load("message_lifecycle")
@@ -87,7 +87,10 @@ def reopen(connection: Connection[Any], *, church_id: UUID, message_id: UUID) ->
 
 def set_settled_at(connection: Connection[Any], *, give_up_seconds: float) -> int:
     """Set the `settledAt` of messages whose receipts need not be fetched any more, and return how many."""
-    return connection.execute(_SQL["set_settled_at"], {"give_up_seconds": give_up_seconds}).rowcount
+    return connection.execute(
+        _SQL["set_settled_at"],
+        {"give_up_seconds": give_up_seconds, "final_after_seconds": message_totals.FINAL_AFTER_SECONDS},
+    ).rowcount
 
 
 def get_target(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> dict[str, list[str]]:

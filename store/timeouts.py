@@ -83,7 +83,7 @@ SENDING = Timeouts(statement=110, lock=30, idle_in_transaction=120, connection=3
 """Workers of the channels. Statements end before the timeouts of their jobs (jobs/job_queue/job_kinds.py). Workers wait
 longer for an unresponsive server, because they continue afterwards."""
 HOUSEKEEPING = replace(SENDING, statement=590)
-"""The worker of the housekeeping queue, which also rolls up daily totals."""
+"""The worker of the housekeeping queue, which also counts the deliveries of messages."""
 INLINE = replace(SENDING, connection=WEB.connection, probe_after=WEB.probe_after, waits_for_server=False)
 """Jobs that run inside a request, without queues."""
 COMMAND = replace(SENDING, statement=600, probe_after=3)

@@ -20,5 +20,5 @@ TICKS = (
     Tick(kind=RECONCILE, every_seconds=2),
     Tick(kind=SWEEP, every_seconds=5),
     Tick(kind=FETCH_RECEIPTS, every_seconds=10),
-    Tick(kind=ROLL_UP, every_seconds=300),
+    Tick(kind=ROLL_UP, every_seconds=60),
 )

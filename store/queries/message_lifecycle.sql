@@ -126,8 +126,9 @@ WHERE church_id = :church_id AND message_id = :message_id;
 -- name: set_settled_at!
 -- For messages of which every delivery is final, or was accepted so long ago that no more receipts are expected. Their
 -- receipts are no longer fetched. A delivery in doubt is never final: it is found, or a person resolves it.
+-- Its deliveries are counted for the last time soon afterwards: see count_due_messages in message_totals.sql.
 UPDATE messages
-SET settled_at = now()
+SET settled_at = now(), total_due_at = least(total_due_at, now() + :final_after_seconds * interval '1 second')
 WHERE message_id IN (
     SELECT message_id
     FROM messages

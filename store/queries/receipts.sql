@@ -162,6 +162,14 @@ WITH batch AS MATERIALIZED (
     ) AS reopened_messages
     WHERE messages.message_id = reopened_messages.message_id
       AND (reopened_messages.is_queued OR messages.settled_at IS NOT NULL)
+), requested_recounts AS (
+    -- Of settled messages only. Others are counted again in any case, and are not written to here, because many receipts
+    -- are about one message.
+    INSERT INTO recount_requests (message_id)
+    SELECT message_id
+    FROM messages
+    -- An array, for which the planner reads an index however many rows it expects.
+    WHERE message_id = ANY (ARRAY(SELECT DISTINCT message_id FROM changed_deliveries)) AND settled_at IS NOT NULL
 ), applied AS (
     UPDATE receipts
     SET applied_at = now()

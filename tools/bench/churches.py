@@ -82,9 +82,11 @@ def empty(ledger: Connection, *tables: str) -> None:
 
 def delete_sends(ledger: Connection) -> None:
     """Delete all messages, deliveries and receipts; churches, keys and contacts stay."""
-    empty(ledger, "messages", "deliveries", "receipts", "daily_totals")
+    empty(ledger, "messages", "deliveries", "receipts", "daily_totals", "message_totals", "recount_requests")
 
 
 def delete_all(ledger: Connection) -> None:
     """Delete all churches, with everything that belongs to them."""
-    empty(ledger, "churches", "messages", "deliveries", "receipts", "daily_totals")
+    empty(
+        ledger, "churches", "messages", "deliveries", "receipts", "daily_totals", "message_totals", "recount_requests"
+    )

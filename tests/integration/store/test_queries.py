@@ -29,6 +29,8 @@ HOT = (
     "deliveries.record_results",
     "message_lifecycle.complete_messages",
     "message_lifecycle.lock_completable_of",
+    "message_totals.count_due_messages",
+    "message_totals.take_recount_requests",
     "messages.count_deliveries",
     "message_expansion.expand_messages",
     "message_expansion.lock_due_messages",

@@ -49,6 +49,17 @@ ROWS = {
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
         "VALUES (%(church_id)s, now(), %(unique)s, 'sent', 1, 1)"
     ),
+    "message_totals": (
+        "INSERT INTO message_totals (message_id, church_id, channel, send_at, status, reason, deliveries, segments) "
+        "VALUES (uuidv7(), %(church_id)s, 'sms', now(), 'sent', '', 1, 1)"
+    ),
+    "monthly_segments": (
+        "INSERT INTO monthly_segments (church_id, month, segments) VALUES (%(church_id)s, '2026-11-01', 1)"
+    ),
+    "segment_prices": (
+        "INSERT INTO segment_prices (church_id, channel, valid_from, per_segment, currency) "
+        "VALUES (%(church_id)s, %(unique)s, '2026-11-01', 0.0079, 'USD')"
+    ),
     "daily_segments": "INSERT INTO daily_segments (church_id, day, segments) VALUES (%(church_id)s, now(), 1)",
 }
 """Inserts one row of a church into each table with rows of churches."""
@@ -101,7 +112,12 @@ def test_every_table_has_forced_row_security_and_a_policy(ledger: Ledger) -> Non
     )
 
     assert {name for name, is_forced, has_policy in tables if not (is_forced and has_policy)} == set()
-    assert {name for name, _, _ in tables} == ROWS.keys() | {"receipts", "refused_callbacks", "operator_sessions"}
+    assert {name for name, _, _ in tables} == ROWS.keys() | {
+        "receipts",
+        "refused_callbacks",
+        "operator_sessions",
+        "recount_requests",
+    }
 
 
 @every_table
