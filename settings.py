@@ -15,6 +15,15 @@ SmtpUrl = Annotated[
         pattern=r"^smtps?://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?(\?starttls=(always|never))?$"
     ),
 ]
+_SENTINEL = r"([^\s/?#,:@\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+RedisUrl = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^((rediss?|unix)://"
+        rf"|rediss?\+sentinel://([^\s/?#@]*@)?{_SENTINEL}(,{_SENTINEL})*/[^\s/?#]+(/[0-9]+)?(\?[^\s#]*)?$)"
+    ),
+]
+"""The second form is Redis Sentinel's: jobs/job_queue/sentinel.py."""
 
 
 _PASSWORD_CHARACTERS = 12
@@ -43,8 +52,13 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
     """PostgreSQL 18 or newer. It holds everything that must not be lost."""
-    redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = Field(default=None, repr=False)
-    """Redis 6.2 or newer, or Valkey. It holds the job queues. Required unless `enable_queues` is false."""
+    direct_database_url: Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://")] | None = Field(
+        default=None, repr=False
+    )
+    """The same database without a connection pooler, for `python -m store.migrate`. Unset: `database_url`."""
+    redis_url: RedisUrl | None = Field(default=None, repr=False)
+    """Redis 6.2 or newer, or Valkey, also behind Redis Sentinel. It holds the job queues. Required unless
+    `enable_queues` is false."""
 
     enable_queues: bool = True
     """If false, every job runs in the process that would have enqueued it, without Redis."""
@@ -187,4 +201,4 @@ def _error_lines(error: ValidationError) -> list[str]:
 def mask_url(url: str) -> str:
     """Return the URL with its password replaced by ***, for logs."""
     masked = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)  # up to the last @: a password may contain / and @
-    return re.sub(r"(?<=[?&]password=)[^&]*", "***", masked)
+    return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", masked)

@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 from store import schema
 from store.errors import OutcomeUnknown, ServerUnresponsive, StatementUnresponsive
 from store.interruptible_connection import InterruptibleConnection, add_to_shared_wait
+from store.pooler import is_pooled
 from store.server_probe import ServerProbe
 from store.timeouts import SENDING, Timeouts
 
@@ -91,6 +92,8 @@ class Database(ConnectionPool[InterruptibleConnection]):
 
     def _configure(self, connection: InterruptibleConnection) -> None:
         connection.check_while_waiting = self._check_waiting
+        if is_pooled(connection):
+            connection.prepare_threshold = None  # no prepared statements
 
     def _check_waiting(self, connection: InterruptibleConnection, waited_seconds: float, spent_seconds: float) -> None:
         if self._probe.is_unresponsive:

@@ -15,6 +15,7 @@ import logs
 from settings import SettingsError, load_settings
 from store import schema
 from store.errors import SchemaMismatch
+from store.pooler import is_pooled
 from store.schema import MIGRATIONS
 from store.timeouts import MIGRATION
 
@@ -33,13 +34,19 @@ class MigrationError(Exception):
 def migrate(database_url: str) -> list[str]:
     """Apply the missing migrations, one process at a time, and return their names.
 
-    Raises MigrationError if the server is too old, a shipped file was edited, or another migration holds the lock.
+    Raises MigrationError if the server is too old or behind a pooler, a shipped file was edited, or another migration
+    holds the lock.
     """
     _refuse_edited_files()
     with psycopg.connect(MIGRATION.conninfo(database_url, name="migrate"), autocommit=True) as guard:
         if guard.info.server_version < OLDEST_SERVER:
             raise MigrationError(
                 f"PostgreSQL 18 or newer is needed; this server is {guard.info.server_version // 10000}."
+            )
+        if is_pooled(guard):  # the lock, which belongs to the session, would protect nothing, and stay behind
+            raise MigrationError(
+                "A connection pooler answers at this address, and migrations need PostgreSQL itself: set "
+                "DIRECT_DATABASE_URL to its own address."
             )
         _take_lock(guard)
         try:
@@ -103,7 +110,7 @@ def main() -> None:
     try:
         settings = load_settings()
         logs.configure(fmt=settings.log_format, level=settings.log_level)
-        applied = migrate(settings.database_url)
+        applied = migrate(settings.direct_database_url or settings.database_url)
     except psycopg.errors.LockNotAvailable as error:
         sys.exit(
             f"migrate: {str(error).strip()}. Other processes use a table that is to be changed. The "

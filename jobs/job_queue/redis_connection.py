@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from jobs.job_queue.sentinel import is_sentinel_url, open_sentinel_redis
 from settings import Settings
 
 
@@ -17,14 +20,21 @@ def open_redis(settings: Settings, *, timeout_seconds: float = 5.0) -> Redis:
     It never repeats a command: when only the reply was lost, a job would be enqueued twice.
     """
     assert settings.redis_url is not None  # noqa: S101 - settings refuse queues without it
-    return Redis.from_url(
-        settings.redis_url,
-        socket_connect_timeout=min(timeout_seconds, 2.0),
-        socket_timeout=timeout_seconds,
-        socket_keepalive=True,
-        health_check_interval=15,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return open_redis_at(settings.redis_url, timeout_seconds=timeout_seconds)
+
+
+def open_redis_at(url: str, *, timeout_seconds: float) -> Redis:
+    """The same client for a URL. Raises ValueError if the URL is malformed."""
+    options: dict[str, Any] = {
+        "socket_connect_timeout": min(timeout_seconds, 2.0),
+        "socket_timeout": timeout_seconds,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if is_sentinel_url(url):
+        return open_sentinel_redis(url, **options)
+    return Redis.from_url(url, **options)
 
 
 def rq_queue(redis: Redis, name: str) -> Queue:

@@ -96,6 +96,9 @@ def test_a_malformed_variable_is_reported_without_its_value(name: str, monkeypat
         ("TWILIO_ACCOUNT_SID", "AC123"),
         ("DATABASE_URL", "mysql://db.example.org/koinonia"),
         ("REDIS_URL", "http://redis.example.org"),
+        ("REDIS_URL", "redis+sentinel://sentinel.example.org:26379"),  # no service
+        ("REDIS_URL", "redis+sentinel://sentinel.example.org:port/mymaster"),
+        ("DIRECT_DATABASE_URL", "mysql://db.example.org/koinonia"),
         ("LOG_LEVEL", "debug"),
         ("OPERATOR_PASSWORD", "x"),
         ("OPERATOR_PASSWORD", "x" * 11),
@@ -210,6 +213,10 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("postgresql://user@db.example.org/db", "postgresql://user@db.example.org/db"),
         ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+        (
+            "redis+sentinel://:secret@one:26379,two:26379/main/0?sentinel_password=secret&ssl_ca_certs=/ca.pem",
+            "redis+sentinel://:***@one:26379,two:26379/main/0?sentinel_password=***&ssl_ca_certs=/ca.pem",
+        ),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, masked: str) -> None:

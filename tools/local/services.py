@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from redis import Redis
 from redis.exceptions import RedisError
 
+from jobs.job_queue.redis_connection import open_redis_at
 from processes.child_process import Program
 from settings import mask_url
 from tools.local import ports
@@ -45,7 +45,7 @@ class Services:
         if self.config.queues_enabled and not self.config.needs_valkey:
             url = self.config.variables["REDIS_URL"]
             try:
-                with Redis.from_url(url, socket_timeout=5.0) as redis:
+                with open_redis_at(url, timeout_seconds=5.0) as redis:
                     redis.ping()
             except (RedisError, ValueError) as error:
                 raise LocalError(f"REDIS_URL {mask_url(url)}: {error}") from error

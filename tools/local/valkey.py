@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,8 +47,8 @@ class Valkey:
             return False
 
 
-def prepare(folder: Path, *, port: int, password: str, durable: bool = True) -> Valkey:
-    """Create the folder and its configuration. `password`: letters and digits only.
+def prepare(folder: Path, *, port: int, password: str, durable: bool = True, settings: Sequence[str] = ()) -> Valkey:
+    """Create the folder and its configuration. `password`: letters and digits only. `settings`: more lines of it.
 
     The server needs a password even on loopback: a job names a function and its arguments, so whoever may enqueue jobs
     may run code.
@@ -65,6 +66,7 @@ def prepare(folder: Path, *, port: int, password: str, durable: bool = True) -> 
         "appendfsync everysec",
         'save ""',
         "loglevel notice",
+        *settings,
     ]
     write_private(folder / "valkey.conf", "\n".join(lines) + "\n")
     return Valkey(folder=folder, port=port, password=password)
