@@ -1,4 +1,4 @@
-"""Procfile, render.yaml, .env.example, .gitignore and gunicorn.conf.py agree with each other and with the code."""
+"""Procfile, .env.example, .gitignore and gunicorn.conf.py agree with each other and with the code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 import worker
 from jobs.clock.ticks import TICKS
@@ -37,10 +35,6 @@ ROUTER_VARIABLES = {"RENDER", "DYNO"}
 def procfile() -> dict[str, str]:
     lines = (ROOT / "Procfile").read_text().splitlines()
     return {name: command.strip() for name, command in (line.split(":", 1) for line in lines)}
-
-
-def blueprint() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "render.yaml").read_text())
 
 
 def example() -> dict[str, str | None]:
@@ -91,63 +85,6 @@ def test_the_worker_of_the_procfile_serves_every_queue() -> None:
 def test_every_job_that_may_be_queued_exists(path: str) -> None:
     module, _, function = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))
-
-
-# --- render.yaml ------------------------------------------------------------------------------------------------------
-
-
-def test_render_runs_the_commands_of_the_procfile() -> None:
-    commands = procfile()
-    web, *others = [service for service in blueprint()["services"] if service["type"] in ("web", "worker")]
-    assert web["startCommand"] == commands["web"]
-    assert web["preDeployCommand"] == commands["release"]
-    assert [service["startCommand"] for service in others] == [commands["worker"], commands["clock"]]
-
-
-def test_render_sets_every_required_variable_and_no_unknown_one() -> None:
-    group = {item["key"] for item in blueprint()["envVarGroups"][0]["envVars"]}
-    needed = {name.upper() for name, field in Settings.model_fields.items() if field.is_required()} | {"REDIS_URL"}
-    for service in blueprint()["services"]:
-        if service["type"] in ("web", "worker"):
-            available = group | {item["key"] for item in service["envVars"] if "key" in item}
-            assert needed <= available, service["name"]
-            assert available - {"PYTHON_VERSION", "TZ"} <= {name.upper() for name in Settings.model_fields}, service[
-                "name"
-            ]
-
-
-def test_every_reference_in_render_yaml_has_a_target() -> None:
-    services = {(service["type"], service["name"]): service for service in blueprint()["services"]}
-    databases = {database["name"] for database in blueprint()["databases"]}
-    for service in services.values():
-        for item in service.get("envVars", []):
-            if source := item.get("fromDatabase"):
-                assert source["name"] in databases
-            if source := item.get("fromService"):
-                other = services[source["type"], source["name"]]
-                keys = {variable.get("key") for variable in other.get("envVars", [])}
-                assert source.get("property") == "connectionString" or source["envVarKey"] in keys
-
-
-def test_render_yaml_contains_no_values_of_service_variables() -> None:
-    for service in blueprint()["services"]:
-        for item in service.get("envVars", []):
-            assert "value" not in item, item
-
-
-def test_the_python_version_on_render_is_exact_and_has_current_security_fixes() -> None:
-    """PYTHON_VERSION takes no `3.13` for the newest patch (https://render.com/docs/python-version)."""
-    [version] = [item["value"] for item in blueprint()["envVarGroups"][0]["envVars"] if item["key"] == "PYTHON_VERSION"]
-    assert re.fullmatch(r"3\.\d+\.\d+", version)
-    assert tuple(map(int, version.split("."))) >= (3, 13, 18)
-
-
-def test_redis_on_render_evicts_nothing_and_postgresql_has_the_required_version() -> None:
-    [redis] = [service for service in blueprint()["services"] if service["type"] == "keyvalue"]
-    assert redis["maxmemoryPolicy"] == "noeviction"
-    assert redis["ipAllowList"] == []
-    [database] = blueprint()["databases"]
-    assert database["postgresMajorVersion"] == "18"
 
 
 # --- .env.example -----------------------------------------------------------------------------------------------------
