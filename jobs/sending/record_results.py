@@ -50,11 +50,18 @@ def _record(
     ids_conflict: bool,
 ) -> set[UUID]:
     """Locks senders first, in order of their ids, then messages and deliveries: all transactions lock in this order."""
-    refused = _refusal_reasons(results)
+    refused = _refusals(results)
     throttled = _requested_pauses(results, at_most_seconds=policy.cap_seconds)
     for church_id in sorted(refused.keys() | throttled.keys()):
         if church_id in refused:
-            senders.pause(connection, church_id=church_id, channel=channel, reason=refused[church_id])
+            refusal = refused[church_id]
+            senders.pause(
+                connection,
+                church_id=church_id,
+                channel=channel,
+                reason=refusal.reason or "refused",
+                code=refusal.error_code,
+            )
         if church_id in throttled:
             senders.throttle(connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id])
     accepted = {each.envelope.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
@@ -66,13 +73,9 @@ def _record(
     return set(refused)
 
 
-def _refusal_reasons(results: Sequence[EnvelopeResult]) -> dict[UUID, str]:
-    """The churches whose sender the carrier refuses, each with the reason."""
-    return {
-        each.envelope.church_id: each.result.reason or "refused"
-        for each in results
-        if each.result.kind is ResultKind.SENDER
-    }
+def _refusals(results: Sequence[EnvelopeResult]) -> dict[UUID, SubmissionResult]:
+    """The churches whose sender the carrier refuses, each with one of the refusals."""
+    return {each.envelope.church_id: each.result for each in results if each.result.kind is ResultKind.SENDER}
 
 
 def _requested_pauses(results: Sequence[EnvelopeResult], *, at_most_seconds: float) -> dict[UUID, float]:
