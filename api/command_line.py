@@ -13,6 +13,7 @@ import click
 from flask import Flask
 
 from api import app, commands
+from api.commands.support import help_sections
 from settings import SettingsError, load_settings
 
 
@@ -21,6 +22,7 @@ def create_app() -> Flask:
 
     Raises click.ClickException for Flask's own commands (`flask run`, `flask routes`), which need the API.
     """
+    help_sections.install(commands.SECTIONS)
     try:
         settings = load_settings()
     except SettingsError as error:
@@ -45,6 +47,10 @@ def _raising(command: click.Command, problem: click.ClickException) -> click.Com
     def raise_problem(*_args: Any, **_kwargs: Any) -> NoReturn:
         raise problem
 
+    if isinstance(command, click.Group):
+        group = copy.copy(command)
+        group.commands = {name: _raising(each, problem) for name, each in command.commands.items()}
+        return group
     raising = copy.copy(command)
     raising.callback = raise_problem
     return raising

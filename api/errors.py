@@ -18,6 +18,7 @@ from api.request_ids import request_id
 from api.unknown_fields import MAX_FIELD_ERRORS
 from channels.base import TooManyChecks
 from store.daily_limits import DailyLimitReached
+from store.suspensions import ChurchSuspended
 
 _log = logs.get_logger(__name__)
 
@@ -120,6 +121,11 @@ def _daily_limit_reached(error: DailyLimitReached) -> Response:
     return problem_response(problems.DAILY_LIMIT, detail)
 
 
+def _church_suspended(_error: ChurchSuspended) -> Response:
+    """Respond without the operator's reason, which is for operators."""
+    return problem_response(problems.CHURCH_SUSPENDED, "The operator has suspended the church. Nothing was stored.")
+
+
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
     return problem_response(problems.BROKEN, "The service failed. The error was logged under the request id.")
@@ -130,6 +136,7 @@ _HANDLERS: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     HTTPException: _refused_by_framework,
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
+    ChurchSuspended: _church_suspended,
     **dict.fromkeys(database_failures.ERRORS, _database_failed),
     Exception: _broken,
 }

@@ -88,6 +88,15 @@ FORBIDDEN = Problem(
         "The key lacks the required scope, or belongs to another church. For a callback: the signature is not valid."
     ),
 )
+CHURCH_SUSPENDED = Problem(
+    slug="church-suspended",
+    status=403,
+    title="The church is suspended",
+    advice=(
+        "The operator has suspended the church: ask the operator why. Messages and schedules cannot be created until "
+        "the operator resumes it; everything can still be read. Nothing was stored."
+    ),
+)
 NOT_FOUND = Problem(
     slug="not-found",
     status=404,
@@ -209,6 +218,7 @@ OUTCOME_UNKNOWN = Problem(
 CATALOGUE: tuple[Problem, ...] = (
     MALFORMED,
     NO_KEY,
+    CHURCH_SUSPENDED,
     FORBIDDEN,
     NOT_FOUND,
     WRONG_METHOD,

@@ -19,10 +19,11 @@ _SQL = sql.load("message_progress")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageProgress:
-    """The target of a message, and the state of its sender and its queued deliveries."""
+    """The target of a message, and the state of its church, its sender and its queued deliveries."""
 
     target: dict[str, list[str]]
     """As in NewMessage."""
+    church_suspended_at: datetime | None
     sender_paused_at: datetime | None
     sender_paused_reason: str | None
     sender_slowed_until: datetime | None

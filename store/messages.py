@@ -13,7 +13,7 @@ from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from messaging.states import Status
-from store import daily_limits, sql
+from store import daily_limits, sql, suspensions
 from store.audit import Actor
 from store.daily_limits import Need
 
@@ -96,7 +96,7 @@ class NoSender(Exception):
 def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]:
     """Returns the message and whether it is new: False if the idempotency key was used before, with that message.
 
-    Raises NoSender, and DailyLimitReached if a new message does not fit on its day.
+    Raises ChurchSuspended, NoSender, and DailyLimitReached if a new message does not fit on its day.
     """
     parameters = {
         "church_id": new.church_id,
@@ -128,6 +128,7 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         existing = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
     if existing is None:
+        suspensions.refuse_suspended(connection, new.church_id)
         raise NoSender
     return existing, False
 

@@ -40,6 +40,8 @@ def save(
 ) -> None:
     """Insert or replace the church's sender on the channel, and resume it. `segments_per_second` None: no pace is kept.
 
+    While the church is suspended, the sender sends nothing.
+
     `details` are the channel's own fields of a sender. For mail: name, replyTo.
     """
     connection.execute(
@@ -60,9 +62,12 @@ def exists(connection: Connection[Any], *, church_id: UUID, channel: str) -> boo
     return bool(row and row[0])
 
 
-def pause(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str) -> bool:
-    """Stop claims for the sender until it is resumed. Returns False if it was paused before."""
-    names = {"church_id": church_id, "channel": channel, "reason": reason}
+def pause(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str, code: str | None = None) -> bool:
+    """Stop claims for the sender until it is resumed. Returns False if it was paused before.
+
+    `code` is the error code of the carrier, if it gave one.
+    """
+    names = {"church_id": church_id, "channel": channel, "reason": reason, "code": code}
     return connection.execute(_SQL["pause_sender"], names).rowcount > 0
 
 

@@ -6,6 +6,7 @@ from flask import Flask
 
 from api.commands.audit import audit
 from api.commands.check_redis import check_redis
+from api.commands.church import church
 from api.commands.create_church import create_church
 from api.commands.create_key import create_key
 from api.commands.find_key import find_key
@@ -20,25 +21,20 @@ from api.commands.set_limits import set_limits
 from api.commands.set_sender import set_sender
 from api.commands.set_texting_hours import set_texting_hours
 from api.commands.show_limits import show_limits
+from api.commands.support.help_sections import Section
 
-COMMANDS = (
-    create_church,
-    create_key,
-    list_keys,
-    find_key,
-    revoke_key,
-    set_sender,
-    resume_sender,
-    resolve_unknown,
-    set_texting_hours,
-    set_limits,
-    show_limits,
-    list_opt_outs,
-    opt_out,
-    opt_in,
-    audit,
-    check_redis,
+SECTIONS = (
+    Section("Churches", (create_church, church, set_texting_hours, set_limits, show_limits)),
+    Section("Senders", (set_sender, resume_sender)),
+    Section("Keys", (create_key, list_keys, find_key, revoke_key)),
+    Section("Sending", (resolve_unknown,)),
+    Section("Consent", (list_opt_outs, opt_out, opt_in)),
+    Section("Checks", (check_redis,)),
+    Section("Security", (audit,)),
 )
+"""All commands, as `flask --help` lists them."""
+
+COMMANDS = tuple(command for section in SECTIONS for command in section.commands)
 
 
 def register(app: Flask) -> None:

@@ -13,7 +13,7 @@ from api.commands.support.transaction import transaction
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.job_queue.job_kinds import SWEEP
-from store import audit, senders
+from store import audit, senders, suspensions
 
 
 @click.command("resume-sender")
@@ -38,9 +38,14 @@ def resume_sender(church_id: UUID, channel: str) -> None:
                 church_id=church_id,
                 details={"reason": reason},
             )
+        suspension = suspensions.get(connection, church_id)
     if reason is None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return
     services().job_queue.enqueue_batch(channel=channel, church_id=church_id)
     services().job_queue.enqueue_tick(SWEEP)  # it removes the failed job from the dashboard
+    if suspension is not None:
+        click.echo(f"The church's sender for {channel} was paused ({reason}). It is not paused any more.")
+        click.echo(f"The church is suspended ({suspension.reason}): nothing is sent until `flask church resume`.")
+        return
     click.echo(f"The church's sender for {channel} was paused ({reason}). It sends again now.")

@@ -14,7 +14,7 @@ from api.commands.support.transaction import transaction
 from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
-from store import audit, churches, senders
+from store import audit, churches, senders, suspensions
 from store.churches import Church
 
 _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), AddressKind.EMAIL: Email()}
@@ -77,6 +77,9 @@ def set_sender(
             church_id=church_id,
             details={"segmentsPerSecond": segments_per_second},
         )
+        suspension = suspensions.get(connection, church_id)
+    if suspension is not None:
+        click.echo(f"The church is suspended ({suspension.reason}): nothing is sent until `flask church resume`.")
     click.echo(f"The church sends from {address or messaging_service} on {channel} now.")
 
 

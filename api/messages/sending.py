@@ -62,7 +62,7 @@ _EXAMPLE_RESPONSE: dict[str, Any] = {
             example=_EXAMPLE_RESPONSE,
         ),
     ),
-    problems=(problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(problems.CHURCH_SUSPENDED, problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     """Accepts a message to all contacts, or to some contacts, numbers or addresses, to be sent now or later. The

@@ -18,6 +18,7 @@ from store.messages import Message
 
 WaitReason = Literal[
     "message-paused",
+    "church-suspended",
     "channel-unavailable",
     "sender-paused",
     "send-time",
@@ -36,9 +37,9 @@ class Wait(ResponseModel):
 
     reason: WaitReason = Field(
         description=(
-            "The reason as a code. `message-paused`: resume the message. `channel-unavailable`, `sender-paused`: an "
-            "operator must act. `send-time`, `carrier-limit`, `quiet-hours`, `retry`: sending continues automatically. "
-            "`pace`: it is being sent, but slowly, because the sender's speed is limited."
+            "The reason as a code. `message-paused`: resume the message. `church-suspended`, `channel-unavailable`, "
+            "`sender-paused`: an operator must act. `send-time`, `carrier-limit`, `quiet-hours`, `retry`: sending "
+            "continues automatically. `pace`: it is being sent, but slowly, because the sender's speed is limited."
         )
     )
     detail: str = Field(description="The reason in words, and what ends the wait.")
@@ -97,6 +98,9 @@ def _wait_for_person(message: Message, progress: MessageProgress, unavailable: s
     """Return the wait that only a person can end, if any."""
     if message.paused_at is not None:
         return _wait("message-paused", "The message is paused. Resume it to continue.", since=message.paused_at)
+    if progress.church_suspended_at is not None:
+        detail = "The operator has suspended the church. Nothing is sent until the operator resumes it."
+        return _wait("church-suspended", detail, since=progress.church_suspended_at)
     if unavailable is not None:
         return _wait(
             "channel-unavailable",

@@ -16,7 +16,7 @@ from api.schedules.definition import define_schedule
 from api.schedules.locked_schedule import record_change
 from api.schedules.new_schedule import NewSchedule
 from api.services import services
-from store import schedules
+from store import schedules, suspensions
 from store.api_keys import KeyHolder
 from store.database import church_scope
 
@@ -49,7 +49,13 @@ _EXAMPLE = {
             headers=(_LOCATION, *RESPONSE_HEADERS),
         ),
     ),
-    problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(
+        problems.CHURCH_SUSPENDED,
+        problems.KEY_REUSED,
+        problems.TOO_MANY_SCHEDULES,
+        problems.DAILY_LIMIT,
+        problems.TOO_MANY_CHECKS,
+    ),
 )
 def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     """Sends the same message repeatedly, each time to everyone who is in the target at that time. The rule follows the
@@ -72,6 +78,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
                 request_hash=request_digest(body),
             )
         if is_new:
+            suspensions.refuse_suspended(connection, caller.church_id)
             check_sendable(connection, church_id=caller.church_id, draft=body, target=definition.target, errors=errors)
             refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
             record_change(connection, caller, "schedule.created", schedule.schedule_id, channel=body.channel)

@@ -100,7 +100,14 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             headers=RESPONSE_HEADERS,
         ),
     ),
-    problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
+    problems=(
+        problems.CHURCH_SUSPENDED,
+        problems.NOT_FOUND,
+        problems.KEY_REUSED,
+        problems.WRONG_STATE,
+        problems.INVALID,
+        problems.DAILY_LIMIT,
+    ),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Sends the message once, in addition to the runs of the schedule. This is also possible while the schedule is

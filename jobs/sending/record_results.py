@@ -53,11 +53,11 @@ def _record(
     ids_conflict: bool,
 ) -> set[UUID]:
     """Locks senders first, in order of their ids, then messages and deliveries: all transactions lock in this order."""
-    refused = _refusal_reasons(results)
+    refused = _refusals(results)
     throttled = _requested_pauses(results, at_most_seconds=policy.cap_seconds)
     for church_id in sorted(refused.keys() | throttled.keys()):
         if church_id in refused:
-            _pause_sender(connection, church_id, channel, reason=refused[church_id])
+            _pause_sender(connection, church_id, channel, refusal=refused[church_id])
         if church_id in throttled:
             senders.throttle(connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id])
     accepted = {each.envelope.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
@@ -69,8 +69,9 @@ def _record(
     return set(refused)
 
 
-def _pause_sender(connection: Connection[Any], church_id: UUID, channel: str, *, reason: str) -> None:
-    if senders.pause(connection, church_id=church_id, channel=channel, reason=reason):
+def _pause_sender(connection: Connection[Any], church_id: UUID, channel: str, *, refusal: SubmissionResult) -> None:
+    reason = refusal.reason or "refused"
+    if senders.pause(connection, church_id=church_id, channel=channel, reason=reason, code=refusal.error_code):
         audit.record(
             connection,
             actor=_SENDING,
@@ -81,13 +82,9 @@ def _pause_sender(connection: Connection[Any], church_id: UUID, channel: str, *,
         )
 
 
-def _refusal_reasons(results: Sequence[EnvelopeResult]) -> dict[UUID, str]:
-    """The churches whose sender the carrier refuses, each with the reason."""
-    return {
-        each.envelope.church_id: each.result.reason or "refused"
-        for each in results
-        if each.result.kind is ResultKind.SENDER
-    }
+def _refusals(results: Sequence[EnvelopeResult]) -> dict[UUID, SubmissionResult]:
+    """The churches whose sender the carrier refuses, each with one of the refusals."""
+    return {each.envelope.church_id: each.result for each in results if each.result.kind is ResultKind.SENDER}
 
 
 def _requested_pauses(results: Sequence[EnvelopeResult], *, at_most_seconds: float) -> dict[UUID, float]:

@@ -1,6 +1,6 @@
 -- Counters for /metrics: every change of the status of a delivery is counted in the transaction of the change, and processes
 -- add what they measured. Both only append rows; a periodic job adds these up.
--- depends: 0015_operators
+-- depends: 0016_suspended_churches
 -- transactional: false
 -- Outside a transaction, because indexes of a live ledger are built beside its writers (CONCURRENTLY), and because deliveries
 -- are counted once without blocking them. So each statement can be run again: when one fails, run the migration again.

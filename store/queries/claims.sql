@@ -23,7 +23,8 @@ FROM (
                    tokens + segments_per_second * extract(epoch FROM clock_timestamp() - tokens_at)
                )) AS tokens
         FROM senders
-        WHERE channel = :channel AND next_claim_at <= statement_timestamp() AND paused_at IS NULL AND slowed_until <= now()
+        WHERE channel = :channel AND next_claim_at <= statement_timestamp() AND paused_at IS NULL AND NOT church_suspended
+          AND slowed_until <= now()
         ORDER BY next_claim_at
         LIMIT :row_limit
         FOR UPDATE SKIP LOCKED
@@ -62,7 +63,7 @@ WITH sender AS MATERIALIZED (
                clock_timestamp() AS filled_at -- not the time at which the claim ends: its duration earns tokens too
         FROM senders
         WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel
-          AND paused_at IS NULL AND slowed_until <= now()
+          AND paused_at IS NULL AND NOT church_suspended AND slowed_until <= now()
     ) AS locked
     WHERE segments_per_second IS NULL OR available >= 1
 ), due AS MATERIALIZED (
@@ -202,7 +203,8 @@ CROSS JOIN LATERAL (
     ORDER BY deliveries.due_at
     LIMIT 1
 ) AS oldest
-WHERE senders.segments_per_second IS NULL AND senders.paused_at IS NULL AND senders.slowed_until <= now()
+WHERE senders.segments_per_second IS NULL AND senders.paused_at IS NULL AND NOT senders.church_suspended
+      AND senders.slowed_until <= now()
    OR senders.paused_at IS NOT NULL AND senders.paused_by IS NULL
 ORDER BY oldest.due_at
 LIMIT :row_limit;

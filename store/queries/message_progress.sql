@@ -1,6 +1,7 @@
 -- name: get_progress
--- The message's target, the state of its sender, and counts of its queued deliveries.
+-- The message's target, the state of its church and its sender, and counts of its queued deliveries.
 SELECT messages.target,
+       churches.suspended_at AS church_suspended_at,
        senders.paused_at AS sender_paused_at,
        senders.paused_reason AS sender_paused_reason,
        CASE WHEN senders.slowed_until > now() THEN senders.slowed_until END AS sender_slowed_until,
@@ -10,6 +11,7 @@ SELECT messages.target,
        waiting.queued_quiet,
        waiting.next_due_at
 FROM messages
+JOIN churches ON churches.church_id = messages.church_id
 LEFT JOIN senders ON senders.church_id = messages.church_id AND senders.channel = messages.channel
 CROSS JOIN LATERAL (
     SELECT count(*) AS queued,

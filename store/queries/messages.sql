@@ -1,5 +1,5 @@
 -- name: insert_message
--- Returns no row when the church has used the idempotency key before, or has no sender on the channel. Reserves the segments of
+-- Returns no row when the church has used the idempotency key before, is suspended, or has no sender on the channel. Reserves the segments of
 -- a new message on its day, as `reserve` does: is_reserved is false when they do not fit, true when there are none to reserve.
 -- Adds the entry of the audit, which so costs no round trip (decision 25).
 WITH inserted AS (
@@ -10,7 +10,7 @@ WITH inserted AS (
     SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
            :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id, :counted_on, :counted_segments
     FROM senders
-    WHERE church_id = :church_id AND channel = :channel
+    WHERE church_id = :church_id AND channel = :channel AND NOT church_suspended
     ON CONFLICT (church_id, idempotency_key) DO NOTHING
     RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
               expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason

@@ -16,7 +16,7 @@ SET tokens = least(1, tokens + segments_per_second * extract(epoch FROM statemen
 WHERE ctid = ANY (ARRAY(
     SELECT ctid
     FROM senders
-    WHERE segments_per_second IS NOT NULL AND next_claim_at IS NULL AND paused_at IS NULL
+    WHERE segments_per_second IS NOT NULL AND next_claim_at IS NULL AND paused_at IS NULL AND NOT church_suspended
       AND (:church_ids::uuid[] IS NULL OR church_id = ANY (:church_ids::uuid[]) AND channel = :channel)
       AND EXISTS (
           SELECT FROM deliveries
@@ -39,10 +39,11 @@ WHERE church_id = ANY (:church_ids::uuid[]) AND channel = :channel AND segments_
 -- waiting are throttled: the clock finds those when their pause has ended.
 SELECT extract(epoch FROM min(next_claim_at) - clock_timestamp())::double precision
 FROM senders
-WHERE channel = :channel AND next_claim_at IS NOT NULL AND paused_at IS NULL AND slowed_until <= now();
+WHERE channel = :channel AND next_claim_at IS NOT NULL AND paused_at IS NULL AND NOT church_suspended
+  AND slowed_until <= now();
 
 -- name: channels_to_claim
 -- Channels with paced senders whose next claim is due.
 SELECT DISTINCT channel
 FROM senders
-WHERE next_claim_at <= statement_timestamp() AND paused_at IS NULL AND slowed_until <= now();
+WHERE next_claim_at <= statement_timestamp() AND paused_at IS NULL AND NOT church_suspended AND slowed_until <= now();

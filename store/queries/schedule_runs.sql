@@ -29,7 +29,7 @@ FOR UPDATE OF schedules SKIP LOCKED;
 
 -- name: record_runs!
 -- Records each run once and inserts its message. A run that is recorded already has no second message. A run of a church
--- without a sender is recorded as skipped, without a message.
+-- that is suspended or has no sender is recorded as skipped, without a message.
 WITH run AS (
     SELECT *
     FROM unnest(
@@ -39,13 +39,19 @@ WITH run AS (
 ), recorded AS (
     INSERT INTO schedule_runs (schedule_id, run_at, church_id, wall_time, outcome, reason, message_id)
     SELECT run.schedule_id, run.run_at, schedules.church_id, run.wall_time,
-           CASE WHEN run.outcome = 'sent' AND senders.channel IS NULL THEN 'skipped' ELSE run.outcome END,
-           CASE WHEN run.outcome = 'sent' AND senders.channel IS NULL THEN 'the church has no sender for it'
-                ELSE run.reason END,
-           CASE WHEN run.outcome = 'sent' AND senders.channel IS NOT NULL THEN uuidv7() END
+           CASE WHEN run.outcome = 'sent' AND obstacle.reason IS NOT NULL THEN 'skipped' ELSE run.outcome END,
+           CASE WHEN run.outcome = 'sent' AND obstacle.reason IS NOT NULL THEN obstacle.reason ELSE run.reason END,
+           CASE WHEN run.outcome = 'sent' AND obstacle.reason IS NULL THEN uuidv7() END
     FROM run
     JOIN schedules ON schedules.schedule_id = run.schedule_id
+    JOIN churches ON churches.church_id = schedules.church_id
     LEFT JOIN senders ON senders.church_id = schedules.church_id AND senders.channel = schedules.channel
+    CROSS JOIN LATERAL (
+        SELECT CASE
+            WHEN churches.suspended_at IS NOT NULL THEN 'the church is suspended'
+            WHEN senders.channel IS NULL THEN 'the church has no sender for it'
+        END AS reason
+    ) AS obstacle
     ORDER BY run.run_at
     ON CONFLICT (schedule_id, run_at) DO NOTHING
     RETURNING schedule_id, run_at, message_id

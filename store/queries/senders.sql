@@ -1,16 +1,25 @@
 -- name: upsert_sender!
 -- Changing a sender resumes it, because the change is assumed to fix what was refused. paused_by stays until the failed job
 -- is withdrawn. The clock sets next_claim_at again if there is a pace and something is due.
-INSERT INTO senders (church_id, channel, address, messaging_service_sid, details, segments_per_second)
-VALUES (:church_id, :channel, :address, :messaging_service_sid, :details, :segments_per_second)
+-- A sender of a suspended church is suspended. The lock on the church makes this wait for a suspension that is under way.
+INSERT INTO senders (
+    church_id, channel, address, messaging_service_sid, details, segments_per_second, church_suspended
+)
+SELECT church_id, :channel, :address, :messaging_service_sid, :details, :segments_per_second::double precision,
+       suspended_at IS NOT NULL
+FROM churches
+WHERE church_id = :church_id
+FOR SHARE
 ON CONFLICT (church_id, channel) DO UPDATE
 SET address = excluded.address,
     details = excluded.details,
     messaging_service_sid = excluded.messaging_service_sid,
     segments_per_second = excluded.segments_per_second,
     next_claim_at = NULL,
+    church_suspended = excluded.church_suspended,
     paused_at = NULL,
     paused_reason = NULL,
+    paused_code = NULL,
     slowed_until = '-infinity',
     slowdowns = 0;
 
@@ -19,7 +28,7 @@ SELECT EXISTS (SELECT FROM senders WHERE church_id = :church_id AND channel = :c
 
 -- name: pause_sender!
 UPDATE senders
-SET paused_at = now(), paused_reason = :reason, paused_by = NULL
+SET paused_at = now(), paused_reason = :reason, paused_code = :code, paused_by = NULL
 WHERE church_id = :church_id AND channel = :channel AND paused_at IS NULL;
 
 -- name: report_refusal
@@ -35,6 +44,7 @@ RETURNING paused_reason;
 UPDATE senders
 SET paused_at = NULL,
     paused_reason = NULL,
+    paused_code = NULL,
     paused_by = CASE WHEN :paused_by::text IS NULL THEN senders.paused_by END,
     slowed_until = '-infinity',
     slowdowns = 0
