@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from api.commands.alerts import alerts
 from api.commands.check_redis import check_redis
 from api.commands.create_church import create_church
 from api.commands.create_key import create_key
@@ -36,6 +37,7 @@ COMMANDS = (
     opt_out,
     opt_in,
     check_redis,
+    alerts,
 )
 
 
