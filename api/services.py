@@ -8,8 +8,10 @@ from flask import Flask, current_app
 
 from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.open_job_queue import open_buffered_job_queue
+from metrics.measurements import Measurements
 from settings import Settings
 from store.database import Database, open_database
+from store.measurement_writer import MeasurementWriter
 from store.timeouts import WEB
 
 _NAME = "koinonia"
@@ -20,17 +22,27 @@ class Services:
     settings: Settings
     database: Database
     job_queue: JobQueue
+    measurements: Measurements
+    measurement_writer: MeasurementWriter
 
     def close(self) -> None:
         """Close the connections. May be called twice."""
         self.job_queue.close()
+        self.measurement_writer.close()
         self.database.close()
 
 
 def open_services(settings: Settings) -> Services:
     """Open the services. PostgreSQL and Redis need not be reachable yet."""
     database = open_database(settings.database_url, size=settings.database_pool_size, name="web", timeouts=WEB)
-    return Services(settings=settings, database=database, job_queue=open_buffered_job_queue(settings))
+    measurements = Measurements()
+    return Services(
+        settings=settings,
+        database=database,
+        job_queue=open_buffered_job_queue(settings),
+        measurements=measurements,
+        measurement_writer=MeasurementWriter(database, measurements),
+    )
 
 
 def install(app: Flask, services: Services) -> None:

@@ -1,22 +1,25 @@
-"""The job for expired leases, finished messages, failed jobs of resumed senders, and numbers without a region."""
+"""The job for expired leases, finished messages, failed jobs of resumed senders, new numbers, and counters."""
 
 from __future__ import annotations
 
 import logs
 from jobs.worker.runtime import Runtime, current_runtime
-from store import contacts, deliveries, message_lifecycle, senders
+from store import contacts, deliveries, message_lifecycle, metrics, senders
 from store.database import system_scope
 
 log = logs.get_logger(__name__)
 
 NUMBERS_AT_ONCE = 2000
 """The most phone numbers whose region and time zones one job determines."""
+CHANGES_AT_ONCE = 10_000
+"""The most changes of counters that one job adds up. A busy minute has some thousands."""
 
 
 def sweep() -> None:
     """Mark deliveries with expired leases as in doubt, complete messages, withdraw failed jobs, locate numbers.
 
-    Most messages are completed when their last result is recorded; here those that were missed.
+    Most messages are completed when their last result is recorded; here those that were missed. Counters are added up,
+    so that reading them stays cheap.
     """
     runtime = current_runtime()
     with system_scope(runtime.database) as connection:
@@ -30,6 +33,8 @@ def sweep() -> None:
         phones = dict(contacts.lock_unlocated(connection, limit=NUMBERS_AT_ONCE))
         if phones:
             contacts.locate_numbers(connection, phones)
+    with system_scope(runtime.database) as connection:
+        metrics.fold(connection, limit=CHANGES_AT_ONCE)
 
 
 def _withdraw_failed_jobs(runtime: Runtime) -> None:

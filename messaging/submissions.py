@@ -71,6 +71,8 @@ class SubmissionResult:
     error_code: str | None = None
     reason: str | None = None
     retry_after_seconds: float | None = None
+    latency_seconds: float | None = None
+    """How long the carrier took until its response, or until a timeout or failure. None if it was not contacted."""
     opted_out: bool = False
     """The recipient sent STOP to the carrier: the church may send nothing more to the address."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import logs
 from channels.error_classification import ErrorClassification
@@ -114,8 +116,17 @@ class MailCarrier:
             # Without the error's text, which may contain the subject or addresses.
             log.error("mail cannot be composed", delivery_id=str(envelope.delivery_id), error=type(error).__name__)  # noqa: TRY400
             return envelope.result(ResultKind.PERMANENT, "the mail cannot be composed")
+        began = time.perf_counter()
+        result = self._submit_composed(self._server, envelope, mail, stop)
+        if result.kind is ResultKind.UNSUBMITTED:
+            return result
+        return replace(result, latency_seconds=time.perf_counter() - began)
+
+    def _submit_composed(
+        self, server: MailServer, envelope: Envelope, mail: Mail, stop: _BatchStop
+    ) -> SubmissionResult:
         try:
-            submitted = self._submit_mail(self._server, mail, stop)
+            submitted = self._submit_mail(server, mail, stop)
         except SmtpRefusal as refusal:
             return _refused(envelope, errors.classify_refusal(refusal), code=refusal.enhanced or str(refusal.code))
         except SmtpFailure as failure:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from twilio.base.exceptions import TwilioRestException, TwilioServiceException
@@ -89,7 +91,9 @@ class TwilioCarrier:
         # As many as there are connections, so that the request is sent right after may_submit() allowed it.
         async with self._submissions:
             if may_submit():
+                began = time.perf_counter()
                 result = await self._create(envelope)
+                result = replace(result, latency_seconds=time.perf_counter() - began)
             else:
                 result = envelope.result(ResultKind.UNSUBMITTED, "returned before it was submitted")
         on_result(result)

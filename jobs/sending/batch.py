@@ -18,6 +18,8 @@ class Batch:
     church_id: UUID | None
     """None: it is of paced churches, of any number of them."""
     request_ids: frozenset[str]
+    began: float
+    """When it was about to be claimed (channels.elapsed_time)."""
     deadline: float
     """Nothing is submitted after this (channels.elapsed_time): the lease would expire before the carrier's timeout."""
     counts_by_kind: Counter[ResultKind] = field(default_factory=Counter[ResultKind])

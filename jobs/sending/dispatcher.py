@@ -20,11 +20,13 @@ from channels.registry import CHANNELS
 from jobs.job_queue.job_queue import JobQueue
 from jobs.sending.batch import Batch
 from jobs.sending.deferred_claims import DeferredClaims
+from jobs.sending.measure_results import measure_results
 from jobs.sending.record_results import EnvelopeResult, record_results
 from jobs.sending.recorder import Recorder
 from jobs.sending.slots import Slots
 from messaging.retry import RetryPolicy
 from messaging.submissions import ResultKind, SubmissionResult
+from metrics.measurements import Measurements
 from settings import Settings
 from store import claims, message_lifecycle, paced_senders
 from store.claims import Claim, ClaimTerms
@@ -62,6 +64,7 @@ class Dispatcher:
         database: Database,
         job_queue: JobQueue,
         retry_policy: RetryPolicy,
+        measurements: Measurements,
         stopping: threading.Event,
     ) -> None:
         self.carrier = carrier
@@ -70,6 +73,7 @@ class Dispatcher:
         self._database = database
         self._job_queue = job_queue
         self._retry_policy = retry_policy
+        self._measurements = measurements
         self._stopping = stopping
         self._lock = threading.Lock()  # of the slots and the deferred claims
         self._slots = Slots(carrier.capacity)
@@ -77,7 +81,7 @@ class Dispatcher:
         self._recorder: Recorder[BatchResult] = Recorder(
             channel,
             write=self.record,
-            on_slice=self._release_slots,
+            on_slice=self._take_results,
             seconds_to_wake=self._seconds_to_paced_batch,
             stopping=stopping,
         )
@@ -95,10 +99,10 @@ class Dispatcher:
                 self._deferred.add(church_id)
                 return None
             is_first = not self._slots.has_in_flight(church_id)
-        terms, deadline = self._terms(limit), self._deadline()
+        terms, began = self._terms(limit), elapsed_seconds()
         with system_scope(self._database) as connection:
             claim = claims.claim_for_church(connection, church_id, terms)
-        self._submit(claim, deadline=deadline, church_id=church_id)
+        self._submit(claim, began=began, church_id=church_id)
         if claim.has_pace:  # the claim has set when the sender may send next: the paced job finds that time
             self._job_queue.enqueue_paced_batch(channel=self._channel)
         if claim.is_full:
@@ -120,7 +124,7 @@ class Dispatcher:
         if not limit:
             self._defer_paced(_PACED_INTERVAL_SECONDS)
             return
-        terms, deadline = self._terms(limit), self._deadline()
+        terms, began = self._terms(limit), elapsed_seconds()
         try:
             with system_scope(self._database) as connection:
                 claim = claims.claim_for_paced_churches(connection, terms)
@@ -134,7 +138,7 @@ class Dispatcher:
                 church_ids = claims.lock_ready_senders(connection, terms)
             self._enqueue_batches(church_ids)
             raise
-        self._submit(claim, deadline=deadline, church_id=None)
+        self._submit(claim, began=began, church_id=None)
         self._enqueue_batches(claim.leftover_churches)
         if claim.is_full:  # another worker may take the next batch
             self._job_queue.enqueue_paced_batch(channel=self._channel)
@@ -184,19 +188,19 @@ class Dispatcher:
             age_limit_seconds=self._retry_policy.age_limit_seconds,
         )
 
-    def _deadline(self) -> float:
-        """When submitting must end, counted from before the claim: the lease begins later."""
-        return elapsed_seconds() + self._settings.lease_seconds - self._settings.carrier_timeout_seconds
+    def _submit(self, claim: Claim, *, began: float, church_id: UUID | None) -> None:
+        """Start submitting. What is not submitted before the deadline or a stop gets the result UNSUBMITTED.
 
-    def _submit(self, claim: Claim, *, deadline: float, church_id: UUID | None) -> None:
-        """Start submitting. What is not submitted before the deadline or a stop gets the result UNSUBMITTED."""
+        `began` is from before the claim: the lease begins later.
+        """
         if not claim.envelopes:
             return
         batch = Batch(
             envelopes={envelope.delivery_id: envelope for envelope in claim.envelopes},
             church_id=church_id,
             request_ids=claim.request_ids,
-            deadline=deadline,
+            began=began,
+            deadline=began + self._settings.lease_seconds - self._settings.carrier_timeout_seconds,
         )
         with self._lock:
             for each, count in Counter(envelope.church_id for envelope in claim.envelopes).items():
@@ -216,7 +220,8 @@ class Dispatcher:
             self._deferred.set_paced(after_seconds=after_seconds)
         self._recorder.wake()
 
-    def _release_slots(self, results: Sequence[BatchResult]) -> None:
+    def _take_results(self, results: Sequence[BatchResult]) -> None:
+        measure_results(self._measurements, results, channel=self._channel)
         with self._lock:
             for batch, result in results:
                 batch.counts_by_kind[result.kind] += 1

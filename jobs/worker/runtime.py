@@ -13,8 +13,10 @@ from jobs.job_queue.job_queue import JobQueue
 from jobs.sending.dispatcher import Dispatcher
 from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy
+from metrics.measurements import Measurements
 from settings import Settings
 from store.database import Database
+from store.measurement_writer import MeasurementWriter
 
 
 class Runtime:
@@ -26,6 +28,8 @@ class Runtime:
         self.job_queue = job_queue
         self.stopping = threading.Event()
         """Set when a stop is requested: nothing more is submitted."""
+        self.measurements = Measurements()
+        self._measurement_writer = MeasurementWriter(database, self.measurements)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._opening = threading.Lock()
 
@@ -56,6 +60,7 @@ class Runtime:
                     database=self.database,
                     job_queue=self.job_queue,
                     retry_policy=self.retry_policy,
+                    measurements=self.measurements,
                     stopping=self.stopping,
                 )
             return self._dispatchers[channel]
@@ -75,6 +80,7 @@ class Runtime:
         for dispatcher in self._dispatchers.values():
             dispatcher.close()
         self._dispatchers.clear()
+        self._measurement_writer.close()
         self.database.close()
 
 

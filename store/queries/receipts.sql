@@ -203,6 +203,11 @@ WHERE receipts.applied_at IS NULL;
 SELECT EXISTS (SELECT FROM receipts WHERE applied_at IS NULL);
 
 -- name: count_refused!
+-- By day, for people, and as a counter for /metrics.
+WITH counted AS (
+    INSERT INTO metric_changes (name, labels, value)
+    VALUES ('koinonia_callbacks_refused_total', jsonb_build_object('channel', :channel::text, 'reason', 'signature'), 1)
+)
 INSERT INTO refused_callbacks (day, channel, refused)
 VALUES ((now() AT TIME ZONE 'UTC')::date, :channel, 1)
 ON CONFLICT (day, channel) DO UPDATE SET refused = refused_callbacks.refused + 1;

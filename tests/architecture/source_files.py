@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("api", "channels", "jobs", "messaging", "processes", "store")
+FOLDERS = ("api", "channels", "jobs", "messaging", "metrics", "processes", "store")
 TOOLS = ("tools/local", "tools/sandbox")
 """They keep the same habits."""
 

@@ -19,6 +19,7 @@ FOLDERS = (
     "docs",
     "jobs",
     "messaging",
+    "metrics",
     "processes",
     "requirements",
     "store",
