@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from alert_settings import AlertSettings
+
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")]
 SmtpUrl = Annotated[
     str,
@@ -45,7 +47,7 @@ def _strong_password(password: SecretStr) -> SecretStr:
     return password
 
 
-class Settings(BaseSettings):
+class Settings(AlertSettings, BaseSettings):
     """The configuration of a process. The environment variable of a field is its name in upper case."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
@@ -159,6 +161,12 @@ class Settings(BaseSettings):
     def _check_secret_key(self) -> Settings:
         if self.mail_enabled and self.smtp_url is not None and self.secret_key is None:
             raise ValueError("SECRET_KEY: is missing (it signs the unsubscribe links of mails)")
+        return self
+
+    @model_validator(mode="after")
+    def _check_mail_server_of_alerts(self) -> Settings:
+        if self.alert_mail_to is not None and self.smtp_url is None:
+            raise ValueError("ALERT_MAIL_TO: needs SMTP_URL")
         return self
 
     @property

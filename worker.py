@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import logs
 from jobs.job_queue.queues import enabled_queues
+from jobs.monitoring.watcher import Watcher
 from jobs.worker.database_check import check_schema
 from processes.child_process import Program
 from processes.supervisor import Supervisor
-from settings import SettingsError, load_settings
+from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
 
 _log = logs.get_logger(__name__)
@@ -59,12 +62,12 @@ def main(arguments: list[str]) -> int:
     if options.processes < 1:
         parser.error("--processes must be at least 1")
     if not settings.enable_queues:
-        return _idle()
+        return _idle(settings)
     try:
         check_schema(settings)
     except SchemaMismatch as error:
         parser.exit(1, f"worker: {error}\n")
-    with Supervisor() as supervisor:
+    with Supervisor() as supervisor, _watching(settings):
         children = programs(queues, processes=options.processes, drain_seconds=options.drain_seconds)
         for child in children:
             supervisor.start(child)
@@ -75,9 +78,20 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _idle() -> int:
+@contextmanager
+def _watching(settings: Settings) -> Generator[None]:
+    """Watch the system inside the block."""
+    watcher = Watcher(settings, process="worker")
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.stop()
+
+
+def _idle(settings: Settings) -> int:
     """Without queues: wait for SIGTERM or Ctrl-C."""
-    with Supervisor() as supervisor:
+    with Supervisor() as supervisor, _watching(settings):
         _log.info("ENABLE_QUEUES is false: jobs run in the web and clock processes; this worker only waits for SIGTERM")
         supervisor.run()
     return 0

@@ -15,9 +15,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_libc: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Looked up at import: between the fork and the exec of a child, another thread may have held the loader's lock.
+_prctl: Any = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +86,12 @@ def describe_end(exit_status: int) -> str:
 
 def die_with_parent(death_signal: signal.Signals) -> None:
     """Ask the kernel to send this process the signal when its parent ends. Does nothing on other systems than Linux."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
 
 
 def _end_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
-    if _libc is None:
+    if _prctl is None:
         return None
     parent = os.getpid()
 

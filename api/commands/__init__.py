@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from api.commands.alerts import alerts
 from api.commands.audit import audit
 from api.commands.check_redis import check_redis
 from api.commands.church import church
@@ -29,7 +30,7 @@ SECTIONS = (
     Section("Keys", (create_key, list_keys, find_key, revoke_key)),
     Section("Sending", (resolve_unknown,)),
     Section("Consent", (list_opt_outs, opt_out, opt_in)),
-    Section("Checks", (check_redis,)),
+    Section("Checks", (alerts, check_redis)),
     Section("Security", (audit,)),
 )
 """All commands, as `flask --help` lists them."""

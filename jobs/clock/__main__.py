@@ -1,4 +1,7 @@
-"""The clock, `python -m jobs.clock`: enqueues the periodic jobs. One is enough; more do no harm."""
+"""The clock, `python -m jobs.clock`: enqueues the periodic jobs, and watches the system in a thread of its own.
+
+One is enough; more do no harm.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.open_job_queue import open_job_queue
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_connection import open_redis
+from jobs.monitoring.progress import Progress
+from jobs.monitoring.watcher import Watcher
 from jobs.worker.database_check import open_migrated_database
 from settings import Settings, SettingsError, load_settings
 from store.errors import SchemaMismatch
@@ -26,22 +31,31 @@ from store.timeouts import COMMAND
 log = logs.get_logger(__name__)
 
 RECONNECT_SECONDS = 1.0
+_LONGEST_ROUND_SECONDS = 15.0
+_LONGEST_JOB_SECONDS = 600.0
+"""Without queues, periodic jobs run in the clock itself; one may take as long as the longest timeout of a job."""
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Enqueue periodic jobs until `stop` is set, across restarts of Redis and PostgreSQL. Raises SchemaMismatch."""
     open_migrated_database(settings, size=1, name="clock", timeouts=COMMAND, stopping=stop).close()
     job_queue = open_job_queue(settings)
+    progress = Progress(
+        longest_round_seconds=_LONGEST_ROUND_SECONDS if settings.enable_queues else _LONGEST_JOB_SECONDS
+    )
+    watcher = Watcher(settings, process="clock", progress=progress)
+    watcher.start()
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
     with closing(job_queue):
         if settings.enable_queues:
-            _enqueue_by_schedule(settings, job_queue, stop)
+            _enqueue_by_schedule(settings, job_queue, stop, progress)
         else:
-            _run_in_loop(job_queue, stop)
+            _run_in_loop(job_queue, stop, progress)
+    watcher.stop()
     log.info("clock stopped")
 
 
-def _enqueue_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.Event) -> None:
+def _enqueue_by_schedule(settings: Settings, job_queue: JobQueue, stop: threading.Event, progress: Progress) -> None:
     from jobs.clock.tick_schedule import POLL_SECONDS, TickSchedule
     from jobs.worker.checked_job import refuse_pickle
 
@@ -49,6 +63,7 @@ def _enqueue_by_schedule(settings: Settings, job_queue: JobQueue, stop: threadin
     redis = open_redis(settings)
     schedule = TickSchedule(redis, job_queue)
     while not stop.is_set():
+        progress.mark()
         try:
             schedule.poll()
             enqueue_due_retries(redis, enabled_queues(settings))
@@ -58,11 +73,12 @@ def _enqueue_by_schedule(settings: Settings, job_queue: JobQueue, stop: threadin
             stop.wait(RECONNECT_SECONDS)
 
 
-def _run_in_loop(job_queue: JobQueue, stop: threading.Event) -> None:
+def _run_in_loop(job_queue: JobQueue, stop: threading.Event, progress: Progress) -> None:
     """Without Redis: run the periodic jobs here, one after the other."""
     due = dict.fromkeys(TICKS, 0.0)
     while not stop.is_set():
         for tick, at in due.items():
+            progress.mark()
             if time.monotonic() >= at:
                 job_queue.enqueue_tick(tick.kind)
                 due[tick] = time.monotonic() + tick.every_seconds

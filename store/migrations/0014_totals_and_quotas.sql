@@ -1,5 +1,5 @@
 -- Counts of messages that stay when deliveries are deleted, prices of segments, and monthly quotas.
--- depends: 0012_audit
+-- depends: 0013_alerts
 -- transactional: false
 -- Outside a transaction, because the indexes of a live ledger are built beside its writers (CONCURRENTLY). So each statement
 -- can be run again: when one fails, run the migration again.

@@ -31,6 +31,8 @@ def lines(
         yield "Carrier        Twilio, with your account. Nothing is sent until you send it."
         if "PUBLIC_URL" not in config.variables:
             yield "               PUBLIC_URL is not set, so Twilio cannot send status callbacks."
+    if config.needs_alert_receiver:
+        yield f"Alerts         are printed here and in {var_dir / 'log' / 'alerts.log'} (docs/operations.md)"
     yield ""
     yield f"Commands       {_flask(var_dir)} --help lists the operator's commands. Run them in a second terminal."
     yield "Ctrl-C stops everything."

@@ -50,6 +50,11 @@ class LocalConfig:
         return self.needs_sandbox and "SMTP_URL" not in self.variables
 
     @property
+    def needs_alert_receiver(self) -> bool:
+        """True unless incidents are told elsewhere."""
+        return not {"ALERT_WEBHOOK_URL", "ALERT_MAIL_TO", "ALERT_TEXT_TO"} & set(self.variables)
+
+    @property
     def base_url(self) -> str:
         """The address of the API on this machine."""
         host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound

@@ -12,13 +12,15 @@ from tools.local.environment import ROOT
 from tools.local.var_dir import VarDir
 
 API, WORKERS, CLOCK, SANDBOX, POSTGRES, VALKEY = "api", "workers", "clock", "sandbox", "postgres", "valkey"
+ALERTS = "alerts"
+"""Receives the notices of incidents and prints them."""
 MAIL_SANDBOX = "mail-sandbox"
 """The mail port of the sandbox; not a program of its own."""
 
-STOP_ORDER = (API, WORKERS, CLOCK, SANDBOX, POSTGRES, VALKEY)
+STOP_ORDER = (API, WORKERS, CLOCK, ALERTS, SANDBOX, POSTGRES, VALKEY)
 """Programs are stopped before those that they need while they drain."""
 
-SHOWN = (API, WORKERS, CLOCK, SANDBOX)
+SHOWN = (API, WORKERS, CLOCK, ALERTS, SANDBOX)
 """The programs whose logs are shown in the terminal too. The logs of the servers are only in files."""
 
 QUICK_EXITS_ALLOWED = 4
@@ -49,6 +51,9 @@ class Programs:
         options = ("--port", str(port), "--account-sid", account_sid, "--auth-token-file", str(auth_token_file))
         mail = () if mail_port is None else ("--mail-port", str(mail_port))
         return self._program(SANDBOX, "tools.sandbox", "--host", "127.0.0.1", *options, *mail)
+
+    def alert_receiver(self, *, port: int) -> Program:
+        return self._program(ALERTS, "tools.local.alert_receiver", str(port))
 
     def _program(self, name: str, module: str, *arguments: str, drain_seconds: float = 10.0) -> Program:
         return self._python(name, "-m", module, *arguments, drain_seconds=drain_seconds)

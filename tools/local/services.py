@@ -19,7 +19,7 @@ from tools.local import ports
 from tools.local.environment import LocalConfig, LocalError
 from tools.local.postgres import Postgres
 from tools.local.postgres import prepare as prepare_postgres
-from tools.local.programs import MAIL_SANDBOX, POSTGRES, QUICK_EXITS_ALLOWED, SANDBOX, VALKEY, Programs
+from tools.local.programs import ALERTS, MAIL_SANDBOX, POSTGRES, QUICK_EXITS_ALLOWED, SANDBOX, VALKEY, Programs
 from tools.local.valkey import Valkey
 from tools.local.valkey import prepare as prepare_valkey
 from tools.local.var_dir import VarDir, write_private
@@ -67,6 +67,11 @@ class Services:
             )
             yield self._service(program, lambda: _listens(port))
 
+        if self.config.needs_alert_receiver:
+            port_of_alerts = self._port(ALERTS)
+            receiver = Programs(var=self.var, environment=self.config.variables).alert_receiver(port=port_of_alerts)
+            yield self._service(receiver, lambda: _listens(port_of_alerts))
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment of the product. The servers must be ready."""
         environment = {
@@ -85,6 +90,8 @@ class Services:
             environment["TWILIO_ACCOUNT_SID"], environment["TWILIO_AUTH_TOKEN"] = self._account
             environment.setdefault("MEDIA_ALLOW_PRIVATE", "true")
             environment["TWILIO_API_BASE_URL"] = f"http://127.0.0.1:{self._port(SANDBOX)}"
+        if self.config.needs_alert_receiver:
+            environment["ALERT_WEBHOOK_URL"] = f"http://127.0.0.1:{self._port(ALERTS)}/"
         if self.config.needs_mail_sandbox:
             environment["SMTP_URL"] = f"smtp://127.0.0.1:{self._port(MAIL_SANDBOX)}?starttls=never"
             environment.setdefault("SECRET_KEY", self.var.read_or_create("mail.secret", lambda: secrets.token_hex(32)))

@@ -64,7 +64,7 @@ def stop_with_ctrl_c(system: RunningSystem) -> None:
     assert system.process.wait(timeout=120) == 0
     assert not any(map(is_running, processes))
     stops = re.findall(r"^stopping (\w+)$", system.output.read_text(), flags=re.MULTILINE)
-    assert stops == ["api", "workers", "clock", "sandbox", "postgres", "valkey"]
+    assert stops == ["api", "workers", "clock", "alerts", "sandbox", "postgres", "valkey"]
 
 
 def test_bin_run_starts_everything_delivers_the_demo_and_stops_on_ctrl_c(tmp_path: Path, free_port: int) -> None:

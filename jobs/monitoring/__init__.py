@@ -1,0 +1,1 @@
+"""Watches the system and tells operators of incidents: a thread of the clock and of each worker.py."""
