@@ -1,7 +1,8 @@
 -- name: insert_message
--- Returns no row when the church has used the idempotency key before, is suspended, or has no sender on the channel. Reserves the segments of
--- a new message on its day, as `reserve` does: is_reserved is false when they do not fit, true when there are none to reserve.
+-- Returns no row when the church has used the idempotency key before, is suspended, or has no sender on the channel. Reserves
+-- the segments of a new message on its day, as `reserve` does: is_reserved is false when they do not fit, true when there are none to reserve.
 -- Adds the entry of the audit, which so costs no round trip (decision 25).
+-- Counts a new message for /metrics.
 WITH inserted AS (
     INSERT INTO messages (
         church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
@@ -28,6 +29,12 @@ WITH inserted AS (
            jsonb_build_object('channel', channel, 'targetType', target_type)
     FROM inserted
     WHERE :actor::text IS NOT NULL
+), counted AS (
+    INSERT INTO metric_changes (name, labels, value)
+    SELECT 'koinonia_messages_accepted_total',
+           jsonb_build_object('channel', channel, 'source', CASE WHEN schedule_id IS NULL THEN 'api' ELSE 'schedule' END),
+           1
+    FROM inserted
 )
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason,
