@@ -29,7 +29,7 @@ class AlertKind:
 REDIS_DOWN = AlertKind(name="redis-down", first_command="flask check-redis")
 POSTGRESQL_DOWN = AlertKind(name="postgresql-down", first_command="flask check-database")
 CARRIER_UNREACHABLE = AlertKind(name="carrier-unreachable", first_command="flask check-carrier")
-CARRIER_ERRORS = AlertKind(name="carrier-errors", first_command="flask check-carrier")
+CARRIER_ERRORS = AlertKind(name="carrier-errors", first_command="flask check-carrier", checks_to_open=1)
 RECEIPTS_MISSING = AlertKind(name="receipts-missing", first_command="flask check-carrier")
 SENDER_REFUSED = AlertKind(name="sender-refused", first_command="flask failed")
 CLOCK_LATE = AlertKind(name="clock-late", first_command="flask alerts")

@@ -18,6 +18,8 @@ SAMPLE_EVERY_SECONDS = 30.0
 NO_REPLY_SECONDS = 60.0
 ERRORS_OF_THE_CARRIER = ("transient", "sender", "ambiguous")
 """Results that are no fault of the recipient: `permanent` mostly is."""
+NOT_JUDGED = "throttled"
+"""Not processed, because there were too many at once; the pace adapts to it."""
 JUDGED_FROM = 20
 """With fewer submissions within the period, a share says little."""
 NO_REPLY_FROM = 5
@@ -81,7 +83,7 @@ def channels_without_reply(now: Counters, samples: Sequence[Sample]) -> list[str
     return [
         channel
         for channel, results in sorted(_within(now.submissions, samples, NO_REPLY_SECONDS).items())
-        if results.get("ambiguous", 0) >= NO_REPLY_FROM and results.get("ambiguous", 0) == sum(results.values())
+        if results.get("ambiguous", 0) >= NO_REPLY_FROM and results.get("ambiguous", 0) == _judged(results)
     ]
 
 
@@ -103,8 +105,12 @@ def _within(now: Submissions, samples: Sequence[Sample], seconds: float) -> dict
     }
 
 
+def _judged(results: Mapping[str, int]) -> int:
+    return sum(count for result, count in results.items() if result != NOT_JUDGED)
+
+
 def _errors(channel: str, results: Mapping[str, int], most_percent: float) -> Finding | None:
-    total = sum(results.values())
+    total = _judged(results)
     failed = sum(results.get(result, 0) for result in ERRORS_OF_THE_CARRIER)
     if total < JUDGED_FROM or 100 * failed <= most_percent * total:
         return None

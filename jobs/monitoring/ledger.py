@@ -6,14 +6,18 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from psycopg import Connection
+
 from jobs.monitoring import database_checks, notices
+from jobs.monitoring.counter_checks import Submissions
 from jobs.monitoring.database_checks import DatabaseState
 from jobs.monitoring.incidents import Incident, kind_named
 from jobs.monitoring.process_checks import disk_used_percent
 from settings import Settings
-from store import incidents, watchers
+from store import incidents, metrics, watchers
 from store.database import open_database, system_scope
 from store.incidents import Silence, StoredIncident
 from store.timeouts import Timeouts
@@ -44,6 +48,8 @@ class Measured:
     database: DatabaseState
     watchers: list[Watcher]
     samples: list[Sample]
+    submissions: Submissions | None
+    """None unless they were asked for."""
 
 
 class Ledger:
@@ -69,9 +75,10 @@ class Ledger:
                 silences=incidents.load_silences(connection),
             )
 
-    def measure(self) -> Measured:
+    def measure(self, *, with_submissions: bool) -> Measured:
         with system_scope(self._database) as connection:
             return Measured(
+                submissions=_submissions(connection) if with_submissions else None,
                 database=database_checks.measure(connection, self._settings),
                 watchers=watchers.list_watchers(connection),
                 samples=watchers.list_samples(connection),
@@ -108,6 +115,14 @@ class Ledger:
 
     def close(self) -> None:
         self._database.close(timeout=1.0)
+
+
+def _submissions(connection: Connection[Any]) -> dict[str, dict[str, int]]:
+    """How many submissions there were so far, by channel and result."""
+    by_channel: dict[str, dict[str, int]] = {}
+    for total in metrics.totals(connection, "koinonia_submissions_total"):
+        by_channel.setdefault(total.labels["channel"], {})[total.labels["result"]] = round(total.value)
+    return by_channel
 
 
 def to_row(incident: Incident) -> StoredIncident:

@@ -54,6 +54,10 @@ class Outbox:
     def way_names(self) -> tuple[str, ...]:
         return tuple(self._ways)
 
+    @property
+    def is_sending(self) -> bool:
+        return any(not sending.result.done() for sending in self._sending.values())
+
     def next_notice(self, way: str, incidents: list[Incident], now: datetime) -> tuple[Incident, Notice] | None:
         """Return the notice that this way sends next, or None if none is due or the way is not free."""
         if way in self._sending or not self._calls.is_free(way):

@@ -64,6 +64,7 @@ class SystemChecks:
         self._carriers = CarrierChecks(reachability_checks(settings, seconds=carrier_checks.SECONDS))
         self._started_at = elapsed_seconds()
         self._sampled_at = float("-inf")
+        self._channels_without_reply: list[str] = []
 
     def run(self, *, database_error: str | None) -> tuple[list[Check], list[Incident]]:
         """Return all checks that were possible, and the incidents that were kept in Redis.
@@ -89,7 +90,8 @@ class SystemChecks:
         if error is not None:
             return None, error
         try:
-            return self._calls.call(LEDGER_CALL, self._ledger.measure, seconds=LEDGER_SECONDS), None
+            measure = partial(self._ledger.measure, with_submissions=self._is_sample_due)
+            return self._calls.call(LEDGER_CALL, measure, seconds=LEDGER_SECONDS), None
         except (OperationalError, CallTimedOut) as failure:
             return None, type(failure).__name__
 
@@ -110,14 +112,16 @@ class SystemChecks:
     def _judge_counters(self, measured: Measured | None, redis: RedisState | None) -> list[Check]:
         """Also stores a sample now and then."""
         now = Counters(
-            submissions=None,
+            submissions=None if measured is None else measured.submissions,
             evicted_keys=None if redis is None else redis.evicted_keys,
             redis_run_id=None if redis is None else redis.run_id,
         )
         if measured is None:
-            return [self._carriers.judge(())]
+            return [self._carriers.judge(self._channels_without_reply)]
+        if measured.submissions is not None:
+            self._channels_without_reply = counter_checks.channels_without_reply(now, measured.samples)
         checks = [
-            self._carriers.judge(counter_checks.channels_without_reply(now, measured.samples)),
+            self._carriers.judge(self._channels_without_reply),
             counter_checks.judge_evictions(now, measured.samples),
             counter_checks.judge_carrier_errors(now, measured.samples, self._settings.alert_carrier_errors_percent),
         ]
@@ -125,13 +129,18 @@ class SystemChecks:
         return [each for each in checks if each is not None]
 
     def _store_sample(self, counters: Counters) -> None:
-        if elapsed_seconds() - self._sampled_at < SAMPLE_EVERY_SECONDS:
+        if not self._is_sample_due:
             return
         try:
             self._calls.call(LEDGER_CALL, partial(self._ledger.add_sample, counters.to_json()), seconds=LEDGER_SECONDS)
         except (OperationalError, CallTimedOut):
             return  # the next round reports PostgreSQL
         self._sampled_at = elapsed_seconds()
+
+    @property
+    def _is_sample_due(self) -> bool:
+        """Only then are the submissions of all workers added up: the sum may take longer than all other queries."""
+        return elapsed_seconds() - self._sampled_at >= SAMPLE_EVERY_SECONDS
 
     def _judge_processes(self, measured: Measured | None, redis: RedisRound | None) -> list[Check]:
         settings = self._settings

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -100,6 +101,15 @@ class Watcher:
             except Exception:  # the watcher must go on
                 log.exception("the watcher failed")
                 self._next_round_at = elapsed_seconds() + self._cadence.check
+        self._end()
+
+    def _end(self) -> None:
+        """Record the notices that are under way, for a moment, and release the lease."""
+        until = elapsed_seconds() + _STOP_SECONDS / 2
+        while self._outbox.is_sending and elapsed_seconds() < until:
+            time.sleep(_STOP_SECONDS / 100)
+        self._unrecorded += self._outbox.take_ended()
+        self._record_attempts()
         self._release_lease()
 
     def _step(self) -> None:

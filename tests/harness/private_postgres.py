@@ -6,6 +6,9 @@ import subprocess
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
 
 from processes import child_process
 from store.migrate import migrate
@@ -36,9 +39,19 @@ class PrivatePostgres:
         self.url = self._server.make_application("tests")
         migrate(self.url)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         if self._process is not None:
             child_process.kill(self._process)
+
+    def execute(self, statements: LiteralString) -> list[tuple[Any, ...]]:
+        """Execute them as the superuser, whom no row security stops. Returns the rows of the last one."""
+        with psycopg.connect(self._server.superuser_url, dbname=postgres.APPLICATION, autocommit=True) as connection:
+            cursor = connection.execute(statements)
+            return cursor.fetchall() if cursor.description else []
 
     def suspended(self) -> AbstractContextManager[None]:
         """Suspend the postmaster and its backends inside the block."""
