@@ -11,6 +11,7 @@ from api.commands.create_key import create_key
 from api.commands.find_key import find_key
 from api.commands.list_keys import list_keys
 from api.commands.list_opt_outs import list_opt_outs
+from api.commands.operator import operator
 from api.commands.opt_in import opt_in
 from api.commands.opt_out import opt_out
 from api.commands.resolve_unknown import resolve_unknown
@@ -36,6 +37,7 @@ COMMANDS = (
     list_opt_outs,
     opt_out,
     opt_in,
+    operator,
     audit,
     check_redis,
 )

@@ -101,7 +101,12 @@ def test_every_table_has_forced_row_security_and_a_policy(ledger: Ledger) -> Non
     )
 
     assert {name for name, is_forced, has_policy in tables if not (is_forced and has_policy)} == set()
-    assert {name for name, _, _ in tables} == ROWS.keys() | {"receipts", "refused_callbacks", "operator_sessions"}
+    assert {name for name, _, _ in tables} == ROWS.keys() | {
+        "receipts",
+        "refused_callbacks",
+        "operators",
+        "operator_sessions",
+    }
 
 
 @every_table
