@@ -36,14 +36,20 @@ class SettingsError(Exception):
     """Variables are missing or invalid. The message names each of them and says what it should be."""
 
 
+def password_weakness(password: str) -> str | None:
+    """Return what an operator's password must have, as the end of a sentence; None if it is not easily guessed."""
+    if len(password) >= _PASSWORD_CHARACTERS and len(set(password)) >= _PASSWORD_DIFFERENT_CHARACTERS:
+        return None
+    return (
+        f"must have {_PASSWORD_CHARACTERS} characters or more, at least {_PASSWORD_DIFFERENT_CHARACTERS} of them "
+        "different, such as from `openssl rand -hex 16`"
+    )
+
+
 def _strong_password(password: SecretStr) -> SecretStr:
     """Return the password. Raises ValueError if it is easily guessed."""
-    text = password.get_secret_value()
-    if len(text) < _PASSWORD_CHARACTERS or len(set(text)) < _PASSWORD_DIFFERENT_CHARACTERS:
-        raise ValueError(
-            f"must have {_PASSWORD_CHARACTERS} characters or more, at least {_PASSWORD_DIFFERENT_CHARACTERS} of them "
-            "different, such as from `openssl rand -hex 16` (or leave it unset to keep the operator's pages closed)"
-        )
+    if weakness := password_weakness(password.get_secret_value()):
+        raise ValueError(f"{weakness} (or leave it unset to keep the operator's pages closed)")
     return password
 
 
@@ -88,7 +94,7 @@ class Settings(AlertSettings, BaseSettings):
     """How long to wait for one reply of the mail server. A mail without a reply in this time is in doubt."""
 
     operator_password: Annotated[SecretStr, AfterValidator(_strong_password)] | None = None
-    """The password of /rq: 12 characters or more. Unset: the dashboard is disabled."""
+    """Opens /rq under the name `operator` while there are no operators with names: 12 characters or more."""
     secure_cookies: bool | None = None
     """Whether the operator's cookies are sent over HTTPS only. Unset: if `public_url` is https."""
 

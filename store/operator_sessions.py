@@ -2,27 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import class_row
 
 from store import sql
+from store.audit import Actor
+from store.operators import SHARED_NAME
 
 _SQL = sql.load("operator_sessions")
 
 
-def begin(connection: Connection[Any], session_hash: bytes, *, lifetime_seconds: float) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OperatorSession:
+    """An open session."""
+
+    session_id: UUID
+    operator_id: UUID | None
+    """None if the session began with OPERATOR_PASSWORD."""
+    name: str
+    """The operator's name."""
+    created_at: datetime
+    expires_at: datetime
+    login_address: str | None
+    """From where the login came. None for sessions that the former release began."""
+
+    @property
+    def actor(self) -> Actor:
+        """The operator as the actor of a change."""
+        return Actor(kind="operator", name=self.name)
+
+
+def begin(
+    connection: Connection[Any],
+    session_hash: bytes,
+    *,
+    operator_id: UUID | None,
+    login_address: str,
+    lifetime_seconds: float,
+) -> None:
     """Insert a session, and delete those that have expired."""
     connection.execute(_SQL["delete_expired_sessions"])
-    connection.execute(_SQL["begin_session"], {"session_hash": session_hash, "lifetime_seconds": lifetime_seconds})
+    names = {
+        "session_hash": session_hash,
+        "operator_id": operator_id,
+        "login_address": login_address,
+        "lifetime_seconds": lifetime_seconds,
+    }
+    connection.execute(_SQL["begin_session"], names)
 
 
-def is_open(connection: Connection[Any], session_hash: bytes) -> bool:
-    """Whether the session exists and has not expired."""
-    row = connection.execute(_SQL["has_session"], {"session_hash": session_hash}).fetchone()
-    return bool(row and row[0])
+def find(connection: Connection[Any], session_hashes: Sequence[bytes]) -> OperatorSession | None:
+    """Returns the open session with one of these hashes."""
+    names = {"session_hashes": list(session_hashes), "shared_name": SHARED_NAME}
+    with connection.cursor(row_factory=class_row(OperatorSession)) as cursor:
+        return cursor.execute(_SQL["find_session"], names).fetchone()
 
 
-def end(connection: Connection[Any], session_hash: bytes) -> None:
-    """Delete the session, if it exists."""
-    connection.execute(_SQL["end_session"], {"session_hash": session_hash})
+def list_sessions(connection: Connection[Any], *, name: str | None = None) -> list[OperatorSession]:
+    """Returns the open sessions of one operator or of all, by name, then oldest first."""
+    with connection.cursor(row_factory=class_row(OperatorSession)) as cursor:
+        return cursor.execute(_SQL["list_sessions"], {"name": name, "shared_name": SHARED_NAME}).fetchall()
+
+
+def end(connection: Connection[Any], session_id: UUID) -> bool:
+    """Delete the session. Returns False if it had ended before."""
+    return connection.execute(_SQL["end_session"], {"session_id": session_id}).rowcount > 0
+
+
+def end_all_of(connection: Connection[Any], operator_id: UUID | None, *, kept: UUID | None = None) -> int:
+    """Delete the sessions of an operator, except the session `kept`, and return how many.
+
+    None for the operator: those that began with OPERATOR_PASSWORD.
+    """
+    return connection.execute(_SQL["end_sessions_of"], {"operator_id": operator_id, "kept": kept}).rowcount

@@ -13,6 +13,7 @@ from api.commands.create_key import create_key
 from api.commands.find_key import find_key
 from api.commands.list_keys import list_keys
 from api.commands.list_opt_outs import list_opt_outs
+from api.commands.operator import operator
 from api.commands.opt_in import opt_in
 from api.commands.opt_out import opt_out
 from api.commands.resolve_unknown import resolve_unknown
@@ -31,7 +32,7 @@ SECTIONS = (
     Section("Sending", (resolve_unknown,)),
     Section("Consent", (list_opt_outs, opt_out, opt_in)),
     Section("Checks", (alerts, check_redis)),
-    Section("Security", (audit,)),
+    Section("Security", (operator, audit)),
 )
 """All commands, as `flask --help` lists them."""
 

@@ -1,1 +1,1 @@
-"""The operator's pages: the login, and rq-dashboard at /rq, both protected by one password."""
+"""The operator's pages: the login, and rq-dashboard at /rq, and the sessions of the operators."""

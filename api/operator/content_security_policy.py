@@ -6,7 +6,7 @@ import secrets
 
 from flask import Flask, Response, g, request
 
-BLUEPRINTS = frozenset({"operator", "rq_dashboard"})
+BLUEPRINTS = frozenset({"operator", "operator_sessions", "rq_dashboard"})
 
 
 def install(app: Flask) -> None:

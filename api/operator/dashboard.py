@@ -24,10 +24,13 @@ from rq.serializers import JSONSerializer
 from rq_dashboard import web  # pyright: ignore[reportMissingTypeStubs]
 
 from api.operator import registries
+from api.operator.dashboard_audit import with_audit
 from api.operator.notices import notice
+from api.operator.origin import SAFE_METHODS
 from api.operator.page_templates import StrictPages
 from jobs.worker.checked_job import CheckedJob, CheckedQueue, refuse_pickle
 from settings import mask_url
+from store.database import Database
 
 
 class JsonWorker(rq.Worker):
@@ -46,7 +49,7 @@ class JsonWorker(rq.Worker):
             return None
 
 
-def register(app: Flask, *, redis: Redis, redis_url: str) -> None:
+def register(app: Flask, *, redis: Redis, redis_url: str, database: Database) -> None:
     """Mount the dashboard under /rq. It does no access checks of its own: see guard.py."""
     _read_json()
     app.redis_conn = redis  # pyright: ignore[reportAttributeAccessIssue]
@@ -57,7 +60,10 @@ def register(app: Flask, *, redis: Redis, redis_url: str) -> None:
     views = app.view_functions
     views["rq_dashboard.requeue_all"] = partial(_requeue_all, redis)
     views["rq_dashboard.empty_queue"] = partial(_empty, redis)
+    changing = {rule.endpoint for rule in app.url_map.iter_rules() if (rule.methods or set()) - SAFE_METHODS}
     for endpoint in [name for name in views if name.startswith("rq_dashboard.")]:
+        if endpoint in changing:
+            views[endpoint] = with_audit(endpoint, views[endpoint], redis=redis, database=database)
         views[endpoint] = _with_messages(views[endpoint])
 
 

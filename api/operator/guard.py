@@ -1,4 +1,4 @@
-"""Checks every request to the dashboard: its session, its origin, its method, and its path."""
+"""Checks every request to a page that needs a login: its session, its origin, its method, and its path."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import re
 from http import HTTPStatus
 
 import psycopg
-from flask import redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from api.operator.accounts import Accounts
 from api.operator.notices import notice, wants_json
 from api.operator.origin import SAFE_METHODS, is_cross_origin
 from api.operator.session import Sessions
+from store.operator_sessions import OperatorSession
 
-CLOSED = "The operator's pages are disabled because OPERATOR_PASSWORD is not set."
+CLOSED = (
+    "The operator's pages are closed, because there are no operators and OPERATOR_PASSWORD is not set. Add an operator "
+    "with `flask operator add NAME`."
+)
 DATABASE_UNAVAILABLE = "The database does not answer, so your login cannot be checked now. Try again in a moment."
 REGISTRIES = frozenset({"queued", "started", "deferred", "scheduled", "finished", "failed", "canceled"})
 _MAX_PER_PAGE = 500
@@ -23,26 +28,35 @@ _QUEUE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 class Guard:
     """Each check returns None if the request may continue, otherwise the response that refuses it."""
 
-    def __init__(self, sessions: Sessions | None) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions) -> None:
+        self._accounts = accounts
         self._sessions = sessions
 
-    def check_dashboard(self) -> ResponseReturnValue | None:
-        """Check a request before a view of rq-dashboard runs. Other requests pass."""
-        if request.blueprint != "rq_dashboard":
-            return None
-        return self._check_session() or check_origin() or _check_method() or _check_path()
+    def check(self) -> ResponseReturnValue | None:
+        """Check a request before a view of rq-dashboard or of the sessions runs. Other requests pass."""
+        if request.blueprint == "operator_sessions":
+            return self._check_session() or check_origin()
+        if request.blueprint == "rq_dashboard":
+            return self._check_session() or check_origin() or _check_method() or _check_path()
+        return None
 
     def _check_session(self) -> ResponseReturnValue | None:
-        if self._sessions is None:
-            return notice(HTTPStatus.SERVICE_UNAVAILABLE, CLOSED)
         try:
-            if self._sessions.is_open():
+            g.operator_session = self._sessions.current()
+            if g.operator_session is not None:
                 return None
+            if not self._accounts.exist():
+                return notice(HTTPStatus.SERVICE_UNAVAILABLE, CLOSED)
         except psycopg.OperationalError:
             return notice(HTTPStatus.SERVICE_UNAVAILABLE, DATABASE_UNAVAILABLE, headers={"Retry-After": "5"})
         if wants_json():
             return notice(HTTPStatus.UNAUTHORIZED, "Log in at /operator/login first.")
         return redirect(url_for("operator.login"), HTTPStatus.SEE_OTHER)
+
+
+def acting_session() -> OperatorSession:
+    """Return the session of the request. Only for views of pages that need a login."""
+    return g.operator_session
 
 
 def check_origin() -> ResponseReturnValue | None:

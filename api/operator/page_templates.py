@@ -5,7 +5,7 @@
   show are escaped: rq-dashboard inserts descriptions and tracebacks unescaped.
 - The name of a queue, which comes from the path, is written into a script as JSON.
 - The icon is rq-dashboard's own: its templates refer to one in our static folder, which does not exist.
-- A logout button is added.
+- A link to the sessions and a logout button are added.
 
 The source of the templates is rewritten, not the rendered page, so nothing that is stored in a job can get a nonce.
 """
@@ -23,6 +23,7 @@ _TAG = re.compile(r"<%([=-]?)(.*?)%>", re.DOTALL)
 _ALREADY_ESCAPED = re.compile(r"\$\('<div/>'\)\.text\((.*)\)\.html\(\)")
 
 _LOG_OUT = (
+    """<a class="btn btn-link btn-sm" href="{{ url_for('operator_sessions.show') }}">Your sessions</a>"""
     """<form method="post" action="{{ url_for('operator.log_out') }}">"""
     '<button class="btn btn-link btn-sm">Log out</button></form>'
 )

@@ -27,6 +27,15 @@ def requeue_failed(redis: Redis, queue_name: str) -> int:
     return requeued
 
 
+def count(redis: Redis, queue_name: str, registry_name: str) -> int:
+    """Return how many jobs are queued, or in the registry of that name."""
+    queue = CheckedQueue(queue_name, connection=redis)
+    if registry_name == "queued":
+        return queue.count
+    registry: BaseRegistry = getattr(queue, f"{registry_name}_job_registry")
+    return redis.zcard(registry.key)
+
+
 def empty(redis: Redis, queue_name: str, registry_name: str) -> None:
     """Delete every job that is queued, or in the registry of that name."""
     queue = CheckedQueue(queue_name, connection=redis)

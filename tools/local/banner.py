@@ -42,7 +42,7 @@ def _login(config: LocalConfig, environment: Mapping[str, str]) -> str:
     """Show the operator's password only if bin/run generated it."""
     if "OPERATOR_PASSWORD" in config.variables:
         return ""
-    return f" (password {environment['OPERATOR_PASSWORD']})"
+    return f" (log in as operator, password {environment['OPERATOR_PASSWORD']})"
 
 
 def _flask(var_dir: Path) -> str:

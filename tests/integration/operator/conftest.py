@@ -15,12 +15,16 @@ from rq.serializers import JSONSerializer
 from werkzeug.serving import make_server
 
 from api.app import create_app
+from api.operator.password_hashing import PasswordHashing
 from api.services import services
 from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_worker import CheckedWorker
 from settings import Settings, load_settings
+from store import audit, operators
+from store.audit import AuditEvent
+from store.database import Database, open_database, system_scope
 from tests.integration.operator import repairable_job
-from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser
+from tests.integration.operator.operator_browser import PASSWORD, PASSWORD_OF_NAMED, OperatorBrowser
 
 Serve = Callable[..., OperatorBrowser]
 REGISTRIES = ("queued", "started", "deferred", "scheduled", "finished", "failed", "canceled")
@@ -119,6 +123,31 @@ def operator(anonymous: OperatorBrowser) -> OperatorBrowser:
     """A browser that has logged in."""
     assert anonymous.log_in().url.endswith("/rq/")
     return anonymous
+
+
+@pytest.fixture
+def database(settings: Settings) -> Generator[Database]:
+    database = open_database(settings.database_url, size=2, name="test")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def add_operator(database: Database) -> Callable[[str], None]:
+    """Adds an operator of this name, with the password PASSWORD_OF_NAMED."""
+    password_hash = PasswordHashing().hash(PASSWORD_OF_NAMED)
+
+    def add(name: str) -> None:
+        with system_scope(database) as connection:
+            assert operators.add(connection, name=name, password_hash=password_hash)
+
+    return add
+
+
+def recorded(database: Database, **filters: Any) -> list[AuditEvent]:
+    """The entries of the audit, the oldest first."""
+    with system_scope(database) as connection:
+        return audit.list_events(connection, limit=100, **filters)[::-1]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import requests
 
 PASSWORD = "a long password for the tests"
+PASSWORD_OF_NAMED = "another long password of a person"
 
 
 @dataclass
@@ -48,14 +49,14 @@ class OperatorBrowser:
         return self.session.get(urljoin(self.home, path), headers={"Accept": "text/html"}, timeout=60, **options)
 
     def submit(self, page: requests.Response, **fields: str) -> requests.Response:
-        """Fill in and send the page's one form."""
-        [form] = [element for element in Page(page.text).all("form") if "log" in element.attributes["action"]]
+        """Fill in and send the page's one form for the login or the logout."""
+        [form] = [element for element in Page(page.text).all("form") if "/log" in element.attributes["action"]]
         assert form.attributes["method"] == "post"
         headers = {"Origin": self.home, "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
         return self.session.post(urljoin(page.url, form.attributes["action"]), data=fields, headers=headers, timeout=60)
 
-    def log_in(self, password: str = PASSWORD) -> requests.Response:
-        return self.submit(self.open("/operator/login"), password=password)
+    def log_in(self, password: str = PASSWORD, *, name: str = "operator") -> requests.Response:
+        return self.submit(self.open("/operator/login"), name=name, password=password)
 
     def get_json(self, path: str) -> requests.Response:
         """As jQuery does."""

@@ -12,11 +12,13 @@ from tests.integration.operator.conftest import Serve
 from tests.integration.operator.operator_browser import PASSWORD, OperatorBrowser
 
 
-def guess_from(browser: OperatorBrowser, address: str, guess: str = "guess") -> requests.Response:
+def guess_from(
+    browser: OperatorBrowser, address: str, guess: str = "guess", *, name: str = "operator"
+) -> requests.Response:
     """One attempt from a client whose address the proxy reports."""
     return requests.post(
         f"{browser.home}/operator/login",
-        data={"password": guess},
+        data={"name": name, "password": guess},
         headers={"X-Forwarded-For": address, "Accept": "text/html"},
         timeout=60,
         allow_redirects=False,
@@ -27,7 +29,8 @@ def test_guesses_from_many_addresses_are_limited_together(serve: Serve) -> None:
     browser = serve(trusted_proxies=1)
 
     answers = [
-        guess_from(browser, f"192.0.2.{n}").status_code for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)
+        guess_from(browser, f"192.0.2.{n}", name=f"name{n}").status_code
+        for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)
     ]
 
     assert answers == [401] * login_attempts.ATTEMPTS_A_MINUTE_OVERALL + [429]
@@ -41,7 +44,7 @@ def test_a_known_browser_logs_in_while_others_guess(serve: Serve) -> None:
     known.log_in()
     known.submit(known.open("/rq/"))
     for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1):
-        guess_from(known, f"192.0.2.{n}")
+        guess_from(known, f"192.0.2.{n}", name=f"name{n % 5}" if n % 2 else "operator")
 
     assert known.log_in().url.endswith("/rq/")
 
@@ -76,26 +79,31 @@ def test_a_forged_browser_cookie_does_not_raise_the_limit(anonymous: OperatorBro
 def test_one_network_of_ipv6_counts_as_one_address(redis: Redis) -> None:
     counted = login_attempts.LoginAttempts(redis)
 
-    waits = [counted.wait_seconds(f"2001:db8:0:1::{n:x}") for n in range(1, login_attempts.ATTEMPTS_A_MINUTE + 2)]
+    waits = [
+        counted.wait_seconds(f"2001:db8:0:1::{n:x}", name=f"name{n}")
+        for n in range(1, login_attempts.ATTEMPTS_A_MINUTE + 2)
+    ]
 
     assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE
     assert waits[-1] > 0
-    assert counted.wait_seconds("2001:db8:0:2::1") == 0
+    assert counted.wait_seconds("2001:db8:0:2::1", name="amos") == 0
 
 
 def test_refused_attempts_of_one_address_do_not_count_for_all(redis: Redis) -> None:
     counted = login_attempts.LoginAttempts(redis)
 
     for _ in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL * 2):
-        counted.wait_seconds("192.0.2.1")
+        counted.wait_seconds("192.0.2.1", name="ruth")
 
-    assert counted.wait_seconds("192.0.2.2") == 0
+    assert counted.wait_seconds("192.0.2.2", name="amos") == 0
 
 
 def test_the_overall_limit_holds_without_redis_too(settings: Settings) -> None:
     alone = login_attempts.LoginAttempts(open_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})))
 
-    waits = [alone.wait_seconds(f"192.0.2.{n}") for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)]
+    waits = [
+        alone.wait_seconds(f"192.0.2.{n}", name=f"name{n}") for n in range(login_attempts.ATTEMPTS_A_MINUTE_OVERALL + 1)
+    ]
 
     assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE_OVERALL
     assert waits[-1] > 0

@@ -61,7 +61,7 @@ def test_with_an_https_url_the_cookie_is_sent_over_https_only(serve: Serve) -> N
 def test_a_wrong_password_is_refused(anonymous: OperatorBrowser) -> None:
     answer = anonymous.log_in("not it")
     assert answer.status_code == 401
-    assert "The password is not correct." in answer.text
+    assert "The name or the password is not correct." in answer.text
     assert not anonymous.session.cookies
     assert anonymous.open("/rq/").url.endswith("/operator/login")
 
@@ -90,16 +90,16 @@ def test_many_wrong_passwords_are_followed_by_a_pause(redis: Redis, anonymous: O
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     # Another process of the same service counts the same attempts.
-    assert login_attempts.LoginAttempts(redis).wait_seconds("127.0.0.1") > 0
+    assert login_attempts.LoginAttempts(redis).wait_seconds("127.0.0.1", name="ruth") > 0
 
 
 def test_attempts_are_limited_without_redis_too(settings: Settings) -> None:
     away = open_redis(settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"}))
     alone = login_attempts.LoginAttempts(away)
-    waits = [alone.wait_seconds("192.0.2.1") for _ in range(login_attempts.ATTEMPTS_A_MINUTE + 1)]
+    waits = [alone.wait_seconds("192.0.2.1", name="ruth") for _ in range(login_attempts.ATTEMPTS_A_MINUTE + 1)]
     assert waits[:-1] == [0] * login_attempts.ATTEMPTS_A_MINUTE
     assert waits[-1] > 0
-    assert alone.wait_seconds("192.0.2.2") == 0
+    assert alone.wait_seconds("192.0.2.2", name="amos") == 0
 
 
 def test_a_login_resets_the_count_of_wrong_passwords(redis: Redis, anonymous: OperatorBrowser) -> None:

@@ -17,7 +17,14 @@ from api.operator.page_templates import as_function, rewrite
 from tests.integration.operator.conftest import failed_job
 from tests.integration.operator.operator_browser import OperatorBrowser, Page
 
-PAGES = ("/rq/", "/rq/0/view/workers", "/rq/0/view/jobs", "/rq/0/view/jobs/sms/failed/8/asc/1", "/operator/login")
+PAGES = (
+    "/rq/",
+    "/rq/0/view/workers",
+    "/rq/0/view/jobs",
+    "/rq/0/view/jobs/sms/failed/8/asc/1",
+    "/operator/login",
+    "/operator/sessions/",
+)
 TEMPLATES = Path(rq_dashboard.__file__).parent / "templates/rq_dashboard"
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 
@@ -59,7 +66,7 @@ def test_the_policy_allows_the_scripts_and_styles_of_the_page(operator: Operator
 
 
 def test_every_page_template_has_its_function(operator: OperatorBrowser) -> None:
-    for path in PAGES[:-1]:
+    for path in PAGES[:4]:
         scripts = Page(operator.open(path).text).all("script")
         for script, after in pairwise(scripts):
             if script.attributes.get("type") == "text/template":

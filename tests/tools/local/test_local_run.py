@@ -75,7 +75,7 @@ def test_bin_run_starts_everything_delivers_the_demo_and_stops_on_ctrl_c(tmp_pat
         # The demo message was delivered, and the banner shows how to continue.
         banner = system.output.read_text()
         assert "demo message: 1,000 of 1,000 delivered" in banner
-        assert re.search(r"/rq \(password \S+\)", banner)
+        assert re.search(r"/rq \(log in as operator, password \S+\)", banner)
         assert f"-H 'Authorization: Bearer {read_church(var).api_key}'" in banner
         assert '-H "Idempotency-Key: ' in banner
         assert f"VAR_DIR={var} bin/flask --help" in banner
