@@ -113,7 +113,7 @@ def test_the_image_contains_the_product_and_nothing_else() -> None:
     copied: set[str] = set()
     for instruction in last_stage():
         if instruction.name == "COPY" and "--from" not in instruction.arguments:
-            copied |= {source for source in instruction.arguments.split(" ")[:-1]}
+            copied |= set(instruction.arguments.split(" ")[:-1])
     programs = {word for command in procfile().values() for word in shlex.split(command) if word.endswith(".py")}
 
     assert copied == PRODUCT | programs | {"logs.py", "settings.py", "wsgi.py", ".flaskenv"}
