@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvloop
 
 from tools.bench.http_connection import LOST, HttpConnection
-from tools.bench.load import ANSWER_TIMEOUT_SECONDS, Load, connect
+from tools.bench.load import ANSWER_TIMEOUT_SECONDS, Address, Load, connect
 
 
 def run_closed(port: int, make_request: Callable[[], bytes], *, connections: int, seconds: float) -> Load:
@@ -19,7 +19,7 @@ def run_closed(port: int, make_request: Callable[[], bytes], *, connections: int
 
 class _ClosedLoop:
     def __init__(self, port: int, make_request: Callable[[], bytes], *, seconds: float) -> None:
-        self._port = port
+        self._address = Address(port=port)
         self._make_request = make_request
         self._seconds = seconds
         self._sent_at: dict[HttpConnection, float] = {}
@@ -59,6 +59,6 @@ class _ClosedLoop:
 
     async def _open_and_send(self) -> None:
         try:
-            self._send(await connect(self._port, self._answered))
+            self._send(await connect(self._address, self._answered))
         except OSError:
             self._load.answers[LOST] += 1

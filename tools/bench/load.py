@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -62,10 +63,20 @@ class Load:
         return round(percentile(self.latencies_ms, percent), 2) if self.latencies_ms else None
 
 
-async def connect(port: int, on_answer: Callable[[HttpConnection, int], None]) -> HttpConnection:
-    """Open a connection to the port on this machine. Raises OSError."""
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """The address of a server."""
+
+    host: str = "127.0.0.1"
+    port: int
+    tls: bool = False
+
+
+async def connect(address: Address, on_answer: Callable[[HttpConnection, int], None]) -> HttpConnection:
+    """Open a connection. Raises OSError."""
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(lambda: HttpConnection(on_answer), "127.0.0.1", port)
+    tls = ssl.create_default_context() if address.tls else None
+    _, connection = await loop.create_connection(lambda: HttpConnection(on_answer), address.host, address.port, ssl=tls)
     return connection
 
 
