@@ -26,6 +26,7 @@ from rq_dashboard import web  # pyright: ignore[reportMissingTypeStubs]
 from api.operator import registries
 from api.operator.notices import notice
 from api.operator.page_templates import StrictPages
+from jobs.job_queue import failed_jobs
 from jobs.worker.checked_job import CheckedJob, CheckedQueue, refuse_pickle
 from settings import mask_url
 
@@ -78,7 +79,7 @@ def _our_connection(*_: Any, **__: Any) -> tuple[None, Redis]:
 
 def _requeue(job_id: str, connection: Redis) -> Job:
     """Replaces rq.requeue_job, which would create an unchecked job."""
-    return CheckedJob.fetch(job_id, connection=connection).requeue()
+    return failed_jobs.requeue(connection, job_id)
 
 
 def _requeue_all(redis: Redis, queue_name: str) -> ResponseReturnValue:
