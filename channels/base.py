@@ -127,6 +127,10 @@ class Channel(Protocol):
         """Codes of failures reported after acceptance that are tried again, with the first backoff in seconds."""
         ...
 
+    def explain_code(self, code: str) -> str | None:
+        """What one of the carrier's error codes means, in words; None for a code that is not known."""
+        ...
+
     def open_carrier(self, settings: Settings) -> Carrier: ...
 
     @property

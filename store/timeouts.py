@@ -90,5 +90,7 @@ INLINE = replace(SENDING, connection=WEB.connection, probe_after=WEB.probe_after
 """Jobs that run inside a request, without queues."""
 COMMAND = replace(SENDING, statement=600, probe_after=3)
 """An operator's command, and the checks when a process starts."""
+OVERVIEW = replace(COMMAND, statement=20, lock=2)
+"""A command that shows a state. It fails soon when PostgreSQL is too busy to answer."""
 MIGRATION = Timeouts(statement=0, lock=30, idle_in_transaction=0, connection=3, probe_after=10, unacknowledged=20)
 """A migration may take hours. While it waits for a lock, other statements on the table wait behind it."""

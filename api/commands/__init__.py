@@ -10,12 +10,16 @@ from api.commands.check_redis import check_redis
 from api.commands.church import church
 from api.commands.create_church import create_church
 from api.commands.create_key import create_key
+from api.commands.failed import failed
 from api.commands.find_key import find_key
 from api.commands.list_keys import list_keys
 from api.commands.list_opt_outs import list_opt_outs
+from api.commands.message import delivery, message
 from api.commands.operator import operator
 from api.commands.opt_in import opt_in
 from api.commands.opt_out import opt_out
+from api.commands.queues import queues
+from api.commands.requeue import requeue
 from api.commands.resolve_unknown import resolve_unknown
 from api.commands.resume_sender import resume_sender
 from api.commands.revoke_key import revoke_key
@@ -29,7 +33,7 @@ SECTIONS = (
     Section("Churches", (create_church, church, set_texting_hours, set_limits, show_limits)),
     Section("Senders", (set_sender, resume_sender)),
     Section("Keys", (create_key, list_keys, find_key, revoke_key)),
-    Section("Sending", (resolve_unknown,)),
+    Section("Sending", (queues, failed, requeue, message, delivery, resolve_unknown)),
     Section("Consent", (list_opt_outs, opt_out, opt_in)),
     Section("Checks", (alerts, check_redis)),
     Section("Security", (operator, audit)),

@@ -28,6 +28,7 @@ from api.operator.dashboard_audit import with_audit
 from api.operator.notices import notice
 from api.operator.origin import SAFE_METHODS
 from api.operator.page_templates import StrictPages
+from jobs.job_queue import failed_jobs
 from jobs.worker.checked_job import CheckedJob, CheckedQueue, refuse_pickle
 from settings import mask_url
 from store.database import Database
@@ -84,7 +85,7 @@ def _our_connection(*_: Any, **__: Any) -> tuple[None, Redis]:
 
 def _requeue(job_id: str, connection: Redis) -> Job:
     """Replaces rq.requeue_job, which would create an unchecked job."""
-    return CheckedJob.fetch(job_id, connection=connection).requeue()
+    return failed_jobs.requeue(connection, job_id)
 
 
 def _requeue_all(redis: Redis, queue_name: str) -> ResponseReturnValue:

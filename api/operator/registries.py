@@ -9,6 +9,7 @@ from redis import Redis
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.registry import BaseRegistry
 
+from jobs.job_queue import failed_jobs
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 
 
@@ -18,7 +19,7 @@ def requeue_failed(redis: Redis, queue_name: str) -> int:
     requeued = 0
     for entry in cast(list[bytes], redis.zrange(failed.key, 0, -1)):
         try:
-            failed.requeue(entry.decode("utf-8", "replace"))
+            failed_jobs.requeue(redis, entry.decode("utf-8", "replace"), queue=queue_name)
             requeued += 1
         except NoSuchJobError:
             redis.zrem(failed.key, entry)

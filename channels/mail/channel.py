@@ -11,6 +11,7 @@ from channels.incoming import Inbox, Route, RouteStore
 from channels.mail import unsubscribe
 from channels.mail.bounce_route import bounce_route
 from channels.mail.carrier import MailCarrier
+from channels.mail.errors import explain_code
 from channels.mail.headers import header_error
 from messaging.addresses import AddressKind
 from settings import Settings
@@ -69,6 +70,9 @@ class MailChannel:
 
     def count_segments(self, content: str) -> int:  # noqa: ARG002 - one mail, whatever its length
         return 1
+
+    def explain_code(self, code: str) -> str | None:
+        return explain_code(code)
 
     def open_carrier(self, settings: Settings) -> Carrier:
         return MailCarrier(settings)

@@ -90,6 +90,11 @@ _STAGE_REASONS: Mapping[Stage, str] = {
 }
 
 
+def explain_code(code: str) -> str | None:
+    """Return what an enhanced code such as 5.1.1 means, or None if it is not in REASONS."""
+    return REASONS.get(code.partition(".")[2])
+
+
 def classify_refusal(refusal: SmtpRefusal) -> ErrorClassification:
     """Classify a refusal. An unknown code after the whole mail was sent is ambiguous."""
     detail = (refusal.enhanced or "").partition(".")[2]

@@ -12,7 +12,7 @@ from channels.mms import media_checks
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import RETRYABLE_RECEIPT_CODES
+from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, explain_code
 from channels.twilio.receipts import status_route
 from messaging import segments
 from messaging.addresses import AddressKind
@@ -66,6 +66,9 @@ class MmsChannel:
 
     def count_segments(self, content: str) -> int:  # noqa: ARG002 - one message, whatever its text
         return 1
+
+    def explain_code(self, code: str) -> str | None:
+        return explain_code(code)
 
     def open_carrier(self, settings: Settings) -> Carrier:
         return TwilioCarrier(settings, channel=self.name)

@@ -9,7 +9,7 @@ from uuid import UUID
 from channels.base import Carrier, Details
 from channels.incoming import Inbox, Route, RouteStore
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import RETRYABLE_RECEIPT_CODES
+from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, explain_code
 from channels.twilio.receipts import status_route
 from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
@@ -54,6 +54,9 @@ class SmsChannel:
 
     def count_segments(self, content: str) -> int:
         return count_segments(content)
+
+    def explain_code(self, code: str) -> str | None:
+        return explain_code(code)
 
     def open_carrier(self, settings: Settings) -> Carrier:
         return TwilioCarrier(settings, channel=self.name)

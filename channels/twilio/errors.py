@@ -85,6 +85,24 @@ RETRYABLE_RECEIPT_CODES: Mapping[str, float] = {
 """
 
 
+RECEIPT_REASONS: Mapping[str, str] = {
+    "30001": "the sender's queue at the carrier was full",
+    "30003": "the phone cannot be reached: it is switched off or out of coverage",
+    "30008": "the recipient's carrier reports an unknown error; the text may have arrived",
+    "30022": "the rate of the sender's registration is exceeded (A2P 10DLC)",
+    "30023": "the daily limit of the sender's registration is reached (A2P 10DLC)",
+    "30027": "the daily limit of T-Mobile is reached (A2P 10DLC)",
+    "63038": "the account's daily limit is reached",
+}
+"""What codes mean that are reported only after acceptance. SUBMISSION_CODES has the others."""
+
+
+def explain_code(code: str) -> str | None:
+    """Return what the code means, or None if it is not in the tables."""
+    known = SUBMISSION_CODES.get(int(code)) if code.isascii() and code.isdigit() else None
+    return known.reason if known else RECEIPT_REASONS.get(code)
+
+
 def classify(*, code: int | None, http_status: int) -> ErrorClassification:
     """Classify an error response. Any status below 500 means that Twilio did not accept the message.
 

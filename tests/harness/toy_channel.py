@@ -140,5 +140,8 @@ class NoteChannel:
     def count_segments(self, content: str) -> int:
         return 1
 
+    def explain_code(self, code: str) -> str | None:
+        return {"full": "the box is full"}.get(code)
+
     def open_carrier(self, settings: Settings) -> BoxCarrier:
         return BoxCarrier()

@@ -14,17 +14,17 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 from api.services import services
 from store.database import system_scope
 from store.errors import OutcomeUnknown, SchemaMismatch
-from store.timeouts import COMMAND
+from store.timeouts import COMMAND, Timeouts
 
 
 @contextmanager
-def transaction() -> Generator[Connection[Any]]:
+def transaction(*, timeouts: Timeouts = COMMAND) -> Generator[Connection[Any]]:
     """Open a transaction that sees all churches. An exception in the block rolls it back.
 
     Raises click.ClickException, with what to do, if the database is unreachable, busy or not migrated.
     """
     try:
-        with system_scope(services().database, timeouts=COMMAND) as connection:
+        with system_scope(services().database, timeouts=timeouts) as connection:
             yield connection
     except SchemaMismatch as error:
         raise click.ClickException(str(error)) from error
