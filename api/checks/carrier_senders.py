@@ -1,0 +1,24 @@
+"""Reads the senders of all churches for `flask check-carrier`."""
+
+from __future__ import annotations
+
+import psycopg
+
+from api.checks.database_connection import CheckConnection
+from api.checks.steps import CheckFailed
+from settings import Settings
+from store.senders import CarrierSender, list_carrier_senders
+
+CHANNELS = ("sms", "mms")
+"""The channels that Twilio carries."""
+
+
+def read_senders(settings: Settings) -> list[CarrierSender] | None:
+    """Return the senders; None if the database cannot be read."""
+    try:
+        with CheckConnection(settings.database_url) as session:
+            session.open()
+            with session.transaction() as connection:
+                return list_carrier_senders(connection, channels=CHANNELS)
+    except (CheckFailed, psycopg.Error):
+        return None
