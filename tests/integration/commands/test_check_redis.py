@@ -22,6 +22,7 @@ from rq import Worker
 from api.checks import redis_data, redis_suite, redis_workers
 from api.commands.check_redis import check_redis
 from settings import Settings
+from tests.harness.check_lines import lines_of
 from tests.harness.command_line import FLASK, flask_environment, run_flask
 from tests.harness.private_redis import PrivateRedis
 from tests.harness.process_output import report_output
@@ -94,12 +95,6 @@ def running_workers(settings: Settings, redis: Redis, log: Path) -> Generator[No
     finally:
         process.terminate()
         process.wait(60)
-
-
-def lines_of(output: str) -> dict[str, str]:
-    """Return the mark and the finding of each step, by its name."""
-    found = re.findall(r"^(\S+) +\d+/\d+ (.+?) … \d+\.\d s: (.*)$", output, re.MULTILINE)
-    return {name: f"{mark} {finding}" for mark, name, finding in found}
 
 
 def test_every_step_passes_with_nothing_but_redis_url_and_no_key_is_left(
@@ -221,7 +216,6 @@ def test_a_full_redis_fails_the_check(check: Check, private_redis: PrivateRedis)
     result = check("--without-workers", REDIS_URL=private_redis.url)
 
     assert re.fullmatch(r"❌ [\d.]+ MB used of [\d.]+ MB \(maxmemory\)", lines_of(result.stdout)["Memory"])
-    assert "❌ OutOfMemoryError" in result.stdout
 
 
 @pytest.mark.parametrize(
