@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 import logs
-from channels.twilio.public_url import is_twilio, public_url_problem
+from channels.registry import settings_problem
 from jobs.job_queue.eviction import read_eviction
 from jobs.job_queue.redis_connection import open_redis
 from settings import Settings, placeholders
@@ -54,7 +54,7 @@ def refuse_unsafe_settings(settings: Settings) -> None:
     """Raises StartRefused for secrets that everyone knows, and for an address at which no callback arrives."""
     if names := placeholders(settings):
         raise StartRefused(f"{', '.join(names)}: still contains change-me from .env.example. Set a value of your own.")
-    if is_twilio(settings) and (problem := public_url_problem(settings)):
+    if problem := settings_problem(settings):
         raise StartRefused(problem)
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import psycopg
 
 from api.checks.database_connection import CheckConnection
-from api.checks.steps import CheckFailed
+from channels.check_steps import CheckFailed
+from channels.registry import CHANNELS
 from settings import Settings
 from store.senders import CarrierSender, list_carrier_senders
-
-CHANNELS = ("sms", "mms")
-"""The channels that Twilio carries."""
 
 
 def read_senders(settings: Settings) -> list[CarrierSender] | None:
@@ -19,6 +17,6 @@ def read_senders(settings: Settings) -> list[CarrierSender] | None:
         with CheckConnection(settings.database_url) as session:
             session.open()
             with session.transaction() as connection:
-                return list_carrier_senders(connection, channels=CHANNELS)
+                return list_carrier_senders(connection, channels=list(CHANNELS))
     except (CheckFailed, psycopg.Error):
         return None

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from psycopg import Connection, OperationalError
 
-from api.checks.steps import CheckFailed
+from channels.check_steps import CheckFailed
 from store.errors import ServerUnresponsive
 from store.interruptible_connection import InterruptibleConnection
 from store.timeouts import COMMAND

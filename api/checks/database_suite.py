@@ -11,7 +11,8 @@ from typing import Any
 from psycopg import Connection
 
 from api.checks.database_connection import CheckConnection
-from api.checks.steps import CheckFailed, CheckWarning, Step, Suite
+from api.checks.steps import Suite
+from channels.check_steps import CheckFailed, CheckWarning, Step
 from settings import DatabaseSettings, mask_url
 from store import database_checks, role, schema
 from store.errors import UnfitDatabase
@@ -59,7 +60,7 @@ class DatabaseChecks:
             Step(
                 name="Row security",
                 check=self._row_security,
-                remedy="ALTER TABLE … ENABLE ROW LEVEL SECURITY, and FORCE ROW LEVEL SECURITY",
+                remedy="enable and force row security on these tables, as store/migrations/ does",
             ),
             Step(name="Indexes", check=self._indexes, remedy="REINDEX INDEX CONCURRENTLY …"),
             Step(

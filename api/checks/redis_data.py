@@ -15,7 +15,8 @@ from redis.client import Pipeline
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from api.checks.steps import CheckFailed, describe
+from api.checks.steps import describe
+from channels.check_steps import CheckFailed
 
 CONNECTIONS = 8
 VALUES = 125

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from api.checks.steps import CheckFailed, CheckWarning
+from channels.check_steps import CheckFailed, CheckWarning
 from jobs.job_queue.eviction import read_eviction
 
 OLDEST = (6, 2)

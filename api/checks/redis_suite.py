@@ -13,7 +13,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from api.checks.redis_data import DataChecks
 from api.checks.redis_server import ServerChecks
 from api.checks.redis_workers import WorkerChecks
-from api.checks.steps import Step, Suite
+from api.checks.steps import Suite
+from channels.check_steps import Step
 from jobs.job_queue.eviction import REMEDY as EVICTION_REMEDY
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_connection import open_redis

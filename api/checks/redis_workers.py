@@ -15,7 +15,7 @@ from rq.job import Job
 from rq.results import Result
 from rq.suspension import is_suspended
 
-from api.checks.steps import CheckFailed
+from channels.check_steps import CheckFailed
 from jobs.job_queue.job_kinds import PING
 from jobs.job_queue.redis_connection import rq_queue
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from api.checks.steps import CheckFailed, CheckSkipped, CheckWarning, Step, Suite
-from channels.registry import CHANNELS
-from channels.twilio.public_url import is_twilio, public_url_problem
+from api.checks.steps import Suite
+from channels.check_steps import CheckFailed, CheckSkipped, CheckWarning, Step
+from channels.registry import CHANNELS, settings_problem
 from settings import Settings, SettingsError, load_settings, placeholders
 
 
@@ -61,9 +61,7 @@ def _are_own(settings: Settings) -> str:
 
 
 def _address_is_public(settings: Settings) -> str:
-    if not is_twilio(settings):
-        return f"{settings.public_url} (any address is fine: the carrier is not Twilio)"
-    if problem := public_url_problem(settings):
+    if problem := settings_problem(settings):
         raise CheckFailed(problem)
     return settings.public_url
 

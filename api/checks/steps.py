@@ -1,4 +1,4 @@
-"""One shape for all checks: a step is a name, a function and a remedy, a suite a list of steps."""
+"""A suite is a list of steps (channels/check_steps.py) of one command. Runs and times them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from channels.check_steps import CheckFailed, CheckSkipped, CheckWarning, Step
 from logs import mask_addresses
 
 
@@ -17,41 +18,6 @@ class Status(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     """There was nothing to check."""
-
-
-class CheckFailed(Exception):
-    """The check failed. `remedy` replaces that of the step. `lost`: the checked server is gone, so the suite ends."""
-
-    def __init__(self, finding: str, *, remedy: str | None = None, lost: bool = False) -> None:
-        super().__init__(finding)
-        self.remedy = remedy
-        self.lost = lost
-
-
-class CheckWarning(Exception):
-    """What the check found is no failure, but someone should look at it."""
-
-    def __init__(self, finding: str, *, remedy: str | None = None) -> None:
-        super().__init__(finding)
-        self.remedy = remedy
-
-
-class CheckSkipped(Exception):
-    """There is nothing to check. The message says why."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """`check` returns what it found, and raises CheckFailed, CheckWarning or CheckSkipped.
-
-    Any other exception fails the step too: a check reports whatever happens.
-    """
-
-    name: str
-    check: Callable[[], str]
-    remedy: str
-    is_required: bool = False
-    """Whether the other steps need this one: if it fails, the suite ends."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

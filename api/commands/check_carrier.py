@@ -1,4 +1,4 @@
-"""`flask check-carrier`: checks the account at Twilio, the address of callbacks and the mail server."""
+"""`flask check-carrier`: checks the account at the carrier, the address of callbacks and the mail server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from settings import load_settings
 @click.command("check-carrier")
 @json_option
 def check_carrier(as_json: bool) -> None:
-    """Check the account at Twilio, the address of callbacks and the mail server.
+    """Check the account at the carrier, the address of callbacks and the mail server.
 
     Sends no message. The exit status is 0 when no test failed, and 1 when one did.
     """

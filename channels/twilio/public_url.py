@@ -21,11 +21,14 @@ def is_twilio(settings: Settings) -> bool:
     return host == "twilio.com" or host.endswith(".twilio.com")
 
 
-def public_url_problem(settings: Settings) -> str | None:
+def callback_problem(settings: Settings) -> str | None:
     """Return why Twilio's callbacks would not arrive, and the remedy; None if nothing speaks against it.
 
-    Looks up no name: without a name server the service must start all the same.
+    With another carrier than Twilio, such as the sandbox, any address will do. Looks up no name: without a name server
+    the service must start all the same.
     """
+    if not is_twilio(settings):
+        return None
     address = urlsplit(settings.public_url)
     if address.scheme != "https":
         return (

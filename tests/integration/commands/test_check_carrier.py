@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from api.checks.callback_checks import CallbackChecks
-from api.checks.steps import CheckFailed
 from api.commands.check_carrier import check_carrier
+from channels.check_steps import CheckFailed
 from channels.twilio.account import messaging_base_url
+from channels.twilio.callback_checks import CallbackChecks
 from channels.twilio.callback_probe import CallbackProbe
 from settings import Settings
 from store.churches import create

@@ -18,6 +18,7 @@ from tests.harness.check_lines import lines_of
 from tests.harness.command_line import run_flask
 from tests.harness.databases import empty_database_beside
 from tests.harness.private_postgres import PrivatePostgres, private_postgres
+from tests.harness.waiting import wait_until
 
 STEPS = [
     "Connect",
@@ -174,6 +175,8 @@ def test_a_prepared_transaction_fails_the_check(check: Check, server: PrivatePos
 
 def test_connections_near_their_limit_fail_the_check(check: Check, server: PrivatePostgres) -> None:
     with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
+        own = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'koinonia'"
+        wait_until(lambda: superuser.execute(own).fetchone() == (0,), condition="earlier sessions have ended")
         superuser.execute("ALTER ROLE koinonia CONNECTION LIMIT 2")
         try:
             with psycopg.connect(server.url):

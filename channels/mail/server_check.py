@@ -1,10 +1,11 @@
-"""Checks the mail server: EHLO, STARTTLS and AUTH."""
+"""The step of `flask check-carrier` that concerns the mail server: EHLO, STARTTLS and AUTH."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from api.checks.steps import CheckFailed, CheckSkipped
+from channels.check_steps import CheckFailed, CheckSkipped, SenderToCheck, Step
 from channels.mail.mail_server import MailServer
 from channels.mail.smtp_session import SmtpFailure, SmtpRefusal
 from settings import Settings
@@ -12,7 +13,18 @@ from settings import Settings
 TIMEOUT_SECONDS = 10.0
 
 
-def check_mail_server(settings: Settings) -> str:
+def carrier_checks(settings: Settings, senders: Sequence[SenderToCheck] | None) -> Sequence[Step]:  # noqa: ARG001
+    """Return the step. A mail server knows no senders."""
+    return [
+        Step(
+            name="Mail server",
+            check=lambda: _check_mail_server(settings),
+            remedy="check SMTP_URL: host, port, user, password and encryption (docs/mail.md)",
+        )
+    ]
+
+
+def _check_mail_server(settings: Settings) -> str:
     """Log in as a worker does, and send no mail."""
     if not settings.mail_enabled:
         raise CheckSkipped("mail is switched off (MAIL_ENABLED=false)")

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 
-from api.checks.steps import CheckFailed, CheckSkipped, CheckWarning
+from channels.check_steps import CheckFailed, CheckSkipped, CheckWarning, SenderToCheck
 from channels.twilio.account import AccountNumber, AccountState, AccountUnreadable, TwilioAccount
-from store.senders import CarrierSender
 
 LOW_BALANCE = Decimal(20)
 """In the account's currency."""
@@ -21,7 +20,7 @@ _VERIFIED, _APPROVED = "VERIFIED", "TWILIO_APPROVED"
 class AccountChecks:
     """The steps in the order in which they run: each uses what those before it have read."""
 
-    def __init__(self, account: TwilioAccount, senders: Sequence[CarrierSender] | None) -> None:
+    def __init__(self, account: TwilioAccount, senders: Sequence[SenderToCheck] | None) -> None:
         self._account = account
         self._senders = senders
         self._is_readable = False
@@ -94,7 +93,7 @@ class AccountChecks:
         self._is_readable = True
         return state
 
-    def _incapable(self, senders: Iterable[CarrierSender]) -> list[str]:
+    def _incapable(self, senders: Iterable[SenderToCheck]) -> list[str]:
         found: list[str] = []
         for sender in senders:
             number = self._numbers.get(sender.address or "")
@@ -138,7 +137,7 @@ class AccountChecks:
         if not self._is_readable:
             raise CheckSkipped("the account could not be read")
 
-    def _require_senders(self) -> Sequence[CarrierSender]:
+    def _require_senders(self) -> Sequence[SenderToCheck]:
         self._require_account()
         if self._senders is None:
             raise CheckSkipped("the senders of the churches could not be read: flask check-database")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from api.checks.steps import CheckFailed
+from channels.check_steps import CheckFailed
 from channels.public_addresses import is_public
 from channels.twilio.callback_probe import Answer, CallbackProbe
-from channels.twilio.public_url import is_twilio, public_url_problem
+from channels.twilio.public_url import callback_problem, is_twilio
 from settings import Settings
 
 
@@ -17,7 +17,7 @@ class CallbackChecks:
     def is_reachable(self) -> str:
         """With Twilio's own API, the address must be https and public, also after its name was resolved."""
         url = self._settings.public_url
-        if is_twilio(self._settings) and (problem := public_url_problem(self._settings)):
+        if problem := callback_problem(self._settings):
             raise CheckFailed(problem)
         try:
             addresses = self._probe.resolve()
