@@ -35,7 +35,7 @@ _KIND = click.Choice([ALL_KINDS, *ALERT_KINDS])
 @click.pass_context
 @with_appcontext
 def alerts(context: click.Context, *, recent: int, as_json: bool, is_test: bool) -> None:
-    """List incidents: those that are open, and the latest that are over.
+    """List open and recent incidents.
 
     docs/operations.md says what each kind means and what to do. The exit status is 0; with --test it is 1 if a way
     failed or none is configured.

@@ -28,7 +28,7 @@ from store.timeouts import OVERVIEW
 @as_json_option
 @with_appcontext
 def failed(reasons: tuple[str, ...], church_id: object, limit: int, as_json: bool) -> None:
-    """Show the failed jobs: why they failed, and what a requeue will do.
+    """Show failed jobs, and what a requeue will do.
 
     The newest first. `flask requeue` runs them again.
     """

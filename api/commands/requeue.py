@@ -44,7 +44,7 @@ def requeue(
     everything: bool,
     dry_run: bool,
 ) -> None:
-    """Run failed jobs again: some, those with a reason, or all.
+    """Run failed jobs again.
 
     `flask failed` lists them and their reasons. Nobody gets a message twice: a job sends only what is not sent yet. A
     job that disappeared meanwhile is skipped. The exit status is 1 if a job that was named could not be requeued.

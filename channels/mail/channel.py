@@ -14,7 +14,7 @@ from channels.mail.carrier import MailCarrier
 from channels.mail.errors import explain_code
 from channels.mail.headers import header_error
 from messaging.addresses import AddressKind
-from settings import Settings
+from settings import RedisSettings, Settings
 
 MAX_CHARACTERS = 100_000
 MAX_SUBJECT_CHARACTERS = 200
@@ -38,7 +38,7 @@ class MailChannel:
     routes: Sequence[Route[RouteStore]] = (bounce_route(), *unsubscribe.routes())
     inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def is_enabled(self, settings: Settings) -> bool:
+    def is_enabled(self, settings: RedisSettings) -> bool:
         return settings.mail_enabled
 
     def unavailable_reason(self, settings: Settings) -> str | None:

@@ -11,10 +11,10 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from jobs.job_queue.sentinel import is_sentinel_url, open_sentinel_redis
-from settings import Settings
+from settings import RedisSettings
 
 
-def open_redis(settings: Settings, *, timeout_seconds: float = 5.0) -> Redis:
+def open_redis(settings: RedisSettings, *, timeout_seconds: float = 5.0) -> Redis:
     """A client that raises after `timeout_seconds` without an answer.
 
     It never repeats a command: when only the reply was lost, a job would be enqueued twice.

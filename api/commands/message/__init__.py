@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from flask.cli import AppGroup
+import click
 
 from api.commands.message.show_delivery import show_delivery
 from api.commands.message.show_message import show_message
 
-message = AppGroup("message", help="Show what became of a message.")
-message.add_command(show_message)
 
-delivery = AppGroup("delivery", help="Show what became of one delivery of a message.")
+@click.group("message")
+def message() -> None:
+    """Show what became of a message."""
+
+
+@click.group("delivery")
+def delivery() -> None:
+    """Show what became of one delivery of a message."""
+
+
+message.add_command(show_message)
 delivery.add_command(show_delivery)

@@ -1,23 +1,28 @@
-"""`flask --help` in sections: the product's commands by subject, Flask's own at the end.
+"""`flask --help` as the product's: its commands by subject, Flask's own at the end.
 
-Flask lists all commands by the alphabet. It loads the app only while it writes that list, so it cannot be replaced: its
-commands are hidden until it is written, and the sections are written after it.
+Flask loads the app only while it writes the list of its commands. So what it has written by then is replaced: the epilog,
+which is written last, empties the page and writes another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MethodType
 
 import click
 
 _LEAST_HELP_WIDTH = 20
+_ABOUT = (
+    "Operates Koinonia SMS: shows what is sent and what waits, finds and repairs what is wrong, and manages churches, "
+    "keys and operators. `flask doctor` checks everything. docs/operating.md describes the commands, "
+    "docs/operations.md what to do about each alert."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Commands about one subject. The commands of a group are listed one by one, such as `church list`."""
+    """Commands about one subject."""
 
     title: str
     commands: tuple[click.Command, ...]
@@ -31,35 +36,25 @@ def install(sections: Sequence[Section]) -> None:
     if isinstance(context.command, click.Group):
         flask = context.command
         all_sections = (*sections, Section("Flask", tuple(flask.commands.values())))
-        _set_hidden(all_sections, hidden=True)
 
-        def format_epilog(_flask: click.Group, _context: click.Context, formatter: click.HelpFormatter) -> None:
-            _set_hidden(all_sections, hidden=False)
+        def format_epilog(_flask: click.Group, context: click.Context, formatter: click.HelpFormatter) -> None:
+            formatter.buffer.clear()
+            flask.format_usage(context, formatter)
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(_ABOUT)
             _write(all_sections, formatter)
+            click.Command.format_options(flask, context, formatter)
 
         setattr(flask, "format_epilog", MethodType(format_epilog, flask))  # noqa: B010 - it replaces a method
 
 
-def _set_hidden(sections: Sequence[Section], *, hidden: bool) -> None:
-    for section in sections:
-        for command in section.commands:
-            command.hidden = hidden
-
-
 def _write(sections: Sequence[Section], formatter: click.HelpFormatter) -> None:
-    listed = {section.title: list(_entries(section)) for section in sections}
-    width = max(len(name) for entries in listed.values() for name, _ in entries)
+    width = max(len(str(command.name)) for section in sections for command in section.commands)
     help_width = max(_LEAST_HELP_WIDTH, formatter.width - width - 6)
-    for title, entries in listed.items():
-        with formatter.section(title):
-            rows = [(name.ljust(width), command.get_short_help_str(help_width)) for name, command in entries]
+    for section in sections:
+        with formatter.section(section.title):
+            rows = [
+                (str(command.name).ljust(width), command.get_short_help_str(help_width)) for command in section.commands
+            ]
             formatter.write_dl(rows, col_max=width + 2)
-
-
-def _entries(section: Section) -> Iterator[tuple[str, click.Command]]:
-    for command in section.commands:
-        if isinstance(command, click.Group):
-            for name, each in command.commands.items():
-                yield f"{command.name} {name}", each
-        else:
-            yield str(command.name), command

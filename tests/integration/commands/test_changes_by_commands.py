@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from api.commands import COMMANDS
+from api.commands.support.lazy_command import LazyCommand
 from api.commands.support.command_actor import command_actor
 from messaging.states import Status
 from store import audit, operator_sessions, operators, senders
@@ -159,7 +160,8 @@ READS_STANDARD_INPUT = {"find-key"}
 
 def names(commands: Any = COMMANDS, prefix: str = "") -> Iterator[str]:
     """The commands, those of groups as `group command`."""
-    for command in commands:
+    for each in commands:
+        command = each.load() if isinstance(each, LazyCommand) else each
         if isinstance(command, click.Group):
             yield from names(command.commands.values(), f"{prefix}{command.name} ")
         else:
