@@ -13,6 +13,9 @@ from tests.harness.named_queries import QUERIES
 from tests.integration.store.ledger import Ledger
 
 HOT = (
+    "alert_measurements.count_awaiting_receipts",
+    "alert_measurements.count_long_in_doubt",
+    "alert_measurements.list_paused_senders",
     "contacts.page_contacts",
     "contacts.unknown_contacts",
     "daily_limits.fail_deliveries_beyond_limit",

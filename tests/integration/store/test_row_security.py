@@ -105,6 +105,11 @@ def test_every_table_has_forced_row_security_and_a_policy(ledger: Ledger) -> Non
         "metric_changes",
         "metric_totals",
         "operator_sessions",
+        "incidents",
+        "alert_silences",
+        "watcher_lease",
+        "watchers",
+        "alert_samples",
         "receipts",
         "refused_callbacks",
     }
