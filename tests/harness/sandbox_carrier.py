@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,6 +20,13 @@ _READY = "sandbox carrier listening on "
 @contextmanager
 def running_sandbox(log: Path, *more: str) -> Generator[str]:
     """The base URL of a sandbox with a mail server, which is stopped at the end. `more`: command line options."""
+    with sandbox_process(log, *more) as (url, _):
+        yield url
+
+
+@contextmanager
+def sandbox_process(log: Path, *more: str) -> Generator[tuple[str, subprocess.Popen[bytes]]]:
+    """The same, with its process, which the test may stop."""
     command = (
         sys.executable,
         "-m",
@@ -41,6 +49,6 @@ def running_sandbox(log: Path, *more: str) -> Generator[str]:
         )
         text = log.read_text()
         assert process.poll() is None, text
-        yield text.partition(_READY)[2].split()[0]
+        yield text.partition(_READY)[2].split()[0], process
     finally:
         child_process.kill(process)

@@ -13,6 +13,9 @@ from tests.harness.named_queries import QUERIES
 from tests.integration.store.ledger import Ledger
 
 HOT = (
+    "alert_measurements.count_awaiting_receipts",
+    "alert_measurements.count_long_in_doubt",
+    "alert_measurements.list_paused_senders",
     "audit.page_events",
     "audit.page_events_of_actor",
     "audit.page_events_of_church",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email
 import hashlib
 import hmac
 import json
@@ -20,7 +19,7 @@ from tests.harness.waiting import wait_until
 from tests.harness.webhook_receiver import WebhookReceiver
 from tests.integration.jobs.monitoring.conftest import FAST, Watch, pretend_workers
 from tools.sandbox.control import Sandbox
-from tools.sandbox.mail.control import MailSandbox
+from tools.sandbox.mail.control import MailSandbox, parsed
 
 pytestmark = pytest.mark.usefixtures("quiet_queues")
 
@@ -57,7 +56,7 @@ def test_every_way_gets_one_notice_and_one_recovery(
         wait_until(lambda: len(webhook.alerts()) == len(sandbox.ledger()) == 2 and len(mail_sandbox.mails()) == 4)
 
     assert {mail.recipient for mail in mail_sandbox.mails()} == {"ruth@example.org", "naomi@example.org"}
-    mail = email.message_from_bytes(mail_sandbox.mails()[0].raw)
+    mail = parsed(mail_sandbox.mails()[0])
     assert mail["Subject"] == "texts.example.org: ALERT redis-down: Redis does not answer (ConnectionError)"
     first, second = sandbox.ledger()
     assert first.to == "+12025550123"
