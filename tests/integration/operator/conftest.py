@@ -135,9 +135,9 @@ def database(settings: Settings) -> Generator[Database]:
 @pytest.fixture
 def add_operator(database: Database) -> Callable[[str], None]:
     """Adds an operator of this name, with the password PASSWORD_OF_NAMED."""
-    password_hash = PasswordHashing().hash(PASSWORD_OF_NAMED)
 
     def add(name: str) -> None:
+        password_hash = PasswordHashing().hash(PASSWORD_OF_NAMED)  # with a salt of its own
         with system_scope(database) as connection:
             assert operators.add(connection, name=name, password_hash=password_hash)
 

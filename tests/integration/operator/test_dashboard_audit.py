@@ -52,6 +52,7 @@ def test_a_change_is_recorded_with_the_operators_name(
 ) -> None:
     path, action, is_about_job = CHANGES[view]
     job = failed_job(sms)
+    sms.connection.rpush(sms.key, "gone")  # an entry without a job, which compacting removes
 
     assert ruth.post(path(job.id)).status_code == 200
 
