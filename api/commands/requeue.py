@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import click
 from flask.cli import with_appcontext
+from psycopg import Connection
 from redis import Redis
-from redis.exceptions import RedisError
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
 from api.commands.support.command_actor import command_actor
@@ -92,9 +93,11 @@ class _Lines:
             click.echo("Nothing was changed (--dry-run).")
 
 
-def _in_slices(redis: Redis, jobs: Sequence[FailedJob], *, dry_run: bool) -> list[tuple[str, str]]:
-    """Requeue the jobs slice by slice. Return what became of each, and the line that says so."""
-    outcomes: list[tuple[str, str]] = []
+def _in_slices(redis: Redis, jobs: Sequence[FailedJob], *, dry_run: bool) -> Iterator[tuple[str, str]]:
+    """Requeue the jobs slice by slice. Yield what became of each, and the line that says so.
+
+    A command that is killed leaves the other jobs among the failed ones.
+    """
     remaining = iter(jobs)
     while slice_of_jobs := list(islice(remaining, _AT_ONCE)):
         with transaction() as connection:
@@ -102,22 +105,16 @@ def _in_slices(redis: Redis, jobs: Sequence[FailedJob], *, dry_run: bool) -> lis
             if not dry_run:
                 for each in described:
                     _record(connection, each)
-        try:
-            outcomes += [_requeue(redis, each, dry_run=dry_run) for each in described]
-        except RedisError:
-            click.echo(
-                f"{sum(outcome == 'requeued' for outcome, _ in outcomes):,} jobs were requeued before:", err=True
-            )
-            raise
-    return outcomes
+        for each in described:
+            yield _requeue(redis, each, dry_run=dry_run)
 
 
-def _record(connection: object, described: DescribedJob) -> None:
+def _record(connection: Connection[Any], described: DescribedJob) -> None:
     """Record the requeue before it is done: none is done without a record."""
     call = described.job.call
     if call is not None:
         audit.record(
-            connection,  # pyright: ignore[reportArgumentType]
+            connection,
             actor=command_actor(),
             action="job.requeued",
             subject=described.job.job_id,

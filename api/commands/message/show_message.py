@@ -58,7 +58,8 @@ def show_message(message_id: UUID, with_text: bool, as_json: bool) -> None:
 
 def _echo_head(story: MessageStory, *, with_text: bool) -> None:
     message = story.message
-    click.echo(f"Message: {message.message_id} ({message.channel}, {message.segments} segments each)")
+    segments = "1 segment" if message.segments == 1 else f"{message.segments} segments"
+    click.echo(f"Message: {message.message_id} ({message.channel}, {segments} for each recipient)")
     click.echo(f"Church:  {printable(story.church_name)} ({story.church_id})")
     click.echo(f"Status:  {message.status}")
     click.echo(f"Waits:   {printable(story.waits_for or 'no')}")
