@@ -39,7 +39,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     )
     add = parser.add_argument
     add("--url", help="the address of the system, such as https://texting.example.org (default: that of bin/run)")
-    add("--key", help="an API key of the church, with messages:send and messages:read; required with --url")
+    add("--key", help="an API key of the church, with messages:write and messages:read; required with --url")
     add("--church", metavar="ID", help="the church; required with --url")
     add("--to", action="append", default=[], metavar="NUMBER", help="a recipient; repeat it for several, used in turn")
     add("--real-messages", action="store_true", help="confirms that real messages are sent to the numbers in --to")
