@@ -35,6 +35,8 @@ STEPS = [
     "Read and write",
 ]
 
+SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'limited'"
+
 Check = Callable[..., Result]
 
 
@@ -175,14 +177,14 @@ def test_a_prepared_transaction_fails_the_check(check: Check, server: PrivatePos
 
 def test_connections_near_their_limit_fail_the_check(check: Check, server: PrivatePostgres) -> None:
     with psycopg.connect(server.superuser_url, autocommit=True) as superuser:
-        own = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'koinonia'"
-        wait_until(lambda: superuser.execute(own).fetchone() == (0,), condition="earlier sessions have ended")
-        superuser.execute("ALTER ROLE koinonia CONNECTION LIMIT 2")
+        superuser.execute("CREATE ROLE limited LOGIN PASSWORD 'tests' CONNECTION LIMIT 2")
         try:
-            with psycopg.connect(server.url):
-                result = check(server.url)
+            url = server.url.replace("koinonia:", "limited:")
+            with psycopg.connect(url):
+                result = check(url)
+            wait_until(lambda: superuser.execute(SESSIONS).fetchone() == (0,), condition="its sessions have ended")
         finally:
-            superuser.execute("ALTER ROLE koinonia CONNECTION LIMIT -1")
+            superuser.execute("DROP ROLE limited")
 
     assert lines_of(result.stdout)["Connections"] == "❌ 2 of 2, the limit of the role"
 

@@ -112,7 +112,7 @@ def test_no_log_line_precedes_the_output_of_a_command(settings: Settings) -> Non
     done = run_flask("list-keys", **flaskenv(), FLASK_SKIP_DOTENV="1", **variables, REDIS_URL=settings.redis_url or "")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("ID ")
+    assert done.stdout.startswith("KEY ID ")
 
 
 @pytest.mark.parametrize(
