@@ -17,7 +17,7 @@ from api.problems import FieldError, Problem, ProblemDetails, RequestRefused
 from api.request_ids import request_id
 from api.unknown_fields import MAX_FIELD_ERRORS
 from channels.base import TooManyChecks
-from store.daily_limits import DailyLimitReached
+from store.daily_limits import DailyLimitReached, MonthlyQuotaReached
 
 _log = logs.get_logger(__name__)
 
@@ -120,6 +120,17 @@ def _daily_limit_reached(error: DailyLimitReached) -> Response:
     return problem_response(problems.DAILY_LIMIT, detail)
 
 
+def _monthly_quota_reached(error: MonthlyQuotaReached) -> Response:
+    """Respond without Retry-After, as for the daily limit."""
+    need, quota = error.need, error.need.monthly_quota or 0
+    detail = (
+        f"This needs {need.segments:,} segments. The church's quota is {quota:,} a month, of which "
+        f"{quota - error.left:,} are used or reserved in {need.month:%B %Y}. It begins anew on "
+        f"{need.next_month.isoformat()} at midnight in {need.time_zone}."
+    )
+    return problem_response(problems.MONTHLY_QUOTA, detail)
+
+
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
     return problem_response(problems.BROKEN, "The service failed. The error was logged under the request id.")
@@ -130,6 +141,7 @@ _HANDLERS: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     HTTPException: _refused_by_framework,
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
+    MonthlyQuotaReached: _monthly_quota_reached,
     **dict.fromkeys(database_failures.ERRORS, _database_failed),
     Exception: _broken,
 }

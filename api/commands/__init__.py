@@ -16,9 +16,14 @@ from api.commands.resolve_unknown import resolve_unknown
 from api.commands.resume_sender import resume_sender
 from api.commands.revoke_key import revoke_key
 from api.commands.set_limits import set_limits
+from api.commands.set_price import set_price
+from api.commands.set_quota import set_quota
 from api.commands.set_sender import set_sender
 from api.commands.set_texting_hours import set_texting_hours
 from api.commands.show_limits import show_limits
+from api.commands.show_prices import show_prices
+from api.commands.show_quota import show_quota
+from api.commands.usage import usage
 
 COMMANDS = (
     create_church,
@@ -32,6 +37,11 @@ COMMANDS = (
     set_texting_hours,
     set_limits,
     show_limits,
+    set_quota,
+    show_quota,
+    set_price,
+    show_prices,
+    usage,
     list_opt_outs,
     opt_out,
     opt_in,

@@ -48,7 +48,13 @@ _EXAMPLE = {
             headers=(_LOCATION, *RESPONSE_HEADERS),
         ),
     ),
-    problems=(problems.KEY_REUSED, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(
+        problems.KEY_REUSED,
+        problems.TOO_MANY_SCHEDULES,
+        problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
+        problems.TOO_MANY_CHECKS,
+    ),
 )
 def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     """Sends the same message repeatedly, each time to everyone who is in the target at that time. The rule follows the

@@ -97,7 +97,14 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             headers=RESPONSE_HEADERS,
         ),
     ),
-    problems=(problems.NOT_FOUND, problems.KEY_REUSED, problems.WRONG_STATE, problems.INVALID, problems.DAILY_LIMIT),
+    problems=(
+        problems.NOT_FOUND,
+        problems.KEY_REUSED,
+        problems.WRONG_STATE,
+        problems.INVALID,
+        problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
+    ),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     """Sends the message once, in addition to the runs of the schedule. This is also possible while the schedule is
@@ -123,7 +130,13 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
             raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
         warnings = notices(
-            connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
+            connection,
+            church_id=new.church_id,
+            channel=new.channel,
+            target_type=new.target_type,
+            target=new.target,
+            need=need,
+            is_new=is_new,
         )
         if is_new:
             schedule_runs.record_manual_run(
