@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logs
 from api import (
+    analytics,
     audit,
     authentication,
     commands,
@@ -37,6 +38,7 @@ ENDPOINTS = (
     *schedules.ENDPOINTS,
     *contacts.ENDPOINTS,
     *audit.ENDPOINTS,
+    *analytics.ENDPOINTS,
     health.live,
     health.ready,
 )

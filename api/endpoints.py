@@ -12,8 +12,9 @@ from typing import Any
 from flask import Flask, Response
 from pydantic import BaseModel
 
-from api import authentication, json_bodies, query_parameters
+from api import authentication, csv_table, json_bodies, query_parameters
 from api.authentication import Authentication, AuthenticationScheme
+from api.csv_table import CsvTable
 from api.problems import Problem
 
 
@@ -22,7 +23,7 @@ class ApiResponse:
     """The response that a view returns."""
 
     status: int
-    content: BaseModel | None = None
+    content: BaseModel | CsvTable | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -44,6 +45,8 @@ class ResponseSpec:
     content: type[BaseModel] | None = None
     headers: tuple[Header, ...] = ()
     example: Mapping[str, Any] | None = None
+    has_csv: bool = False
+    """Whether the content is also available as CSV."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +155,10 @@ def _respond(api_response: ApiResponse) -> Response:
     response = Response(status=api_response.status, mimetype="application/json")
     if api_response.content is None:
         del response.headers["Content-Type"]
+    elif isinstance(api_response.content, CsvTable):
+        table = api_response.content
+        response.content_type = f"{csv_table.MEDIA_TYPE}; charset=utf-8; header=present"
+        response.set_data("".join(csv_table.lines(table.headings, table.rows)))
     else:
         response.set_data(api_response.content.model_dump_json(by_alias=True))
     response.headers.extend(api_response.headers)

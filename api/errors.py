@@ -17,7 +17,7 @@ from api.problems import FieldError, Problem, ProblemDetails, RequestRefused
 from api.request_ids import request_id
 from api.unknown_fields import MAX_FIELD_ERRORS
 from channels.base import TooManyChecks
-from store.daily_limits import DailyLimitReached
+from store.daily_limits import DailyLimitReached, MonthlyQuotaReached
 from store.suspensions import ChurchSuspended
 
 _log = logs.get_logger(__name__)
@@ -126,6 +126,17 @@ def _church_suspended(_error: ChurchSuspended) -> Response:
     return problem_response(problems.CHURCH_SUSPENDED, "The operator has suspended the church. Nothing was stored.")
 
 
+def _monthly_quota_reached(error: MonthlyQuotaReached) -> Response:
+    """Respond without Retry-After, as for the daily limit."""
+    need, quota = error.need, error.need.monthly_quota or 0
+    detail = (
+        f"This needs {need.segments:,} segments. The church's quota is {quota:,} a month, of which "
+        f"{quota - error.left:,} are used or reserved in {need.month:%B %Y}. It begins anew on "
+        f"{need.next_month.isoformat()} at midnight in {need.time_zone}."
+    )
+    return problem_response(problems.MONTHLY_QUOTA, detail)
+
+
 def _broken(error: Exception) -> Response:
     _log.error("request failed", exc_info=error)
     return problem_response(problems.BROKEN, "The service failed. The error was logged under the request id.")
@@ -137,6 +148,7 @@ _HANDLERS: Mapping[type[Exception], Callable[[Any], BaseResponse]] = {
     TooManyChecks: _too_many_checks,
     DailyLimitReached: _daily_limit_reached,
     ChurchSuspended: _church_suspended,
+    MonthlyQuotaReached: _monthly_quota_reached,
     **dict.fromkeys(database_failures.ERRORS, _database_failed),
     Exception: _broken,
 }

@@ -182,6 +182,16 @@ DAILY_LIMIT = Problem(
         "with `flask set-limits`. Nothing was stored."
     ),
 )
+MONTHLY_QUOTA = Problem(
+    slug="monthly-quota-reached",
+    status=429,
+    title="The church's monthly quota is reached",
+    advice=(
+        "`detail` says what the quota is, how much of it is used, and when it begins anew. Send the message to fewer "
+        "people, shorten it, or set `sendAt` to a later month; an operator can raise the quota with `flask set-quota`. "
+        "`GET /api/usage` shows it. Nothing was stored."
+    ),
+)
 HEADERS_TOO_LARGE = Problem(
     slug="headers-too-large",
     status=431,
@@ -231,6 +241,7 @@ CATALOGUE: tuple[Problem, ...] = (
     INVALID,
     TOO_MANY_CHECKS,
     DAILY_LIMIT,
+    MONTHLY_QUOTA,
     HEADERS_TOO_LARGE,
     BROKEN,
     UNAVAILABLE,

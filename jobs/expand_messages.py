@@ -111,4 +111,8 @@ def _log_expanded(due: DueExpansion, expansion: Expansion) -> None:
     fields = {"request_id": due.request_id, "church_id": str(due.church_id), "message_id": str(due.message_id)}
     log.info("audience written", deliveries=expansion.written, **fields)
     if expansion.beyond_limit:
-        log.warning("the daily limit of the church is reached", failed=expansion.beyond_limit, **fields)
+        log.warning(
+            "the daily limit or the monthly quota of the church is reached", failed=expansion.beyond_limit, **fields
+        )
+    if expansion.nearly_used:
+        log.warning("most of the monthly quota of the church is used", **fields)

@@ -1,32 +1,58 @@
-"""How many segments a church may send in a day: reserved when a message is accepted, corrected when it is expanded.
+"""How many segments a church may send in a day, and in a month if it has a quota.
 
-Rows are locked in one order: messages, then days, then deliveries.
+They are reserved when a message is accepted and corrected when it is expanded. A month is the sum of its days. Rows are
+locked in one order: messages, then months, then days, then deliveries.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from math import inf
 from typing import Any, LiteralString, NoReturn
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from messaging.states import DAILY_LIMIT_REASON, MONTHLY_QUOTA_REASON
 from store import sql
 
 _SQL = sql.load("daily_limits")
 
+NEARLY_USED = 0.8
+"""The part of a monthly quota from which on churches and operators are warned."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
-    """The segments that a message takes of its church's limit, on one day of the church's calendar."""
+    """The segments that a message takes of its church's limits, on one day of the church's calendar."""
 
     day: date
     segments: int
     daily_limit: int
     time_zone: str
+    monthly_quota: int | None = None
+    """None: the church has none."""
+
+    @property
+    def month(self) -> date:
+        return self.day.replace(day=1)
+
+    @property
+    def next_month(self) -> date:
+        """When the quota begins anew, at midnight in `time_zone`."""
+        return (self.month + timedelta(days=31)).replace(day=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fits:
+    """Whether segments could be reserved: in their month, and also on their day."""
+
+    month: bool
+    day: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,23 +77,65 @@ class _Reservation:
     reserved: int
     segments_each: int
     daily_limit: int | None
-    counted: int
+    on_day: int
+    monthly_quota: int | None
+    in_month: int
 
-    def allowed(self, queued: int, *, counted: int) -> int:
-        """Return how many of the queued deliveries fit into what others have not reserved."""
-        if self.daily_limit is None:
-            return queued
-        left = self.daily_limit - counted + self.reserved
-        return min(queued, max(0, left // self.segments_each))
+    @property
+    def month(self) -> date:
+        return self.day.replace(day=1)
+
+    def allowed(self, queued: int, *, added_on_day: int, added_in_month: int) -> tuple[int, str]:
+        """Return how many of the queued deliveries fit into what others have not reserved, and what limits them.
+
+        `added_on_day` and `added_in_month` were counted since the row was read.
+        """
+        on_day = self._fitting(self.daily_limit, self.on_day + added_on_day)
+        in_month = self._fitting(self.monthly_quota, self.in_month + added_in_month)
+        reason = DAILY_LIMIT_REASON if on_day <= in_month else MONTHLY_QUOTA_REASON
+        return int(min(queued, on_day, in_month)), reason
+
+    def _fitting(self, limit: int | None, counted: int) -> float:
+        if limit is None:
+            return inf
+        return max(0, (limit - counted + self.reserved) // self.segments_each)
 
 
-class DailyLimitReached(Exception):
-    """The church may not send this much on that day. `left` segments could still be sent."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CountedAudience:
+    """How many deliveries of a message may be sent."""
 
-    def __init__(self, need: Need, *, left: int) -> None:
-        super().__init__("the daily limit is reached")
+    sent: int
+    nearly_used: bool
+    """Whether most of the church's monthly quota is used now and was not before this message was counted."""
+
+
+def is_nearly_used(counted: int, quota: int | None) -> bool:
+    """Returns whether so many segments of a month are close to its quota."""
+    return quota is not None and counted >= quota * NEARLY_USED
+
+
+class LimitReached(Exception):
+    """The church may not send this much. `left` segments could still be sent."""
+
+    def __init__(self, need: Need, *, left: int, limit: str) -> None:
+        super().__init__(f"the {limit} is reached")
         self.need = need
         self.left = left
+
+
+class DailyLimitReached(LimitReached):
+    """The church may not send this much on that day."""
+
+    def __init__(self, need: Need, *, left: int) -> None:
+        super().__init__(need, left=left, limit=DAILY_LIMIT_REASON)
+
+
+class MonthlyQuotaReached(LimitReached):
+    """The church may not send this much in the month of that day."""
+
+    def __init__(self, need: Need, *, left: int) -> None:
+        super().__init__(need, left=left, limit=MONTHLY_QUOTA_REASON)
 
 
 def measure(
@@ -127,15 +195,17 @@ def _measure(connection: Connection[Any], query: LiteralString, parameters: dict
 
 
 def require_within_limit(need: Need | None) -> None:
-    """Raises DailyLimitReached if the message is larger than the limit of a whole day."""
+    """Raises LimitReached if the message is larger than the limit of a whole day or the quota of a whole month."""
+    if need is not None and need.monthly_quota is not None and need.segments > need.monthly_quota:
+        raise MonthlyQuotaReached(need, left=need.monthly_quota)
     if need is not None and need.segments > need.daily_limit:
         raise DailyLimitReached(need, left=need.daily_limit)
 
 
 def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) -> None:
-    """Count the segments on their day. Raises DailyLimitReached and counts nothing if they do not fit.
+    """Count the segments on their day and in their month. Raises LimitReached if they do not fit; then roll back.
 
-    The row of the day stays locked until the transaction ends, so concurrent messages cannot exceed the limit together.
+    The rows stay locked until the transaction ends, so concurrent messages cannot exceed a limit together.
     """
     if need is None:
         return
@@ -144,21 +214,28 @@ def reserve(connection: Connection[Any], *, church_id: UUID, need: Need | None) 
         "day": need.day,
         "segments": need.segments,
         "daily_limit": need.daily_limit,
+        "monthly_quota": need.monthly_quota,
     }
-    if connection.execute(_SQL["reserve"], parameters).fetchone() is None:
-        refuse(connection, church_id=church_id, need=need)
+    row = connection.execute(_SQL["reserve"], parameters).fetchone()
+    assert row is not None  # noqa: S101 - always one row
+    fits = Fits(month=row[0], day=row[1])
+    if not fits.day:
+        refuse(connection, church_id=church_id, need=need, fits=fits)
 
 
-def refuse(connection: Connection[Any], *, church_id: UUID, need: Need) -> NoReturn:
-    """Raise DailyLimitReached for segments that could not be reserved."""
+def refuse(connection: Connection[Any], *, church_id: UUID, need: Need, fits: Fits) -> NoReturn:
+    """Raise LimitReached for segments that could not be reserved."""
     row = connection.execute(_SQL["get_counted"], {"church_id": church_id, "day": need.day}).fetchone()
-    raise DailyLimitReached(need, left=max(0, need.daily_limit - (row[0] if row else 0)))
+    on_day, in_month = row or (0, 0)
+    if not fits.month:
+        raise MonthlyQuotaReached(need, left=max(0, (need.monthly_quota or 0) - in_month))
+    raise DailyLimitReached(need, left=max(0, need.daily_limit - on_day))
 
 
 def change_reservation(connection: Connection[Any], *, church_id: UUID, message_id: UUID, need: Need | None) -> None:
-    """Replace the reservation of a locked message that was changed. Raises DailyLimitReached.
+    """Replace the reservation of a locked message that was changed. Raises LimitReached.
 
-    A message that takes no more than before on the same day always fits, even if the limit was lowered meanwhile.
+    A message that takes no more than before on the same day always fits, even if a limit was lowered meanwhile.
     """
     names = {"church_id": church_id, "message_id": message_id}
     row = connection.execute(_SQL["get_reservation"], names).fetchone()
@@ -178,7 +255,7 @@ def change_reservation(connection: Connection[Any], *, church_id: UUID, message_
 
 
 def release(connection: Connection[Any], *, church_id: UUID, message_id: UUID, segments: int | None) -> None:
-    """Return segments of a locked message to its day; `segments` None returns its whole reservation."""
+    """Return segments of a locked message to its day and month; `segments` None returns its whole reservation."""
     names = {"church_id": church_id, "message_id": message_id}
     row = connection.execute(_SQL["get_reservation"], names).fetchone()
     day, counted = row if row else (None, 0)
@@ -196,43 +273,62 @@ def forget_reservation(connection: Connection[Any], *, church_id: UUID, message_
 
 def count_audiences(
     connection: Connection[Any], *, queued: Mapping[UUID, int], segment_weight: int, default_limit: int | None
-) -> dict[UUID, int]:
+) -> dict[UUID, CountedAudience]:
     """Count messages that were just expanded by their real size, and return how many deliveries of each may be sent.
 
-    `queued` is how many deliveries each message has queued. Those beyond the limit fail with the reason `daily limit`.
-    `default_limit` None: only the churches' own apply.
+    `queued` is how many deliveries each message has queued. Those beyond a limit fail with the reason `daily limit` or
+    `monthly quota`. `default_limit` None: only the churches' own apply.
     """
     names = {"message_ids": list(queued), "segment_weight": segment_weight, "default_limit": default_limit}
     with connection.cursor(row_factory=class_row(_Reservation)) as cursor:
         reservations = cursor.execute(_SQL["lock_days_of_messages"], names).fetchall()
-    sent: dict[UUID, int] = {}
+    audiences: dict[UUID, CountedAudience] = {}
     changed: list[_Reservation] = []
-    counted: dict[tuple[UUID, date], int] = {}
+    on_days: Counter[tuple[UUID, date]] = Counter()
+    in_months: Counter[tuple[UUID, date]] = Counter()
     for each in reservations:
-        on_day = counted.get((each.church_id, each.day), each.counted)
-        allowed = each.allowed(queued[each.message_id], counted=on_day)
+        day, month = (each.church_id, each.day), (each.church_id, each.month)
+        allowed, reason = each.allowed(
+            queued[each.message_id], added_on_day=on_days[day], added_in_month=in_months[month]
+        )
         if allowed < queued[each.message_id]:
-            beyond = {"message_id": each.message_id, "allowed": allowed}
+            beyond = {"message_id": each.message_id, "allowed": allowed, "reason": reason}
             connection.execute(_SQL["fail_deliveries_beyond_limit"], beyond)
-        if allowed * each.segments_each != each.reserved:
+        added, before = allowed * each.segments_each - each.reserved, each.in_month + in_months[month]
+        if added:
             changed.append(each)
-            counted[each.church_id, each.day] = on_day + allowed * each.segments_each - each.reserved
-        sent[each.message_id] = allowed
+            on_days[day] += added
+            in_months[month] += added
+        audiences[each.message_id] = CountedAudience(
+            sent=allowed,
+            nearly_used=is_nearly_used(before + added, each.monthly_quota)
+            and not is_nearly_used(before, each.monthly_quota),
+        )
     if changed:
-        churches, days = zip(*counted, strict=True)
-        connection.execute(
-            _SQL["set_counted"],
-            {"church_ids": list(churches), "days": list(days), "segments": list(counted.values())},
-        )
-        connection.execute(
-            _SQL["set_reservations"],
-            {
-                "message_ids": [each.message_id for each in changed],
-                "days": [each.day for each in changed],
-                "segments": [sent[each.message_id] * each.segments_each for each in changed],
-            },
-        )
-    return sent
+        _correct_reservations(connection, changed, audiences=audiences, on_days=on_days)
+    return audiences
+
+
+def _correct_reservations(
+    connection: Connection[Any],
+    changed: Sequence[_Reservation],
+    *,
+    audiences: Mapping[UUID, CountedAudience],
+    on_days: Mapping[tuple[UUID, date], int],
+) -> None:
+    churches, days = zip(*on_days, strict=True)
+    connection.execute(
+        _SQL["add_counted"],
+        {"church_ids": list(churches), "days": list(days), "segments": list(on_days.values())},
+    )
+    connection.execute(
+        _SQL["set_reservations"],
+        {
+            "message_ids": [each.message_id for each in changed],
+            "days": [each.day for each in changed],
+            "segments": [audiences[each.message_id].sent * each.segments_each for each in changed],
+        },
+    )
 
 
 def _count(connection: Connection[Any], *, church_id: UUID, day: date, segments: int) -> None:

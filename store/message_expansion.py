@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 from messaging.addresses import AddressKind
 from messaging.number_regions import number_region
 from store import contacts, daily_limits, sql
+from store.daily_limits import CountedAudience
 
 _SQL = sql.load("message_expansion")
 
@@ -30,10 +31,12 @@ class DueExpansion:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expansion:
-    """How many deliveries were written, and how many of them failed because of the church's daily limit."""
+    """How many deliveries were written, and how many of them failed because of the church's limits."""
 
     written: int
     beyond_limit: int
+    nearly_used: bool = False
+    """As in CountedAudience."""
 
 
 def lock_due(
@@ -84,15 +87,21 @@ def expand(
         },
     ).fetchall()
     queued: dict[UUID, int] = {message_id: count for message_id, _, count in rows}
-    sent = queued
+    audiences: dict[UUID, CountedAudience] = {}
     if queued and segment_weight:
-        sent = daily_limits.count_audiences(
+        audiences = daily_limits.count_audiences(
             connection, queued=queued, segment_weight=segment_weight, default_limit=default_limit
         )
     return {
-        message_id: Expansion(written=written, beyond_limit=queued[message_id] - sent[message_id])
-        for message_id, written, _ in rows
+        message_id: _expansion(written=written, queued=count, audience=audiences.get(message_id))
+        for message_id, written, count in rows
     }
+
+
+def _expansion(*, written: int, queued: int, audience: CountedAudience | None) -> Expansion:
+    if audience is None:
+        return Expansion(written=written, beyond_limit=0)
+    return Expansion(written=written, beyond_limit=queued - audience.sent, nearly_used=audience.nearly_used)
 
 
 def _locate_numbers(connection: Connection[Any], message_ids: Sequence[UUID]) -> None:

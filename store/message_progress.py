@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +44,9 @@ class SendPreview:
 
     sender_paused_reason: str | None
     reaches_anyone: bool
+    monthly_quota: int | None = None
+    month_segments: int = 0
+    """Counted in the month of the message, this one included if it is stored already."""
 
 
 def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> MessageProgress | None:
@@ -61,8 +64,12 @@ def preview(
     address_kind: AddressKind,
     target_type: str,
     target: Mapping[str, list[str]],
+    day: date | None = None,
 ) -> SendPreview:
-    """Returns whether a message for this target would be sent. Without a sender on the channel it reaches nobody."""
+    """Returns whether a message for this target would be sent. Without a sender on the channel it reaches nobody.
+
+    `day`: on which it counts against the church's quota; None: it does not.
+    """
     if target_type == "all":
         query = _SQL["preview_all_phones"] if address_kind is AddressKind.PHONE else _SQL["preview_all_emails"]
     else:
@@ -70,6 +77,7 @@ def preview(
     names = {
         "church_id": church_id,
         "channel": channel,
+        "day": day,
         "address_kind": address_kind.value,
         "contact_ids": target.get("contactIds", []),
         "addresses": target.get("phoneNumbers") or target.get("emailAddresses") or [],

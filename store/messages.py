@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from messaging.states import Status
 from store import daily_limits, sql, suspensions
 from store.audit import Actor
-from store.daily_limits import Need
+from store.daily_limits import Fits, Need
 
 _SQL = sql.load("messages")
 
@@ -86,7 +86,7 @@ class NewMessage:
     accepted_by: Actor | None = None
     """Who sent it, for the audit. None: it is a run of a schedule, which is recorded as such."""
     need: Need | None = None
-    """What is reserved of the daily limit on insert. None: the message is counted when it is expanded."""
+    """What is reserved of the limits on insert. None: the message is counted when it is expanded."""
 
 
 class NoSender(Exception):
@@ -96,7 +96,7 @@ class NoSender(Exception):
 def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]:
     """Returns the message and whether it is new: False if the idempotency key was used before, with that message.
 
-    Raises ChurchSuspended, NoSender, and DailyLimitReached if a new message does not fit on its day.
+    Raises ChurchSuspended, NoSender, and LimitReached if a new message does not fit on its day or in its month.
     """
     parameters = {
         "church_id": new.church_id,
@@ -117,13 +117,14 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "counted_on": new.need.day if new.need else None,
         "counted_segments": new.need.segments if new.need else 0,
         "daily_limit": new.need.daily_limit if new.need else None,
+        "monthly_quota": new.need.monthly_quota if new.need else None,
     }
     with connection.cursor(row_factory=kwargs_row(_inserted)) as cursor:
         inserted = cursor.execute(_SQL["insert_message"], parameters).fetchone()
     if inserted is not None:
-        message, is_reserved = inserted
-        if new.need is not None and not is_reserved:
-            daily_limits.refuse(connection, church_id=new.church_id, need=new.need)
+        message, fits = inserted
+        if new.need is not None and not fits.day:
+            daily_limits.refuse(connection, church_id=new.church_id, need=new.need, fits=fits)
         return message, True
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         existing = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()
@@ -133,8 +134,8 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
     return existing, False
 
 
-def _inserted(*, is_reserved: bool, **fields: Any) -> tuple[Message, bool]:
-    return Message(**fields), is_reserved
+def _inserted(*, fits_month: bool, fits_day: bool, **fields: Any) -> tuple[Message, Fits]:
+    return Message(**fields), Fits(month=fits_month, day=fits_day)
 
 
 def get(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> Message | None:

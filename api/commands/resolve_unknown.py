@@ -16,7 +16,7 @@ from api.messages import daily_usage
 from api.services import services
 from channels.registry import CHANNELS
 from store import audit, message_lifecycle, reconciliation
-from store.daily_limits import DailyLimitReached
+from store.daily_limits import LimitReached
 from store.messages import Message
 from store.reconciliation import MessageInDoubt, Resolution
 
@@ -116,10 +116,11 @@ def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: floa
 
 
 def _count_against_limit(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
-    """Count the deliveries that are sent again against the church's daily limit."""
+    """Count the deliveries that are sent again against the church's limits."""
     try:
         daily_usage.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
-    except DailyLimitReached as error:
+    except LimitReached as error:
         raise click.ClickException(
-            f"Message {message.message_id} is unchanged: {error}. `flask set-limits` raises the limit."
+            f"Message {message.message_id} is unchanged: {error}. "
+            "`flask set-limits` raises the daily limit, `flask set-quota` the monthly quota."
         ) from None

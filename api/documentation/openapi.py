@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from api import json_bodies, problems, request_ids
+from api import csv_table, json_bodies, problems, request_ids
 from api.authentication import AuthenticationScheme
 from api.documentation.schemas import Schemas
 from api.endpoints import Endpoint, Header, ResponseSpec
@@ -160,6 +160,8 @@ def _success(spec: ResponseSpec, schemas: Schemas) -> Json:
         if spec.example is not None:
             content["example"] = spec.example
         response["content"] = {"application/json": content}
+        if spec.has_csv:
+            response["content"][csv_table.MEDIA_TYPE] = {"schema": {"type": "string"}}
     return response
 
 

@@ -1,4 +1,4 @@
-"""Counts the segments of messages against a church's daily limit."""
+"""Counts the segments of messages against a church's daily limit and its monthly quota."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def need_of(
 
 
 def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, definition: ScheduleDefinition) -> None:
-    """Raise DailyLimitReached if a single run of a schedule needs more than the limit of a whole day."""
+    """Raise LimitReached if a single run of a schedule needs more than a whole day's limit or month's quota."""
     need = need_of(
         connection,
         church_id=church_id,
@@ -56,7 +56,7 @@ def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, definiti
 
 
 def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Message, deliveries: int) -> None:
-    """Count deliveries that are sent again against today's limit. Raises DailyLimitReached."""
+    """Count deliveries that are sent again against today's limit. Raises LimitReached."""
     need = daily_limits.measure_resend(
         connection,
         church_id=church_id,
@@ -70,7 +70,7 @@ def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Mess
 
 
 def give_back(connection: Connection[Any], *, church_id: UUID, message: Message, canceled: int) -> None:
-    """Return the segments of canceled deliveries to the limit. `message` is the message before it was canceled."""
+    """Return the segments of canceled deliveries to the limits. `message` is the message before it was canceled."""
     daily_limits.release(
         connection,
         church_id=church_id,

@@ -41,7 +41,13 @@ class MessageEdit(DraftEdit):
     body=MessageEdit,
     example={"sendAt": "2026-12-24T17:00:00"},
     responses=(ResponseSpec(status=200, description="The changed message.", content=responses.CountedMessage),),
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(
+        problems.NOT_FOUND,
+        problems.WRONG_STATE,
+        problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
+        problems.TOO_MANY_CHECKS,
+    ),
 )
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> ApiResponse:
     """Changes the content, the time or the target of a message that is not being sent yet: it is scheduled, or was

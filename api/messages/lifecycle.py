@@ -122,7 +122,7 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
     body=Retry,
     example={"errorCodes": ["30003"]},
     responses=(ResponseSpec(status=200, description="The deliveries are queued.", content=RetryResult),),
-    problems=(*_PROBLEMS, problems.DAILY_LIMIT),
+    problems=(*_PROBLEMS, problems.DAILY_LIMIT, problems.MONTHLY_QUOTA),
 )
 def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResponse:
     """Queues deliveries that are `failed` or `undelivered` again, except those of recipients who have opted out."""

@@ -65,7 +65,7 @@ class ResolveResult(ResponseModel):
     body=Resolution,
     example={"status": "queued"},
     responses=(ResponseSpec(status=204, description="The delivery is resolved."),),
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.MONTHLY_QUOTA),
 )
 def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, body: Resolution) -> ApiResponse:
     """Resolves a delivery that is `unknown`: the carrier did not answer when it was submitted, and its list of messages
@@ -108,7 +108,7 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
     body=BulkResolution,
     example={"status": "failed", "unknownForMinutes": 60},
     responses=(ResponseSpec(status=200, description="The deliveries are resolved.", content=ResolveResult),),
-    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT),
+    problems=(problems.NOT_FOUND, problems.WRONG_STATE, problems.DAILY_LIMIT, problems.MONTHLY_QUOTA),
 )
 def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolution) -> ApiResponse:
     """Resolves all deliveries in doubt of the message in the same way. Repeating the request has no effect, because no

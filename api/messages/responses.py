@@ -44,7 +44,8 @@ class AcceptedMessage(MessageHead):
     warnings: list[Notice] = Field(
         description=(
             "What you should know although the message is accepted: the sender is paused (`sender-paused`), or "
-            "the message has no recipients at present (`no-recipients`)."
+            "the message has no recipients at present (`no-recipients`), or most of the church's monthly quota is used "
+            "(`quota-nearly-used`)."
         )
     )
 

@@ -62,7 +62,13 @@ _EXAMPLE_RESPONSE: dict[str, Any] = {
             example=_EXAMPLE_RESPONSE,
         ),
     ),
-    problems=(problems.CHURCH_SUSPENDED, problems.KEY_REUSED, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(
+        problems.CHURCH_SUSPENDED,
+        problems.KEY_REUSED,
+        problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
+        problems.TOO_MANY_CHECKS,
+    ),
 )
 def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     """Accepts a message to all contacts, or to some contacts, numbers or addresses, to be sent now or later. The
@@ -106,7 +112,13 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         )
         message, is_new = insert_checked(connection, new, draft=body, errors=errors)
         warnings = notices(
-            connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=target
+            connection,
+            church_id=new.church_id,
+            channel=new.channel,
+            target_type=new.target_type,
+            target=target,
+            need=need,
+            is_new=is_new,
         )
     if message.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")

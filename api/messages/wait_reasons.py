@@ -9,11 +9,13 @@ from uuid import UUID
 from psycopg import Connection
 from pydantic import Field
 
+import logs
 from api.base_models import ResponseModel, Timestamp
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
 from store import message_progress
-from store.message_progress import MessageProgress
+from store.daily_limits import Need, is_nearly_used
+from store.message_progress import MessageProgress, SendPreview
 from store.messages import Message
 
 WaitReason = Literal[
@@ -29,6 +31,7 @@ WaitReason = Literal[
 ]
 
 
+_log = logs.get_logger(__name__)
 _ADDRESSES = {AddressKind.PHONE: "phone number", AddressKind.EMAIL: "e-mail address"}
 
 
@@ -50,7 +53,7 @@ class Wait(ResponseModel):
 class Notice(ResponseModel):
     """A warning about a request that was accepted."""
 
-    code: Literal["sender-paused", "no-recipients"]
+    code: Literal["sender-paused", "no-recipients", "quota-nearly-used"]
     message: str = Field(description="The warning in words.")
 
 
@@ -67,9 +70,19 @@ def wait_of(message: Message, progress: MessageProgress, *, unavailable: str | N
 
 
 def notices(
-    connection: Connection[Any], *, church_id: UUID, channel: str, target_type: str, target: dict[str, list[str]]
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    channel: str,
+    target_type: str,
+    target: dict[str, list[str]],
+    need: Need | None = None,
+    is_new: bool = False,
 ) -> list[Notice]:
-    """Return the warnings for a message to this target."""
+    """Return the warnings for a message to this target.
+
+    `need`: what it has reserved. `is_new`: logs if it is the message after which most of the month's quota is used.
+    """
     preview = message_progress.preview(
         connection,
         church_id=church_id,
@@ -77,6 +90,7 @@ def notices(
         address_kind=CHANNELS[channel].address_kind,
         target_type=target_type,
         target=target,
+        day=need.day if need else None,
     )
     warnings: list[Notice] = []
     if preview.sender_paused_reason is not None:
@@ -91,7 +105,21 @@ def notices(
                 ),
             )
         )
+    if need is not None and is_nearly_used(preview.month_segments, preview.monthly_quota):
+        warnings.append(_nearly_used(need, preview))
+        if is_new and not is_nearly_used(preview.month_segments - need.segments, preview.monthly_quota):
+            _log.warning("most of the monthly quota of the church is used", church_id=str(church_id))
     return warnings
+
+
+def _nearly_used(need: Need, preview: SendPreview) -> Notice:
+    return Notice(
+        code="quota-nearly-used",
+        message=(
+            f"{preview.month_segments:,} of the {preview.monthly_quota:,} segments that the church may send in "
+            f"{need.month:%B %Y} are used or reserved. The quota begins anew on {need.next_month.isoformat()}."
+        ),
+    )
 
 
 def _wait_for_person(message: Message, progress: MessageProgress, unavailable: str | None) -> Wait | None:

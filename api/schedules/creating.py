@@ -54,6 +54,7 @@ _EXAMPLE = {
         problems.KEY_REUSED,
         problems.TOO_MANY_SCHEDULES,
         problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
         problems.TOO_MANY_CHECKS,
     ),
 )

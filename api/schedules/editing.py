@@ -60,7 +60,13 @@ class ScheduleEdit(DraftEdit):
     body=ScheduleEdit,
     example={"recurrence": {"cron": "30 9 * * SUN"}},
     responses=(ResponseSpec(status=200, description="The changed schedule.", content=responses.DetailedSchedule),),
-    problems=(problems.NOT_FOUND, problems.TOO_MANY_SCHEDULES, problems.DAILY_LIMIT, problems.TOO_MANY_CHECKS),
+    problems=(
+        problems.NOT_FOUND,
+        problems.TOO_MANY_SCHEDULES,
+        problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
+        problems.TOO_MANY_CHECKS,
+    ),
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
     """Changes the content, the target or the rule from the next run on. The messages of earlier runs do not change."""

@@ -107,6 +107,7 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
         problems.WRONG_STATE,
         problems.INVALID,
         problems.DAILY_LIMIT,
+        problems.MONTHLY_QUOTA,
     ),
 )
 def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
@@ -133,7 +134,13 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
             raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
         warnings = notices(
-            connection, church_id=new.church_id, channel=new.channel, target_type=new.target_type, target=new.target
+            connection,
+            church_id=new.church_id,
+            channel=new.channel,
+            target_type=new.target_type,
+            target=new.target,
+            need=need,
+            is_new=is_new,
         )
         if is_new:
             schedule_runs.record_manual_run(

@@ -24,10 +24,16 @@ CROSS JOIN LATERAL (
 WHERE messages.church_id = :church_id AND messages.message_id = :message_id;
 
 -- name: preview_contacts
--- Whether the church's sender may send now, and whether the target has at least one recipient with an address of the
--- channel's kind who has not opted out. One query for each kind of target: PostgreSQL would plan a common one again for each
--- request, which takes longer than the query, because a plan for all kinds seems expensive.
+-- Whether the church's sender may send now, whether the target has at least one recipient with an address of the channel's
+-- kind who has not opted out, and how much is counted in the month of `day` of the church's quota. One query for each kind of
+-- target: PostgreSQL would plan a common one again for each request, which takes longer than the query, because a plan for all
+-- kinds seems expensive.
 SELECT senders.paused_reason AS sender_paused_reason,
+       (SELECT monthly_segment_quota FROM churches WHERE church_id = :church_id) AS monthly_quota,
+       coalesce((
+           SELECT segments FROM monthly_segments
+           WHERE church_id = :church_id AND month = date_trunc('month', :day::date)::date
+       ), 0) AS month_segments,
        EXISTS (
            SELECT
            FROM unnest(:contact_ids::uuid[]) AS listed (contact_id)
@@ -47,6 +53,11 @@ WHERE senders.church_id = :church_id AND senders.channel = :channel;
 -- As preview_contacts, for all contacts. ORDER BY makes the planner use an index that begins with the church; otherwise it
 -- may scan the contacts of all churches and expect to find one early.
 SELECT senders.paused_reason AS sender_paused_reason,
+       (SELECT monthly_segment_quota FROM churches WHERE church_id = :church_id) AS monthly_quota,
+       coalesce((
+           SELECT segments FROM monthly_segments
+           WHERE church_id = :church_id AND month = date_trunc('month', :day::date)::date
+       ), 0) AS month_segments,
        (
            SELECT contacts.phone
            FROM contacts
@@ -64,6 +75,11 @@ WHERE senders.church_id = :church_id AND senders.channel = :channel;
 -- As preview_contacts, for all contacts. ORDER BY makes the planner use an index that begins with the church; otherwise it
 -- may scan the contacts of all churches and expect to find one early.
 SELECT senders.paused_reason AS sender_paused_reason,
+       (SELECT monthly_segment_quota FROM churches WHERE church_id = :church_id) AS monthly_quota,
+       coalesce((
+           SELECT segments FROM monthly_segments
+           WHERE church_id = :church_id AND month = date_trunc('month', :day::date)::date
+       ), 0) AS month_segments,
        (
            SELECT contacts.email
            FROM contacts
@@ -80,6 +96,11 @@ WHERE senders.church_id = :church_id AND senders.channel = :channel;
 -- name: preview_addresses
 -- As preview_contacts, for listed numbers or mail addresses.
 SELECT senders.paused_reason AS sender_paused_reason,
+       (SELECT monthly_segment_quota FROM churches WHERE church_id = :church_id) AS monthly_quota,
+       coalesce((
+           SELECT segments FROM monthly_segments
+           WHERE church_id = :church_id AND month = date_trunc('month', :day::date)::date
+       ), 0) AS month_segments,
        EXISTS (
            SELECT
            FROM unnest(:addresses::text[]) AS listed (address)

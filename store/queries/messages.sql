@@ -1,8 +1,7 @@
 -- name: insert_message
 -- Returns no row when the church has used the idempotency key before, is suspended, or has no sender on the channel. Reserves
--- the segments of a new message on its day, as `reserve` does: is_reserved is false when they do not fit, true when there are none to reserve.
--- Adds the entry of the audit, which so costs no round trip (decision 25).
--- Counts a new message for /metrics.
+-- the segments of a new message in its month and on its day, as `reserve` does: fits_month and fits_day are true when there are
+-- none to reserve. Adds the entry of the audit, which so costs no round trip (decision 25). Counts a new message for /metrics.
 WITH inserted AS (
     INSERT INTO messages (
         church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
@@ -15,14 +14,23 @@ WITH inserted AS (
     ON CONFLICT (church_id, idempotency_key) DO NOTHING
     RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
               expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
-), reserved AS (
+), month AS (
+    INSERT INTO monthly_segments (church_id, month, segments)
+    SELECT :church_id, date_trunc('month', :counted_on::date)::date, :counted_segments::bigint
+    FROM inserted
+    WHERE :counted_on::date IS NOT NULL
+      AND (:monthly_quota::bigint IS NULL OR :counted_segments::bigint <= :monthly_quota::bigint)
+    ON CONFLICT (church_id, month) DO UPDATE SET segments = monthly_segments.segments + excluded.segments
+    WHERE :monthly_quota::bigint IS NULL OR monthly_segments.segments + excluded.segments <= :monthly_quota::bigint
+    RETURNING segments
+), day AS (
     INSERT INTO daily_segments (church_id, day, segments)
     SELECT :church_id, :counted_on, :counted_segments::bigint
-    FROM inserted
-    WHERE :counted_on::date IS NOT NULL AND :counted_segments::bigint <= :daily_limit::bigint
+    FROM month
+    WHERE :counted_segments::bigint <= :daily_limit::bigint
     ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments + excluded.segments
     WHERE daily_segments.segments + excluded.segments <= :daily_limit::bigint
-    RETURNING day
+    RETURNING segments
 ), audited AS (
     INSERT INTO audit_events (church_id, actor_kind, actor, action, subject, details)
     SELECT :church_id, :actor_kind, :actor, 'message.accepted', message_id::text,
@@ -38,7 +46,8 @@ WITH inserted AS (
 )
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason,
-       :counted_on::date IS NULL OR EXISTS (SELECT FROM reserved) AS is_reserved
+       :counted_on::date IS NULL OR EXISTS (SELECT FROM month) AS fits_month,
+       :counted_on::date IS NULL OR EXISTS (SELECT FROM day) AS fits_day
 FROM inserted;
 
 -- name: find_by_idempotency_key

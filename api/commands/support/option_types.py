@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,10 @@ DEFAULT = "default"
 """The value by which an option restores the default from the settings."""
 RESTORE_DEFAULT = -1
 """Stands for DEFAULT in options whose value is a number."""
+NONE = "none"
+"""The value by which an option removes what was set."""
+NO_QUOTA = -1
+"""Stands for NONE in a number of segments."""
 MAX_NAME_CHARACTERS = 200
 _HOURS = re.compile(r"(\d{2}):([0-5]\d)-(\d{2}):([0-5]\d)", re.ASCII)
 _MAX_EVIDENCE_CHARACTERS = 2000
@@ -209,6 +214,74 @@ class DailySegments(click.ParamType[int]):
         if not re.fullmatch(r"\d{1,12}", str(value), re.ASCII):
             raise BadInput(f"{_option(param)} must be a whole number, 0 or more, or {DEFAULT}.")
         return int(value)
+
+
+class MonthlySegments(click.ParamType[int]):
+    """A number of segments per month. `none` becomes NO_QUOTA."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == NONE:
+            return NO_QUOTA
+        if not re.fullmatch(r"\d{1,12}", str(value), re.ASCII):
+            raise BadInput(f"{_option(param)} must be a whole number, 0 or more, or {NONE}.")
+        return int(value)
+
+
+class Price(click.ParamType[Decimal]):
+    """An exact price, such as 0.0079. `none` becomes the decimal NaN."""
+
+    name = "price"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        if value == NONE:
+            return Decimal("NaN")
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", str(value), re.ASCII):
+            raise BadInput(f"{_option(param)} must be a price such as 0.0079, with at most 6 decimals, or {NONE}.")
+        return Decimal(str(value))
+
+
+class Currency(click.ParamType[str]):
+    """A currency, as in ISO 4217."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        code = str(value).upper()
+        if not re.fullmatch(r"[A-Z]{3}", code, re.ASCII):
+            raise BadInput(f"{_option(param)} must be a code of three letters, such as USD.")
+        return code
+
+
+class Day(click.ParamType[date]):
+    """A date such as 2027-01-01."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            day = date.fromisoformat(value) if _DATE.fullmatch(value) else None
+        except ValueError:
+            day = None
+        if day is None or not 2000 <= day.year <= 2100:
+            raise BadInput(f"{_option(param)} must be a date such as 2027-01-01.")
+        return day
+
+
+class Month(click.ParamType[date]):
+    """A month such as 2026-11: its first day."""
+
+    name = "month"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        if not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", str(value), re.ASCII):
+            raise BadInput(f"{_option(param)} must be a month such as 2026-11.")
+        return date.fromisoformat(f"{value}-01")
 
 
 class ChurchId(click.ParamType[UUID]):

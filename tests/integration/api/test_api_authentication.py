@@ -31,7 +31,9 @@ from store.database import Database, system_scope
 from store.messages import Message
 from tests.harness.churches import KnownChurch, add_contacts, another_key
 from tests.integration.api.messages_in_progress import message_with
+from tests.integration.store.counted_messages import roll_up
 from tests.integration.store.ledger import Ledger
+from tests.integration.store.sent_messages import insert_sent
 
 GUARDED = [each for each in described_endpoints() if each.authentication.scheme is AuthenticationScheme.KEY]
 RowsOf = Callable[[KnownChurch], dict[str, list[str]]]
@@ -88,6 +90,23 @@ class FirstChurch:
         """The message of a run of the schedule."""
         add_contacts(self.database, self.church.church_id, count=1)
         return self.post(f"/api/schedules/{self.schedule}/run-now").get_json()["id"]
+
+    @cached_property
+    def counted_error_code(self) -> str:
+        """The error code of a delivery that is counted."""
+        insert_sent(self.ledger, self.church.church_id, datetime.now(UTC), ("failed", "code-of-the-first", 1))
+        roll_up(self.ledger)
+        return "code-of-the-first"
+
+    @cached_property
+    def counted_segments(self) -> int:
+        """What is counted in the present month."""
+        self.ledger.query(
+            "INSERT INTO monthly_segments (church_id, month, segments) SELECT church_id, "
+            "date_trunc('month', now() AT TIME ZONE time_zone), 987654321 FROM churches WHERE church_id = %(id)s",
+            id=self.church.church_id,
+        )
+        return 987654321
 
     @property
     def composition(self) -> dict[str, Any]:
@@ -148,6 +167,8 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     ),
     "list_contacts": lambda first: ValidRequest(shows=first.contact),
     "list_audit_events": lambda first: ValidRequest(shows=first.scheduled_message),
+    "get_analytics": lambda first: ValidRequest(shows=first.counted_error_code),
+    "get_usage": lambda first: ValidRequest(shows=first.counted_segments),
 }
 
 
@@ -223,8 +244,13 @@ def test_every_endpoint_that_needs_a_key_has_a_valid_request_here() -> None:
 
 @guarded_endpoints
 def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoint) -> None:
-    own = {"/api/contacts": "contacts", "/api/audit": "audit"}
-    resource = own.get(endpoint.path, "messages")  # a schedule makes messages
+    resources = {
+        "/api/contacts": "contacts",
+        "/api/audit": "audit",
+        "/api/analytics": "analytics",
+        "/api/usage": "analytics",
+    }
+    resource = resources.get(endpoint.path, "messages")  # a schedule makes messages
 
     assert endpoint.authentication.scope == f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}"
 

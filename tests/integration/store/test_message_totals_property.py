@@ -15,6 +15,7 @@ from store import message_lifecycle, reconciliation
 from store.database import system_scope
 from store.deliveries import DeliveryUpdate
 from store.messages import Message
+from store.reconciliation import Resolution
 from tests.integration.store.counted_messages import (
     count_finally,
     fresh_count,
@@ -27,6 +28,7 @@ from tests.integration.store.counted_messages import (
 from tests.integration.store.ledger import Ledger, numbers, sent
 
 RETRYABLE = {"30022": 1.0}
+RESOLUTIONS: tuple[Resolution, ...] = ("sent", "failed", "queued")
 CODES = st.sampled_from([None, "30003", "30022"])
 
 
@@ -94,12 +96,13 @@ def reconcile(sent_message: Sent, draw: st.DataObject) -> None:
 
 
 def resolve(sent_message: Sent, draw: st.DataObject) -> None:
-    names = {"church_id": sent_message.church_id, "message_id": sent_message.message.message_id}
-    status = draw.draw(st.sampled_from(["sent", "failed", "queued"]))
+    church_id, message_id = sent_message.church_id, sent_message.message.message_id
+    status = draw.draw(st.sampled_from(RESOLUTIONS))
     with system_scope(sent_message.ledger.database) as connection:
-        message_lifecycle.lock(connection, **names)
-        if reconciliation.resolve_all(connection, **names, status=status) and status == "queued":
-            message_lifecycle.reopen(connection, **names)
+        message_lifecycle.lock(connection, church_id=church_id, message_id=message_id)
+        resolved = reconciliation.resolve_all(connection, church_id=church_id, message_id=message_id, status=status)
+        if resolved and status == "queued":
+            message_lifecycle.reopen(connection, church_id=church_id, message_id=message_id)
 
 
 def retry(sent_message: Sent, draw: st.DataObject) -> None:
@@ -132,6 +135,10 @@ def opt_out(sent_message: Sent, draw: st.DataObject) -> None:
     )
 
 
+def count(sent_message: Sent, draw: st.DataObject) -> None:
+    roll_up(sent_message.ledger)
+
+
 CHANGES: Mapping[str, Callable[[Sent, st.DataObject], None]] = {
     "submit": submit,
     "receive": receive,
@@ -142,7 +149,7 @@ CHANGES: Mapping[str, Callable[[Sent, st.DataObject], None]] = {
     "cancel": cancel,
     "doubt": doubt,
     "opt out": opt_out,
-    "count": lambda sent_message, draw: roll_up(sent_message.ledger) and None,
+    "count": count,
     "settle": lambda sent_message, draw: settle(sent_message.ledger),
     "count finally": lambda sent_message, draw: count_finally(sent_message.ledger),
     "let time pass": lambda sent_message, draw: let_time_pass(sent_message.ledger),
