@@ -1,7 +1,7 @@
 """`flask --help` as the product's: its commands by subject, Flask's own at the end.
 
-Flask loads the app only while it writes the list of its commands. So what it has written by then is replaced: the epilog,
-which is written last, empties the page and writes another one.
+Flask loads the app only while it writes the list of its commands. So what it has written by then is replaced: the
+epilog, which is written last, empties the page and writes another one.
 """
 
 from __future__ import annotations

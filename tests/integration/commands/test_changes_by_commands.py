@@ -18,8 +18,8 @@ import pytest
 from psycopg import sql
 
 from api.commands import COMMANDS
-from api.commands.support.lazy_command import LazyCommand
 from api.commands.support.command_actor import command_actor
+from api.commands.support.lazy_command import LazyCommand
 from messaging.states import Status
 from store import audit, operator_sessions, operators, senders
 from store.audit import AuditEvent
