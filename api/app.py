@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logs
 from api import (
+    audit,
     authentication,
     commands,
     contacts,
@@ -33,6 +34,7 @@ ENDPOINTS = (
     *messages.ENDPOINTS,
     *schedules.ENDPOINTS,
     *contacts.ENDPOINTS,
+    *audit.ENDPOINTS,
     health.live,
     health.ready,
 )

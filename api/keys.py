@@ -7,7 +7,7 @@ import re
 import secrets
 from typing import Literal, get_args
 
-Scope = Literal["messages:write", "messages:read", "contacts:write", "contacts:read"]
+Scope = Literal["messages:write", "messages:read", "contacts:write", "contacts:read", "audit:read"]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from psycopg import Connection
 from rq import get_current_job
 
 from jobs.worker.failures import FixableFailure
 from jobs.worker.runtime import Runtime, current_runtime
-from store import message_lifecycle, senders
+from store import audit, message_lifecycle, senders
+from store.audit import Actor
 from store.database import system_scope
+
+_SENDING = Actor(kind="service", name="sending")
 
 
 class SenderRefused(FixableFailure):
@@ -59,9 +64,23 @@ def _resume_after_requeue(runtime: Runtime, church_id: UUID, channel: str) -> bo
         refusal = senders.report_refusal(connection, church_id, channel, job_id=job_id)
         if refusal is None and job is not None:
             resumed = senders.resume(connection, church_id=church_id, channel=channel, paused_by=job_id)
+            if resumed is not None:
+                _record_resumption(connection, church_id, channel, job_id=job_id)
             return resumed is not None
     if refusal is not None:
         if job is not None:
             job.retries_left = 0  # an automatic retry cannot succeed
         raise SenderRefused(church_id=church_id, channel=channel, reason=refusal)
     return False
+
+
+def _record_resumption(connection: Connection[Any], church_id: UUID, channel: str, *, job_id: str) -> None:
+    """Record that the sender is resumed. Who requeued the job is an entry of its own, with the job as its subject."""
+    audit.record(
+        connection,
+        actor=_SENDING,
+        action="sender.resumed",
+        subject=channel,
+        church_id=church_id,
+        details={"requeuedJob": job_id},
+    )

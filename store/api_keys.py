@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from store import sql
+from store.audit import Actor
 from store.database import Database, fetch_unscoped
 
 _SQL = sql.load("api_keys")
@@ -36,10 +37,16 @@ class ApiKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyHolder:
-    """The church that an API key authenticates, and the scopes of the key."""
+    """An API key, the church that it authenticates, and its scopes."""
 
+    api_key_id: UUID
     church_id: UUID
     scopes: list[str]
+
+    @property
+    def actor(self) -> Actor:
+        """The key as the actor of a change."""
+        return Actor(kind="key", name=str(self.api_key_id))
 
 
 def add(
@@ -71,7 +78,7 @@ def add(
 def find_holder(database: Database, secret_hash: bytes) -> KeyHolder | None:
     """Returns the holder of the key with this SHA-256; None if it does not exist, was revoked or has expired."""
     found = fetch_unscoped(database, _SQL["find_key"], {"secret_hash": secret_hash})
-    return KeyHolder(church_id=found[0][0], scopes=found[0][1]) if found else None
+    return KeyHolder(api_key_id=found[0][0], church_id=found[0][1], scopes=found[0][2]) if found else None
 
 
 def expired_at(database: Database, secret_hash: bytes) -> datetime | None:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from messaging.states import Status
 from store import daily_limits, sql
+from store.audit import Actor
 from store.daily_limits import Need
 
 _SQL = sql.load("messages")
@@ -82,6 +83,8 @@ class NewMessage:
     """Why it may be sent in quiet hours too."""
     schedule_id: UUID | None = None
     """The schedule of which it is a run."""
+    accepted_by: Actor | None = None
+    """Who sent it, for the audit. None: it is a run of a schedule, which is recorded as such."""
     need: Need | None = None
     """What is reserved of the daily limit on insert. None: the message is counted when it is expanded."""
 
@@ -109,6 +112,8 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "send_at": new.send_at,
         "urgent_reason": new.urgent_reason,
         "schedule_id": new.schedule_id,
+        "actor_kind": new.accepted_by.kind if new.accepted_by else None,
+        "actor": new.accepted_by.name if new.accepted_by else None,
         "counted_on": new.need.day if new.need else None,
         "counted_segments": new.need.segments if new.need else 0,
         "daily_limit": new.need.daily_limit if new.need else None,

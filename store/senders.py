@@ -60,9 +60,10 @@ def exists(connection: Connection[Any], *, church_id: UUID, channel: str) -> boo
     return bool(row and row[0])
 
 
-def pause(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str) -> None:
-    """Stop claims for the sender until it is resumed."""
-    connection.execute(_SQL["pause_sender"], {"church_id": church_id, "channel": channel, "reason": reason})
+def pause(connection: Connection[Any], *, church_id: UUID, channel: str, reason: str) -> bool:
+    """Stop claims for the sender until it is resumed. Returns False if it was paused before."""
+    names = {"church_id": church_id, "channel": channel, "reason": reason}
+    return connection.execute(_SQL["pause_sender"], names).rowcount > 0
 
 
 def report_refusal(connection: Connection[Any], church_id: UUID, channel: str, *, job_id: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import LiteralString, cast
@@ -15,6 +16,11 @@ FIRST_ID = UUID(int=0)
 LAST_ID = UUID(int=2**128 - 1)
 """Bounds for the first page. A bound that is always set always limits the index scan; with `:after IS NULL OR ...` a
 generic plan would read all rows of the church for every page."""
+
+
+def first_id_at(time: datetime) -> UUID:
+    """Returns the smallest id (UUIDv7) that is generated at this time. Those generated earlier are smaller."""
+    return UUID(int=max(0, int(time.timestamp() * 1000)) << 80)
 
 
 @cache

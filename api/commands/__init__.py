@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from api.commands.audit import audit
 from api.commands.check_redis import check_redis
 from api.commands.create_church import create_church
 from api.commands.create_key import create_key
@@ -35,6 +36,7 @@ COMMANDS = (
     list_opt_outs,
     opt_out,
     opt_in,
+    audit,
     check_redis,
 )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+from uuid import UUID
 
 import click
 from flask.cli import with_appcontext
+from psycopg import Connection
 
 from api import keys
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import (
     BadInput,
     Email,
@@ -23,7 +27,7 @@ from api.commands.support.transaction import transaction
 from api.services import services
 from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window
-from store import api_keys, churches, daily_limits, senders
+from store import api_keys, audit, churches, daily_limits, senders
 
 
 @click.command("create-church")
@@ -72,6 +76,7 @@ def create_church(
     key, key_hash = keys.new_key()
     with transaction() as connection:
         church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
+        _record(connection, church_id, "church.created", str(church_id), timeZone=time_zone)
         own_regions = regions or _regions_of(sms_from)
         if own_regions:
             daily_limits.set_regions(connection, church_id=church_id, regions=own_regions)
@@ -84,6 +89,7 @@ def create_church(
                 messaging_service_sid=messaging_service,
                 segments_per_second=segments_per_second,
             )
+            _record(connection, church_id, "sender.set", channel, segmentsPerSecond=segments_per_second)
         if mail_from is not None:
             senders.save(
                 connection,
@@ -94,7 +100,8 @@ def create_church(
                 segments_per_second=None,
                 details={"name": name},
             )
-        api_keys.add(
+            _record(connection, church_id, "sender.set", "mail")
+        key_id = api_keys.add(
             connection,
             church_id=church_id,
             label="first key",
@@ -102,6 +109,7 @@ def create_church(
             scopes=list(keys.SCOPES),
             hint=keys.hint_of(key),
         )
+        _record(connection, church_id, "key.created", str(key_id), scopes=list(keys.SCOPES))
     if as_json:
         click.echo(json.dumps({"churchId": str(church_id), "apiKey": key}))
         return
@@ -110,6 +118,12 @@ def create_church(
     click.echo("Save the key now. Only its hash is stored, so it cannot be shown again.")
     if not has_sender:
         click.echo("The church cannot send texts yet. Set a sender with `flask set-sender --channel sms`.")
+
+
+def _record(connection: Connection[Any], church_id: UUID, action: str, subject: str, **details: Any) -> None:
+    audit.record(
+        connection, actor=command_actor(), action=action, subject=subject, church_id=church_id, details=details
+    )
 
 
 def _regions_of(sms_from: str | None) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ import click
 from flask.cli import with_appcontext
 
 from api import keys
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import BadInput, ChurchId, Expiry, Text
 from api.commands.support.tables import shown_time
 from api.commands.support.transaction import transaction
-from store import api_keys, churches
+from store import api_keys, audit, churches
 
 
 @click.command("create-key")
@@ -44,6 +45,14 @@ def create_key(church_id: UUID, label: str, scopes: tuple[str, ...], expires: da
             scopes=granted,
             hint=keys.hint_of(key),
             expires_at=expires,
+        )
+        audit.record(
+            connection,
+            actor=command_actor(),
+            action="key.created",
+            subject=str(key_id),
+            church_id=church_id,
+            details={"label": label, "scopes": granted, "expiresAt": expires and expires.isoformat()},
         )
     click.echo(f"Key id:  {key_id}")
     click.echo(f"API key: {key}")

@@ -8,10 +8,11 @@ import click
 from flask.cli import with_appcontext
 
 from api.commands.opt_out import SOURCE
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import Address, BadInput, ChurchId, Evidence
 from api.commands.support.tables import shown_time
 from api.commands.support.transaction import transaction
-from store import churches, opt_outs
+from store import audit, churches, opt_outs
 
 
 @click.command("opt-in")
@@ -33,6 +34,14 @@ def opt_in(church_id: UUID, address: str, evidence: str) -> None:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         removed = opt_outs.opt_in(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+        if removed is not None:
+            audit.record(
+                connection,
+                actor=command_actor(),
+                action="opt_out.removed",
+                subject=address,
+                church_id=church_id,
+            )
     if removed is None:
         click.echo(f"{address} is not opted out. Nothing was changed.")
         return

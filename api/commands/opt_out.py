@@ -7,10 +7,11 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import Address, BadInput, ChurchId, Evidence
 from api.commands.support.tables import shown_time
 from api.commands.support.transaction import transaction
-from store import churches, opt_outs
+from store import audit, churches, opt_outs
 
 SOURCE = "command"
 
@@ -29,6 +30,14 @@ def opt_out(church_id: UUID, address: str, evidence: str | None) -> None:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         is_new = opt_outs.opt_out(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+        if is_new:
+            audit.record(
+                connection,
+                actor=command_actor(),
+                action="opt_out.added",
+                subject=address,
+                church_id=church_id,
+            )
         existing = opt_outs.get(connection, church_id=church_id, address=address)
     if is_new:
         click.echo(f"{address} is opted out: the church sends nothing more there.")

@@ -9,12 +9,13 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import BadInput, ChurchId
 from api.commands.support.transaction import transaction
 from api.messages import daily_usage
 from api.services import services
 from channels.registry import CHANNELS
-from store import message_lifecycle, reconciliation
+from store import audit, message_lifecycle, reconciliation
 from store.daily_limits import DailyLimitReached
 from store.messages import Message
 from store.reconciliation import MessageInDoubt, Resolution
@@ -100,6 +101,15 @@ def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: floa
         if sends_again:
             message_lifecycle.reopen(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
             _count_against_limit(connection, message, church_id=in_doubt.church_id, deliveries=resolved)
+        if resolved:
+            audit.record(
+                connection,
+                actor=command_actor(),
+                action="message.resolved",
+                subject=str(in_doubt.message_id),
+                church_id=in_doubt.church_id,
+                details={"status": decision, "deliveries": resolved},
+            )
     if sends_again:
         services().job_queue.enqueue_batch(channel=in_doubt.channel, church_id=in_doubt.church_id)
     return resolved

@@ -7,12 +7,13 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import BadInput, ChurchId
 from api.commands.support.transaction import transaction
 from api.services import services
 from channels.registry import CHANNELS
 from jobs.job_queue.job_kinds import SWEEP
-from store import senders
+from store import audit, senders
 
 
 @click.command("resume-sender")
@@ -28,6 +29,15 @@ def resume_sender(church_id: UUID, channel: str) -> None:
         if not senders.exists(connection, church_id=church_id, channel=channel):
             raise BadInput(f"The church {church_id} has no sender for {channel}.")
         reason = senders.resume(connection, church_id=church_id, channel=channel)
+        if reason is not None:
+            audit.record(
+                connection,
+                actor=command_actor(),
+                action="sender.resumed",
+                subject=channel,
+                church_id=church_id,
+                details={"reason": reason},
+            )
     if reason is None:
         click.echo(f"The church's sender for {channel} is not paused: there is nothing to resume.")
         return

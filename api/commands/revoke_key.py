@@ -9,11 +9,12 @@ import click
 from flask.cli import with_appcontext
 from psycopg import Connection
 
+from api.commands.support.command_actor import command_actor
 from api.commands.support.key_input import read_secret_hash, refuse_key_argument
 from api.commands.support.option_types import BadInput
 from api.commands.support.tables import shown_time
 from api.commands.support.transaction import transaction
-from store import api_keys
+from store import api_keys, audit
 from store.api_keys import ApiKey
 
 
@@ -36,6 +37,15 @@ def revoke_key(key_id: str | None) -> None:
         if key is None:
             raise BadInput("There is no such key. `flask list-keys` shows the ids of all keys.")
         is_new = api_keys.revoke(connection, key.api_key_id)
+        if is_new:
+            audit.record(
+                connection,
+                actor=command_actor(),
+                action="key.revoked",
+                subject=str(key.api_key_id),
+                church_id=key.church_id,
+                details={"label": key.label},
+            )
     if is_new:
         click.echo(f"The key {key.api_key_id} ({key.label!r} of {key.church_name!r}) is revoked.")
     else:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import click
 from flask.cli import with_appcontext
 
 from api.commands.show_limits import describe
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
 from api.commands.support.transaction import transaction
 from api.services import services
-from store import daily_limits
+from store import audit, daily_limits
 
 
 @click.command("set-limits")
@@ -38,4 +40,22 @@ def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, 
             daily_limits.set_regions(connection, church_id=church_id, regions=regions or None)
         limits = daily_limits.get(connection, church_id)
         assert limits is not None  # noqa: S101 - it was found above
+        audit.record(
+            connection,
+            actor=command_actor(),
+            action="church.limits_set",
+            subject=str(church_id),
+            church_id=church_id,
+            details=_changes(daily_segments, regions),
+        )
     click.echo(describe(limits, services().settings))
+
+
+def _changes(daily_segments: int | None, regions: tuple[str, ...] | None) -> dict[str, Any]:
+    """Return what was set, for the audit; null stands for the default of the settings."""
+    changes: dict[str, Any] = {}
+    if daily_segments is not None:
+        changes["dailySegments"] = None if daily_segments == RESTORE_DEFAULT else daily_segments
+    if regions is not None:
+        changes["regions"] = list(regions) or None
+    return changes

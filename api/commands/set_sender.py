@@ -8,12 +8,13 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import BadInput, ChurchId, Email, MessagingService, Name, Pace, Phone
 from api.commands.support.transaction import transaction
 from channels.mail.headers import header_error
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind
-from store import churches, senders
+from store import audit, churches, senders
 from store.churches import Church
 
 _KINDS: dict[AddressKind, click.ParamType[str]] = {AddressKind.PHONE: Phone(), AddressKind.EMAIL: Email()}
@@ -67,6 +68,14 @@ def set_sender(
             messaging_service_sid=messaging_service,
             segments_per_second=segments_per_second,
             details=details if reply_to is None else {**details, "replyTo": reply_to},
+        )
+        audit.record(
+            connection,
+            actor=command_actor(),
+            action="sender.set",
+            subject=channel,
+            church_id=church_id,
+            details={"segmentsPerSecond": segments_per_second},
         )
     click.echo(f"The church sends from {address or messaging_service} on {channel} now.")
 

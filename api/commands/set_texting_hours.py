@@ -7,10 +7,11 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
+from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import BadInput, ChurchId, TextingHours
 from api.commands.support.transaction import transaction
 from messaging.quiet_hours import Window
-from store import churches
+from store import audit, churches
 
 
 @click.command("set-texting-hours")
@@ -29,4 +30,12 @@ def set_texting_hours(church_id: UUID, hours: Window) -> None:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         churches.set_window(connection, church_id=church_id, window=hours)
+        audit.record(
+            connection,
+            actor=command_actor(),
+            action="church.texting_hours_set",
+            subject=str(church_id),
+            church_id=church_id,
+            details={"opensMinute": hours.opens, "closesMinute": hours.closes},
+        )
     click.echo("The hours are set. They apply to waiting texts within seconds.")

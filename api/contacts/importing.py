@@ -18,7 +18,7 @@ from api.problems import FieldError
 from api.services import services
 from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
-from store import contacts
+from store import audit, contacts
 from store.api_keys import KeyHolder
 from store.contacts import ContactZones, Person
 from store.database import church_scope
@@ -200,6 +200,15 @@ def _store(
                 number_zones=locations[index].zones if index in locations else earlier.number_zones,
             )
         contacts.set_zones(connection, church_id=caller.church_id, where=zones)
+        created = sum(one.created for one in added)
+        audit.record(
+            connection,
+            actor=caller.actor,
+            action="contacts.imported",
+            subject=str(caller.church_id),
+            church_id=caller.church_id,
+            details={"created": created, "existing": len(added) - created},
+        )
     return [
         StoredContact(index=index, id=one.contact_id, phone=one.phone, email=one.email, created=one.created)
         for index, one in zip(valid, added, strict=True)

@@ -76,6 +76,11 @@ class DraftEdit(RequestModel):
             raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
 
+    @property
+    def changed_fields(self) -> list[str]:
+        """The names of the fields that were sent, as in JSON."""
+        return sorted(self.model_dump(by_alias=True, exclude_unset=True))
+
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request body with the changed fields. A new target replaces the old one as a whole."""
         changes = self.model_dump(mode="json", by_alias=True, exclude_unset=True)

@@ -19,7 +19,7 @@ from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.problems import RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
-from store import daily_limits, message_lifecycle, messages
+from store import audit, daily_limits, message_lifecycle, messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -83,6 +83,14 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             target=new_target,
             send_at=send_at,
             urgent_reason=edited.urgent_reason,
+        )
+        audit.record(
+            connection,
+            actor=caller.actor,
+            action="message.changed",
+            subject=str(message_id),
+            church_id=caller.church_id,
+            details={"fields": body.changed_fields},
         )
         changed = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert changed is not None  # noqa: S101 - it is locked

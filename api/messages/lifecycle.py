@@ -19,7 +19,7 @@ from api.messages.counted_message import counted_message
 from api.problems import RequestRefused
 from api.services import services
 from messaging.states import Status
-from store import message_lifecycle, messages
+from store import audit, message_lifecycle, messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -70,6 +70,7 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
         if message.canceled_at is None:
             canceled = message_lifecycle.cancel(connection, church_id=caller.church_id, message_id=message_id)
             daily_usage.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
+            _record(connection, caller, "message.canceled", message, deliveries=canceled)
         return _message_response(connection, caller, message_id)
 
 
@@ -88,6 +89,7 @@ def pause_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
             raise RequestRefused(problems.WRONG_STATE, f"There is nothing to pause: the message is {message.status}.")
         if message.paused_at is None:
             message_lifecycle.pause(connection, church_id=caller.church_id, message_id=message_id)
+            _record(connection, caller, "message.paused", message)
         return _message_response(connection, caller, message_id)
 
 
@@ -106,6 +108,7 @@ def resume_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
             raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
         if message.paused_at is not None:
             message_lifecycle.resume(connection, church_id=caller.church_id, message=message)
+            _record(connection, caller, "message.resumed", message)
         response = _message_response(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return response
@@ -134,6 +137,8 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResp
             error_codes=body.error_codes,
         )
         daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
+        if retried:
+            _record(connection, caller, "message.retried", message, deliveries=retried)
         shown = _counted(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=200, content=RetryResult(retried=retried, message=shown))
@@ -147,6 +152,17 @@ def _locked_message(caller: KeyHolder, message_id: UUID) -> Generator[tuple[Conn
         if message is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         yield connection, message
+
+
+def _record(connection: Connection[Any], caller: KeyHolder, action: str, message: Message, **details: int) -> None:
+    audit.record(
+        connection,
+        actor=caller.actor,
+        action=action,
+        subject=str(message.message_id),
+        church_id=caller.church_id,
+        details=details,
+    )
 
 
 def _has_unfinished_deliveries(connection: Connection[Any], message: Message) -> bool:

@@ -16,7 +16,7 @@ from api.messages import daily_usage, responses
 from api.messages.counted_message import counted_message
 from api.problems import RequestRefused
 from api.services import services
-from store import message_lifecycle, messages, reconciliation
+from store import audit, message_lifecycle, messages, reconciliation
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -87,6 +87,14 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
         if body.status == "queued":
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
             daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
+        audit.record(
+            connection,
+            actor=caller.actor,
+            action="delivery.resolved",
+            subject=str(delivery_id),
+            church_id=caller.church_id,
+            details={"messageId": str(message_id), "status": body.status},
+        )
     if body.status == "queued":
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
     return ApiResponse(status=204)
@@ -120,6 +128,15 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
         if sends_again:
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
             daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
+        if resolved:
+            audit.record(
+                connection,
+                actor=caller.actor,
+                action="message.resolved",
+                subject=str(message_id),
+                church_id=caller.church_id,
+                details={"status": body.status, "deliveries": resolved},
+            )
         resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert resolved_message is not None  # noqa: S101 - it is locked
         shown = counted_message(connection, church_id=caller.church_id, message=resolved_message)

@@ -102,6 +102,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             send_at=due_at,
             urgent_reason=body.urgent_reason,
             need=need,
+            accepted_by=caller.actor,
         )
         message, is_new = insert_checked(connection, new, draft=body, errors=errors)
         warnings = notices(

@@ -13,6 +13,7 @@ from api.problems import RequestRefused
 from api.request_digest import request_digest
 from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
+from api.schedules.locked_schedule import record_change
 from api.schedules.new_schedule import NewSchedule
 from api.services import services
 from store import schedules
@@ -73,6 +74,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
         if is_new:
             check_sendable(connection, church_id=caller.church_id, draft=body, target=definition.target, errors=errors)
             refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
+            record_change(connection, caller, "schedule.created", schedule.schedule_id, channel=body.channel)
         warnings = notices(
             connection,
             church_id=caller.church_id,

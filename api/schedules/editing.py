@@ -17,7 +17,7 @@ from api.messages.draft_edit import DraftEdit, apply_edit, describe_without_defa
 from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
-from api.schedules.locked_schedule import locked_schedule, schedule_response
+from api.schedules.locked_schedule import locked_schedule, record_change, schedule_response
 from api.schedules.new_schedule import MissedPolicy, NewSchedule, Recurrence, WithinMinutes
 from store import schedules
 from store.api_keys import KeyHolder
@@ -73,6 +73,7 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
         refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
         with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
             schedules.change(connection, schedule, definition, next_run=next_run)
+        record_change(connection, caller, "schedule.changed", schedule_id, fields=body.changed_fields)
         return schedule_response(connection, caller, schedule_id)
 
 
@@ -89,6 +90,7 @@ def delete_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     canceled."""
     with locked_schedule(caller, schedule_id) as (connection, _):
         schedules.delete(connection, church_id=caller.church_id, schedule_id=schedule_id)
+        record_change(connection, caller, "schedule.deleted", schedule_id)
     return ApiResponse(status=204)
 
 

@@ -19,7 +19,7 @@ from api.messages.wait_reasons import notices
 from api.problems import FieldError, RequestRefused
 from api.request_ids import request_id
 from api.schedules import responses, schedule_limit
-from api.schedules.locked_schedule import locked_schedule, schedule_response
+from api.schedules.locked_schedule import locked_schedule, record_change, schedule_response
 from api.services import services
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
@@ -56,7 +56,9 @@ def pause_schedule(*, caller: KeyHolder, schedule_id: UUID, body: SchedulePause)
     with locked_schedule(caller, schedule_id) as (connection, schedule):
         if schedule.status == "ended":
             raise RequestRefused(problems.WRONG_STATE, "There is nothing to pause: the schedule has ended.")
-        schedules.pause(connection, church_id=caller.church_id, schedule_id=schedule_id, reason=body.reason)
+        if schedule.paused_at is None:
+            schedules.pause(connection, church_id=caller.church_id, schedule_id=schedule_id, reason=body.reason)
+            record_change(connection, caller, "schedule.paused", schedule_id)
         return schedule_response(connection, caller, schedule_id)
 
 
@@ -80,6 +82,7 @@ def resume_schedule(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
                 raise _cannot_be_evaluated(f"the time zone {error}") from None
             with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
                 schedules.resume(connection, schedule, next_run=next_run)
+            record_change(connection, caller, "schedule.resumed", schedule_id)
         return schedule_response(connection, caller, schedule_id)
 
 
@@ -113,7 +116,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             target=schedule.target,
             send_at=None,
         )
-        new = _message_of(schedule, key, need)
+        new = _message_of(schedule, caller, key, need)
         if reason := unavailable(schedule.channel):
             raise _refused(reason)
         try:
@@ -129,6 +132,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             schedule_runs.record_manual_run(
                 connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
             )
+            record_change(connection, caller, "schedule.run", schedule_id, messageId=str(message.message_id))
     if is_new:
         services().job_queue.enqueue_expansion(channel=message.channel)
     view = accepted(message, warnings)
@@ -147,7 +151,7 @@ def _refused(reason: str) -> RequestRefused:
     return RequestRefused(problems.WRONG_STATE, "The message cannot be sent.", errors=[error])
 
 
-def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMessage:
+def _message_of(schedule: Schedule, caller: KeyHolder, key: str | None, need: Need | None) -> NewMessage:
     return NewMessage(
         church_id=schedule.church_id,
         channel=schedule.channel,
@@ -162,5 +166,6 @@ def _message_of(schedule: Schedule, key: str | None, need: Need | None) -> NewMe
         send_at=None,
         urgent_reason=schedule.urgent_reason,
         schedule_id=schedule.schedule_id,
+        accepted_by=caller.actor,
         need=need,
     )

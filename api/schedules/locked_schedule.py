@@ -15,7 +15,7 @@ from api.endpoints import ApiResponse
 from api.problems import RequestRefused
 from api.schedules import responses
 from api.services import services
-from store import schedule_runs, schedules
+from store import audit, schedule_runs, schedules
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.schedules import Schedule
@@ -34,6 +34,20 @@ def locked_schedule(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Con
         if schedule is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")
         yield connection, _with_due_runs_recorded(connection, schedule)
+
+
+def record_change(
+    connection: Connection[Any], caller: KeyHolder, action: str, schedule_id: UUID, **details: Any
+) -> None:
+    """Record in the audit that the key changed the schedule."""
+    audit.record(
+        connection,
+        actor=caller.actor,
+        action=action,
+        subject=str(schedule_id),
+        church_id=caller.church_id,
+        details=details,
+    )
 
 
 def schedule_response(connection: Connection[Any], caller: KeyHolder, schedule_id: UUID) -> ApiResponse:

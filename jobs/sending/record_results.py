@@ -13,9 +13,12 @@ from psycopg.errors import UniqueViolation
 
 from messaging.retry import RetryPolicy, next_step
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
-from store import deliveries, senders
+from store import audit, deliveries, senders
+from store.audit import Actor
 from store.database import Database, system_scope
 from store.deliveries import DeliveryUpdate
+
+_SENDING = Actor(kind="service", name="sending")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +57,7 @@ def _record(
     throttled = _requested_pauses(results, at_most_seconds=policy.cap_seconds)
     for church_id in sorted(refused.keys() | throttled.keys()):
         if church_id in refused:
-            senders.pause(connection, church_id=church_id, channel=channel, reason=refused[church_id])
+            _pause_sender(connection, church_id, channel, reason=refused[church_id])
         if church_id in throttled:
             senders.throttle(connection, church_id=church_id, channel=channel, at_least_seconds=throttled[church_id])
     accepted = {each.envelope.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
@@ -64,6 +67,18 @@ def _record(
     if opted_out:
         deliveries.opt_out_recipients(connection, opted_out)
     return set(refused)
+
+
+def _pause_sender(connection: Connection[Any], church_id: UUID, channel: str, *, reason: str) -> None:
+    if senders.pause(connection, church_id=church_id, channel=channel, reason=reason):
+        audit.record(
+            connection,
+            actor=_SENDING,
+            action="sender.paused",
+            subject=channel,
+            church_id=church_id,
+            details={"reason": reason},
+        )
 
 
 def _refusal_reasons(results: Sequence[EnvelopeResult]) -> dict[UUID, str]:

@@ -5,8 +5,8 @@ RETURNING api_key_id;
 
 -- name: find_key
 -- By the hash of the whole key, so that the time of the comparison reveals nothing about the secret.
-SELECT church_id, scopes
-FROM find_key(:secret_hash);
+SELECT api_key_id, church_id, scopes
+FROM find_key_holder(:secret_hash);
 
 -- name: key_expired_at
 SELECT key_expired_at(:secret_hash);

@@ -72,11 +72,22 @@ FROM unnest(:schedule_ids::uuid[], :next_run_ats::timestamptz[], :next_wall_time
 WHERE schedules.schedule_id = evaluated.schedule_id;
 
 -- name: pause_broken_schedules!
--- Pauses schedules whose rule cannot be evaluated, with the reason for people.
-UPDATE schedules
-SET paused_at = coalesce(schedules.paused_at, now()), paused_reason = broken.reason, updated_at = now()
-FROM unnest(:schedule_ids::uuid[], :reasons::text[]) AS broken (schedule_id, reason)
-WHERE schedules.schedule_id = broken.schedule_id;
+-- Pauses schedules whose rule cannot be evaluated, with the reason for people. Adds an entry of the audit for each that was not
+-- paused before. RETURNING gives the new row, so the old state is read from the row as it was when the statement began.
+WITH broken AS (
+    SELECT listed.schedule_id, listed.reason, schedules.church_id, schedules.paused_at IS NULL AS was_active
+    FROM unnest(:schedule_ids::uuid[], :reasons::text[]) AS listed (schedule_id, reason)
+    JOIN schedules ON schedules.schedule_id = listed.schedule_id
+), paused AS (
+    UPDATE schedules
+    SET paused_at = coalesce(schedules.paused_at, now()), paused_reason = broken.reason, updated_at = now()
+    FROM broken
+    WHERE schedules.schedule_id = broken.schedule_id
+)
+INSERT INTO audit_events (church_id, actor_kind, actor, action, subject, details)
+SELECT church_id, 'service', 'schedules', 'schedule.paused', schedule_id::text, jsonb_build_object('reason', reason)
+FROM broken
+WHERE was_active;
 
 -- name: record_manual_run!
 -- The caller inserts the message in the same transaction.

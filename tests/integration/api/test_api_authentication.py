@@ -147,6 +147,7 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
         body={"contacts": [{"name": "Person 0", "phone": "+12025550000"}]}, shows=first.contact
     ),
     "list_contacts": lambda first: ValidRequest(shows=first.contact),
+    "list_audit_events": lambda first: ValidRequest(shows=first.scheduled_message),
 }
 
 
@@ -222,7 +223,8 @@ def test_every_endpoint_that_needs_a_key_has_a_valid_request_here() -> None:
 
 @guarded_endpoints
 def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoint) -> None:
-    resource = "contacts" if endpoint.path == "/api/contacts" else "messages"  # a schedule makes messages
+    own = {"/api/contacts": "contacts", "/api/audit": "audit"}
+    resource = own.get(endpoint.path, "messages")  # a schedule makes messages
 
     assert endpoint.authentication.scope == f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}"
 

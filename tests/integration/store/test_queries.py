@@ -13,6 +13,10 @@ from tests.harness.named_queries import QUERIES
 from tests.integration.store.ledger import Ledger
 
 HOT = (
+    "audit.page_events",
+    "audit.page_events_of_actor",
+    "audit.page_events_of_church",
+    "audit.page_events_of_subject",
     "contacts.page_contacts",
     "contacts.unknown_contacts",
     "daily_limits.fail_deliveries_beyond_limit",
@@ -54,7 +58,7 @@ HOT = (
     "reconciliation.record_missing",
     "reconciliation.clear_settled_at_of_holders",
 )
-LARGE = {"contacts", "deliveries", "receipts"}
+LARGE = {"audit_events", "contacts", "deliveries", "receipts"}
 _SMALL = {"deliveries_due", "deliveries_leased", "deliveries_open", "receipts_unapplied", "receipts_waiting"}
 
 FILL = """
@@ -73,6 +77,8 @@ SELECT message_id, church_id, contact_id, send_at, 'delivered', 1, 'sms', phone,
 FROM messages JOIN contacts USING (church_id);
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status, applied_at)
 SELECT delivery_id, 1, 'SM' || delivery_id, 'delivered', now() FROM deliveries;
+INSERT INTO audit_events (church_id, actor_kind, actor, action, subject)
+SELECT church_id, 'key', church_id::text, 'message.accepted', delivery_id::text FROM deliveries;
 """
 
 
