@@ -13,8 +13,13 @@ _SQL = sql.load("operator_sessions")
 
 def begin(connection: Connection[Any], session_hash: bytes, *, lifetime_seconds: float) -> None:
     """Insert a session, and delete those that have expired."""
-    connection.execute(_SQL["delete_expired_sessions"])
+    delete_expired(connection)
     connection.execute(_SQL["begin_session"], {"session_hash": session_hash, "lifetime_seconds": lifetime_seconds})
+
+
+def delete_expired(connection: Connection[Any]) -> None:
+    """Delete the sessions that have expired."""
+    connection.execute(_SQL["delete_expired_sessions"])
 
 
 def is_open(connection: Connection[Any], session_hash: bytes) -> bool:

@@ -80,7 +80,8 @@ WITH batch AS MATERIALIZED (
     -- The values under the lock: another transaction may have changed the delivery meanwhile. The CTE carries the receipts
     -- along: joined a second time they would be joined by a nested loop.
     SELECT latest.*, deliveries.status::text AS present_status, deliveries.attempts, deliveries.tries,
-           deliveries.carrier_id AS present_carrier_id, deliveries.message_id, deliveries.age_from
+           deliveries.carrier_id AS present_carrier_id, deliveries.message_id, deliveries.age_from,
+           deliveries.address IS NOT NULL AS has_address
     FROM latest
     JOIN deliveries USING (delivery_id)
     WHERE (SELECT count(*) FROM locked_messages) >= 0
@@ -101,6 +102,7 @@ WITH batch AS MATERIALIZED (
     SELECT locked.delivery_id, locked.message_id, locked.carrier_id, locked.status, locked.error_code,
            locked.present_status, locked.attempt = locked.attempts AS is_present,
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
+                     AND locked.has_address -- otherwise it was redacted and cannot be sent again
                      AND (
                          SELECT greatest(messages.send_at, messages.resumed_at, locked.age_from)
                                 > now() - :age_limit_seconds * interval '1 second'

@@ -48,6 +48,17 @@ HOT = (
     "message_progress.preview_all_emails",
     "message_progress.preview_all_phones",
     "message_progress.preview_contacts",
+    "people.delete_contacts",
+    "people.erase_deliveries",
+    "people.find_contacts",
+    "people.find_deliveries",
+    "retention.begin_pruning",
+    "retention.delete_deliveries",
+    "retention.delete_receipts",
+    "retention.find_doubts",
+    "retention.finish_pruning",
+    "retention.redact_deliveries",
+    "retention.redact_messages",
     "receipts.apply_receipts",
     "receipts.has_unapplied",
     "receipts.insert_receipts",
@@ -59,7 +70,14 @@ HOT = (
     "reconciliation.clear_settled_at_of_holders",
 )
 LARGE = {"audit_events", "contacts", "deliveries", "receipts"}
-_SMALL = {"deliveries_due", "deliveries_leased", "deliveries_open", "receipts_unapplied", "receipts_waiting"}
+_SMALL = {
+    "deliveries_due",
+    "deliveries_doubtful",
+    "deliveries_leased",
+    "deliveries_open",
+    "receipts_unapplied",
+    "receipts_waiting",
+}
 
 FILL = """
 INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 100) AS n;
