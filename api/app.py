@@ -18,6 +18,7 @@ from api import (
     health,
     json_bodies,
     messages,
+    people,
     request_ids,
     schedules,
     security_headers,
@@ -35,6 +36,7 @@ ENDPOINTS = (
     *schedules.ENDPOINTS,
     *contacts.ENDPOINTS,
     *audit.ENDPOINTS,
+    *people.ENDPOINTS,
     health.live,
     health.ready,
 )

@@ -7,7 +7,15 @@ import re
 import secrets
 from typing import Literal, get_args
 
-Scope = Literal["messages:write", "messages:read", "contacts:write", "contacts:read", "audit:read"]
+Scope = Literal[
+    "messages:write",
+    "messages:read",
+    "contacts:write",
+    "contacts:read",
+    "audit:read",
+    "people:export",
+    "people:erase",
+]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 

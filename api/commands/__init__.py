@@ -13,6 +13,7 @@ from api.commands.list_keys import list_keys
 from api.commands.list_opt_outs import list_opt_outs
 from api.commands.opt_in import opt_in
 from api.commands.opt_out import opt_out
+from api.commands.person import person
 from api.commands.resolve_unknown import resolve_unknown
 from api.commands.resume_sender import resume_sender
 from api.commands.revoke_key import revoke_key
@@ -37,6 +38,7 @@ COMMANDS = (
     opt_out,
     opt_in,
     audit,
+    person,
     check_redis,
 )
 
