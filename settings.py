@@ -153,6 +153,13 @@ class Settings(AlertSettings, RedisSettings, DatabaseSettings):
     receipt_give_up_seconds: Annotated[float, Field(gt=0)] = 72 * 3600.0
     """After this, a delivery's status is no longer fetched: carriers do not keep it."""
 
+    texts_kept_days: Annotated[int, Field(ge=60, le=36_500)] = 400
+    """Days after a message is settled in which its text, its target and its deliveries' addresses are kept."""
+    deliveries_kept_days: Annotated[int, Field(ge=60, le=36_500)] = 400
+    """Days after a message is settled in which its deliveries are kept. Its counts are kept for ever."""
+    receipts_kept_days: Annotated[int, Field(ge=30, le=36_500)] = 60
+    """Days in which the carrier's receipts are kept after they were applied to their deliveries."""
+
     schedules_per_church: Annotated[int, Field(ge=1, le=100_000)] = 200
     """The most schedules with a future run that a church may have, including paused ones."""
 
@@ -190,6 +197,18 @@ class Settings(AlertSettings, RedisSettings, DatabaseSettings):
     def _check_mail_server_of_alerts(self) -> Settings:
         if self.alert_mail_to is not None and self.smtp_url is None:
             raise ValueError("ALERT_MAIL_TO: needs SMTP_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _check_kept_texts(self) -> Settings:
+        if self.deliveries_kept_days < self.texts_kept_days:
+            raise ValueError("DELIVERIES_KEPT_DAYS: must be at least TEXTS_KEPT_DAYS")
+        return self
+
+    @model_validator(mode="after")
+    def _check_kept_receipts(self) -> Settings:
+        if self.deliveries_kept_days < self.receipts_kept_days:
+            raise ValueError("DELIVERIES_KEPT_DAYS: must be at least RECEIPTS_KEPT_DAYS")
         return self
 
     @property

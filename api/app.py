@@ -19,6 +19,7 @@ from api import (
     health,
     json_bodies,
     messages,
+    people,
     request_ids,
     request_measurements,
     schedules,
@@ -39,6 +40,7 @@ ENDPOINTS = (
     *contacts.ENDPOINTS,
     *audit.ENDPOINTS,
     *analytics.ENDPOINTS,
+    *people.ENDPOINTS,
     health.live,
     health.ready,
 )

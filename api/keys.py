@@ -7,7 +7,16 @@ import re
 import secrets
 from typing import Literal, get_args
 
-Scope = Literal["messages:write", "messages:read", "contacts:write", "contacts:read", "audit:read", "analytics:read"]
+Scope = Literal[
+    "messages:write",
+    "messages:read",
+    "contacts:write",
+    "contacts:read",
+    "audit:read",
+    "analytics:read",
+    "people:export",
+    "people:erase",
+]
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 

@@ -66,6 +66,16 @@ class InboundMessage:
     media_count: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LinkRecipient:
+    """What a signed link in a mail names."""
+
+    delivery_id: UUID
+    church_id: UUID | None = None
+    """With `address`: who the recipient is when the delivery is no longer kept. None in links of earlier releases."""
+    address: str | None = None
+
+
 class Recipient(Protocol):
     """The recipient of one delivery, as a page may show it."""
 
@@ -100,13 +110,15 @@ class RouteStore(Protocol):
         """Store the receipt. With `suppress_address`, also suppress the address for the church."""
         ...
 
-    def find_recipient(self, delivery_id: UUID) -> Recipient | None: ...
-
-    def opt_out(self, delivery_id: UUID) -> None:
-        """Opt the recipient of the delivery out of all messages of the church, as of now."""
+    def find_recipient(self, link: LinkRecipient) -> Recipient | None:
+        """The recipient that the link names; None if neither the delivery nor the link says who it is."""
         ...
 
-    def undo_opt_out(self, delivery_id: UUID, *, evidence: str) -> bool:
+    def opt_out(self, link: LinkRecipient) -> None:
+        """Opt the recipient out of all messages of the church, as of now."""
+        ...
+
+    def undo_opt_out(self, link: LinkRecipient, *, evidence: str) -> bool:
         """Undo a recent opt-out that came from a link; False when there is none. `evidence` is stored with it."""
         ...
 

@@ -49,6 +49,8 @@ class SuppressionReason(StrEnum):
     REGION_NOT_ALLOWED = "region not allowed"
     DUPLICATE = "duplicate"
     """Another delivery of the message has the same address."""
+    ERASED = "erased"
+    """The person asked to be erased before it was submitted (docs/retention.md)."""
 
 
 DAILY_LIMIT_REASON = "daily limit"

@@ -43,6 +43,10 @@ class Message:
     canceled_at: datetime | None
     schedule_id: UUID | None
     urgent_reason: str | None
+    redacted_at: datetime | None
+    """When its text and the addresses of its target were removed: it cannot be sent again."""
+    prune_began_at: datetime | None
+    """From when on its deliveries are not kept: `counts` are those of its totals."""
 
     @property
     def status(self) -> MessageStatus:

@@ -47,7 +47,7 @@ def begin(
     lifetime_seconds: float,
 ) -> None:
     """Insert a session, and delete those that have expired."""
-    connection.execute(_SQL["delete_expired_sessions"])
+    delete_expired(connection)
     names = {
         "session_hash": session_hash,
         "operator_id": operator_id,
@@ -55,6 +55,11 @@ def begin(
         "lifetime_seconds": lifetime_seconds,
     }
     connection.execute(_SQL["begin_session"], names)
+
+
+def delete_expired(connection: Connection[Any]) -> None:
+    """Delete the sessions that have expired."""
+    connection.execute(_SQL["delete_expired_sessions"])
 
 
 def find(connection: Connection[Any], session_hashes: Sequence[bytes]) -> OperatorSession | None:

@@ -14,6 +14,8 @@ from store import sql
 
 UNSUBSCRIBE_LINK = "unsubscribe link"
 """The source of an opt-out through the link in a mail."""
+BOUNCE = "bounce"
+"""The source of an opt-out that follows from a bounced mail."""
 UNDO_DAYS = 7
 """For how many days the link can undo the opt-out. Afterwards only an operator can lift it, at the church's request."""
 
@@ -55,9 +57,20 @@ class ConsentEvent:
     happened_at: datetime
 
 
-def recipient_of(connection: Connection[Any], delivery_id: UUID) -> Recipient | None:
-    """Returns the recipient of the delivery; None if the delivery does not exist."""
-    names = {"delivery_id": delivery_id, "undoable_source": UNSUBSCRIBE_LINK, "undo_days": UNDO_DAYS}
+def recipient_of(
+    connection: Connection[Any], delivery_id: UUID, *, church_id: UUID | None = None, address: str | None = None
+) -> Recipient | None:
+    """Returns the recipient of the delivery; None if there is none.
+
+    `church_id` and `address` say who it is if the delivery or its address is no longer kept.
+    """
+    names = {
+        "delivery_id": delivery_id,
+        "church_id": church_id,
+        "address": address,
+        "undoable_source": UNSUBSCRIBE_LINK,
+        "undo_days": UNDO_DAYS,
+    }
     with connection.cursor(row_factory=class_row(Recipient)) as cursor:
         return cursor.execute(_SQL["recipient_of"], names).fetchone()
 

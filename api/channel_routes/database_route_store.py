@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
+
+from psycopg import Connection
 
 import logs
 from api.services import Services
-from channels.incoming import CarrierReceipt
+from channels.incoming import CarrierReceipt, LinkRecipient
 from store import opt_outs, receipts
 from store.database import system_scope
 from store.opt_outs import Recipient
 from store.receipts import Receipt
-
-_BOUNCE = "bounce"
-"""The source of an opt-out that follows from a bounce."""
 
 _log = logs.get_logger(__name__)
 
@@ -34,16 +34,18 @@ class DatabaseRouteStore:
             receipts.insert(connection, [receipt_row(receipt, delivery_id, attempt)])
             recipient = opt_outs.recipient_of(connection, delivery_id) if suppress_address else None
             if recipient is not None:
-                opt_outs.opt_out(connection, church_id=recipient.church_id, address=recipient.address, source=_BOUNCE)
+                opt_outs.opt_out(
+                    connection, church_id=recipient.church_id, address=recipient.address, source=opt_outs.BOUNCE
+                )
         self._services.job_queue.enqueue_receipts()
 
-    def find_recipient(self, delivery_id: UUID) -> Recipient | None:
+    def find_recipient(self, link: LinkRecipient) -> Recipient | None:
         with system_scope(self._services.database) as connection:
-            return opt_outs.recipient_of(connection, delivery_id)
+            return _recipient_of(connection, link)
 
-    def opt_out(self, delivery_id: UUID) -> None:
+    def opt_out(self, link: LinkRecipient) -> None:
         with system_scope(self._services.database) as connection:
-            recipient = opt_outs.recipient_of(connection, delivery_id)
+            recipient = _recipient_of(connection, link)
             if recipient is None:
                 return
             opt_outs.opt_out(
@@ -54,9 +56,9 @@ class DatabaseRouteStore:
             )
         _log.info("recipient opted out with the unsubscribe link", church_id=str(recipient.church_id))
 
-    def undo_opt_out(self, delivery_id: UUID, *, evidence: str) -> bool:
+    def undo_opt_out(self, link: LinkRecipient, *, evidence: str) -> bool:
         with system_scope(self._services.database) as connection:
-            recipient = opt_outs.recipient_of(connection, delivery_id)
+            recipient = _recipient_of(connection, link)
             if recipient is None:
                 return False
             undone = opt_outs.undo_unsubscribing(
@@ -70,6 +72,10 @@ class DatabaseRouteStore:
         """Count a forged request for the figures that operators watch."""
         with system_scope(self._services.database) as connection:
             receipts.count_refused(connection, channel=channel)
+
+
+def _recipient_of(connection: Connection[Any], link: LinkRecipient) -> Recipient | None:
+    return opt_outs.recipient_of(connection, link.delivery_id, church_id=link.church_id, address=link.address)
 
 
 def receipt_row(receipt: CarrierReceipt, delivery_id: UUID, attempt: int) -> Receipt:

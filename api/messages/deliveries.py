@@ -43,7 +43,10 @@ class DeliveryView(ResponseModel):
     id: UUID
     contact_id: UUID | None = Field(description="The contact; null if the message was sent to numbers or addresses.")
     address: str | None = Field(
-        description="The recipient's phone number in E.164, or e-mail address; null if there is none."
+        description=(
+            "The recipient's phone number in E.164, or e-mail address; null if there is none, or if it was removed "
+            "because it is kept for a limited time."
+        )
     )
     status: Status
     reason: str | None = Field(
@@ -65,6 +68,12 @@ class DeliveryPage(ResponseModel):
 
     items: list[DeliveryView]
     next: str | None = Field(description="Pass it as `cursor` to get the next page; null on the last page.")
+    pruned_at: Timestamp | None = Field(
+        description=(
+            "Since when the deliveries of the message are not kept any more: `items` is empty, and the `counts` of the "
+            "message stay. Null while they are kept."
+        )
+    )
 
 
 @endpoint(
@@ -77,22 +86,27 @@ class DeliveryPage(ResponseModel):
     problems=(problems.NOT_FOUND,),
 )
 def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> ApiResponse:
-    """Lists the deliveries of the message with their status, including those that are never sent (`suppressed`)."""
+    """Lists the deliveries of the message with their status, including those that are never sent (`suppressed`). They
+    are kept for a limited time: afterwards the list is empty, and `prunedAt` says since when."""
+    found: list[deliveries.Delivery] = []
     with church_scope(services().database, caller.church_id) as connection:
-        if messages.get(connection, church_id=caller.church_id, message_id=message_id) is None:
+        message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+        if message is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
-        found = deliveries.page(
-            connection,
-            church_id=caller.church_id,
-            message_id=message_id,
-            statuses=query.status,
-            after=query.cursor,
-            limit=query.limit + 1,
-        )
+        if message.prune_began_at is None:
+            found = deliveries.page(
+                connection,
+                church_id=caller.church_id,
+                message_id=message_id,
+                statuses=query.status,
+                after=query.cursor,
+                limit=query.limit + 1,
+            )
     shown = found[: query.limit]
     page = DeliveryPage(
         items=[_view(delivery) for delivery in shown],
         next=query_parameters.write_cursor(shown[-1].delivery_id) if len(found) > len(shown) else None,
+        pruned_at=message.prune_began_at,
     )
     return ApiResponse(status=200, content=page)
 

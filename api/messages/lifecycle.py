@@ -129,6 +129,8 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResp
     with _locked_message(caller, message_id) as (connection, message):
         if message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, "The message is canceled.")
+        if message.redacted_at is not None or message.prune_began_at is not None:
+            raise RequestRefused(problems.WRONG_STATE, "The message is too old: its text is no longer kept.")
         retried = message_lifecycle.retry_failed(
             connection,
             church_id=caller.church_id,

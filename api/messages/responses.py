@@ -73,6 +73,18 @@ class MessageSummary(MessageHead):
     )
     schedule_id: UUID | None = Field(description="The schedule that created it, if any.")
     urgent_reason: str | None = Field(description="Why it is sent in quiet hours too; null if it is not.")
+    redacted_at: Timestamp | None = Field(
+        description=(
+            "When its text, its own fields and its recipients' addresses were removed, because they are kept for a "
+            "limited time. `content` is empty then. Null while they are kept."
+        )
+    )
+    deliveries_pruned_at: Timestamp | None = Field(
+        description=(
+            "Since when its deliveries are not kept any more, because they are kept for a limited time. `counts` stay. "
+            "Null while they are kept."
+        )
+    )
 
 
 class Counts(ResponseModel):
@@ -170,4 +182,6 @@ def _fields(message: Message) -> dict[str, object]:
         "settled_at": message.settled_at,
         "schedule_id": message.schedule_id,
         "urgent_reason": message.urgent_reason,
+        "redacted_at": message.redacted_at,
+        "deliveries_pruned_at": message.prune_began_at,
     }

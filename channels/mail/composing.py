@@ -32,7 +32,7 @@ class Composer:
         sender, details = envelope.sender.address or "", envelope.sender.details
         church = str(details.get("name") or sender)
         subject = str(envelope.details["subject"])
-        unsubscribe = self._links.url(envelope.delivery_id)
+        unsubscribe = self._links.url(envelope.delivery_id, church_id=envelope.church_id, address=envelope.address)
         message = EmailMessage(policy=POLICY)
         message["From"] = Address(display_name=str(details.get("name") or ""), addr_spec=sender)
         message["To"] = Address(addr_spec=envelope.address)

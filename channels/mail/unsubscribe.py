@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
-from uuid import UUID
 
-from channels.incoming import IncomingRequest, Recipient, Route, RouteKind, RouteResponse, RouteStore
+from channels.incoming import IncomingRequest, LinkRecipient, Recipient, Route, RouteKind, RouteResponse, RouteStore
 from channels.mail.signed_tokens import UnsubscribeLinks
 from channels.mail.unsubscribe_pages import STYLESHEET, render
 
@@ -46,18 +45,18 @@ def _show(request: IncomingRequest, store: RouteStore) -> RouteResponse:
 
 
 def _unsubscribe(request: IncomingRequest, store: RouteStore) -> RouteResponse:
-    delivery_id, recipient = _find(request, store)
-    if delivery_id is not None and recipient is not None and not recipient.opted_out:
-        store.opt_out(delivery_id)
-        recipient = store.find_recipient(delivery_id)
+    link, recipient = _find(request, store)
+    if link is not None and recipient is not None and not recipient.opted_out:
+        store.opt_out(link)
+        recipient = store.find_recipient(link)
     return render("unsubscribed", recipient, token=_token(request))
 
 
 def _undo(request: IncomingRequest, store: RouteStore) -> RouteResponse:
-    delivery_id, recipient = _find(request, store)
-    if delivery_id is None or recipient is None or not recipient.can_undo:
+    link, recipient = _find(request, store)
+    if link is None or recipient is None or not recipient.can_undo:
         return _present_state(request, recipient)
-    undone = store.undo_opt_out(delivery_id, evidence=f"undone on the page that delivery {delivery_id} links to")
+    undone = store.undo_opt_out(link, evidence=f"undone on the page that delivery {link.delivery_id} links to")
     return render("subscribed_again" if undone else "unsubscribed", recipient, token=_token(request))
 
 
@@ -77,10 +76,10 @@ def _token(request: IncomingRequest) -> str:
     return request.parameters["token"]
 
 
-def _find(request: IncomingRequest, store: RouteStore) -> tuple[UUID | None, Recipient | None]:
-    """The delivery that the token names, and its recipient; None for a token that is not ours."""
-    delivery_id = UnsubscribeLinks(request.settings).delivery_of(_token(request))
-    return delivery_id, None if delivery_id is None else store.find_recipient(delivery_id)
+def _find(request: IncomingRequest, store: RouteStore) -> tuple[LinkRecipient | None, Recipient | None]:
+    """What the token names, and the recipient; None for a token that is not ours."""
+    link = UnsubscribeLinks(request.settings).recipient_of(_token(request))
+    return link, None if link is None else store.find_recipient(link)
 
 
 def _present_state(request: IncomingRequest, recipient: Recipient | None) -> RouteResponse:

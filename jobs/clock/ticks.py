@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.job_queue.job_kinds import ENQUEUE_DUE, FETCH_RECEIPTS, RECONCILE, ROLL_UP, SWEEP, JobKind
+from jobs.job_queue.job_kinds import ENQUEUE_DUE, FETCH_RECEIPTS, PRUNE, RECONCILE, ROLL_UP, SWEEP, JobKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,4 +21,5 @@ TICKS = (
     Tick(kind=SWEEP, every_seconds=5),
     Tick(kind=FETCH_RECEIPTS, every_seconds=10),
     Tick(kind=ROLL_UP, every_seconds=60),
+    Tick(kind=PRUNE, every_seconds=15),
 )

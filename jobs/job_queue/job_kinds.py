@@ -54,6 +54,7 @@ SWEEP = tick_kind("sweep", timeout_seconds=60)
 RECONCILE = tick_kind("reconcile", timeout_seconds=600, per_channel=True)
 FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600, per_channel=True)
 ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
+PRUNE = tick_kind("prune", timeout_seconds=300)
 PING = JobKind(
     path="jobs.ping.ping", timeout_seconds=10, parameters=("nonce",), retry_delays_seconds=(), keep_failed_seconds=60
 )
@@ -68,6 +69,7 @@ JOBS = (
     RECONCILE,
     FETCH_RECEIPTS,
     ROLL_UP,
+    PRUNE,
     PING,
 )
 """All jobs. Workers refuse every other function."""

@@ -87,7 +87,7 @@ WITH opted_out AS (
     INSERT INTO opt_outs (church_id, address, source)
     SELECT DISTINCT church_id, address, 'carrier'
     FROM deliveries
-    WHERE delivery_id = ANY (:delivery_ids::uuid[])
+    WHERE delivery_id = ANY (:delivery_ids::uuid[]) AND address IS NOT NULL
     ORDER BY church_id, address
     ON CONFLICT (church_id, address) DO UPDATE
     SET source = excluded.source, opted_out_at = now()

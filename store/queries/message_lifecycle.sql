@@ -32,7 +32,8 @@ WHERE message_id = ANY (:message_ids::uuid[])
 -- name: lock_message
 -- Serializes people's changes of a message.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
+       prune_began_at
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id
 FOR UPDATE;
@@ -95,7 +96,8 @@ WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queue
 -- name: retry_deliveries!
 -- Queues failed and undelivered deliveries again: all, or only those with the given reasons and error codes. `attempts` is
 -- incremented, so that a late receipt of the old attempt is not taken for the new one's, and the age restarts. Recipients who
--- opted out are suppressed by the claim. Deliveries of a paused message are due at infinity, like its other deliveries.
+-- opted out are suppressed by the claim. Deliveries of a paused message are due at infinity, like its other deliveries. Those
+-- without an address stay: it was redacted.
 UPDATE deliveries
 SET status = 'queued',
     due_at = (
@@ -111,6 +113,7 @@ FROM (
     FROM deliveries
     WHERE message_id = :message_id
       AND status IN ('failed', 'undelivered')
+      AND address IS NOT NULL
       AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
       AND (:error_codes::text[] IS NULL OR error_code = ANY (:error_codes::text[]))
     ORDER BY delivery_id

@@ -13,7 +13,8 @@ WITH inserted AS (
     WHERE church_id = :church_id AND channel = :channel AND NOT church_suspended
     ON CONFLICT (church_id, idempotency_key) DO NOTHING
     RETURNING message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-              expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
+              expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
+              prune_began_at
 ), month AS (
     INSERT INTO monthly_segments (church_id, month, segments)
     SELECT :church_id, date_trunc('month', :counted_on::date)::date, :counted_segments::bigint
@@ -45,20 +46,23 @@ WITH inserted AS (
     FROM inserted
 )
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason,
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
+       prune_began_at,
        :counted_on::date IS NULL OR EXISTS (SELECT FROM month) AS fits_month,
        :counted_on::date IS NULL OR EXISTS (SELECT FROM day) AS fits_day
 FROM inserted;
 
 -- name: find_by_idempotency_key
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
+       prune_began_at
 FROM messages
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_message
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
+       prune_began_at
 FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
@@ -66,7 +70,8 @@ WHERE church_id = :church_id AND message_id = :message_id;
 -- Newest first, of these statuses (derived as in Message.status, store/messages.py) or of all. `before` always bounds the
 -- index scan, also in a generic plan.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
-       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason
+       expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
+       prune_began_at
 FROM messages
 WHERE church_id = :church_id
   AND message_id < :before
@@ -85,8 +90,19 @@ ORDER BY message_id DESC
 LIMIT :row_limit;
 
 -- name: count_deliveries
--- One statement, and so one snapshot: the counts always add up to the audience.
-SELECT status, count(*) AS deliveries
-FROM deliveries
-WHERE message_id = :message_id
+-- One statement, and so one snapshot: the counts always add up to the audience. Those of a message whose deliveries are no
+-- longer kept are in its totals.
+SELECT status, sum(deliveries)::bigint AS deliveries
+FROM (
+    SELECT deliveries.status, count(*) AS deliveries
+    FROM deliveries
+    WHERE deliveries.message_id = :message_id
+      AND NOT EXISTS (SELECT FROM messages WHERE message_id = :message_id AND prune_began_at IS NOT NULL)
+    GROUP BY deliveries.status
+    UNION ALL
+    SELECT message_totals.status, message_totals.deliveries
+    FROM messages
+    JOIN message_totals ON message_totals.message_id = messages.message_id
+    WHERE messages.message_id = :message_id AND messages.prune_began_at IS NOT NULL
+) AS counted
 GROUP BY status;

@@ -1,14 +1,19 @@
 -- name: recipient_of
+-- The recipient of a delivery, or, if the delivery or its address is no longer kept, the one that the caller names.
 -- A bounce does not count as an opt-out here: a person who gets the mail after all can still unsubscribe.
-SELECT deliveries.church_id, churches.name AS church_name, deliveries.address,
+SELECT recipient.church_id, churches.name AS church_name, recipient.address,
        coalesce(opt_outs.source <> 'bounce', false) AS opted_out,
        coalesce(
            opt_outs.source = :undoable_source AND opt_outs.opted_out_at > now() - :undo_days * interval '1 day', false
        ) AS can_undo
-FROM deliveries
-JOIN churches ON churches.church_id = deliveries.church_id
-LEFT JOIN opt_outs ON opt_outs.church_id = deliveries.church_id AND opt_outs.address = deliveries.address
-WHERE deliveries.delivery_id = :delivery_id AND deliveries.address IS NOT NULL;
+FROM (
+    SELECT coalesce(deliveries.church_id, named.church_id) AS church_id, coalesce(deliveries.address, named.address) AS address
+    FROM (SELECT :church_id::uuid AS church_id, :address::text AS address) AS named
+    LEFT JOIN deliveries ON deliveries.delivery_id = :delivery_id
+) AS recipient
+JOIN churches ON churches.church_id = recipient.church_id
+LEFT JOIN opt_outs ON opt_outs.church_id = recipient.church_id AND opt_outs.address = recipient.address
+WHERE recipient.address IS NOT NULL;
 
 -- name: opt_out!
 -- An opt-out by a person replaces a bounce, so that lifting a bounce never lifts an opt-out. Otherwise the first row stays.

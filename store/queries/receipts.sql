@@ -81,6 +81,7 @@ WITH batch AS MATERIALIZED (
     -- along: joined a second time they would be joined by a nested loop.
     SELECT latest.*, deliveries.status::text AS present_status, deliveries.attempts, deliveries.tries,
            deliveries.carrier_id AS present_carrier_id, deliveries.message_id, deliveries.age_from, deliveries.channel,
+           deliveries.address IS NOT NULL AS has_address,
            -- A delivery whose status was fetched is due again later; then the time when it was sent is the nearest known.
            greatest(least(deliveries.due_at, deliveries.updated_at), deliveries.age_from) AS due_at
     FROM latest
@@ -105,6 +106,7 @@ WITH batch AS MATERIALIZED (
            CASE WHEN locked.status = 'delivered' AND locked.present_status <> 'delivered'
                 THEN extract(epoch FROM now() - locked.due_at)::double precision END AS delivered_after_seconds,
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
+                     AND locked.has_address -- otherwise it was redacted and cannot be sent again
                      AND (
                          SELECT greatest(messages.send_at, messages.resumed_at, locked.age_from)
                                 > now() - :age_limit_seconds * interval '1 second'

@@ -139,7 +139,8 @@ SELECT count(*) FILTER (WHERE status = 'queued') FROM counted;
 
 -- name: put_holders_in_doubt!
 -- Takes carrier ids from the deliveries that hold them, because they belong to other deliveries. The receipts of those ids were
--- not about the holders, so the holders are in doubt again, whatever status they had.
+-- not about the holders, so the holders are in doubt again, whatever status they had. One whose address was redacted keeps its
+-- status: it cannot be looked up.
 UPDATE deliveries
 SET carrier_id = NULL,
     status = CASE WHEN holders.had_result THEN 'unknown' ELSE deliveries.status END,
@@ -149,7 +150,8 @@ SET carrier_id = NULL,
     missed_reads = 0,
     updated_at = now()
 FROM (
-    SELECT delivery_id, status IN ('sent', 'undelivered', 'failed', 'delivered') AS had_result
+    SELECT delivery_id,
+           status IN ('sent', 'undelivered', 'failed', 'delivered') AND address IS NOT NULL AS had_result
     FROM deliveries
     WHERE carrier_id = ANY (:carrier_ids::text[])
     ORDER BY delivery_id

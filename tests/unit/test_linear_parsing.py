@@ -329,7 +329,7 @@ CASES = [
     ),
     Case(name="bounces: nested parts", parse=bounce, hostile=nested_multiparts, size=2_000),
     *cases("bounce addresses", BOUNCES.attempt_of, *each("a", "@", "<", " ", "bounce+", "="), size=50_000),
-    *cases("unsubscribe tokens", LINKS.delivery_of, *each("A", "=", "-", "\u00e4"), size=50_000),
+    *cases("unsubscribe tokens", LINKS.recipient_of, *each("A", "=", "-", "\u00e4"), size=50_000),
     *cases(
         "answers of mail servers",
         lambda text: SmtpRefusal.from_reply(Stage.RECIPIENT, code=550, text=text),

@@ -89,6 +89,10 @@ def test_a_malformed_variable_is_reported_without_its_value(name: str, monkeypat
         ("BATCH_SIZE", "5001"),
         ("CARRIER_TIMEOUT_SECONDS", "0"),
         ("LEASE_SECONDS", "0.5"),
+        ("TEXTS_KEPT_DAYS", "59"),
+        ("DELIVERIES_KEPT_DAYS", "59"),
+        ("DELIVERIES_KEPT_DAYS", "36501"),
+        ("RECEIPTS_KEPT_DAYS", "29"),
         ("RETRY_LIMIT", "-1"),
         ("DATABASE_POOL_SIZE", "0"),
         ("PUBLIC_URL", "ftp://texts.example.org"),
@@ -146,6 +150,26 @@ def test_the_former_name_of_batch_size_is_still_read(
         monkeypatch.setenv(name, value)
 
     assert load_settings().batch_size == batch_size
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"TEXTS_KEPT_DAYS": "401"}, "DELIVERIES_KEPT_DAYS: must be at least TEXTS_KEPT_DAYS"),
+        (
+            {"TEXTS_KEPT_DAYS": "60", "DELIVERIES_KEPT_DAYS": "60", "RECEIPTS_KEPT_DAYS": "61"},
+            "DELIVERIES_KEPT_DAYS: must be at least RECEIPTS_KEPT_DAYS",
+        ),
+    ],
+)
+def test_deliveries_are_kept_at_least_as_long_as_their_texts_and_receipts(
+    variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=message):
+        load_settings()
 
 
 def test_a_lease_must_be_longer_than_the_carrier_timeout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -57,7 +57,12 @@ def link(settings: Settings, database: Database, church: KnownChurch) -> str:
             (church.church_id, RUTH),
         ).fetchone()
     assert row is not None
-    return "/unsubscribe/" + UnsubscribeLinks(settings).url(row[0]).rpartition("/")[2]
+    return link_to(settings, row[0], church.church_id)
+
+
+def link_to(settings: Settings, delivery_id: UUID, church_id: UUID) -> str:
+    url = UnsubscribeLinks(settings).url(delivery_id, church_id=church_id, address=RUTH)
+    return "/unsubscribe/" + url.rpartition("/")[2]
 
 
 def source(database: Database) -> str | None:
@@ -170,3 +175,34 @@ def test_a_forged_link_undoes_nothing(client: FlaskClient, link: str, database: 
 
     assert answer.status_code == 404
     assert source(database) == "unsubscribe link"
+
+
+@pytest.mark.parametrize("change", ["UPDATE deliveries SET address = NULL", "DELETE FROM deliveries"])
+@pytest.mark.parametrize("one_click", [True, False])
+def test_a_link_works_when_its_delivery_or_its_address_is_no_longer_kept(
+    client: FlaskClient, link: str, database: Database, change: str, one_click: bool
+) -> None:
+    with system_scope(database) as connection:
+        connection.execute(change.encode())
+    assert form(client.get(link).text) is not None
+
+    left = client.post(link, data={"List-Unsubscribe": "One-Click"} if one_click else None)
+
+    assert (left.status_code, source(database)) == (200, "unsubscribe link")
+    assert client.post(f"{link}/undo").status_code == 200
+    assert source(database) is None
+
+
+def test_a_link_works_for_a_person_who_was_erased(
+    client: FlaskClient, link: str, database: Database, church: KnownChurch
+) -> None:
+    erased = client.post("/api/people/erase", json={"addresses": [RUTH]}, headers=church.bearer)
+    assert erased.status_code == 200
+
+    assert client.post(link).status_code == 200
+
+    assert source(database) == "unsubscribe link"
+
+
+def test_a_link_of_a_church_that_does_not_exist_is_unknown(client: FlaskClient, settings: Settings) -> None:
+    assert client.get(link_to(settings, uuid4(), uuid4())).status_code == 404

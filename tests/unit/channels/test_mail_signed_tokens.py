@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from collections.abc import Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from channels.incoming import LinkRecipient
 from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
+from settings import Settings
 from tests.harness.mails import mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
@@ -20,38 +24,78 @@ def token(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-def test_a_link_contains_its_delivery_id() -> None:
-    links, delivery = UnsubscribeLinks(SETTINGS), uuid4()
+CHURCH, RUTH = uuid4(), "ruth@example.org"
 
-    assert links.url(delivery).startswith("https://texts.example.org/unsubscribe/")
-    assert links.delivery_of(token(links.url(delivery))) == delivery
+
+def link_of(delivery: UUID, *, settings: Settings = SETTINGS, address: str = RUTH) -> str:
+    return UnsubscribeLinks(settings).url(delivery, church_id=CHURCH, address=address)
+
+
+@pytest.mark.parametrize("address", [RUTH, "a@b.c", "x" * 64 + "@" + "y" * 180 + ".org"])
+def test_a_link_names_its_delivery_its_church_and_its_recipient(address: str) -> None:
+    delivery = uuid4()
+    url = link_of(delivery, address=address)
+
+    assert url.startswith("https://texts.example.org/unsubscribe/")
+    assert UnsubscribeLinks(SETTINGS).recipient_of(token(url)) == LinkRecipient(
+        delivery_id=delivery, church_id=CHURCH, address=address
+    )
+
+
+def test_a_link_reveals_neither_church_nor_address() -> None:
+    decoded = base64.urlsafe_b64decode(token(link_of(uuid4())) + "==")
+
+    assert CHURCH.bytes not in decoded
+    assert b"ruth" not in decoded
+    assert b"example" not in decoded
+
+
+def test_two_links_to_one_recipient_have_no_part_in_common() -> None:
+    one, other = (base64.urlsafe_b64decode(token(link_of(uuid4())) + "==")[16:] for _ in range(2))
+
+    assert sum(a == b for a, b in zip(one, other, strict=True)) < 8
+
+
+def test_a_link_of_an_earlier_release_names_its_delivery() -> None:
+    delivery = uuid4()
+    signed = delivery.bytes + hmac.digest(vars(UnsubscribeLinks(SETTINGS))["_key"], delivery.bytes, "sha256")[:16]
+
+    found = UnsubscribeLinks(SETTINGS).recipient_of(base64.urlsafe_b64encode(signed).decode().rstrip("="))
+
+    assert found == LinkRecipient(delivery_id=delivery)
+
+
+def test_a_shortened_link_is_invalid() -> None:
+    good = token(link_of(uuid4()))
+
+    assert [UnsubscribeLinks(SETTINGS).recipient_of(good[:end]) for end in range(len(good))] == [None] * len(good)
 
 
 def test_a_changed_link_is_invalid() -> None:
     links = UnsubscribeLinks(SETTINGS)
-    good = token(links.url(uuid4()))
+    good = token(link_of(uuid4(), address="ruth@example.com"))
 
     for place in range(len(good) - 1):  # the last character has bits that are not used
         changed = good[:place] + ("A" if good[place] != "A" else "B") + good[place + 1 :]
-        assert links.delivery_of(changed) is None, place
+        assert links.recipient_of(changed) is None, place
 
 
 @pytest.mark.parametrize("bad", ["", "A", "A" * 43, "A" * 1000, "ä", "../..", "%00", "=" * 43])
 def test_a_malformed_link_is_invalid(bad: str) -> None:
-    assert UnsubscribeLinks(SETTINGS).delivery_of(bad) is None
+    assert UnsubscribeLinks(SETTINGS).recipient_of(bad) is None
 
 
 def test_a_link_signed_with_another_secret_is_invalid() -> None:
-    good = token(UnsubscribeLinks(OTHER_SECRET).url(uuid4()))
+    good = token(link_of(uuid4(), settings=OTHER_SECRET))
 
-    assert UnsubscribeLinks(SETTINGS).delivery_of(good) is None
+    assert UnsubscribeLinks(SETTINGS).recipient_of(good) is None
 
 
 def test_without_a_secret_nothing_is_signed() -> None:
     unset = mail_settings(smtp_url=None, secret_key=None)
     links = UnsubscribeLinks(unset)
 
-    assert links.delivery_of(token(links.url(uuid4()))) is None
+    assert links.recipient_of(token(link_of(uuid4(), settings=unset))) is None
 
 
 def bracketed(address: str) -> str:
@@ -94,7 +138,7 @@ def test_a_link_token_is_invalid_as_a_bounce_address() -> None:
     """Each kind of token is signed with a key of its own."""
     delivery = uuid4()
     link = UnsubscribeLinks(SETTINGS)
-    assert link.delivery_of(token(UnsubscribeLinks(SETTINGS).url(delivery))) == delivery
+    assert BounceAddresses(SETTINGS).attempt_of(f"{token(link_of(delivery))}@bounces.example.org") is None
 
     keys = [vars(of)["_key"] for of in (link, BounceAddresses(SETTINGS))]
     assert keys[0] != keys[1]

@@ -1,0 +1,142 @@
+"""What is stored about one person of a church, found by phone numbers and mail addresses: to be read, or erased.
+
+Erasing takes one transaction for the contacts and schedules and one for each page of messages. It may be killed and run
+again at any point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from store import sql
+from store.opt_outs import ConsentEvent, OptOut
+
+MESSAGES_AT_ONCE = 500
+"""Messages whose deliveries are looked through in one transaction."""
+
+_SQL = sql.load("people")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonContact:
+    contact_id: UUID
+    name: str
+    phone: str | None
+    email: str | None
+    time_zone: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonDelivery:
+    """A delivery to the person, with the text that was sent: empty if it was redacted."""
+
+    delivery_id: UUID
+    message_id: UUID
+    channel: str
+    content: str
+    details: dict[str, Any]
+    send_at: datetime
+    address: str
+    status: str
+    reason: str | None
+    error_code: str | None
+    attempts: int
+    carrier_id: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PersonRecords:
+    """What is stored about a person, without the deliveries."""
+
+    contacts: list[PersonContact]
+    opt_outs: list[OptOut]
+    consent_events: list[ConsentEvent]
+    schedule_ids: list[UUID]
+    """Schedules whose target lists an address of the person."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErasedContacts:
+    contacts: int
+    schedules: int
+    other_addresses: list[str]
+    """Addresses of the deleted contacts that were not erased themselves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErasedDeliveries:
+    erased: int
+    stopped: int
+    """Of those, the deliveries that were queued: they are suppressed."""
+    unfinished: int
+    """Deliveries that are being submitted or in doubt: they keep the address."""
+
+
+def find(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[str]) -> PersonRecords:
+    names = {"church_id": church_id, "addresses": list(addresses)}
+    with connection.cursor(row_factory=class_row(PersonContact)) as cursor:
+        contacts = cursor.execute(_SQL["find_contacts"], names).fetchall()
+    with connection.cursor(row_factory=class_row(OptOut)) as cursor:
+        opt_outs = cursor.execute(_SQL["find_opt_outs"], names).fetchall()
+    with connection.cursor(row_factory=class_row(ConsentEvent)) as cursor:
+        consent_events = cursor.execute(_SQL["find_consent_events"], names).fetchall()
+    schedules = connection.execute(_SQL["find_schedules"], names).fetchall()
+    return PersonRecords(
+        contacts=contacts,
+        opt_outs=opt_outs,
+        consent_events=consent_events,
+        schedule_ids=[schedule_id for (schedule_id,) in schedules],
+    )
+
+
+def page_messages(connection: Connection[Any], *, church_id: UUID, after: UUID) -> list[UUID]:
+    """Returns the next MESSAGES_AT_ONCE messages of the church whose deliveries are kept, oldest first."""
+    names = {"church_id": church_id, "after": after, "row_limit": MESSAGES_AT_ONCE}
+    return [row[0] for row in connection.execute(_SQL["page_messages_with_deliveries"], names)]
+
+
+def find_deliveries(
+    connection: Connection[Any], *, church_id: UUID, message_ids: Sequence[UUID], addresses: Sequence[str]
+) -> list[PersonDelivery]:
+    """Returns the deliveries of these messages to the addresses, oldest message first."""
+    names = {"church_id": church_id, "message_ids": list(message_ids), "addresses": list(addresses)}
+    with connection.cursor(row_factory=class_row(PersonDelivery)) as cursor:
+        return cursor.execute(_SQL["find_deliveries"], names).fetchall()
+
+
+def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[str]) -> ErasedContacts:
+    """Delete the contacts with these addresses, and remove the addresses from the targets of schedules.
+
+    Opt-outs and their history stay: without them the person would be texted again when imported again.
+    """
+    names = {"church_id": church_id, "addresses": list(addresses)}
+    connection.execute(_SQL["lock_church"], names)
+    deleted = connection.execute(_SQL["delete_contacts"], names).fetchall()
+    others = {address for row in deleted for address in row if address is not None} - set(addresses)
+    return ErasedContacts(
+        contacts=len(deleted),
+        schedules=connection.execute(_SQL["erase_from_schedules"], names).rowcount,
+        other_addresses=sorted(others),
+    )
+
+
+def erase_deliveries(
+    connection: Connection[Any], *, church_id: UUID, message_ids: Sequence[UUID], addresses: Sequence[str]
+) -> ErasedDeliveries:
+    """Remove the addresses from these messages' targets and deliveries. Run it after `erase_contacts` is committed."""
+    names = {"church_id": church_id, "message_ids": list(message_ids), "addresses": list(addresses)}
+    connection.execute(_SQL["lock_unfinished_messages"], names)
+    connection.execute(_SQL["erase_from_targets"], names)
+    with connection.cursor(row_factory=class_row(ErasedDeliveries)) as cursor:
+        erased = cursor.execute(_SQL["erase_deliveries"], names).fetchone()
+    assert erased is not None  # noqa: S101 - counts are always returned
+    return erased
