@@ -17,7 +17,7 @@ from store.monthly_quotas import MonthlyQuota
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @with_appcontext
 def show_quota(church_id: UUID) -> None:
-    """Show a church's monthly quota and its use.
+    """Show a church's monthly quota and its use."""
     with transaction() as connection:
         found = monthly_quotas.get(connection, church_id)
     if found is None:

@@ -95,9 +95,9 @@ HOT = (
 )
 LARGE = {"audit_events", "contacts", "deliveries", "message_totals", "receipts"}
 _SMALL = {
+    "deliveries_doubtful",
     "deliveries_due",
     "deliveries_in_doubt_since",
-    "deliveries_due",
     "deliveries_leased",
     "deliveries_open",
     "receipts_unapplied",
