@@ -48,7 +48,7 @@ class AlertSettings(BaseModel):
     """Submissions of a channel within ten minutes that failed for a reason other than the recipient."""
     alert_receipts_seconds: Annotated[float, Field(gt=0)] = 600.0
     """How long after a message was sent most of its receipts must have come."""
-    alert_clock_seconds: Annotated[float, Field(ge=15)] = 20.0
+    alert_clock_seconds: Annotated[float, Field(ge=15)] = 30.0
     """How long ago the clock was last seen at work."""
     alert_disk_percent: Percent = 90.0
     """The disk of each host on which the clock or workers run."""

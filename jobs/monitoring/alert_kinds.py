@@ -33,7 +33,8 @@ CARRIER_ERRORS = AlertKind(name="carrier-errors", first_command="flask check-car
 RECEIPTS_MISSING = AlertKind(name="receipts-missing", first_command="flask check-carrier")
 SENDER_REFUSED = AlertKind(name="sender-refused", first_command="flask failed")
 CLOCK_LATE = AlertKind(name="clock-late", first_command="flask alerts")
-WORKER_MISSING = AlertKind(name="worker-missing", first_command="flask queues")
+WORKER_MISSING = AlertKind(name="worker-missing", first_command="flask queues", checks_to_open=4)
+"""A restart takes some seconds."""
 QUEUE_LATE = AlertKind(name="queue-late", first_command="flask queues")
 QUEUE_LONG = AlertKind(name="queue-long", first_command="flask queues")
 FAILED_JOBS = AlertKind(name="failed-jobs", first_command="flask failed")

@@ -16,7 +16,7 @@ class Cadence:
     """How often a watcher without the lease tries to take it."""
     lease: float = 15.0
     """Longer than a round takes: a watcher that is killed or stopped is replaced after this."""
-    start: float = 20.0
+    start: float = 45.0
     """For so long after its own start a watcher does not miss the clock and workers: they may be starting too."""
     step: float = 0.5
     """How often notices are looked after."""

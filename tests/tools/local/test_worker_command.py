@@ -34,6 +34,7 @@ def environment(database_url: str, redis_url: str) -> dict[str, str]:
         "REDIS_URL": redis_url,
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "TWILIO_API_BASE_URL": "http://127.0.0.1:9",  # the watcher asks the carrier whether it answers
         "PUBLIC_URL": "http://127.0.0.1:9",
     }
 

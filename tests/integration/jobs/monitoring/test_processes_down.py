@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from rq import Worker
 
+from jobs.job_queue.redis_connection import open_redis
 from settings import Settings
 from tests.harness.process_output import report_output
 from tests.harness.suspended_process import suspended
@@ -20,7 +22,7 @@ from tools.local.environment import ROOT
 
 pytestmark = [
     pytest.mark.extended,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
 ]
 
@@ -46,11 +48,19 @@ def running(
         )
     report_output(command[-1], output)
     try:
-        wait_until(lambda: STARTED.get(command, "") in output.read_text(), 60.0)
+        wait_until(lambda: STARTED.get(command, "") in output.read_text(), 150.0)
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def wait_for_workers(settings: Settings) -> None:
+    """Wait until a worker of each queue has started, however slow the machine is."""
+    with closing(open_redis(settings)) as redis:
+        wait_until(
+            lambda: len({name for each in Worker.all(connection=redis) for name in each.queue_names()}) == 3, 200.0
+        )
 
 
 def kinds(webhook: WebhookReceiver, state: str) -> list[tuple[str, str]]:
@@ -61,16 +71,18 @@ def test_a_clock_that_stands_still_is_told_and_so_is_its_recovery(
     settings: Settings, webhook: WebhookReceiver, tmp_path: Path
 ) -> None:
     with running(WORKERS, settings, webhook, tmp_path), running(CLOCK, settings, webhook, tmp_path) as clock:
+        wait_for_workers(settings)
         with suspended(clock.pid):
-            wait_until(lambda: kinds(webhook, "open") == [("clock-late", "")], 120.0)
-        wait_until(lambda: kinds(webhook, "recovered") == [("clock-late", "")], 120.0)
+            wait_until(lambda: kinds(webhook, "open") == [("clock-late", "")], 150.0)
+        wait_until(lambda: kinds(webhook, "recovered") == [("clock-late", "")], 150.0)
     assert len(webhook.alerts()) == 2
 
 
 def test_a_clock_that_is_killed_is_told(settings: Settings, webhook: WebhookReceiver, tmp_path: Path) -> None:
     with running(WORKERS, settings, webhook, tmp_path), running(CLOCK, settings, webhook, tmp_path) as clock:
+        wait_for_workers(settings)
         clock.kill()
-        wait_until(lambda: webhook.alerts(), 120.0)
+        wait_until(lambda: webhook.alerts(), 150.0)
     assert kinds(webhook, "open") == [("clock-late", "")]
 
 
@@ -80,13 +92,14 @@ def test_workers_that_are_away_are_told_for_each_queue(
 ) -> None:
     expected = [("worker-missing", queue) for queue in ALL_QUEUES]
     with running(CLOCK, settings, webhook, tmp_path), running(WORKERS, settings, webhook, tmp_path) as workers:
+        wait_for_workers(settings)
         if how == "killed":
             workers.kill()
-            wait_until(lambda: kinds(webhook, "open") == expected, 120.0)
+            wait_until(lambda: kinds(webhook, "open") == expected, 150.0)
         else:
             with suspended(workers.pid):
-                wait_until(lambda: kinds(webhook, "open") == expected, 120.0)
-            wait_until(lambda: kinds(webhook, "recovered") == expected, 120.0)
+                wait_until(lambda: kinds(webhook, "open") == expected, 150.0)
+            wait_until(lambda: kinds(webhook, "recovered") == expected, 150.0)
 
 
 def test_without_queues_the_idle_worker_tells_that_the_clock_is_away(
@@ -99,5 +112,5 @@ def test_without_queues_the_idle_worker_tells_that_the_clock_is_away(
         running(("worker.py", "sms"), settings, webhook, tmp_path, **idle),
     ):
         clock.kill()
-        wait_until(lambda: webhook.alerts(), 120.0)
+        wait_until(lambda: webhook.alerts(), 150.0)
     assert kinds(webhook, "open") == [("clock-late", "")]
