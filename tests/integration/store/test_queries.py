@@ -117,7 +117,9 @@ def read_whole(node: Any) -> set[str]:
 def unbounded_pages(plans: dict[str, Any]) -> set[str]:
     """Returns the paging queries whose index scan is not bounded by the start of the page."""
     pages = {name: str(whole) for name, whole in plans.items() if ".page_" in name}
-    return {name for name, whole in pages.items() if not re.search(r"'Index Cond': '[^']*_id([)]|) [<>] (ROW[(])?\$", whole)}
+    return {
+        name for name, whole in pages.items() if not re.search(r"'Index Cond': '[^']*_id([)]|) [<>] (ROW[(])?\$", whole)
+    }
 
 
 @pytest.mark.parametrize("name", QUERIES)
