@@ -131,17 +131,22 @@ def page_messages(
     limit: int,
 ) -> list[CountedMessage]:
     """Returns up to `limit` counted messages after the one with this send_at and id, by send_at."""
-    first_instant = datetime.combine(days.first, datetime.min.time(), tzinfo=UTC) - timedelta(days=2)
-    after_send_at, after_id = after or (first_instant, sql.FIRST_ID)
+    after_send_at, after_id = after or (_midnight(days.first) - timedelta(days=2), sql.FIRST_ID)
     names = {
         **days.names,
         "church_id": church_id,
         "after_send_at": after_send_at,
         "after_id": after_id,
+        "before": _midnight(days.last) + timedelta(days=3),
         "row_limit": limit,
     }
     with connection.cursor(row_factory=class_row(CountedMessage)) as cursor:
         return cursor.execute(_SQL["page_counted_messages"], names).fetchall()
+
+
+def _midnight(day: date) -> datetime:
+    """Returns the start of the day in UTC: that of any time zone is within a day of it."""
+    return datetime.combine(day, datetime.min.time(), tzinfo=UTC)
 
 
 def sum_opt_outs(connection: Connection[Any], church_id: UUID, days: Days, *, period: Period) -> dict[date, int]:

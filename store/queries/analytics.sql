@@ -139,7 +139,7 @@ JOIN message_totals ON message_totals.church_id = churches.church_id
 WHERE churches.church_id = :church_id
   AND message_totals.church_id = :church_id
   AND (message_totals.send_at, message_totals.message_id) > (:after_send_at::timestamptz, :after_id::uuid)
-  AND message_totals.send_at < :last_day::date::timestamp AT TIME ZONE 'UTC' + interval '3 days'
+  AND message_totals.send_at < :before::timestamptz
   AND (message_totals.send_at AT TIME ZONE churches.time_zone)::date BETWEEN :first_day::date AND :last_day::date
 GROUP BY message_totals.send_at, message_totals.message_id, churches.time_zone
 ORDER BY message_totals.send_at, message_totals.message_id
