@@ -34,14 +34,14 @@ def create_app() -> Flask:
 
         return app.create_app(read_settings(load_settings), warm=False)
     bare = Flask("api")
-    services.install(bare, _open_services)
+    services.install(bare, open_services)
     commands.register(bare)
     return bare
 
 
 @cache
-def _open_services() -> Services:
-    """Raises click.ClickException if the configuration is incomplete."""
+def open_services() -> Services:
+    """Open them once, when a command first needs them. Raises click.ClickException if the configuration is incomplete."""
     import logs
     from api.commands.support.settings_input import read_settings
     from settings import load_settings

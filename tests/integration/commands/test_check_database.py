@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -160,7 +161,7 @@ def test_an_old_transaction_is_reported(
         result = check(database_url)
 
     line = lines_of(result.stdout)["Oldest transaction"]
-    assert line.startswith(f"{mark} open for 0 s (idle in transaction, pid {pid}, forgotten)")
+    assert re.match(rf"{mark} open for \d+ s \(idle in transaction, pid {pid}, forgotten\)", line)
 
 
 def test_a_prepared_transaction_fails_the_check(check: Check, server: PrivatePostgres) -> None:
@@ -172,7 +173,7 @@ def test_a_prepared_transaction_fails_the_check(check: Check, server: PrivatePos
         finally:
             connection.execute("ROLLBACK PREPARED 'forgotten'")
 
-    assert lines_of(result.stdout)["Prepared transactions"].startswith("❌ forgotten, prepared 0 s ago")
+    assert re.match(r"❌ forgotten, prepared \d+ s ago", lines_of(result.stdout)["Prepared transactions"])
 
 
 def test_connections_near_their_limit_fail_the_check(check: Check, server: PrivatePostgres) -> None:

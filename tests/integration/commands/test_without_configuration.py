@@ -95,7 +95,7 @@ def test_help_opens_nothing_although_servers_are_configured(flask: Flask, comman
 
     assert result.exit_code == 0
     assert result.stdout.startswith("Usage: ")
-    assert command_line._open_services.cache_info().currsize == 0
+    assert command_line.open_services.cache_info().currsize == 0
     assert result.stderr == ""
 
 
