@@ -142,7 +142,7 @@ def test_what_a_worker_does_is_shown_with_the_name_of_the_church(run: Run, redis
     [(name,)] = rows(database, "SELECT name FROM churches")
     job_id = push(redis, call(SUBMIT_BATCH.path, str(church_id), "sms"))
     redis.sadd("rq:workers:sms", "rq:worker:w1")
-    fields = {"hostname": "host-1", "pid": "4711", "state": "busy", "current_job": job_id}
+    fields: dict[Any, Any] = {"hostname": "host-1", "pid": "4711", "state": "busy", "current_job": job_id}
     redis.hset("rq:worker:w1", mapping=fields)
 
     result = run("queues")
