@@ -79,6 +79,13 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.operator.login.WRONG_PASSWORD_PAUSE_SECONDS", 0)
 
 
+@pytest.fixture(autouse=True)
+def _small_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed in a hundredth of the memory, and so of the time. tests/unit/api/test_password_hashing.py
+    checks the parameters."""
+    monkeypatch.setattr("api.operator.password_hashing.MEMORY_KIB", 512)
+
+
 @pytest.fixture
 def serve(servers: Servers, settings: Settings) -> Serve:
     """Returns a new browser in front of the app with these changes to its settings.

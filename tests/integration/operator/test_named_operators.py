@@ -139,13 +139,12 @@ def test_an_unknown_name_costs_a_hash_as_a_known_one(
     for name in ("ruth", "nobody", "operator", "Not A Name!"):
         log_in(anonymous, name, "a wrong guess")
 
-    parameters = {given.rsplit("$", 2)[0] for given in verified}
     assert len(verified) == 4
-    assert parameters == {"$argon2id$v=19$m=47104,t=1,p=1"}
+    assert len({given.rsplit("$", 2)[0] for given in verified}) == 1, "the parameters differ"
 
 
 def test_a_hash_with_former_parameters_is_replaced_at_the_login(anonymous: OperatorBrowser, database: Database) -> None:
-    former = argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD_OF_NAMED)
+    former = argon2.PasswordHasher(time_cost=2, memory_cost=256, parallelism=1).hash(PASSWORD_OF_NAMED)
     with system_scope(database) as connection:
         operators.add(connection, name="ruth", password_hash=former)
 
@@ -153,7 +152,7 @@ def test_a_hash_with_former_parameters_is_replaced_at_the_login(anonymous: Opera
     assert stored_hash(database) == former
     assert log_in(anonymous, "ruth").url.endswith("/rq/")
 
-    assert stored_hash(database).startswith("$argon2id$v=19$m=47104,t=1,p=1$")
+    assert stored_hash(database).startswith(f"$argon2id$v=19$m={password_hashing.MEMORY_KIB},t=1,p=1$")
     assert log_in(anonymous, "ruth").url.endswith("/rq/")
 
 
@@ -164,33 +163,37 @@ def stored_hash(database: Database) -> str:
     return found.password_hash
 
 
+def use_up_attempts(redis: Redis, name: str) -> None:
+    """Count, from many addresses, as many attempts for this name as are allowed in the present minute."""
+    counted = login_attempts.LoginAttempts(redis)
+    waits = [counted.wait_seconds(f"192.0.2.{n}", name=name) for n in range(login_attempts.ATTEMPTS_A_MINUTE)]
+    assert set(waits) == {0}
+
+
 # --- guessing ---------------------------------------------------------------------------------------------------------
 
 
-def test_guesses_for_one_name_are_limited_from_all_addresses_together(serve: Serve, add_operator: AddOperator) -> None:
+def test_guesses_for_one_name_are_limited_from_all_addresses_together(
+    serve: Serve, add_operator: AddOperator, redis: Redis
+) -> None:
     browser = serve(trusted_proxies=1)
     add_operator("ruth")
     add_operator("amos")
 
-    answers = [
-        guess_from(browser, f"192.0.2.{n}", name="ruth").status_code
-        for n in range(login_attempts.ATTEMPTS_A_MINUTE + 1)
-    ]
+    use_up_attempts(redis, "ruth")
 
-    assert answers == [401] * login_attempts.ATTEMPTS_A_MINUTE + [429]
     assert guess_from(browser, "198.51.100.1", PASSWORD_OF_NAMED, name="ruth").status_code == 429
     assert guess_from(browser, "198.51.100.1", PASSWORD_OF_NAMED, name="amos").status_code == 303
 
 
-def test_a_browser_is_known_for_its_own_operator_only(serve: Serve, add_operator: AddOperator) -> None:
+def test_a_browser_is_known_for_its_own_operator_only(serve: Serve, add_operator: AddOperator, redis: Redis) -> None:
     """Otherwise one operator could guess the password of another without the limits of the name and of all."""
     ruth = serve(trusted_proxies=1)
     add_operator("ruth")
     add_operator("amos")
     log_in(ruth, "ruth")
     ruth.submit(ruth.open("/rq/"))
-    for n in range(login_attempts.ATTEMPTS_A_MINUTE):
-        guess_from(ruth, f"192.0.2.{n}", name="amos")
+    use_up_attempts(redis, "amos")
 
     assert log_in(ruth, "amos").status_code == 429
     assert log_in(ruth, "ruth").url.endswith("/rq/")

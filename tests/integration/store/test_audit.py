@@ -85,7 +85,7 @@ def test_entries_are_found_by_time(ledger: Ledger) -> None:
             audit.record(connection, actor=RUTH, action="sender.resumed", subject=str(number))
             times += [time for (time,) in connection.execute("SELECT now()")]
 
-    def subjects(**bounds: datetime) -> list[str]:
+    def subjects(**bounds: Any) -> list[str]:
         with system_scope(ledger.database) as connection:
             return [event.subject for event in audit.list_events(connection, limit=10, **bounds)]
 
