@@ -150,7 +150,6 @@ def test_every_process_is_replaced_under_load(
                 requests.started.wait()
                 web.restart()
                 background.restart()
-                web.restart()
             finally:
                 answers = requests.finish()
             total = len(requests.recipients)

@@ -45,8 +45,8 @@ def all_of(name: str) -> list[str]:
 
 def exec_form(arguments: str) -> list[str]:
     """The words of `["program", "argument"]`. Raises ValueError for the shell form."""
-    words: Any = json.loads(arguments)
-    assert isinstance(words, list)
+    words: list[str] = json.loads(arguments)
+    assert all(isinstance(word, str) for word in words), arguments
     return words
 
 
