@@ -74,14 +74,14 @@ class WebServer:
 
 
 @contextmanager
-def running_web(settings: Settings, folder: Path, *, port: int | None = None, **variables: str) -> Generator[WebServer]:
-    """Gunicorn with one worker, ready to answer, on `port` or a free one; `variables` are added to its environment."""
-    port, log = port or ports.choose_port(), folder / "web.log"
+def running_web(settings: Settings, folder: Path, **variables: str) -> Generator[WebServer]:
+    """Gunicorn with one worker, ready to answer, on a free port; `variables` are added to its environment."""
+    log = folder / "web.log"
     environment = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
         **{name.upper(): str(getattr(settings, name)) for name in _PASSED_ON},
         "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
-        "PORT": str(port),
+        "PORT": str(ports.choose_port()),
         "WEB_CONCURRENCY": "1",
         **variables,
     }
@@ -89,7 +89,7 @@ def running_web(settings: Settings, folder: Path, *, port: int | None = None, **
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     report_output("gunicorn", log)
-    server = WebServer(port=port, process=process, log=log)
+    server = WebServer(port=int(environment["PORT"]), process=process, log=log)
     try:
         wait_until(
             lambda: process.poll() is not None or _is_alive(server),

@@ -56,7 +56,7 @@ def web_port(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> It
     port = ports.choose_port()
     url = f"http://127.0.0.1:{port}"
     own = settings.model_copy(update={"public_url": url, "twilio_api_base_url": "http://127.0.0.1:9"})
-    with running_web(own, tmp_path_factory.mktemp("web"), port=port, TWILIO_AUTH_TOKEN=AUTH_TOKEN):
+    with running_web(own, tmp_path_factory.mktemp("web"), PORT=str(port), TWILIO_AUTH_TOKEN=AUTH_TOKEN):
         yield port
 
 
@@ -227,7 +227,7 @@ def test_an_instance_with_another_token_fails_the_signature(
 ) -> None:
     url = f"http://127.0.0.1:{free_port}"
     other = settings.model_copy(update={"public_url": url, "twilio_api_base_url": "http://127.0.0.1:9"})
-    with running_web(other, tmp_path, port=free_port, TWILIO_AUTH_TOKEN="another-token"):
+    with running_web(other, tmp_path, PORT=str(free_port), TWILIO_AUTH_TOKEN="another-token"):
         lines = lines_of(check(PUBLIC_URL=url).stdout)
 
     assert lines["Callback server"].startswith("✅")

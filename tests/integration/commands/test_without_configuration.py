@@ -15,6 +15,7 @@ from flask.cli import cli
 
 from api import command_line
 from api.commands import COMMANDS
+from api.commands.support.lazy_command import LazyCommand
 from settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -101,6 +102,7 @@ def test_help_opens_nothing_although_servers_are_configured(flask: Flask, comman
 
 def test_the_short_help_that_is_read_from_the_files_is_that_of_the_commands() -> None:
     for command in COMMANDS:
+        assert isinstance(command, LazyCommand)
         assert command.get_short_help_str(80) == command.load().get_short_help_str(80) != ""
         assert command.load().name == command.name
 

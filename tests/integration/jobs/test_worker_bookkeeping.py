@@ -19,6 +19,7 @@ from jobs.job_queue.redis_connection import open_redis
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_worker import GONE_AFTER_SECONDS, CheckedWorker
 from messaging.states import Status
+from metrics.measurements import Measurements
 from settings import Settings
 from store.database import Database
 from tests.harness.churches import create_church
@@ -109,7 +110,7 @@ def test_a_worker_waits_for_a_job_for_less_time_than_its_connections_wait_for_a_
     """Otherwise an idle worker would lose its connection again and again, and pause before it reconnects."""
     with closing(open_redis(settings)) as client:
         client.ping()  # as before the start of a worker: this connection is open before RQ sets any timeout
-        worker = CheckedWorker(client, "sms", stopping=Event())
+        worker = CheckedWorker(client, "sms", stopping=Event(), measurements=Measurements())
 
         connections: list[Any] = [client.connection_pool.get_connection() for _ in range(2)]
 

@@ -19,6 +19,7 @@ from api.operator.password_hashing import PasswordHashing
 from api.services import services
 from jobs.job_queue.redis_connection import open_redis, rq_queue
 from jobs.worker.checked_worker import CheckedWorker
+from metrics.measurements import Measurements
 from settings import Settings, load_settings
 from store import audit, operators
 from store.audit import AuditEvent
@@ -180,7 +181,8 @@ def work(queue: Queue) -> None:
 
 def work_checked(redis: Redis) -> None:
     """Runs every queued job in a worker as the product starts it."""
-    CheckedWorker(redis, "sms", stopping=threading.Event()).work(burst=True, logging_level="WARNING")
+    worker = CheckedWorker(redis, "sms", stopping=threading.Event(), measurements=Measurements())
+    worker.work(burst=True, logging_level="WARNING")
 
 
 def failed_job(queue: Queue, name: str = "one", *, description: str = "work") -> Job:

@@ -109,7 +109,7 @@ def test_an_idle_process_writes_nothing(own: Database, ledger: Ledger) -> None:
 
 
 def test_the_use_of_the_pool_is_measured(own: Database, ledger: Ledger) -> None:
-    own.check_schema()
+    own.refuse_unfit()
     own.pop_stats()
     writer = MeasurementWriter(own, Measurements(), every_seconds=NEVER)
     for _ in range(4):

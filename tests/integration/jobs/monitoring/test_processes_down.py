@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 CLOCK, WORKERS = ("-m", "jobs.clock"), ("worker.py",)
-STARTED = {CLOCK: "clock started", WORKERS: "Total workers"}
+STARTED: dict[tuple[str, ...], str] = {CLOCK: "clock started", WORKERS: "Total workers"}
 ALL_QUEUES = ["analytics", "mms", "sms"]
 
 
