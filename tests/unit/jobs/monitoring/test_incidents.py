@@ -71,7 +71,7 @@ def test_each_subject_is_an_incident_of_its_own() -> None:
     sms, mail = (Finding(subject=name, summary=f"no worker serves {name}") for name in ("sms", "mail"))
     book = IncidentBook()
 
-    run(book, *[check(WORKER_MISSING, sms, mail)] * 2, *[check(WORKER_MISSING, mail)] * 3)
+    run(book, *[check(WORKER_MISSING, sms, mail)] * 4, *[check(WORKER_MISSING, mail)] * 3)
 
     assert {incident.subject: incident.recovered_at is None for incident in book.incidents.values()} == {
         "sms": False,
