@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -71,7 +71,7 @@ def begin_pruning(
 
 def delete_deliveries(connection: Connection[Any], *, limit: int) -> int:
     """Delete up to `limit` deliveries of marked messages, and return how many."""
-    return _count(connection, "delete_deliveries", row_limit=limit)
+    return _count(connection, _SQL["delete_deliveries"], row_limit=limit)
 
 
 def finish_pruning(connection: Connection[Any], *, limit: int) -> None:
@@ -91,17 +91,17 @@ def delete_receipts(
 
 def redact_deliveries(connection: Connection[Any], *, kept_days: int, doubts: Doubts, limit: int) -> int:
     """Remove the addresses of up to `limit` deliveries of messages settled more than `kept_days` ago."""
-    return _count(connection, "redact_deliveries", kept_days=kept_days, row_limit=limit, **doubts.parameters)
+    return _count(connection, _SQL["redact_deliveries"], kept_days=kept_days, row_limit=limit, **doubts.parameters)
 
 
 def redact_messages(connection: Connection[Any], *, kept_days: int, doubts: Doubts, limit: int) -> int:
     """Remove the texts of up to `limit` messages whose deliveries have no addresses left."""
-    return _count(connection, "redact_messages", kept_days=kept_days, row_limit=limit, **doubts.parameters)
+    return _count(connection, _SQL["redact_messages"], kept_days=kept_days, row_limit=limit, **doubts.parameters)
 
 
 def delete_schedule_runs(connection: Connection[Any], *, kept_days: int, limit: int) -> int:
     """Delete up to `limit` records of runs of schedules that are older than `kept_days`."""
-    return _count(connection, "delete_schedule_runs", kept_days=kept_days, row_limit=limit)
+    return _count(connection, _SQL["delete_schedule_runs"], kept_days=kept_days, row_limit=limit)
 
 
 def delete_refused_callbacks(connection: Connection[Any], *, kept_days: int) -> None:
@@ -109,6 +109,6 @@ def delete_refused_callbacks(connection: Connection[Any], *, kept_days: int) -> 
     connection.execute(_SQL["delete_refused_callbacks"], {"kept_days": kept_days})
 
 
-def _count(connection: Connection[Any], query: str, **names: object) -> int:
-    row = connection.execute(_SQL[query], names).fetchone()
+def _count(connection: Connection[Any], query: LiteralString, **names: object) -> int:
+    row = connection.execute(query, names).fetchone()
     return row[0] if row else 0

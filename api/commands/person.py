@@ -58,8 +58,8 @@ def erase_person(church_id: UUID, addresses: tuple[str, ...]) -> None:
     with _one_line_errors():
         erased = erasing.erase(services().database, church_id=church_id, addresses=addresses, actor=command_actor())
     click.echo(
-        f"Deleted: {erased.contacts} contacts. Address removed from: {erased.deliveries} deliveries "
-        f"({erased.stopped} of them were waiting to be sent and will not be), {erased.schedules} schedules."
+        f"Deleted contacts: {erased.contacts}. Address removed from deliveries: {erased.deliveries} "
+        f"({erased.stopped} of them were queued and are not sent), from schedules: {erased.schedules}."
     )
     if erased.other_addresses:
         click.echo(f"Deleted contacts also had: {', '.join(erased.other_addresses)}. Erase those as well.")

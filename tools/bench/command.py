@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from redis.exceptions import RedisError
 
-from tools.bench import api, fairness, growth, pace, receipts, report, results, send, sunday
+from tools.bench import api, fairness, growth, history, pace, receipts, report, results, send, sunday
 from tools.bench.context import BenchContext
 from tools.bench.machine import NotReady, running_machine
 from tools.bench.options import Options, read_options
@@ -37,6 +37,7 @@ MEASURES: Mapping[str, Callable[[BenchContext], None]] = {
     "fairness": fairness.measure,
     "pace": pace.measure,
     "receipts": receipts.measure,
+    "history": history.measure,
 }
 """The parts, in the order of measurement."""
 

@@ -35,6 +35,8 @@ class Options:
     churches: int | None
     pace: float | None
     members: int | None
+    rows: int | None
+    weeks: int | None
     seed: int
     settings: Mapping[str, str]
     results: Path
@@ -84,6 +86,8 @@ def read_options(arguments: Sequence[str], *, parts: Sequence[str], description:
     add("--churches", type=_positive, metavar="N", help="sunday: one scenario of so many churches (default: four)")
     add("--pace", type=float, metavar="P", help="sunday with --churches: segments a second of each (default: no pace)")
     add("--members", type=_positive, metavar="M", help="sunday with --churches: of each (default: what the time needs)")
+    add("--rows", type=_positive, metavar="N", help="history: deliveries in the tables (default: 1000000)")
+    add("--weeks", type=int, metavar="N", help="history: weeks that are written and pruned in turn (default: 3)")
     workers = parser.add_mutually_exclusive_group()
     workers.add_argument("--with-workers", action="store_true", default=None, help="api: only with sms workers")
     workers.add_argument("--without-workers", action="store_false", dest="with_workers", help="api: only without")

@@ -9,7 +9,7 @@ from tools.bench import plot, plot_sunday
 from tools.bench.results import Reading, Run, load_runs
 from tools.bench.send_reading import SendReading
 from tools.bench.sunday_reading import SundayReading
-from tools.bench.tables import api, fairness, growth, pace, receipts, send, sunday
+from tools.bench.tables import api, fairness, growth, history, pace, receipts, send, sunday
 from tools.local.environment import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -24,6 +24,7 @@ TABLES: Mapping[str, Callable[[Sequence[Reading]], list[str]]] = {
     "fairness": fairness.lines,
     "pace": pace.lines,
     "receipts": receipts.lines,
+    "history": history.lines,
 }
 
 _VERSIONS = ("python", "postgresql", "valkey")

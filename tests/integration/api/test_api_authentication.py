@@ -165,6 +165,10 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "add_contacts": lambda first: ValidRequest(
         body={"contacts": [{"name": "Person 0", "phone": "+12025550000"}]}, shows=first.contact
     ),
+    "export_person": lambda first: ValidRequest(body={"addresses": ["+12025550000"]}, shows=first.contact),
+    "erase_person": lambda first: ValidRequest(
+        body={"addresses": ["+12025550000"]}, shows=f'"contacts":{1 if first.contact else 0}'
+    ),
     "list_contacts": lambda first: ValidRequest(shows=first.contact),
     "list_audit_events": lambda first: ValidRequest(shows=first.scheduled_message),
     "get_analytics": lambda first: ValidRequest(shows=first.counted_error_code),
@@ -244,6 +248,8 @@ def test_every_endpoint_that_needs_a_key_has_a_valid_request_here() -> None:
 
 @guarded_endpoints
 def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoint) -> None:
+    """Except the data of one person, for which there are scopes of their own."""
+    people = {"/api/people/export": "people:export", "/api/people/erase": "people:erase"}
     resources = {
         "/api/contacts": "contacts",
         "/api/audit": "audit",
@@ -252,7 +258,8 @@ def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoin
     }
     resource = resources.get(endpoint.path, "messages")  # a schedule makes messages
 
-    assert endpoint.authentication.scope == f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}"
+    wanted = people.get(endpoint.path, f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}")
+    assert endpoint.authentication.scope == wanted
 
 
 def test_a_route_that_declares_nothing_refuses_every_request(settings: Settings) -> None:

@@ -49,7 +49,7 @@ def test_erasing_says_what_was_removed_and_what_is_left_to_do(run: Run, church: 
     erased = run("person", "erase", "--church", church, RUTH)
 
     assert erased.exit_code == 0
-    assert "Deleted: 1 contacts" in erased.stdout
+    assert "Deleted contacts: 1." in erased.stdout
     assert f"Deleted contacts also had: {RUTHS_MAIL}" in erased.stdout
     assert f"{RUTH} is not opted out" in erased.stdout
     assert json.loads(run("person", "export", "--church", church, RUTH).stdout)["contacts"] == []

@@ -19,7 +19,7 @@ from messaging.reconciliation import ReconciliationPolicy
 from messaging.retry import RetryPolicy, next_step
 from messaging.states import RECEIPT_STATUSES, TRANSITIONS, Status
 from messaging.submissions import ResultKind, SubmissionResult
-from store import message_expansion, message_lifecycle, reconciliation
+from store import message_expansion, message_lifecycle, people, reconciliation
 from store.database import system_scope
 from store.deliveries import DeliveryUpdate
 from store.messages import Message
@@ -184,6 +184,19 @@ def expand_beyond_the_daily_limit(ledger: Ledger) -> None:
         )
 
 
+def erase_people(ledger: Ledger) -> None:
+    """Every recipient of a message, whatever the status of the delivery."""
+    target = sample(ledger)
+    addresses = ledger.query("SELECT address FROM deliveries WHERE church_id = %(id)s", id=target.church_id)
+    with system_scope(ledger.database) as connection:
+        people.erase_deliveries(
+            connection,
+            church_id=target.church_id,
+            message_ids=[target.message.message_id],
+            addresses=[address for (address,) in addresses],
+        )
+
+
 def changes_of_all_queries(ledger: Ledger) -> Changes:
     """Runs everything that can change a status, and returns the transitions of each named query."""
     claim(ledger)
@@ -193,6 +206,7 @@ def changes_of_all_queries(ledger: Ledger) -> Changes:
     change_by_a_person(ledger)
     reconcile(ledger)
     expand_beyond_the_daily_limit(ledger)
+    erase_people(ledger)
     names = {as_sent(query): name for name, query in QUERIES.items()}
     found: Changes = defaultdict(set)
     for statement, old, new in ledger.query("SELECT DISTINCT statement, old_status, new_status FROM status_changes"):
