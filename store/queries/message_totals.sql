@@ -38,36 +38,44 @@ WITH due AS MATERIALIZED (
       AND total_due_at <= CASE WHEN :is_backlog::boolean THEN 'infinity' ELSE now() END::timestamptz
     ORDER BY total_due_at
     LIMIT :row_limit
-), counted_times AS (
-    SELECT due.message_id, each.status, each.reason, each.bucket, count(*) AS deliveries
+), raw_counts AS MATERIALIZED (
+    SELECT due.message_id, of_message.status, of_message.reason, of_message.error_code, of_message.bucket,
+           of_message.deliveries
     FROM due
     CROSS JOIN LATERAL (
-        SELECT deliveries.status,
-               CASE
-                   WHEN deliveries.status = 'suppressed' THEN CASE
-                       WHEN deliveries.reason = ANY (:suppression_reasons::text[]) THEN deliveries.reason
-                       WHEN deliveries.reason IS NULL THEN ''
-                       ELSE 'other'
-                   END
-                   WHEN deliveries.status IN ('failed', 'undelivered') THEN CASE
-                       WHEN deliveries.reason = ANY (:failure_reasons::text[]) THEN deliveries.reason
-                       WHEN deliveries.error_code ~ '^[0-9A-Za-z._-]{1,32}$' THEN deliveries.error_code
-                       WHEN coalesce(deliveries.error_code, deliveries.reason) IS NULL THEN ''
-                       ELSE 'other'
-                   END
-                   ELSE ''
-               END AS reason,
+        SELECT deliveries.status, deliveries.reason, deliveries.error_code,
                CASE WHEN deliveries.status = 'delivered' THEN least(
                    :last_bucket::double precision,
-                   ceil(ln(greatest(1, extract(epoch FROM deliveries.updated_at - greatest(
-                       due.send_at, due.resumed_at, deliveries.age_from
-                   ))::double precision)) / ln(:bucket_growth::double precision))
-               ) END::smallint AS bucket
+                   ceil(ln(greatest(1, date_part('epoch', deliveries.updated_at - greatest(
+                       due.send_at, deliveries.age_from,
+                       CASE WHEN due.resumed_at < deliveries.updated_at THEN due.resumed_at END
+                   )))) / ln(:bucket_growth::double precision))
+               ) END::smallint AS bucket,
+               count(*) AS deliveries
         FROM deliveries
         WHERE deliveries.message_id = due.message_id
+        GROUP BY 1, 2, 3, 4
         OFFSET 0
-    ) AS each
-    GROUP BY due.message_id, each.status, each.reason, each.bucket
+    ) AS of_message
+), counted_times AS (
+    SELECT message_id, status,
+           CASE
+               WHEN status = 'suppressed' THEN CASE
+                   WHEN reason = ANY (:suppression_reasons::text[]) THEN reason
+                   WHEN reason IS NULL THEN ''
+                   ELSE 'other'
+               END
+               WHEN status IN ('failed', 'undelivered') THEN CASE
+                   WHEN reason = ANY (:failure_reasons::text[]) THEN reason
+                   WHEN error_code ~ '^[0-9A-Za-z._-]{1,32}$' THEN error_code
+                   WHEN coalesce(error_code, reason) IS NULL THEN ''
+                   ELSE 'other'
+               END
+               ELSE ''
+           END AS reason,
+           bucket, sum(deliveries) AS deliveries
+    FROM raw_counts
+    GROUP BY 1, 2, 3, 4
 ), counted AS MATERIALIZED (
     SELECT message_id, status, reason, sum(deliveries)::bigint AS deliveries,
            coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}') AS time_buckets,
