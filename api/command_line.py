@@ -41,7 +41,7 @@ def create_app() -> Flask:
 
 @cache
 def open_services() -> Services:
-    """Open them once, when a command first needs them. Raises click.ClickException if the configuration is incomplete."""
+    """Open them when a command first needs them. Raises click.ClickException if the configuration is incomplete."""
     import logs
     from api.commands.support.settings_input import read_settings
     from settings import load_settings

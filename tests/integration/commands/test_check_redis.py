@@ -305,6 +305,11 @@ def test_a_changed_value_fails_the_check(check: Check, monkeypatch: pytest.Monke
     )
 
 
+def _take_sigint() -> None:
+    """A test run in the background ignores SIGINT, and would pass that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("needle", ["TTL", "Queue sms"])
 def test_ctrl_c_leaves_no_key(redis: Redis, redis_url: str, tmp_path: Path, needle: str) -> None:
     """Interrupted while it waits for a TTL, and while it waits for a worker that does not answer."""
@@ -319,6 +324,7 @@ def test_ctrl_c_leaves_no_key(redis: Redis, redis_url: str, tmp_path: Path, need
             env=flask_environment(REDIS_URL=redis_url),
             stdout=writing,
             stderr=subprocess.STDOUT,
+            preexec_fn=_take_sigint,
         )
     report_output("flask check-redis", output)
     try:
