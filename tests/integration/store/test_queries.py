@@ -65,7 +65,14 @@ HOT = (
     "reconciliation.clear_settled_at_of_holders",
 )
 LARGE = {"contacts", "deliveries", "receipts"}
-_SMALL = {"deliveries_due", "deliveries_leased", "deliveries_open", "receipts_unapplied", "receipts_waiting"}
+_SMALL = {
+    "deliveries_doubtful",
+    "deliveries_due",
+    "deliveries_leased",
+    "deliveries_open",
+    "receipts_unapplied",
+    "receipts_waiting",
+}
 
 FILL = """
 INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 100) AS n;
