@@ -39,15 +39,23 @@ FROM (
 ) AS due;
 
 -- name: count_in_flight
--- Deliveries of a channel that are being submitted, and those of them whose lease has expired.
+-- Deliveries of a channel that are being submitted, and those of them whose lease has expired. In the order of the index of
+-- these rows: otherwise the planner, which may not look at how often a status occurs, may read all deliveries.
 SELECT count(*) AS in_flight, count(*) FILTER (WHERE lease_until < now()) AS expired
 FROM (
-    SELECT lease_until FROM deliveries WHERE channel = :channel AND status = 'sending' LIMIT :row_limit
+    SELECT lease_until
+    FROM deliveries
+    WHERE channel = :channel AND status = 'sending'
+    ORDER BY message_id
+    LIMIT :row_limit
 ) AS leased;
 
 -- name: count_in_doubt
+-- In the order of the index, as count_in_flight.
 SELECT count(*)
-FROM (SELECT FROM deliveries WHERE channel = :channel AND status = 'unknown' LIMIT :row_limit) AS doubtful;
+FROM (
+    SELECT FROM deliveries WHERE channel = :channel AND status = 'unknown' ORDER BY due_at LIMIT :row_limit
+) AS doubtful;
 
 -- name: count_unapplied_receipts
 SELECT count(*) AS receipts, min(received_at) AS oldest_since
