@@ -73,7 +73,6 @@ def create_church(
     has_sender = sms_from is not None or messaging_service is not None
     if segments_per_second is not None and not has_sender:
         raise BadInput("--segments-per-second needs --sms-from or --messaging-service.")
-    key, key_hash = keys.new_key()
     with transaction() as connection:
         church_id = churches.create(connection, name=name, time_zone=time_zone, window=texting_hours)
         _record(connection, church_id, "church.created", str(church_id), timeZone=time_zone)
@@ -101,15 +100,7 @@ def create_church(
                 details={"name": name},
             )
             _record(connection, church_id, "sender.set", "mail")
-        key_id = api_keys.add(
-            connection,
-            church_id=church_id,
-            label="first key",
-            secret_hash=key_hash,
-            scopes=list(keys.SCOPES),
-            hint=keys.hint_of(key),
-        )
-        _record(connection, church_id, "key.created", str(key_id), scopes=list(keys.SCOPES))
+        key = _add_first_key(connection, church_id)
     if as_json:
         click.echo(json.dumps({"churchId": str(church_id), "apiKey": key}))
         return
@@ -118,6 +109,20 @@ def create_church(
     click.echo("Save the key now. Only its hash is stored, so it cannot be shown again.")
     if not has_sender:
         click.echo("The church cannot send texts yet. Set a sender with `flask set-sender --channel sms`.")
+
+
+def _add_first_key(connection: Connection[Any], church_id: UUID) -> str:
+    key, key_hash = keys.new_key()
+    key_id = api_keys.add(
+        connection,
+        church_id=church_id,
+        label="first key",
+        secret_hash=key_hash,
+        scopes=list(keys.SCOPES),
+        hint=keys.hint_of(key),
+    )
+    _record(connection, church_id, "key.created", str(key_id), scopes=list(keys.SCOPES))
+    return key
 
 
 def _record(connection: Connection[Any], church_id: UUID, action: str, subject: str, **details: Any) -> None:
