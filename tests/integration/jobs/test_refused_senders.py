@@ -16,7 +16,7 @@ from jobs.job_queue.redis_job_queue import RedisJobQueue
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from messaging.states import Status
 from settings import Settings
-from store import senders
+from store import audit, senders
 from store.database import Database, system_scope
 from tests.harness.churches import create_church
 from tests.integration.jobs.conftest import RunWorker, compose, counts
@@ -154,6 +154,26 @@ def test_a_failed_job_that_was_requeued_meanwhile_is_not_removed(
     work()
     assert counts(database, church_id, message) == {Status.SENT: 2}
     assert job_queue.withdraw_failed("sms", job_id), "it has ended"
+
+
+def test_the_pause_and_the_resumption_by_the_requeued_job_are_recorded(
+    database: Database, failed: FailedJobRegistry, message: UUID, work: RunWorker, church_id: UUID
+) -> None:
+    [job_id] = failed.get_job_ids()
+    with system_scope(database) as connection:
+        connection.execute("UPDATE senders SET address = %s", (GOOD,))
+    failed.requeue(job_id)
+    work()
+
+    with system_scope(database) as connection:
+        resumed, paused = audit.list_events(connection, church_id=church_id, limit=10)
+    assert (paused.action, paused.actor_kind, paused.actor, paused.subject) == (
+        *("sender.paused", "service", "sending", "sms"),
+    )
+    assert "does not belong" in paused.details["reason"]
+    assert (resumed.action, resumed.actor_kind, resumed.details) == (
+        *("sender.resumed", "service", {"requeuedJob": job_id}),
+    )
 
 
 def test_a_second_refusal_is_reported_again(

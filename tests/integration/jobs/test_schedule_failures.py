@@ -14,7 +14,7 @@ import pytest
 
 from jobs.run_schedules import FIRST_DELAY
 from messaging.recurrence.rule import MAX_STEPS, Steps
-from store import schedules
+from store import audit, schedules
 from store.database import Database, church_scope, open_database
 from store.schedules import Schedule
 from tests.harness.churches import create_church
@@ -120,6 +120,23 @@ def test_a_rule_past_the_bound_is_paused_with_the_reason_and_its_run_is_recorded
     assert stopped.paused_reason == (
         "the rule has COUNT=10000, which ends too far from the start to be counted; use a smaller COUNT, or UNTIL"
     )
+
+
+def test_a_schedule_that_the_service_pauses_is_recorded_once(database: Database, church_id: UUID) -> None:
+    broken, paused_before = (make_schedule(database, church_id, after=START) for _ in range(2))
+    with church_scope(database, church_id) as connection:
+        schedules.pause(connection, church_id=church_id, schedule_id=paused_before.schedule_id, reason="summer")
+    for schedule in (broken, paused_before):
+        change_row(database, schedule, "rule = 'FREQ=WEEKLY;COUNT=10000;BYDAY=TH'")
+
+    for _ in range(2):
+        run_schedules(database, now=DUE)
+
+    with church_scope(database, church_id) as connection:
+        [event] = audit.list_events(connection, church_id=church_id, limit=10)
+    assert (event.actor_kind, event.actor, event.action) == ("service", "schedules", "schedule.paused")
+    assert event.subject == str(broken.schedule_id)
+    assert event.details["reason"] == read(database, broken).paused_reason
 
 
 def test_a_rule_whose_next_run_is_past_the_bound_still_makes_the_run_that_is_due(
