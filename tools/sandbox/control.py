@@ -8,9 +8,10 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from tools.sandbox.account.account import Account
 from tools.sandbox.faults.faults import Faults, Next
 
-__all__ = ["Faults", "LedgerRow", "Next", "Sandbox", "SandboxError", "Summary"]
+__all__ = ["Account", "Faults", "LedgerRow", "Next", "Sandbox", "SandboxError", "Summary"]
 
 
 class SandboxError(Exception):
@@ -123,6 +124,14 @@ class Sandbox:
     def reset(self) -> None:
         """Delete all messages, counts and unsent callbacks. Faults and the hold stay as they are."""
         self._ask("DELETE", "ledger")
+
+    def set_account(self, account: Account) -> None:
+        """Replace the account's state, numbers, services and registrations."""
+        self._ask("PUT", "account", json.dumps(account.to_json()))
+
+    def clear_account(self) -> None:
+        """Restore the account that is in order and owns every number."""
+        self._ask("DELETE", "account")
 
     def hold_callbacks(self) -> None:
         """Hold back every callback from now on."""

@@ -2,6 +2,8 @@
 
 import json
 
+from tools.sandbox.account.account import Account, AccountError
+from tools.sandbox.account.resources import AccountResources
 from tools.sandbox.faults.faults import Faults, FaultsError
 from tools.sandbox.messages.message import Message
 from tools.sandbox.state import SandboxState
@@ -14,10 +16,11 @@ MOST_ROWS = 5_000
 
 
 class ControlApi:
-    """Shows the ledger and the counts, and changes faults and the hold."""
+    """Shows the ledger and the counts, and changes faults, the hold and the account."""
 
-    def __init__(self, state: SandboxState) -> None:
+    def __init__(self, state: SandboxState, account: AccountResources) -> None:
         self._state = state
+        self._account = account
 
     def answer(self, request: Request) -> Reply:
         """Return the reply to a request under /_sandbox/."""
@@ -34,11 +37,15 @@ class ControlApi:
                 return self._set_faults(request)
             case b"DELETE", b"faults":
                 self._state.set_faults(Faults())
+            case b"PUT", b"account":
+                return self._set_account(request)
+            case b"DELETE", b"account":
+                self._account.account = Account()
             case b"POST", b"callbacks/hold":
                 self._state.dispatch.hold()
             case b"POST", b"callbacks/release":
                 self._state.dispatch.release()
-            case _, b"ledger" | b"summary" | b"faults" | b"callbacks/hold" | b"callbacks/release":
+            case _, b"ledger" | b"summary" | b"faults" | b"account" | b"callbacks/hold" | b"callbacks/release":
                 return respond_json(405, {"error": "method not allowed"})
             case _:
                 return respond_json(404, {"error": "no such resource"})
@@ -51,6 +58,14 @@ class ControlApi:
             return respond_json(400, {"error": str(error)})
         self._state.set_faults(faults)
         return respond_json(200, faults.to_json())
+
+    def _set_account(self, request: Request) -> Reply:
+        try:
+            account = Account.from_json(json.loads(request.body))
+        except (AccountError, ValueError) as error:
+            return respond_json(400, {"error": str(error)})
+        self._account.account = account
+        return respond_json(200, account.to_json())
 
     def _ledger(self, request: Request) -> Reply:
         """Return one JSON object per line: the messages after the first `after`, at most `limit` of them."""

@@ -5,6 +5,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 
 from tools.sandbox import sample_picture
+from tools.sandbox.account.resources import AccountResources
 from tools.sandbox.control_api import ControlApi
 from tools.sandbox.credentials import Credentials
 from tools.sandbox.mail import control_api as mail_control_api
@@ -20,6 +21,8 @@ from tools.sandbox.wire.request import Request
 _log = logging.getLogger(__name__)
 
 API_ROOT = b"/2010-04-01/"
+MESSAGING_ROOT = b"/v1/"
+"""Of messaging.twilio.com, which is another host at Twilio."""
 
 
 class Router:
@@ -32,6 +35,7 @@ class Router:
         state: SandboxState,
         create: CreateMessage,
         read: ReadMessages,
+        account: AccountResources,
         control: ControlApi,
         mail_control: MailControlApi,
         representation: Representation,
@@ -41,6 +45,7 @@ class Router:
         self._state = state
         self._create = create
         self._read = read
+        self._account = account
         self._control = control
         self._mail_control = mail_control
         self._list_path = f"{representation.messages_path}.json".encode()
@@ -69,7 +74,7 @@ class Router:
 
     def _read_api(self, request: Request) -> Reply:
         path = request.path
-        if path.startswith(API_ROOT) and not self._is_authorized(request):
+        if path.startswith((API_ROOT, MESSAGING_ROOT)) and not self._is_authorized(request):
             return refuse(20003)
         if path == self._list_path:
             if request.method == b"POST":
@@ -83,7 +88,14 @@ class Router:
                 if request.method != b"GET":
                     return _wrong_method("GET")
                 return self._read.fetch(sid.decode("ascii", "replace"), injector=self._state.injector)
-        return refuse(20404, path.decode("ascii", "replace"))
+        return self._read_account(request) or refuse(20404, path.decode("ascii", "replace"))
+
+    def _read_account(self, request: Request) -> Reply | None:
+        """Return a resource of the account; None if the path is none. They are read-only here."""
+        if self._state.injector is not None and self._state.injector.happens("unreadable", to=""):
+            return refuse(20500)
+        reply = self._account.answer(request)
+        return _wrong_method("GET") if reply is not None and request.method != b"GET" else reply
 
     def _is_authorized(self, request: Request) -> bool:
         """Return whether the Basic credentials are valid, in any spelling, and belong to the account in the path."""
@@ -93,12 +105,17 @@ class Router:
         except Base64Error:
             return False
         expected = f"{self._credentials.account_sid}:{self._credentials.auth_token}".encode()
-        account = request.target.split(b"/", 4)[3:4]
+        account = [] if request.path.startswith(MESSAGING_ROOT) else _account_in(request.path)
         return (
             scheme.lower() == b"basic"
             and credentials == expected
             and account in ([], [self._credentials.account_sid.encode()])
         )
+
+
+def _account_in(path: bytes) -> list[bytes]:
+    """Return the account in a path such as /2010-04-01/Accounts/AC…/Messages.json; an empty list if there is none."""
+    return [part.removesuffix(b".json") for part in path.split(b"/", 4)[3:4]]
 
 
 def _wrong_method(allowed: str) -> Reply:

@@ -5,6 +5,7 @@ import gc
 import signal
 import sys
 
+from tools.sandbox.account.resources import AccountResources
 from tools.sandbox.callbacks.callback import CallbackWriter
 from tools.sandbox.callbacks.dispatch import Dispatch
 from tools.sandbox.control_api import ControlApi
@@ -28,6 +29,7 @@ BACKLOG = 1_024
 def build(options: Options, loop: asyncio.AbstractEventLoop, mail: MailServer | None = None) -> Router:
     """Create the components and return the router in front of them."""
     timers, ledger = Timers(loop), Ledger()
+    account = AccountResources(options.credentials.account_sid)
     representation = Representation(options.credentials.account_sid)
     dispatch = Dispatch(loop=loop, timers=timers, writer=CallbackWriter(options.credentials), options=options.callbacks)
     lifecycle = Lifecycle(ledger, timers=timers, delays=options.delays, on_status=dispatch.on_status)
@@ -37,7 +39,8 @@ def build(options: Options, loop: asyncio.AbstractEventLoop, mail: MailServer | 
         state=state,
         create=CreateMessage(ledger=ledger, lifecycle=lifecycle, representation=representation),
         read=ReadMessages(ledger=ledger, representation=representation),
-        control=ControlApi(state),
+        account=account,
+        control=ControlApi(state, account),
         mail_control=MailControlApi(mail),
         representation=representation,
     )
