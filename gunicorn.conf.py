@@ -4,9 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+import logs
 from api.server.limits import Limits
 from api.server.worker import BufferingWorker
+from jobs.start_up import StartRefused, check_before_start
 from processes import child_process
+from settings import SettingsError, load_settings
 
 # On Render and Heroku, only the router in front can reach this process, and it does so from another machine.
 _behind_router = "RENDER" in os.environ or "DYNO" in os.environ
@@ -60,6 +63,16 @@ forwarded_allow_ips = "*" if _behind_router else "127.0.0.1,::1"
 accesslog = None
 errorlog = "-"
 control_socket_disable = True
+
+
+def on_starting(_server: object) -> None:
+    """Refuse to start with one line, before a port is opened, what would lose messages (jobs/start_up.py)."""
+    try:
+        settings = load_settings()
+        logs.configure(fmt=settings.log_format, level=settings.log_level)
+        check_before_start(settings, needs_schema=False)
+    except (SettingsError, StartRefused) as error:
+        raise SystemExit(f"web: {'; '.join(str(error).splitlines())}") from None
 
 
 def post_fork(_server: object, _worker: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +17,8 @@ SmtpUrl = Annotated[
 ]
 
 
+_PLACEHOLDER = "change-me"
+"""Stands in .env.example and in README.md for each secret."""
 _PASSWORD_CHARACTERS = 12
 _PASSWORD_DIFFERENT_CHARACTERS = 5
 
@@ -36,13 +38,11 @@ def _strong_password(password: SecretStr) -> SecretStr:
     return password
 
 
-class Settings(BaseSettings):
-    """The configuration of a process. The environment variable of a field is its name in upper case."""
+class RedisSettings(BaseSettings):
+    """The variables of Redis and its queues: all that `flask check-redis` needs."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
-    """PostgreSQL 18 or newer. It holds everything that must not be lost."""
     redis_url: Annotated[str, StringConstraints(pattern=r"^(rediss?|unix)://")] | None = Field(default=None, repr=False)
     """Redis 6.2 or newer, or Valkey. It holds the job queues. Required unless `enable_queues` is false."""
 
@@ -50,6 +50,25 @@ class Settings(BaseSettings):
     """If false, every job runs in the process that would have enqueued it, without Redis."""
     mail_enabled: bool = True
     analytics_enabled: bool = True
+
+    @model_validator(mode="after")
+    def _check_redis_url(self) -> Self:
+        if self.enable_queues and self.redis_url is None:
+            raise ValueError("REDIS_URL: is missing (or set ENABLE_QUEUES=false to run without Redis)")
+        return self
+
+
+class DatabaseSettings(BaseSettings):
+    """The address of PostgreSQL: all that `flask check-database` needs."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: Annotated[str, Field(repr=False), StringConstraints(pattern=r"^postgres(ql)?://")]
+    """PostgreSQL 18 or newer. It holds everything that must not be lost."""
+
+
+class Settings(RedisSettings, DatabaseSettings):
+    """The configuration of a process. The environment variable of a field is its name in upper case."""
 
     twilio_account_sid: Annotated[str, StringConstraints(pattern=r"^AC[0-9a-fA-F]{32}$")]
     twilio_auth_token: Annotated[SecretStr, Field(min_length=1)]
@@ -118,12 +137,6 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")
-    def _check_redis_url(self) -> Settings:
-        if self.enable_queues and self.redis_url is None:
-            raise ValueError("REDIS_URL: is missing (or set ENABLE_QUEUES=false to run without Redis)")
-        return self
-
-    @model_validator(mode="after")
     def _check_lease(self) -> Settings:
         if self.lease_seconds < 2 * self.carrier_timeout_seconds:
             raise ValueError("LEASE_SECONDS: must be at least twice CARRIER_TIMEOUT_SECONDS")
@@ -167,8 +180,25 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises SettingsError, which names each missing or invalid variable and never shows a value.
     """
+    return _load(Settings, overrides)
+
+
+def load_redis_settings() -> RedisSettings:
+    """Read only the variables of Redis and its queues. Raises SettingsError."""
+    return _load(RedisSettings, {})
+
+
+def load_database_settings() -> DatabaseSettings:
+    """Read only DATABASE_URL. Raises SettingsError."""
+    return _load(DatabaseSettings, {})
+
+
+_Loaded = TypeVar("_Loaded", bound=BaseSettings)
+
+
+def _load(kind: type[_Loaded], overrides: dict[str, Any]) -> _Loaded:
     try:
-        return Settings(**overrides)
+        return kind(**overrides)
     except ValidationError as error:
         raise SettingsError("\n".join(_error_lines(error))) from None
 
@@ -182,6 +212,15 @@ def _error_lines(error: ValidationError) -> list[str]:
             text = "is missing"
         lines.append(f"{name}: {text}" if name else text)
     return lines
+
+
+def placeholders(settings: Settings) -> list[str]:
+    """Return the names of the variables that still have a password or token of .env.example, which everyone knows."""
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    texts = {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()
+    }
+    return [name.upper() for name, text in texts.items() if isinstance(text, str) and _PLACEHOLDER in text]
 
 
 def mask_url(url: str) -> str:

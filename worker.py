@@ -12,11 +12,10 @@ import sys
 
 import logs
 from jobs.job_queue.queues import enabled_queues
-from jobs.worker.database_check import check_schema
+from jobs.start_up import StartRefused, check_before_start
 from processes.child_process import Program
 from processes.supervisor import Supervisor
 from settings import SettingsError, load_settings
-from store.errors import SchemaMismatch
 
 _log = logs.get_logger(__name__)
 
@@ -58,12 +57,12 @@ def main(arguments: list[str]) -> int:
         parser.error(f"not an enabled queue: {', '.join(sorted(unknown))} (enabled: {', '.join(enabled)})")
     if options.processes < 1:
         parser.error("--processes must be at least 1")
+    try:
+        check_before_start(settings)
+    except StartRefused as error:
+        parser.exit(1, f"worker: {error}\n")
     if not settings.enable_queues:
         return _idle()
-    try:
-        check_schema(settings)
-    except SchemaMismatch as error:
-        parser.exit(1, f"worker: {error}\n")
     with Supervisor() as supervisor:
         children = programs(queues, processes=options.processes, drain_seconds=options.drain_seconds)
         for child in children:

@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     app = Flask("api")
     shared = services.open_services(settings)
     atexit.register(shared.close)
-    services.install(app, shared)
+    services.install(app, lambda: shared)
     app.config["MAX_CONTENT_LENGTH"] = json_bodies.MAX_BYTES
     app.url_map.merge_slashes = False
     for layer in (request_ids, security_headers, authentication, errors):

@@ -1,61 +1,52 @@
 """The app that the `flask` command loads (see .flaskenv).
 
-If the configuration is incomplete, it has the same commands, so that `flask --help` works, but each of them only
-reports in one line what is missing.
+It has the commands alone, and opens connections when a command first needs them: so help needs no configuration and no
+server, and a command that needs only Redis opens nothing else.
 """
 
 from __future__ import annotations
 
-import copy
-from typing import Any, NoReturn
+import atexit
+from functools import cache
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask
 
-from api import app, commands
-from settings import SettingsError, load_settings
+from api import commands, services
+
+if TYPE_CHECKING:
+    from api.services import Services
 
 
 def create_app() -> Flask:
-    """Return the API with its commands, or only the commands if the configuration is incomplete.
+    """Return an app that has the commands, or the whole API for Flask's own (`flask run`, `flask routes`).
 
-    Raises click.ClickException for Flask's own commands (`flask run`, `flask routes`), which need the API.
+    Raises click.ClickException if Flask's own command is run and the configuration is incomplete.
     """
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        return _unconfigured_app(error)
-    return app.create_app(settings, warm=False)
-
-
-def _unconfigured_app(error: SettingsError) -> Flask:
-    problem = _NotConfigured(error)
     context = click.get_current_context(silent=True)
     if context is not None and not isinstance(context.command, click.Group):  # one of Flask's own commands is running
-        raise problem
+        from api import app
+        from api.commands.support.settings_input import read_settings
+        from settings import load_settings
+
+        return app.create_app(read_settings(load_settings), warm=False)
     bare = Flask("api")
-    for command in commands.COMMANDS:
-        bare.cli.add_command(_raising(command, problem))
+    services.install(bare, open_services)
+    commands.register(bare)
     return bare
 
 
-def _raising(command: click.Command, problem: click.ClickException) -> click.Command:
-    """Return a copy of the command, with its help and options, that raises `problem` when it is run."""
+@cache
+def open_services() -> Services:
+    """Open them when a command first needs them. Raises click.ClickException if the configuration is incomplete."""
+    import logs
+    from api.commands.support.settings_input import read_settings
+    from settings import load_settings
 
-    def raise_problem(*_args: Any, **_kwargs: Any) -> NoReturn:
-        raise problem
-
-    raising = copy.copy(command)
-    raising.callback = raise_problem
-    return raising
-
-
-class _NotConfigured(click.ClickException):
-    exit_code = 2
-
-    def __init__(self, error: SettingsError) -> None:
-        errors = "; ".join(str(error).splitlines())
-        super().__init__(
-            f"The configuration is incomplete: {errors}. .env.example describes the variables; "
-            "bin/flask runs against what bin/run started."
-        )
+    settings = read_settings(load_settings)
+    # A command prints its result. The log lines of connecting would hide it.
+    logs.configure(fmt=settings.log_format, level="DEBUG" if settings.log_level == "DEBUG" else "ERROR")
+    opened = services.open_services(settings)
+    atexit.register(opened.close)
+    return opened

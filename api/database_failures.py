@@ -9,7 +9,7 @@ import psycopg
 import logs
 from api import problems
 from api.problems import Problem
-from store.errors import OutcomeUnknown, SchemaMismatch
+from store.errors import OutcomeUnknown, UnfitDatabase
 
 ERRORS: tuple[type[Exception], ...] = (
     psycopg.OperationalError,  # also PoolTimeout, the timeouts of statements and locks, and those of store/errors.py
@@ -39,8 +39,8 @@ def database_failure(error: Exception, *, how_to_repeat: str | None) -> Database
     stores nothing.
     """
     name = type(error).__name__
-    if isinstance(error, SchemaMismatch):
-        _log.warning("the database is not migrated", reason=str(error))
+    if isinstance(error, UnfitDatabase):
+        _log.warning("the database is not fit for this release", reason=str(error))
         return _unavailable(f"The service is not set up yet. Nothing was stored. {error}")
     if isinstance(error, OutcomeUnknown) and how_to_repeat is not None:
         _log.warning("connection to PostgreSQL lost during COMMIT", error=type(error.__cause__).__name__)

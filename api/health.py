@@ -13,7 +13,7 @@ from api.base_models import ResponseModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.services import services
 from store.database import system_scope
-from store.errors import SchemaMismatch
+from store.errors import UnfitDatabase
 
 _log = logs.get_logger(__name__)
 
@@ -82,8 +82,8 @@ def _postgresql() -> Check:
     try:
         with system_scope(services().database):
             return Check(ok=True)
-    except SchemaMismatch as error:
-        _log.warning("not ready: the database is not migrated", reason=str(error))
+    except UnfitDatabase as error:
+        _log.warning("not ready: the database is not fit for this release", reason=str(error))
         return Check(ok=False, reason=str(error))
     except psycopg.OperationalError as error:
         _log.warning("not ready: PostgreSQL does not respond", error=type(error).__name__)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
-from jobs.job_queue.job_queue import JobQueue
-from jobs.job_queue.open_job_queue import open_buffered_job_queue
-from settings import Settings
-from store.database import Database, open_database
-from store.timeouts import WEB
+if TYPE_CHECKING:  # imported when the services are opened, so that `flask --help` does not wait for them
+    from jobs.job_queue.job_queue import JobQueue
+    from settings import Settings
+    from store.database import Database
 
 _NAME = "koinonia"
 
@@ -29,14 +30,19 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Open the services. PostgreSQL and Redis need not be reachable yet."""
+    from jobs.job_queue.open_job_queue import open_buffered_job_queue
+    from store.database import open_database
+    from store.timeouts import WEB
+
     database = open_database(settings.database_url, size=settings.database_pool_size, name="web", timeouts=WEB)
     return Services(settings=settings, database=database, job_queue=open_buffered_job_queue(settings))
 
 
-def install(app: Flask, services: Services) -> None:
-    app.extensions[_NAME] = services
+def install(app: Flask, get_services: Callable[[], Services]) -> None:
+    """Let `services()` return what `get_services` returns, which is the same at each call."""
+    app.extensions[_NAME] = get_services
 
 
 def services(app: Flask | None = None) -> Services:
     """Return the services of the app, or of the current request's app."""
-    return (app or current_app).extensions[_NAME]
+    return (app or current_app).extensions[_NAME]()

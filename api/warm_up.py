@@ -9,7 +9,7 @@ import logs
 from api.services import services
 from channels.registry import CHANNELS
 from messaging.addresses import parse_phone
-from store.errors import SchemaMismatch
+from store.errors import UnfitDatabase
 
 _WAIT_SECONDS = 2.0
 
@@ -28,8 +28,10 @@ def warm_up(app: Flask) -> None:
     try:
         with services(app).database.connection(timeout=_WAIT_SECONDS):
             pass  # not `wait()`: it closes the pool for good when it times out
-        services(app).database.check_schema()
-    except SchemaMismatch as error:
-        _log.error("the database is not migrated: requests are answered with 503 until it is", reason=str(error))
+        services(app).database.refuse_unfit()
+    except UnfitDatabase as error:
+        _log.error(
+            "the database is not fit for this release: requests are answered with 503 until it is", reason=str(error)
+        )
     except OperationalError:
         _log.warning("PostgreSQL cannot be reached: requests are answered with 503 until it can")

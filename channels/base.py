@@ -9,7 +9,7 @@ from uuid import UUID
 from channels.incoming import CarrierReceipt, Inbox, Route, RouteStore
 from messaging.addresses import AddressKind
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, SubmissionResult
-from settings import Settings
+from settings import RedisSettings, Settings
 
 
 class TooManyChecks(Exception):
@@ -76,7 +76,7 @@ class Channel(Protocol):
         """Whether its messages are sent only within the church's texting hours, because they can wake people."""
         ...
 
-    def is_enabled(self, settings: Settings) -> bool:
+    def is_enabled(self, settings: RedisSettings) -> bool:
         """Whether it is switched on. If not, its queue is not served."""
         ...
 

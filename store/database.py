@@ -12,7 +12,7 @@ from psycopg import Connection, Cursor, OperationalError
 from psycopg.errors import IdleInTransactionSessionTimeout
 from psycopg_pool import ConnectionPool
 
-from store import schema
+from store import role, schema
 from store.errors import OutcomeUnknown, ServerUnresponsive, StatementUnresponsive
 from store.interruptible_connection import InterruptibleConnection, add_to_shared_wait
 from store.server_probe import ServerProbe
@@ -31,7 +31,7 @@ class Database(ConnectionPool[InterruptibleConnection]):
         self.timeouts = timeouts
         conninfo = timeouts.conninfo(url, name=name)
         self._probe = ServerProbe(conninfo)
-        self._schema_fits = False
+        self._is_fit = False
         super().__init__(
             conninfo,
             connection_class=InterruptibleConnection,
@@ -49,19 +49,23 @@ class Database(ConnectionPool[InterruptibleConnection]):
         self._probe.close()
         super().close(timeout)
 
-    def check_schema(self) -> None:
-        """Raises SchemaMismatch. Checks only until it succeeds: a deploy migrates while older processes still run."""
-        if not self._schema_fits:
+    def refuse_unfit(self) -> None:
+        """Raises UnfitDatabase for a role that row security does not bind, or another schema than this release needs.
+
+        Checks only until it succeeds: a deploy migrates while older processes still run.
+        """
+        if not self._is_fit:
             connection, _ = self._begin(lambda connection: connection.execute("SELECT 1"))
             try:
+                role.check(connection)
                 schema.check(connection)
             finally:
                 self.putconn(connection)
-            self._schema_fits = True
+            self._is_fit = True
 
     def begin(self, first: _First) -> tuple[InterruptibleConnection, Cursor[tuple[Any, ...]]]:
         """Returns a connection and the cursor of the first statement on it. Raises psycopg.OperationalError."""
-        self.check_schema()
+        self.refuse_unfit()
         return self._begin(first)
 
     def _begin(self, first: _First) -> tuple[InterruptibleConnection, Cursor[tuple[Any, ...]]]:

@@ -17,5 +17,13 @@ class OutcomeUnknown(OperationalError):
     """The connection was lost during a COMMIT: the transaction may or may not have been committed."""
 
 
-class SchemaMismatch(OperationalError):
-    """The database has another schema than this release needs; the message says what an operator can do."""
+class UnfitDatabase(OperationalError):
+    """The database must not be used as it is. The message says why, and what an operator can do."""
+
+
+class SchemaMismatch(UnfitDatabase):
+    """The database has another schema than this release needs."""
+
+
+class PrivilegedRole(UnfitDatabase):
+    """Row security does not apply to the role, so nothing would separate the churches."""

@@ -17,14 +17,15 @@ COMMAND = "python -m store.migrate"
 _SQL = sql.load("schema")
 
 
-def check(connection: Connection[Any]) -> None:
-    """Raises SchemaMismatch if migrations are missing, or were applied that this release does not know."""
+def check(connection: Connection[Any]) -> int:
+    """Return how many migrations are applied. Raises SchemaMismatch if some are missing or of a newer release."""
     applied = _applied(connection)
     if not applied:
         raise SchemaMismatch(f"The database has not been migrated: run `{COMMAND}`.")
     refuse_newer(connection)
     if missing := sorted(_shipped() - applied):
         raise SchemaMismatch(f"The database lacks the migrations {', '.join(missing)}: run `{COMMAND}`.")
+    return len(applied)
 
 
 def refuse_newer(connection: Connection[Any]) -> None:

@@ -28,6 +28,16 @@ class FailedJob:
     job_id: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CarrierSender:
+    """A number or messaging service from which churches send on a channel, and how many do."""
+
+    channel: str
+    address: str | None
+    messaging_service_sid: str | None
+    churches: int
+
+
 def save(
     connection: Connection[Any],
     *,
@@ -108,3 +118,9 @@ def throttle(connection: Connection[Any], *, church_id: UUID, channel: str, at_l
 def reset_throttle(connection: Connection[Any], *, church_ids: Sequence[UUID], channel: str) -> None:
     """Make the next throttle of these senders begin with the shortest pause: the carrier accepts again."""
     connection.execute(_SQL["reset_throttle"], {"church_ids": list(church_ids), "channel": channel})
+
+
+def list_carrier_senders(connection: Connection[Any], *, channels: Sequence[str]) -> list[CarrierSender]:
+    """Return the senders of all churches on these channels, each once for a channel."""
+    with connection.cursor(row_factory=class_row(CarrierSender)) as cursor:
+        return cursor.execute(_SQL["list_carrier_senders"], {"channels": list(channels)}).fetchall()

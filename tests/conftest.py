@@ -140,6 +140,7 @@ def sandbox(_sandbox_url: str) -> Sandbox:
     """The sandbox carrier with its usual account, without messages and faults."""
     sandbox = Sandbox(_sandbox_url)
     sandbox.clear_faults()
+    sandbox.clear_account()
     sandbox.reset()
     sandbox.release_callbacks()
     return sandbox

@@ -13,7 +13,7 @@ from channels.mail.bounce_route import bounce_route
 from channels.mail.carrier import MailCarrier
 from channels.mail.headers import header_error
 from messaging.addresses import AddressKind
-from settings import Settings
+from settings import RedisSettings, Settings
 
 MAX_CHARACTERS = 100_000
 MAX_SUBJECT_CHARACTERS = 200
@@ -37,7 +37,7 @@ class MailChannel:
     routes: Sequence[Route[RouteStore]] = (bounce_route(), *unsubscribe.routes())
     inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def is_enabled(self, settings: Settings) -> bool:
+    def is_enabled(self, settings: RedisSettings) -> bool:
         return settings.mail_enabled
 
     def unavailable_reason(self, settings: Settings) -> str | None:

@@ -16,7 +16,7 @@ from channels.twilio.errors import RETRYABLE_RECEIPT_CODES
 from channels.twilio.receipts import status_route
 from messaging import segments
 from messaging.addresses import AddressKind
-from settings import Settings
+from settings import RedisSettings, Settings
 
 
 class MmsChannel:
@@ -45,7 +45,7 @@ class MmsChannel:
     routes: Sequence[Route[RouteStore]] = (status_route("mms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def is_enabled(self, settings: Settings) -> bool:  # noqa: ARG002 - it cannot be switched off
+    def is_enabled(self, settings: RedisSettings) -> bool:  # noqa: ARG002 - it cannot be switched off
         return True
 
     def unavailable_reason(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed

@@ -20,8 +20,8 @@ from uuid import UUID
 from channels.mms.media_limits import Media
 from channels.mms.media_urls import BadUrl, MediaUrl
 from channels.mms.per_church_limits import ChurchThreadPool
-from channels.mms.public_addresses import Address, is_public
 from channels.mms.response_head import MAX_HEAD_BYTES, InvalidResponse, Method, ResponseHead, fetch_head
+from channels.public_addresses import Address, is_public
 
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4

@@ -13,7 +13,7 @@ from channels.twilio.errors import RETRYABLE_RECEIPT_CODES
 from channels.twilio.receipts import status_route
 from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
-from settings import Settings
+from settings import RedisSettings, Settings
 
 
 class SmsChannel:
@@ -27,7 +27,7 @@ class SmsChannel:
     routes: Sequence[Route[RouteStore]] = (status_route("sms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()
 
-    def is_enabled(self, settings: Settings) -> bool:  # noqa: ARG002 - it cannot be switched off
+    def is_enabled(self, settings: RedisSettings) -> bool:  # noqa: ARG002 - it cannot be switched off
         return True
 
     def unavailable_reason(self, settings: Settings) -> str | None:  # noqa: ARG002 - Twilio's account is always needed

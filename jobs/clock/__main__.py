@@ -18,9 +18,8 @@ from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.open_job_queue import open_job_queue
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_connection import open_redis
-from jobs.worker.database_check import open_migrated_database
+from jobs.start_up import StartRefused, open_fit_database, refuse_evicting_redis, refuse_unsafe_settings
 from settings import Settings, SettingsError, load_settings
-from store.errors import SchemaMismatch
 from store.timeouts import COMMAND
 
 log = logs.get_logger(__name__)
@@ -29,8 +28,9 @@ RECONNECT_SECONDS = 1.0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Enqueue periodic jobs until `stop` is set, across restarts of Redis and PostgreSQL. Raises SchemaMismatch."""
-    open_migrated_database(settings, size=1, name="clock", timeouts=COMMAND, stopping=stop).close()
+    """Enqueue periodic jobs until `stop` is set, across restarts of Redis and PostgreSQL. Raises StartRefused."""
+    refuse_unsafe_settings(settings)
+    open_fit_database(settings, size=1, name="clock", timeouts=COMMAND, stopping=stop).close()
     job_queue = open_job_queue(settings)
     log.info("clock started", ticks=[tick.kind.name for tick in TICKS])
     with closing(job_queue):
@@ -48,13 +48,18 @@ def _enqueue_by_schedule(settings: Settings, job_queue: JobQueue, stop: threadin
     refuse_pickle()
     redis = open_redis(settings)
     schedule = TickSchedule(redis, job_queue)
+    is_checked = False
     while not stop.is_set():
         try:
+            if not is_checked:
+                refuse_evicting_redis(redis)
+                is_checked = True
             schedule.poll()
             enqueue_due_retries(redis, enabled_queues(settings))
             stop.wait(POLL_SECONDS)
         except RedisError as error:
             log.warning("waiting for Redis", error=type(error).__name__)
+            is_checked = False  # another server may answer next
             stop.wait(RECONNECT_SECONDS)
 
 
@@ -84,7 +89,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, end)
     try:
         run(settings, stop)
-    except SchemaMismatch as error:
+    except StartRefused as error:
         sys.exit(f"clock: {error}")
 
 

@@ -40,7 +40,7 @@ class JobQueue(ABC):
 
     @abstractmethod
     def check(self) -> str | None:
-        """Why jobs cannot be enqueued now; None when they can."""
+        """Why jobs cannot be enqueued now, or may be lost; None when all is well."""
 
     def enqueue_expansion(self, *, channel: str) -> bool:
         """Enqueue the job that writes the deliveries of the channel's due messages."""

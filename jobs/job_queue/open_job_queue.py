@@ -27,7 +27,7 @@ def open_job_queue(settings: Settings) -> JobQueue:
         log.info("✅ Redis connected", url=mask_url(settings.redis_url or ""))
     else:
         log.warning(
-            "Redis not connected: messages are accepted and wait",
+            "Redis is not ready: messages are accepted and wait",
             url=mask_url(settings.redis_url or ""),
             reason=problem,
         )

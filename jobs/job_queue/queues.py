@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from channels.registry import CHANNELS
-from settings import Settings
+from settings import RedisSettings
 
 ANALYTICS = "analytics"
 
@@ -13,13 +13,13 @@ def sending_queues() -> tuple[str, ...]:
     return tuple(CHANNELS)
 
 
-def enabled_queues(settings: Settings) -> tuple[str, ...]:
+def enabled_queues(settings: RedisSettings) -> tuple[str, ...]:
     """The names of the queues that are switched on, in the order in which they are shown."""
     sending = tuple(name for name, channel in CHANNELS.items() if channel.is_enabled(settings))
     return (*sending, ANALYTICS) if settings.analytics_enabled else sending
 
 
-def housekeeping_queue(settings: Settings) -> str:
+def housekeeping_queue(settings: RedisSettings) -> str:
     """The queue of ticks and receipts: analytics, or the first channel's when analytics is switched off."""
     return ANALYTICS if settings.analytics_enabled else sending_queues()[0]
 

@@ -8,10 +8,10 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from settings import Settings
+from settings import RedisSettings
 
 
-def open_redis(settings: Settings, *, timeout_seconds: float = 5.0) -> Redis:
+def open_redis(settings: RedisSettings, *, timeout_seconds: float = 5.0) -> Redis:
     """A client that raises after `timeout_seconds` without an answer.
 
     It never repeats a command: when only the reply was lost, a job would be enqueued twice.

@@ -13,6 +13,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 
 import logs
+from jobs.job_queue.eviction import read_eviction
 from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.redis_connection import open_redis, rq_queue
@@ -88,9 +89,9 @@ class RedisJobQueue(JobQueue):
     def check(self) -> str | None:
         try:
             self._redis.ping()
+            return read_eviction(self._redis).problem
         except RedisError as error:
             return f"Redis does not answer ({type(error).__name__})"
-        return None
 
     def close(self) -> None:
         self._redis.close()

@@ -24,12 +24,11 @@ from jobs.job_queue.job_kinds import JOBS
 from jobs.job_queue.open_job_queue import open_job_queue
 from jobs.job_queue.queues import enabled_queues, housekeeping_queue, title
 from jobs.job_queue.redis_connection import open_redis, rq_queue
+from jobs.start_up import StartRefused, open_fit_database, refuse_evicting_redis, refuse_unsafe_settings
 from jobs.worker.checked_job import refuse_pickle
 from jobs.worker.checked_worker import CheckedWorker
-from jobs.worker.database_check import open_migrated_database
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings, SettingsError, load_settings
-from store.errors import SchemaMismatch
 from store.timeouts import HOUSEKEEPING, SENDING
 
 log = logs.get_logger(__name__)
@@ -40,7 +39,7 @@ RECONNECT_SECONDS = 1.0
 def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     """Serve the queue until a stop (at SIGTERM, after the current job), or, with `burst`, until it is empty.
 
-    Raises SchemaMismatch, and SystemExit at a stop while no job runs.
+    Raises StartRefused, and SystemExit at a stop while no job runs.
     """
     refuse_pickle()
     for kind in JOBS:
@@ -48,7 +47,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
     timeouts = HOUSEKEEPING if name == housekeeping_queue(settings) else SENDING
     redis = open_redis(settings)
     _wait_for(redis)
-    database = open_migrated_database(settings, size=3, name=f"worker {name}", timeouts=timeouts)
+    database = open_fit_database(settings, size=3, name=f"worker {name}", timeouts=timeouts)
     runtime = Runtime(settings, database=database, job_queue=open_job_queue(settings))
     log.info(f"{title(name)} queue connected to Redis")
     try:
@@ -62,7 +61,7 @@ def run_worker(settings: Settings, name: str, *, burst: bool = False) -> None:
 def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
     """Run RQ's worker, and start another when it ends because Redis was lost at the end of a job.
 
-    Raises SystemExit when a stop is requested and no job runs.
+    Raises SystemExit when a stop is requested and no job runs, and StartRefused.
     """
     while not runtime.stopping.is_set():
         worker = CheckedWorker(redis, name, stopping=runtime.stopping)
@@ -87,10 +86,14 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
 
 
 def _wait_for(redis: Redis) -> None:
-    """Wait until Redis answers. If the process exited instead, the supervisor would double its pause each time."""
+    """Wait until Redis answers. If the process exited instead, the supervisor would double its pause each time.
+
+    Raises StartRefused if the Redis that answers may evict jobs.
+    """
     while True:
         try:
             redis.ping()
+            refuse_evicting_redis(redis)
         except RedisError as error:
             log.warning("waiting for Redis", error=type(error).__name__)
             time.sleep(RECONNECT_SECONDS)
@@ -129,8 +132,9 @@ def main() -> None:
         sys.exit("worker: ENABLE_QUEUES is false: there are no queues to serve")
     _handle_signals()
     try:
+        refuse_unsafe_settings(settings)
         run_worker(settings, queue)
-    except SchemaMismatch as error:
+    except StartRefused as error:
         sys.exit(f"worker: {error}")
 
 

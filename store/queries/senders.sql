@@ -86,3 +86,11 @@ FROM (
     FOR UPDATE
 ) AS throttled
 WHERE senders.church_id = throttled.church_id AND senders.channel = :channel;
+
+-- name: list_carrier_senders
+-- For the checks of an operator: what the carrier must know. A church may have the same number for two channels.
+SELECT channel, address, messaging_service_sid, count(*)::int AS churches
+FROM senders
+WHERE channel = ANY (:channels::text[])
+GROUP BY channel, address, messaging_service_sid
+ORDER BY channel, address, messaging_service_sid;

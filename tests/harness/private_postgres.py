@@ -28,6 +28,11 @@ class PrivatePostgres:
     def port(self) -> int:
         return self._server.port
 
+    @property
+    def superuser_url(self) -> str:
+        """The URL of the same database for a superuser."""
+        return self._server.superuser_url.removesuffix("/postgres") + f"/{postgres.APPLICATION}"
+
     def start(self) -> None:
         log = self._folder / "postgres.log"
         self._process = child_process.start(self._server.program(output=log))
@@ -52,8 +57,8 @@ class PrivatePostgres:
 
 
 @contextmanager
-def private_postgres(folder: Path) -> Generator[PrivatePostgres]:
-    settings = {"fsync": "off", "shared_buffers": "16MB", "unix_socket_directories": str(folder)}
+def private_postgres(folder: Path, **more_settings: str) -> Generator[PrivatePostgres]:
+    settings = {"fsync": "off", "shared_buffers": "16MB", "unix_socket_directories": str(folder), **more_settings}
     server = postgres.prepare(
         folder / "postgres", port=ports.choose_port(), superuser_password="tests", settings=settings
     )

@@ -25,7 +25,10 @@ class PrivateRedis:
     def url(self) -> str:
         return self._server.url()
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
+        """`options`: more lines of the configuration, such as `maxmemory 100mb`."""
+        configuration = self._server.folder / "valkey.conf"
+        configuration.write_text(configuration.read_text() + "".join(f"{option}\n" for option in options))
         self._process = child_process.start(self._server.program(output=self._log))
         report_output("the private Redis", self._log)
         wait_until(self._server.is_ready, condition="the private Redis accepts connections")

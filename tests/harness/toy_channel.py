@@ -28,7 +28,7 @@ from channels.incoming import (
 from messaging.addresses import AddressKind
 from messaging.states import Status
 from messaging.submissions import Envelope, InDoubtDelivery, LookupResult, ResultKind, SubmissionResult
-from settings import Settings
+from settings import RedisSettings, Settings
 
 BOX: dict[str, Envelope] = {}
 """What the carrier has accepted, by its id."""
@@ -122,7 +122,7 @@ class NoteChannel:
         ),
     )
 
-    def is_enabled(self, settings: Settings) -> bool:
+    def is_enabled(self, settings: RedisSettings) -> bool:
         return True
 
     def unavailable_reason(self, settings: Settings) -> str | None:

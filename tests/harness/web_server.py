@@ -21,7 +21,7 @@ from tests.harness.waiting import wait_until
 from tools.local import ports
 from tools.local.environment import ROOT
 
-_PASSED_ON = ("database_url", "redis_url", "twilio_account_sid", "public_url", "log_format")
+_PASSED_ON = ("database_url", "redis_url", "twilio_account_sid", "twilio_api_base_url", "public_url", "log_format")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +74,9 @@ class WebServer:
 
 
 @contextmanager
-def running_web(settings: Settings, folder: Path, **variables: str) -> Generator[WebServer]:
-    """Gunicorn with one worker, ready to answer; `variables` are added to its environment."""
-    port, log = ports.choose_port(), folder / "web.log"
+def running_web(settings: Settings, folder: Path, *, port: int | None = None, **variables: str) -> Generator[WebServer]:
+    """Gunicorn with one worker, ready to answer, on `port` or a free one; `variables` are added to its environment."""
+    port, log = port or ports.choose_port(), folder / "web.log"
     environment = {
         **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
         **{name.upper(): str(getattr(settings, name)) for name in _PASSED_ON},

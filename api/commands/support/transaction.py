@@ -13,7 +13,7 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 
 from api.services import services
 from store.database import system_scope
-from store.errors import OutcomeUnknown, SchemaMismatch
+from store.errors import OutcomeUnknown, UnfitDatabase
 from store.timeouts import COMMAND
 
 
@@ -26,7 +26,7 @@ def transaction() -> Generator[Connection[Any]]:
     try:
         with system_scope(services().database, timeouts=COMMAND) as connection:
             yield connection
-    except SchemaMismatch as error:
+    except UnfitDatabase as error:
         raise click.ClickException(str(error)) from error
     except OutcomeUnknown as error:
         raise click.ClickException(

@@ -17,7 +17,7 @@ from channels.base import TooManyChecks
 from channels.mms import media_checks, media_probe
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe, UrlPolicy, resolve
 from channels.mms.per_church_limits import ChurchSlots
-from channels.mms.public_addresses import Address
+from channels.public_addresses import Address
 from tests.harness.media_server import (
     Answer,
     MediaServer,

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from flask.cli import cli
 
+from api import command_line
 from api.commands import COMMANDS
+from settings import Settings
 
 ROOT = Path(__file__).parents[3]
 COMPLETE = {
@@ -85,9 +88,36 @@ def test_the_help_of_a_command_needs_no_configuration(flask: Flask) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_opens_nothing_although_servers_are_configured(flask: Flask, command: click.Command) -> None:
+    """Before, it connected to PostgreSQL, and waited for it when it was away."""
+    result = flask(str(command.name), "--help", **COMPLETE)
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+    assert command_line.open_services.cache_info().currsize == 0
+    assert result.stderr == ""
+
+
+def test_the_short_help_that_is_read_from_the_files_is_that_of_the_commands() -> None:
+    for command in COMMANDS:
+        assert command.get_short_help_str(80) == command.load().get_short_help_str(80) != ""
+        assert command.load().name == command.name
+
+
+@pytest.mark.usefixtures("redis")
+def test_no_log_line_precedes_the_output_of_a_command(settings: Settings) -> None:
+    variables = {**COMPLETE, "ENABLE_QUEUES": "true", "DATABASE_URL": settings.database_url}
+
+    done = run_flask("list-keys", **flaskenv(), FLASK_SKIP_DOTENV="1", **variables, REDIS_URL=settings.redis_url or "")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("KEY ID ")
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [("list-keys",), ("create-church", "--name", "Hill Chapel"), ("check-redis",), ("routes",)],
+    [("list-keys",), ("create-church", "--name", "Hill Chapel"), ("check-carrier",), ("routes",)],
     ids=lambda arguments: arguments[0],
 )
 def test_a_command_names_the_missing_variables_in_one_line(flask: Flask, arguments: tuple[str, ...]) -> None:

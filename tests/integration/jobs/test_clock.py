@@ -95,21 +95,21 @@ def test_polling_without_redis_raises(settings: Settings, job_queue: RedisJobQue
 def test_the_clock_keeps_running_while_redis_is_away(
     settings: Settings, free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop, polls = threading.Event(), list[None]()
-    poll = TickSchedule.poll
+    stop, tries = threading.Event(), list[None]()
+    check_redis = clock.refuse_evicting_redis
 
-    def counting_poll(schedule: TickSchedule) -> None:
-        polls.append(None)
-        poll(schedule)
+    def counting_check(redis: Redis) -> None:
+        tries.append(None)
+        check_redis(redis)
 
-    monkeypatch.setattr(TickSchedule, "poll", counting_poll)
+    monkeypatch.setattr(clock, "refuse_evicting_redis", counting_check)
     monkeypatch.setattr(clock, "RECONNECT_SECONDS", 0.01)
     away = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port}/0"})
     running = threading.Thread(target=clock.run, args=(away, stop))
 
     running.start()
     try:
-        wait_until(lambda: len(polls) > 2 or not running.is_alive())
+        wait_until(lambda: len(tries) > 2 or not running.is_alive())
         assert running.is_alive()
     finally:
         stop.set()

@@ -20,6 +20,7 @@ def settings(database_url: str, redis_url: str) -> Settings:
         redis_url=redis_url,
         twilio_account_sid="AC" + "0" * 32,
         twilio_auth_token=TWILIO_TOKEN,
+        twilio_api_base_url="http://127.0.0.1:9",
         public_url="https://texts.example.org",
         log_format="json",
     )

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from channels.mms.public_addresses import is_public
+from channels.public_addresses import is_public
 
 
 @pytest.mark.parametrize(
