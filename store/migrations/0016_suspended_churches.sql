@@ -1,4 +1,4 @@
--- Churches that an operator has suspended; the carrier's code of a refusal; the audit of one thing.
+-- Churches that an operator has suspended, and the carrier's code of a refusal.
 -- depends: 0015_operators
 
 ALTER TABLE churches
@@ -13,6 +13,3 @@ ALTER TABLE senders
     ADD COLUMN church_suspended boolean NOT NULL DEFAULT false,
     -- Of a refusal: the carrier's error code.
     ADD COLUMN paused_code      text;
-
--- The story of one message or job, without reading the other events of its church.
-CREATE INDEX audit_events_of_subject ON audit_events (subject, audit_event_id);
