@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     secure_cookies: bool | None = None
     """Whether the operator's cookies are sent over HTTPS only. Unset: if `public_url` is https."""
 
+    metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What a monitoring system sends as a Bearer token to read /metrics. Unset: /metrics does not exist."""
+
     trusted_proxies: Annotated[int, Field(ge=0, le=5)] = 0
     """The number of proxies in front that add X-Forwarded-For and -Proto, from which the client's address is taken."""
 

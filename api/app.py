@@ -18,6 +18,7 @@ from api import (
     json_bodies,
     messages,
     request_ids,
+    request_measurements,
     schedules,
     security_headers,
     services,
@@ -26,6 +27,7 @@ from api import (
 from api.channel_routes import mounting as channel_routes
 from api.database_wait import DatabaseWaitLimit
 from api.endpoints import Endpoint, mount
+from api.metrics import mounting as metrics
 from api.operator import mounting as operator
 from settings import Settings, load_settings
 
@@ -57,11 +59,12 @@ def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     services.install(app, shared)
     app.config["MAX_CONTENT_LENGTH"] = json_bodies.MAX_BYTES
     app.url_map.merge_slashes = False
-    for layer in (request_ids, security_headers, authentication, errors):
+    for layer in (request_ids, request_measurements, security_headers, authentication, errors):
         layer.install(app)
     authentication.declare(app, "static", authentication.PUBLIC)
     mount(app, ENDPOINTS)
     channel_routes.mount(app)
+    metrics.mount(app)
     app.wsgi_app = DatabaseWaitLimit(app.wsgi_app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -3,6 +3,8 @@ requests."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -34,6 +36,8 @@ class AuthenticationScheme(StrEnum):
     """A carrier's signature, which the view verifies before anything else."""
     OPERATOR = "operator"
     """The operator's session, which the operator pages verify themselves."""
+    MONITORING = "monitoring"
+    """The token METRICS_TOKEN of whoever collects the metrics. Without that setting the route does not exist."""
     PUBLIC = "public"
     """Anyone. The route returns nothing that belongs to a church."""
 
@@ -48,6 +52,7 @@ class Authentication:
 
 SIGNATURE = Authentication(scheme=AuthenticationScheme.SIGNATURE)
 OPERATOR = Authentication(scheme=AuthenticationScheme.OPERATOR)
+MONITORING = Authentication(scheme=AuthenticationScheme.MONITORING)
 PUBLIC = Authentication(scheme=AuthenticationScheme.PUBLIC)
 
 
@@ -97,13 +102,13 @@ def _authenticate() -> None:
     if authentication.scheme is AuthenticationScheme.KEY:
         g.authenticated_at = time.monotonic()
         g.caller = _key_holder(authentication.scope)
+    elif authentication.scheme is AuthenticationScheme.MONITORING:
+        _check_metrics_token()
 
 
 def _key_holder(scope: Any) -> KeyHolder:
     """Return the holder of the key in the request. Raises RequestRefused with a challenge as in RFC 6750, section 3."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
-        raise _unauthorized("The Authorization header is missing or not of the form 'Bearer KEY'.", "Bearer")
+    key = _bearer("KEY")
     holder = api_keys.find_holder(services().database, keys.hash_key(key)) if keys.looks_like_key(key) else None
     if holder is None:
         raise _unauthorized(_refusal_reason(key), 'Bearer error="invalid_token"')
@@ -114,6 +119,27 @@ def _key_holder(scope: Any) -> KeyHolder:
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
         )
     return holder
+
+
+def _bearer(name: str) -> str:
+    """Return the credential of the Authorization header. Raises RequestRefused."""
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credential:
+        raise _unauthorized(f"The Authorization header is missing or not of the form 'Bearer {name}'.", "Bearer")
+    return credential
+
+
+def _check_metrics_token() -> None:
+    """Raises RequestRefused. The time it takes says nothing about the token: two digests are compared."""
+    expected = services().settings.metrics_token
+    if expected is None:
+        raise RequestRefused(problems.NOT_FOUND, "Metrics are switched off: METRICS_TOKEN is not set.")
+    if not hmac.compare_digest(_digest(_bearer("METRICS_TOKEN")), _digest(expected.get_secret_value())):
+        raise _unauthorized("The token is not METRICS_TOKEN.", 'Bearer error="invalid_token"')
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _refusal_reason(key: str) -> str:

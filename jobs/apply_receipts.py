@@ -7,6 +7,7 @@ import time
 import logs
 from channels.registry import CHANNELS
 from jobs.worker.runtime import Runtime, current_runtime
+from metrics.definitions import DELIVERED_AFTER
 from store import message_lifecycle, receipts
 from store.database import system_scope
 
@@ -32,6 +33,8 @@ def apply_receipts() -> None:
                 connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
             )
         applied += batch.applied
+        for channel, seconds in zip(batch.delivered_channels, batch.delivered_after_seconds, strict=True):
+            runtime.measurements.observe(DELIVERED_AFTER, seconds, channel)
         if batch.submitted_message_ids:  # otherwise the results of the submissions complete them
             with system_scope(runtime.database) as connection:
                 message_lifecycle.complete_submitted(connection, batch.submitted_message_ids)

@@ -67,6 +67,9 @@ class AppliedReceipts:
     """Deliveries whose receipts have a carrier id that another delivery holds: `resolve_contested` must decide."""
     submitted_message_ids: Sequence[UUID]
     """Messages with deliveries that were queued or being submitted until now: nothing may be left to submit."""
+    delivered_channels: Sequence[str]
+    """Of the deliveries that are `delivered` now, the channel of each, and for how long it had been due."""
+    delivered_after_seconds: Sequence[float]
 
 
 def apply(
@@ -87,11 +90,21 @@ def apply(
     }
     applied, left, contested = 0, limit, 0
     submitted: set[UUID] = set()
+    delivered_channels: list[str] = []
+    delivered_after_seconds: list[float] = []
     while left and not contested:
         step = retry_unique_violations(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
         applied, left, contested = applied + step.applied, step.waiting, step.contested
         submitted.update(step.submitted_message_ids)
-    return AppliedReceipts(applied=applied, contested=contested, submitted_message_ids=sorted(submitted))
+        delivered_channels += step.delivered_channels
+        delivered_after_seconds += step.delivered_after_seconds
+    return AppliedReceipts(
+        applied=applied,
+        contested=contested,
+        submitted_message_ids=sorted(submitted),
+        delivered_channels=delivered_channels,
+        delivered_after_seconds=delivered_after_seconds,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

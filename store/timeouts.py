@@ -79,6 +79,8 @@ WEB = Timeouts(
 )
 """If PostgreSQL becomes unresponsive, a request gets its response within 5 seconds: `connection` plus PROBE_SECONDS at
 most. A statement may take longer while the server responds to others."""
+SCRAPE = replace(WEB, statement=2, lock=1)
+"""Each part of /metrics. Prometheus waits ten seconds for all of it."""
 SENDING = Timeouts(statement=110, lock=30, idle_in_transaction=120, connection=3, probe_after=10, unacknowledged=20)
 """Workers of the channels. Statements end before the timeouts of their jobs (jobs/job_queue/job_kinds.py). Workers wait
 longer for an unresponsive server, because they continue afterwards."""

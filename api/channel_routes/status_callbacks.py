@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, cast
@@ -21,12 +22,14 @@ from api.channel_routes.serving import RouteServer, declared_routes
 from api.channel_routes.set_writer import SetWriter, TooManyWaiting, WriteTimeout
 from api.database_failures import REPEATABLE, database_failure
 from api.problems import RequestRefused
+from api.request_measurements import measure_request
 from api.server import responses
 from api.server.loop_handler import RecognizedRequest
 from api.server.plain_heads import read_plain_head
 from api.server.responses import SerializedResponse
 from api.services import Services
 from channels.incoming import NO_CONTENT, CarrierReceipt, NeedsThread, Route, RouteKind, RouteStore
+from metrics.definitions import CALLBACKS_REFUSED
 from store import receipts
 from store.database import system_scope
 from store.interruptible_connection import shared_wait
@@ -64,6 +67,7 @@ _log = logs.get_logger(__name__)
 class Callback:
     """A request to the route of a status callback. Implements api.server.loop_handler.RecognizedRequest."""
 
+    channel: str
     route: Route[RouteStore]
     path: str
     parameters: Mapping[str, str]
@@ -79,10 +83,13 @@ class StatusCallbacks:
         self.keep_alive = True
         self._server = server
         self._database = services.database
+        self._measurements = services.measurements
         self._refused = 0
-        routes = [declared.route for declared in declared_routes() if declared.route.kind is RouteKind.STATUS_CALLBACK]
-        self._routes = [(route.method, _pattern(route), route) for route in routes]
-        self._beginnings = tuple(f"{route.method} {route.path.partition('{')[0]}".encode() for route in routes)
+        declared = [each for each in declared_routes() if each.route.kind is RouteKind.STATUS_CALLBACK]
+        self._routes = [(each.route.method, _pattern(each.route), each) for each in declared]
+        self._beginnings = tuple(
+            f"{each.route.method} {each.route.path.partition('{')[0]}".encode() for each in declared
+        )
         self._writer = SetWriter(
             self._store,
             after_write=services.job_queue.enqueue_receipts,
@@ -101,13 +108,14 @@ class StatusCallbacks:
             return None
         if plain.content_length > _LARGEST_BODY:
             return None
-        for method, pattern, route in self._routes:
+        for method, pattern, declared in self._routes:
             if plain.method == method and (match := pattern.fullmatch(plain.target)):
                 parameters = match.groupdict()
                 if not 1 <= int(parameters.get("attempt", "1")) <= MAX_ATTEMPT:
                     return None
                 return Callback(
-                    route=route,
+                    channel=declared.channel,
+                    route=declared.route,
                     path=plain.target,
                     parameters=parameters,
                     headers=plain.headers,
@@ -140,8 +148,19 @@ class StatusCallbacks:
     def _take(
         self, request: Callback, rows: Sequence[Receipt], on_response: Callable[[SerializedResponse], None]
     ) -> None:
+        began = time.perf_counter()
+
         def answer(error: Exception | None) -> None:
-            on_response(self._response(request, error))
+            refused = _refusal(error)
+            on_response(self._response(request, refused))
+            status = 204 if refused is None else refused.problem.status
+            measure_request(
+                self._measurements,
+                method=request.route.method,
+                route=request.route.path,
+                status=status,
+                began=began,
+            )
 
         if not rows:  # the callback reports nothing new
             asyncio.get_running_loop().call_soon(answer, None)
@@ -150,16 +169,14 @@ class StatusCallbacks:
             self._writer.put(rows[0], answer)
         except TooManyWaiting:
             self._refused += 1
+            self._measurements.count(CALLBACKS_REFUSED, request.channel, "too many waiting")
             asyncio.get_running_loop().call_soon(answer, _TOO_MANY)
 
-    def _response(self, request: Callback, error: Exception | None) -> SerializedResponse:
+    def _response(self, request: Callback, refused: RequestRefused | None) -> SerializedResponse:
         request_id = request_ids.valid_or_new(request.headers.get("x-request-id", ""))
         closes = request.closes or not self.keep_alive
-        if error is None:
+        if refused is None:
             return responses.no_content(request_id=request_id, closes=closes)
-        refused = _TOO_SLOW if isinstance(error, WriteTimeout) else error
-        if not isinstance(refused, RequestRefused):
-            refused = _BROKEN
         return responses.problem_response(refused.problem, refused.detail, request_id=request_id, closes=closes)
 
     def _store(self, rows: Sequence[Receipt]) -> None:
@@ -193,6 +210,13 @@ class _CollectedReceipts:
     def __getattr__(self, name: str) -> NoReturn:
         """Everything else that a RouteStore does would wait for PostgreSQL."""
         raise NeedsThread
+
+
+def _refusal(error: Exception | None) -> RequestRefused | None:
+    """Return how a callback is refused after this error; None without an error."""
+    if error is None or isinstance(error, RequestRefused):
+        return error
+    return _TOO_SLOW if isinstance(error, WriteTimeout) else _BROKEN
 
 
 def _pattern(route: Route[RouteStore]) -> re.Pattern[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections import deque
 
 import logs
 from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
 from jobs.worker.failures import FixableFailure
+from jobs.worker.measure_jobs import measure_job
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
 from store.database import open_database
@@ -36,7 +38,7 @@ class InlineJobQueue(JobQueue):
         succeeded = True
         with use_runtime(self._runtime):
             while request := self._requests.next():
-                succeeded = _run(request) and succeeded
+                succeeded = self._run(request) and succeeded
                 if self._requests.is_empty:
                     self._runtime.wait_until_idle()  # recording results may enqueue more
         return succeeded
@@ -49,6 +51,12 @@ class InlineJobQueue(JobQueue):
 
     def close(self) -> None:
         self._runtime.close()
+
+    def _run(self, request: _Request) -> bool:
+        began = time.perf_counter()
+        succeeded = _run(request)
+        measure_job(self._runtime.measurements, request[0].path, began=began, succeeded=succeeded)
+        return succeeded
 
 
 class _RequestList(JobQueue):

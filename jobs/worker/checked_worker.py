@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, cast
@@ -21,6 +22,8 @@ from rq.utils import now
 import logs
 from jobs.worker.checked_job import CheckedJob, CheckedQueue
 from jobs.worker.failures import FixableFailure
+from jobs.worker.measure_jobs import measure_job
+from metrics.measurements import Measurements
 
 log = logs.get_logger(__name__)
 
@@ -48,7 +51,7 @@ class CheckedWorker(SimpleWorker):
     heartbeat_seconds = HEARTBEAT_SECONDS
     gone_after_seconds = GONE_AFTER_SECONDS
 
-    def __init__(self, redis: Redis, name: str, *, stopping: threading.Event) -> None:
+    def __init__(self, redis: Redis, name: str, *, stopping: threading.Event, measurements: Measurements) -> None:
         super().__init__(
             [CheckedQueue(name, connection=redis)],
             connection=redis,
@@ -61,6 +64,7 @@ class CheckedWorker(SimpleWorker):
             log_job_description=False,
         )
         self._stopping = stopping
+        self._measurements = measurements
         self._current: tuple[Job, Execution] | None = None
         self._ended = threading.Event()
         self._heartbeat_thread = threading.Thread(target=self._send_heartbeats, name="worker heartbeat", daemon=True)
@@ -141,10 +145,13 @@ class CheckedWorker(SimpleWorker):
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         self._current = (job, execution)
+        began, succeeded = time.perf_counter(), False
         try:
-            return super().perform_job(job, queue, execution)
+            succeeded = super().perform_job(job, queue, execution)
+            return succeeded
         finally:
             self._current = None
+            measure_job(self._measurements, job.func_name, began=began, succeeded=succeeded)
 
     def handle_job_success(self, job: Job, queue: Queue, *arguments: Any, **options: Any) -> None:
         """Raises redis.exceptions.RedisError."""

@@ -65,7 +65,7 @@ def _work(redis: Redis, name: str, runtime: Runtime, *, burst: bool) -> None:
     Raises SystemExit when a stop is requested and no job runs.
     """
     while not runtime.stopping.is_set():
-        worker = CheckedWorker(redis, name, stopping=runtime.stopping)
+        worker = CheckedWorker(redis, name, stopping=runtime.stopping, measurements=runtime.measurements)
         try:
             worker.work(burst=burst, with_scheduler=False)
         except _Stopped:  # while it was starting

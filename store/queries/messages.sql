@@ -1,6 +1,7 @@
 -- name: insert_message
 -- Returns no row when the church has used the idempotency key before, or has no sender on the channel. Reserves the segments of
 -- a new message on its day, as `reserve` does: is_reserved is false when they do not fit, true when there are none to reserve.
+-- Counts a new message for /metrics.
 WITH inserted AS (
     INSERT INTO messages (
         church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
@@ -21,6 +22,12 @@ WITH inserted AS (
     ON CONFLICT (church_id, day) DO UPDATE SET segments = daily_segments.segments + excluded.segments
     WHERE daily_segments.segments + excluded.segments <= :daily_limit::bigint
     RETURNING day
+), counted AS (
+    INSERT INTO metric_changes (name, labels, value)
+    SELECT 'koinonia_messages_accepted_total',
+           jsonb_build_object('channel', channel, 'source', CASE WHEN schedule_id IS NULL THEN 'api' ELSE 'schedule' END),
+           1
+    FROM inserted
 )
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason,

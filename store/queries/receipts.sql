@@ -35,7 +35,7 @@ WHERE receipts.delivery_id <> excluded.delivery_id OR receipts.attempt < exclude
 -- A delivery may have several texts (carrier ids); one of them is applied, the others are left for the next statement. A text
 -- whose carrier id is held by another delivery is contested: it is left until `resolve_contested` has decided about it.
 -- Returns how many receipts were applied, how many of the batch are left, how many deliveries are contested, and the messages
--- that may have nothing left to submit now.
+-- that may have nothing left to submit now. For /metrics also for how long each delivery had been due that is delivered now.
 -- What is looked up for single deliveries is a subquery, not a join. The planner cannot estimate how many rows a batch has, and
 -- would join them with every message by a nested loop.
 WITH batch AS MATERIALIZED (
@@ -80,7 +80,9 @@ WITH batch AS MATERIALIZED (
     -- The values under the lock: another transaction may have changed the delivery meanwhile. The CTE carries the receipts
     -- along: joined a second time they would be joined by a nested loop.
     SELECT latest.*, deliveries.status::text AS present_status, deliveries.attempts, deliveries.tries,
-           deliveries.carrier_id AS present_carrier_id, deliveries.message_id, deliveries.age_from
+           deliveries.carrier_id AS present_carrier_id, deliveries.message_id, deliveries.age_from, deliveries.channel,
+           -- A delivery whose status was fetched is due again later; then the time when it was sent is the nearest known.
+           greatest(least(deliveries.due_at, deliveries.updated_at), deliveries.age_from) AS due_at
     FROM latest
     JOIN deliveries USING (delivery_id)
     WHERE (SELECT count(*) FROM locked_messages) >= 0
@@ -99,7 +101,9 @@ WITH batch AS MATERIALIZED (
     -- Uses the status that was read under the lock. The snapshot of the statement is older than the lock: a delivery that changed
     -- meanwhile would be joined with the transition of its old status, and its receipt would be lost.
     SELECT locked.delivery_id, locked.message_id, locked.carrier_id, locked.status, locked.error_code,
-           locked.present_status, locked.attempt = locked.attempts AS is_present,
+           locked.present_status, locked.attempt = locked.attempts AS is_present, locked.channel,
+           CASE WHEN locked.status = 'delivered' AND locked.present_status <> 'delivered'
+                THEN extract(epoch FROM now() - locked.due_at)::double precision END AS delivered_after_seconds,
            CASE WHEN locked.status IN ('failed', 'undelivered') AND locked.tries < :retry_limit::int
                      AND (
                          SELECT greatest(messages.send_at, messages.resumed_at, locked.age_from)
@@ -150,7 +154,8 @@ WITH batch AS MATERIALIZED (
     WHERE deliveries.delivery_id = changes.delivery_id
     RETURNING deliveries.message_id, deliveries.status,
               changes.present_status IN ('canceled', 'suppressed') AS was_final,
-              changes.present_status IN ('queued', 'sending') AND deliveries.status <> 'queued' AS is_submitted
+              changes.present_status IN ('queued', 'sending') AND deliveries.status <> 'queued' AS is_submitted,
+              changes.channel, changes.delivered_after_seconds
 ), reopened AS (
     UPDATE messages
     SET completed_at = CASE WHEN reopened_messages.is_queued THEN NULL ELSE messages.completed_at END, settled_at = NULL
@@ -174,7 +179,13 @@ WITH batch AS MATERIALIZED (
 SELECT (SELECT count(*) FROM applied) AS applied,
        (SELECT count(*) FROM batch) - (SELECT count(*) FROM applied) AS waiting,
        (SELECT count(*) FROM contested) AS contested,
-       ARRAY(SELECT DISTINCT message_id FROM changed_deliveries WHERE is_submitted) AS submitted_message_ids;
+       ARRAY(SELECT DISTINCT message_id FROM changed_deliveries WHERE is_submitted) AS submitted_message_ids,
+       ARRAY(
+           SELECT channel FROM changed_deliveries WHERE delivered_after_seconds IS NOT NULL
+       ) AS delivered_channels,
+       ARRAY(
+           SELECT delivered_after_seconds FROM changed_deliveries WHERE delivered_after_seconds IS NOT NULL
+       ) AS delivered_after_seconds;
 
 -- name: move_receipts_to_holders!
 -- For contested texts whose named delivery was submitted again since: assigns the receipts to the delivery that holds the

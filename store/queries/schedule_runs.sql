@@ -29,7 +29,7 @@ FOR UPDATE OF schedules SKIP LOCKED;
 
 -- name: record_runs!
 -- Records each run once and inserts its message. A run that is recorded already has no second message. A run of a church
--- without a sender is recorded as skipped, without a message.
+-- without a sender is recorded as skipped, without a message. Counts the messages for /metrics.
 WITH run AS (
     SELECT *
     FROM unnest(
@@ -49,6 +49,13 @@ WITH run AS (
     ORDER BY run.run_at
     ON CONFLICT (schedule_id, run_at) DO NOTHING
     RETURNING schedule_id, run_at, message_id
+), counted AS (
+    INSERT INTO metric_changes (name, labels, value)
+    SELECT 'koinonia_messages_accepted_total', jsonb_build_object('channel', schedules.channel, 'source', 'schedule'), count(*)
+    FROM recorded
+    JOIN schedules ON schedules.schedule_id = recorded.schedule_id
+    WHERE recorded.message_id IS NOT NULL
+    GROUP BY schedules.channel
 )
 INSERT INTO messages (
     message_id, church_id, channel, content, details, segments, target_type, target, request_hash, request_id,

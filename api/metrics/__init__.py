@@ -1,0 +1,1 @@
+"""GET /metrics: what the service measures, in the text format of Prometheus."""
