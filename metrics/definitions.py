@@ -114,6 +114,9 @@ JOB_SECONDS = _histogram(
 CLOCK_LAST_TICK = _gauge(
     "koinonia_clock_last_tick_timestamp_seconds", "When the clock enqueued the periodic job last (Unix time).", "tick"
 )
+CLOCK_INTERVAL = _gauge(
+    "koinonia_clock_tick_interval_seconds", "How often the clock enqueues the periodic job.", "tick"
+)
 
 # Servers
 UP = _gauge("koinonia_up", "Whether the server answered this scrape: 1 or 0.", "server")
@@ -166,6 +169,7 @@ METRICS = (
     QUEUE_FAILED_JOBS,
     JOB_SECONDS,
     CLOCK_LAST_TICK,
+    CLOCK_INTERVAL,
     UP,
     SCRAPE_SECONDS,
     REDIS_MEMORY,

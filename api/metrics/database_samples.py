@@ -34,6 +34,14 @@ from store.metrics import NamedTotal
 
 _AGED = (Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT)
 """Statuses in which a delivery does not stay for long if all is well."""
+_USUAL_CHANGES = (
+    ("none", Status.QUEUED.value, ""),
+    (Status.QUEUED.value, Status.SENDING.value, ""),
+    (Status.SENDING.value, Status.SENT.value, ""),
+    (Status.SENT.value, Status.DELIVERED.value, ""),
+    (Status.UNKNOWN.value, Status.SENT.value, ""),
+)
+"""(from, to, reason) that are shown before they happen."""
 
 
 def add_totals(connection: Connection[Any], samples: Samples) -> None:
@@ -45,6 +53,8 @@ def add_totals(connection: Connection[Any], samples: Samples) -> None:
                 samples.set(SUBMISSIONS, 0, channel, kind.value)
         for source in MESSAGE_SOURCES:
             samples.set(MESSAGES_ACCEPTED, 0, channel, source)
+        for change in _USUAL_CHANGES:
+            samples.set(DELIVERY_CHANGES, 0, channel, *change)
         for reason in CALLBACK_REFUSALS:
             samples.set(CALLBACKS_REFUSED, 0, channel, reason)
     totals = metrics.all_totals(connection)

@@ -6,6 +6,7 @@ from api.metrics.samples import Samples
 from jobs.clock.ticks import TICKS
 from jobs.job_queue.queue_readings import RedisReading
 from metrics.definitions import (
+    CLOCK_INTERVAL,
     CLOCK_LAST_TICK,
     QUEUE_FAILED_JOBS,
     QUEUE_JOBS,
@@ -38,6 +39,7 @@ def add(samples: Samples, reading: RedisReading) -> None:
         samples.set(QUEUE_WORKERS, queue.workers, queue.name)
         samples.set(QUEUE_FAILED_JOBS, queue.failed_jobs, queue.name)
     for tick in TICKS:
+        samples.set(CLOCK_INTERVAL, tick.every_seconds, tick.kind.name)
         next_at = reading.next_ticks.get(tick.kind.name)
         samples.set(CLOCK_LAST_TICK, None if next_at is None else next_at - tick.every_seconds, tick.kind.name)
     for metric, field in _INFO.items():
