@@ -34,7 +34,8 @@ ORDER BY name, labels;
 -- The age of the oldest delivery of each channel, by status; no row without one. Every part is one index probe for each
 -- channel, or for each sender, so that the cost does not grow with the deliveries.
 --   * queued: due, of senders without a pace that may send now. For a sender with a pace waiting is normal: see late_claims.
---   * sending: reads all of them, which are no more than the workers have in flight.
+--   * sending: reads all of them, which are no more than the workers have in flight. Every one has a lease: the condition tells
+--     the planner that they are few, because behind row security it may not look at how often a status occurs.
 --   * sent: the oldest message that was submitted completely and still waits for a receipt.
 SELECT found.channel, found.status, greatest(0, extract(epoch FROM now() - found.since))::double precision AS age_seconds
 FROM (
@@ -53,7 +54,7 @@ FROM (
     UNION ALL
     SELECT channel, 'sending', min(updated_at)
     FROM deliveries
-    WHERE status = 'sending'
+    WHERE status = 'sending' AND lease_until < 'infinity'
     GROUP BY channel
     UNION ALL
     SELECT channels.channel, 'unknown', oldest.updated_at

@@ -33,6 +33,10 @@ HOT = (
     "message_expansion.expand_messages",
     "message_expansion.lock_due_messages",
     "messages.find_by_idempotency_key",
+    "metrics.late_claims",
+    "metrics.oldest_deliveries",
+    "metrics.oldest_receipt",
+    "metrics.waiting_senders",
     "message_expansion.find_unlocated_numbers",
     "paced_senders.set_next_claims",
     "paced_senders.seconds_to_next_claim",
@@ -53,7 +57,14 @@ HOT = (
     "reconciliation.clear_settled_at_of_holders",
 )
 LARGE = {"contacts", "deliveries", "receipts"}
-_SMALL = {"deliveries_due", "deliveries_leased", "deliveries_open", "receipts_unapplied", "receipts_waiting"}
+_SMALL = {
+    "deliveries_due",
+    "deliveries_in_doubt_since",
+    "deliveries_leased",
+    "deliveries_open",
+    "receipts_unapplied",
+    "receipts_waiting",
+}
 
 FILL = """
 INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 100) AS n;
