@@ -10,6 +10,7 @@ from jobs.worker.runtime import Runtime, current_runtime
 from metrics.definitions import DELIVERED_AFTER
 from store import message_lifecycle, receipts
 from store.database import system_scope
+from store.receipts import AppliedReceipts
 
 log = logs.get_logger(__name__)
 
@@ -33,8 +34,7 @@ def apply_receipts() -> None:
                 connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
             )
         applied += batch.applied
-        for channel, seconds in zip(batch.delivered_channels, batch.delivered_after_seconds, strict=True):
-            runtime.measurements.observe(DELIVERED_AFTER, seconds, channel)
+        _measure_delivered(runtime, batch)
         if batch.submitted_message_ids:  # otherwise the results of the submissions complete them
             with system_scope(runtime.database) as connection:
                 message_lifecycle.complete_submitted(connection, batch.submitted_message_ids)
@@ -47,6 +47,14 @@ def apply_receipts() -> None:
             break
     if applied:
         log.info("receipts applied", receipts=applied)
+
+
+def _measure_delivered(runtime: Runtime, batch: AppliedReceipts) -> None:
+    by_channel: dict[str, list[float]] = {}
+    for channel, seconds in zip(batch.delivered_channels, batch.delivered_after_seconds, strict=True):
+        by_channel.setdefault(channel, []).append(seconds)
+    for channel, times_seconds in by_channel.items():
+        runtime.measurements.observe_all(DELIVERED_AFTER, times_seconds, channel)
 
 
 def _resolve_contested(runtime: Runtime) -> None:

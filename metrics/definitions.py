@@ -13,9 +13,12 @@ LONG_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_4
 """Upper bounds for what waits its turn: a large send at a slow pace takes hours."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Metric:
-    """A metric as Prometheus sees it. Counters end in `_total`, times are in seconds, sizes in bytes."""
+    """A metric as Prometheus sees it. Counters end in `_total`, times are in seconds, sizes in bytes.
+
+    Each exists once. As a key of a dict it is compared by identity, which is much faster than by its fields.
+    """
 
     name: str
     kind: Kind

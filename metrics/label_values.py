@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal
 
 MessageSource = Literal["api", "schedule"]
@@ -20,6 +21,7 @@ def method_label(method: str) -> str:
     return method if method in _METHODS else "other"
 
 
+@cache
 def status_class(status: int) -> str:
     """The class of an HTTP status, such as `2xx`."""
     return f"{status // 100}xx"

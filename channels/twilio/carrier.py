@@ -91,14 +91,27 @@ class TwilioCarrier:
         # As many as there are connections, so that the request is sent right after may_submit() allowed it.
         async with self._submissions:
             if may_submit():
-                began = time.perf_counter()
                 result = await self._create(envelope)
-                result = replace(result, latency_seconds=time.perf_counter() - began)
             else:
                 result = envelope.result(ResultKind.UNSUBMITTED, "returned before it was submitted")
         on_result(result)
 
     async def _create(self, envelope: Envelope) -> SubmissionResult:
+        began = time.perf_counter()
+        answer = await self._request(envelope)
+        latency_seconds = time.perf_counter() - began
+        if isinstance(answer, SubmissionResult):
+            return replace(answer, latency_seconds=latency_seconds)
+        return SubmissionResult(
+            delivery_id=envelope.delivery_id,
+            attempt=envelope.attempt,
+            kind=ResultKind.ACCEPTED,
+            carrier_id=answer,
+            latency_seconds=latency_seconds,
+        )
+
+    async def _request(self, envelope: Envelope) -> str | SubmissionResult:
+        """Returns the carrier's id, or the result of a submission that was not accepted."""
         try:
             # As messages.create_async() does, but without parsing the twenty fields of the message that was created.
             message = await self._client.api.v2010.create_async(
@@ -112,7 +125,7 @@ class TwilioCarrier:
                     "StatusCallback": f"{self._callbacks}/{envelope.delivery_id}/{envelope.attempt}",
                 },
             )
-            carrier_id = message.get("sid")
+            carrier_id: str | None = message.get("sid")
         except (TwilioRestException, TwilioServiceException) as error:
             return _refused(envelope, classify(code=error.code, http_status=error.status), code=error.code)
         except TooManyRequests as error:
@@ -128,12 +141,7 @@ class TwilioCarrier:
             return envelope.result(ResultKind.AMBIGUOUS, "the submission failed unexpectedly")
         if not carrier_id:
             return envelope.result(ResultKind.AMBIGUOUS, "the carrier's response has no message id")
-        return SubmissionResult(
-            delivery_id=envelope.delivery_id,
-            attempt=envelope.attempt,
-            kind=ResultKind.ACCEPTED,
-            carrier_id=carrier_id,
-        )
+        return carrier_id
 
     async def _read(self, coroutine: Coroutine[Any, Any, T]) -> T:
         async with self._reads:

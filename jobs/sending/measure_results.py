@@ -21,9 +21,13 @@ def measure_results(
     del counts[ResultKind.UNSUBMITTED]
     for kind, number in counts.items():
         measurements.count(SUBMISSIONS, channel, kind.value, by=number)
-    for batch, result in results:
-        if result.latency_seconds is not None:
-            measurements.observe(CARRIER_SECONDS, result.latency_seconds, channel)
-        if result.kind is ResultKind.ACCEPTED:
-            age_seconds = batch.envelopes[result.delivery_id].age_seconds
-            measurements.observe(SENT_AFTER, age_seconds + now - batch.began, channel)
+    latencies = [result.latency_seconds for _, result in results if result.latency_seconds is not None]
+    ages = [
+        batch.envelopes[result.delivery_id].age_seconds + now - batch.began
+        for batch, result in results
+        if result.kind is ResultKind.ACCEPTED
+    ]
+    if latencies:
+        measurements.observe_all(CARRIER_SECONDS, latencies, channel)
+    if ages:
+        measurements.observe_all(SENT_AFTER, ages, channel)

@@ -27,8 +27,7 @@ FROM (
     SELECT name, labels, value FROM metric_changes
 ) AS every_change
 WHERE :name::text IS NULL OR name = :name::text
-GROUP BY name, labels
-ORDER BY name, labels;
+GROUP BY name, labels;
 
 -- name: oldest_deliveries
 -- The age of the oldest delivery of each channel, by status; no row without one. Every part is one index probe for each

@@ -14,6 +14,7 @@ from twilio.request_validator import RequestValidator
 from api.channel_routes.status_callbacks import StatusCallbacks
 from api.server import loop_handler
 from api.server.responses import SerializedResponse
+from api.services import services
 from channels.twilio import webhook_signature
 from store import receipts
 from store.database import Database, system_scope
@@ -63,6 +64,17 @@ def test_callbacks_are_stored_in_one_transaction(handler: StatusCallbacks, datab
     assert stored(database) == sorted(each.carrier_id for each in callbacks)
     with system_scope(database) as connection:
         assert connection.execute("SELECT count(DISTINCT xmin::text) FROM receipts").fetchone() == (1,)
+
+
+def test_callbacks_are_measured_like_other_requests(app: Flask, handler: StatusCallbacks) -> None:
+    services(app).measurements.take()
+    ask(handler, *(SIGNED.callback() for _ in range(3)))
+
+    measured = [each for each in services(app).measurements.take() if each.name == "koinonia_request_seconds_bucket"]
+    assert sum(each.value for each in measured) == 3
+    assert {(each.labels["method"], each.labels["route"], each.labels["status"]) for each in measured} == {
+        ("POST", "/callbacks/sms/{delivery_id}/{attempt}", "2xx")
+    }
 
 
 @pytest.mark.parametrize("status", ["accepted", "queued", "sending", "something new"])
@@ -178,6 +190,7 @@ def test_callbacks_beyond_those_that_may_wait_are_answered_503(
 ) -> None:
     monkeypatch.setattr(handler._writer, "_most_waiting", 3)  # pyright: ignore[reportPrivateUsage]
     callbacks = [SIGNED.callback() for _ in range(5)]
+    services(app).measurements.take()
 
     responses = ask(handler, *callbacks)
 
@@ -187,6 +200,10 @@ def test_callbacks_beyond_those_that_may_wait_are_answered_503(
     assert b"Nothing was stored" in responses[4].data
     assert stored(database) == sorted(each.carrier_id for each in callbacks[:3])
     assert statuses(ask(handler, SIGNED.callback())) == [b"204"]
+    refused = [each for each in services(app).measurements.take() if each.name == "koinonia_callbacks_refused_total"]
+    assert [(dict(each.labels), each.value) for each in refused] == [
+        ({"channel": "sms", "reason": "too many waiting"}, 2)
+    ]
 
 
 def test_the_response_names_the_request_and_may_close_the_connection(handler: StatusCallbacks) -> None:
