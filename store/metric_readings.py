@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from store import sql
 
-_SQL = sql.load("metrics")
+_SQL = sql.load("metric_readings")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
