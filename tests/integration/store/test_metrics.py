@@ -99,6 +99,15 @@ def test_a_repeated_receipt_is_not_counted_again(ledger: Ledger, church_id: UUID
     assert changes(ledger) == before
 
 
+def test_an_update_that_keeps_the_status_is_not_counted(ledger: Ledger, church_id: UUID) -> None:
+    ledger.send(church_id, numbers(2))
+    before = changes(ledger)
+
+    ledger.query("UPDATE deliveries SET due_at = 'infinity'")
+
+    assert changes(ledger) == before
+
+
 def test_what_is_rolled_back_is_not_counted(ledger: Ledger, church_id: UUID) -> None:
     message = ledger.send(church_id, numbers(3))
     before = changes(ledger)
