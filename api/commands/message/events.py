@@ -44,7 +44,7 @@ def message_events(
                 at=event.happened_at, what=event.action.partition(".")[2], detail=f"by {event.actor_kind} {event.actor}"
             )
             for event in audited
-            if event.action != "message.created"
+            if event.action != "message.accepted"
         ),
         *(_receipts(each) for each in receipts),
     ]

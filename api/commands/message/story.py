@@ -79,7 +79,7 @@ def _creator(connection: Connection[Any], message: Message, audited: list[AuditE
     if message.schedule_id is not None:
         return f"by schedule {message.schedule_id}"
     for event in audited:
-        if event.action == "message.created" and event.actor_kind == "key":
+        if event.action == "message.accepted" and event.actor_kind == "key":
             return f"by {_key(connection, event.actor)}"
     return "over the API"
 

@@ -82,7 +82,7 @@ def test_who_created_paused_and_canceled_it_is_known_from_the_audit(
     with system_scope(database) as connection:
         [key] = api_keys.list_keys(connection, church_id=church.church_id)
         by_key = Actor(kind="key", name=str(key.api_key_id))
-        for action in ("message.created", "message.paused", "message.canceled"):
+        for action in ("message.accepted", "message.paused", "message.canceled"):
             audit.record(connection, actor=by_key, action=action, subject=str(message), church_id=church.church_id)
         message_lifecycle.cancel(connection, church_id=church.church_id, message_id=message)
 
@@ -101,7 +101,7 @@ def test_an_audit_with_a_key_that_cannot_be_read_does_not_stop_it(
     with system_scope(database) as connection:
         actor = Actor(kind="key", name="not a UUID")
         audit.record(
-            connection, actor=actor, action="message.created", subject=str(message), church_id=church.church_id
+            connection, actor=actor, action="message.accepted", subject=str(message), church_id=church.church_id
         )
 
     assert "by key not a UUID" in run("message", "show", str(message)).stdout
