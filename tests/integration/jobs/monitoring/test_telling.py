@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import time
-from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
@@ -17,7 +16,7 @@ from tests.harness.private_postgres import PrivatePostgres
 from tests.harness.private_redis import PrivateRedis
 from tests.harness.waiting import wait_until
 from tests.harness.webhook_receiver import WebhookReceiver
-from tests.integration.jobs.monitoring.conftest import FAST, Watch, pretend_workers
+from tests.integration.jobs.monitoring.conftest import Watch, pretend_workers
 from tools.sandbox.control import Sandbox
 from tools.sandbox.mail.control import MailSandbox, parsed
 
@@ -123,17 +122,18 @@ def test_two_watchers_at_once_tell_once(webhook: WebhookReceiver, watch: Watch, 
     assert len(webhook.alerts()) == 1
 
 
-def test_two_watchers_that_both_believe_to_lead_tell_once(
+def test_an_attempt_is_stored_before_it_begins(
     webhook: WebhookReceiver, watch: Watch, postgres: PrivatePostgres
 ) -> None:
-    """The version of the row decides. The lease only saves work."""
-    for _ in range(5):
-        postgres.execute(OPEN.replace("''", "uuidv7()::text", 1))  # pyright: ignore[reportArgumentType]
-    always = replace(FAST, lease=0.001)
-    with watch("clock", cadence=always), watch("worker", cadence=always):
-        time.sleep(3.0)
+    """So a watcher that is killed while it tells leaves a trace, and the repetitions have a bound."""
+    webhook.hangs = True
+    postgres.execute(OPEN)
 
-    assert len(webhook.alerts()) == len({each["incidentId"] for each in webhook.alerts()})
+    with watch():
+        wait_until(lambda: webhook.arrived)
+        stored = postgres.execute("SELECT notices -> 0 ->> 'attempts', notices -> 0 ->> 'toldAt' FROM incidents")
+
+    assert stored == [("1", None)]
 
 
 def test_a_watcher_killed_after_it_told_and_before_it_recorded_that_causes_one_repetition(
