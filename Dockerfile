@@ -17,9 +17,10 @@ COPY api ./api
 COPY channels ./channels
 COPY jobs ./jobs
 COPY messaging ./messaging
+COPY metrics ./metrics
 COPY processes ./processes
 COPY store ./store
-COPY gunicorn.conf.py logs.py settings.py worker.py wsgi.py .flaskenv ./
+COPY alert_settings.py gunicorn.conf.py logs.py settings.py worker.py wsgi.py .flaskenv ./
 RUN ["python", "-m", "compileall", "-q", "."]
 USER 10001
 EXPOSE 8000

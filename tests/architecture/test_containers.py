@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from settings import Settings
-from tests.architecture.test_deployment import ROOT, procfile
+from tests.architecture.source_files import FOLDERS, ROOT
+from tests.architecture.test_deployment import procfile
 from tests.architecture.test_render_blueprint import blueprint
 
-PRODUCT = {"api", "channels", "jobs", "messaging", "processes", "store"}
 PROCESSES = {"web": "web", "worker": "worker", "clock": "clock", "migrate": "release"}
 """The services of compose.yml that run the product, with their lines in the Procfile."""
 GRACE_SECONDS = {"web": 30, "worker": 60, "clock": 10}
@@ -114,9 +114,8 @@ def test_the_image_contains_the_product_and_nothing_else() -> None:
     for instruction in last_stage():
         if instruction.name == "COPY" and "--from" not in instruction.arguments:
             copied |= set(instruction.arguments.split(" ")[:-1])
-    programs = {word for command in procfile().values() for word in shlex.split(command) if word.endswith(".py")}
 
-    assert copied == PRODUCT | programs | {"logs.py", "settings.py", "wsgi.py", ".flaskenv"}
+    assert copied == {*FOLDERS, *(path.name for path in ROOT.glob("*.py")), ".flaskenv"}
     assert all((ROOT / source).exists() for source in copied)
 
 
