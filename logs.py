@@ -62,6 +62,7 @@ def configure(*, fmt: Literal["text", "json"], level: str) -> None:
         )
     )
     root = logging.getLogger()
+    handler.setLevel(level)  # psycopg sets the level of its loggers itself
     root.handlers[:] = [handler]
     root.setLevel(level)
     # At INFO, these log every request or job, with its arguments.

@@ -85,10 +85,7 @@ def _creator(connection: Connection[Any], message: Message, audited: list[AuditE
 
 
 def _key(connection: Connection[Any], key_id: str) -> str:
-    try:
-        key = api_keys.get(connection, UUID(key_id))
-    except ValueError:
-        key = None
+    key = api_keys.get(connection, UUID(key_id))
     if key is None:
         return f"key {key_id}"
     return f"key {key.label!r}" + ("" if key.hint is None else f" (…{key.hint})")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
-import sys
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -144,7 +144,7 @@ def test_csv_has_a_line_for_each_channel(client: FlaskClient, ledger: Ledger, ch
 def test_the_command_lists_all_churches_page_by_page_and_no_cell_is_a_formula(
     app: Flask, database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["api.commands.usage"], "CHURCHES_AT_ONCE", 2)
+    monkeypatch.setattr(importlib.import_module("api.commands.usage"), "CHURCHES_AT_ONCE", 2)
     churches = sorted(create_church(database).church_id for _ in range(5))
     for church_id in churches:
         insert_sent(ledger, church_id, datetime(2024, 2, 29, 12, tzinfo=UTC), DELIVERED)

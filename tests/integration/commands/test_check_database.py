@@ -134,9 +134,9 @@ def test_an_invalid_index_fails_the_check(check: Check, database_url: str, super
 def test_many_dead_rows_are_a_warning(
     check: Check, database_url: str, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_checks.most_bloated_table, "__kwdefaults__", {"least_dead_rows": 100})
+    monkeypatch.setattr(database_checks.most_bloated_table, "__kwdefaults__", {"least_dead_rows": 5000})
     superuser.execute(
-        "CREATE TABLE with_dead_rows WITH (autovacuum_enabled = off) AS SELECT n FROM generate_series(1, 500) n"
+        "CREATE TABLE with_dead_rows WITH (autovacuum_enabled = off) AS SELECT n FROM generate_series(1, 6000) n"
     )
     try:
         superuser.execute("UPDATE with_dead_rows SET n = n + 1")
@@ -146,7 +146,7 @@ def test_many_dead_rows_are_a_warning(
     finally:
         superuser.execute("DROP TABLE with_dead_rows")
 
-    assert lines_of(result.stdout)["Bloat"] == "⚠️ with_dead_rows: 50% of 1,000 rows are dead, never vacuumed"
+    assert lines_of(result.stdout)["Bloat"] == "⚠️ with_dead_rows: 50% of 12,000 rows are dead, never vacuumed"
     assert result.exit_code == 0
 
 

@@ -94,19 +94,6 @@ def test_who_created_paused_and_canceled_it_is_known_from_the_audit(
     assert f"by key {key.api_key_id}" in text
 
 
-def test_an_audit_with_a_key_that_cannot_be_read_does_not_stop_it(
-    run: Run, database: Database, church: KnownChurch
-) -> None:
-    message = expanded(database, church.church_id)
-    with system_scope(database) as connection:
-        actor = Actor(kind="key", name="not a UUID")
-        audit.record(
-            connection, actor=actor, action="message.accepted", subject=str(message), church_id=church.church_id
-        )
-
-    assert "by key not a UUID" in run("message", "show", str(message)).stdout
-
-
 def test_what_it_waits_for_is_said_in_words(run: Run, database: Database, church: KnownChurch) -> None:
     message = expanded(database, church.church_id)
     with system_scope(database) as connection:

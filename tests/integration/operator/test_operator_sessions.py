@@ -88,7 +88,7 @@ def test_a_session_expires_after_12_hours_and_the_next_login_deletes_it(
 def test_without_the_database_the_login_answers_503_with_the_reason(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.services.WEB", replace(WEB, connection=0.3))  # seconds
+    monkeypatch.setattr("store.timeouts.WEB", replace(WEB, connection=0.3))  # seconds
     away = serve(database_url="postgresql://nobody@127.0.0.1:1/none")
 
     answers = [away.log_in(), with_cookie(away, "A" * 43)]
