@@ -113,7 +113,7 @@ def create_church(
 
 def _add_first_key(connection: Connection[Any], church_id: UUID) -> str:
     key, key_hash = keys.new_key()
-    scopes = list(keys.SCOPES)
+    scopes: list[str] = list(keys.SCOPES)
     key_id = api_keys.add(
         connection,
         church_id=church_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.document_examples import Shell, matches, read_examples
+from tests.harness.document_examples import Shell, read_examples
 from tests.harness.whole_system import environment_of, running_system
 from tools.local.environment import ROOT
 
@@ -37,7 +37,7 @@ def terminal(tmp_path: Path, free_port: int) -> Iterator[dict[str, str]]:
             "HOME": os.environ.get("HOME", "/"),
             "LANG": "C.UTF-8",
             "VAR_DIR": str(var),
-            "BASE_URL": f"http://127.0.0.1:{free_port}",
+            "URL": f"http://127.0.0.1:{free_port}",
             **{name: value.strip("'\"") for name, value in demo.items()},
         }
 
@@ -54,7 +54,7 @@ def differences_in(document: Path, terminal: dict[str, str]) -> list[str]:
     with Shell(environment=terminal, folder=ROOT) as shell:
         for example in read_examples(document.read_text()):
             status, printed = shell.run(example.command, timeout_seconds=_COMMAND_SECONDS)
-            if (status != 0) is not example.fails or not matches(example.output, printed):
+            if not example.is_met_by(status, printed):
                 differences.append(
                     f"{document.name}, line {example.line}: {example.command}\n"
                     f"--- expected\n{example.output}\n--- printed (exit status {status})\n{printed}"

@@ -3,7 +3,8 @@
 A line that begins with `$ ` is a command, and the lines below it are its output. In those, `…` stands for any text in
 a line, and a line that is only `…` for any number of lines. All commands of a document run in one shell, in their
 order, so a variable that one of them sets is available to the next. In a block marked `console fails`, the last
-command must end with an exit status other than 0.
+command must end with an exit status other than 0. In a block marked `console measures`, whose figures depend on the
+machine, a line that begins with ✅ stands for any line, and the exit status does not count.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_BLOCK = re.compile(r"^( *)```console( fails)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```console( fails| measures)?\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _PROMPT = "$ "
 _ANYTHING = "…"
+_VERDICT = re.compile(r"^✅.*$", re.MULTILINE)
+_ANY_TEXT = "……"
+"""Any text of one line; a line that is only one `…` would be any number of lines."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,13 +35,20 @@ class Example:
     command: str
     output: str
     fails: bool = False
+    measures: bool = False
+
+    def is_met_by(self, status: int, printed: str) -> bool:
+        """Whether the exit status and what was printed are as the document says."""
+        if self.measures:
+            return matches(_VERDICT.sub(_ANY_TEXT, self.output), printed)
+        return (status != 0) is self.fails and matches(self.output, printed)
 
 
 def read_examples(document: str) -> list[Example]:
     """Return the examples of the document, in their order."""
     found: list[Example] = []
     for block in _BLOCK.finditer(document):
-        margin, fails, text = block.groups()
+        margin, mark, text = block.groups()
         first_line = document.count("\n", 0, block.start()) + 2
         lines = [line.removeprefix(margin) for line in text.splitlines()]
         starts = [number for number, line in enumerate(lines) if line.startswith(_PROMPT)]
@@ -47,7 +58,8 @@ def read_examples(document: str) -> list[Example]:
                     line=first_line + start,
                     command=lines[start].removeprefix(_PROMPT),
                     output="\n".join(lines[start + 1 : end]),
-                    fails=bool(fails) and start == starts[-1],
+                    fails=mark == " fails" and start == starts[-1],
+                    measures=mark == " measures",
                 )
             )
     return found

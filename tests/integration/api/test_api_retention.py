@@ -145,3 +145,23 @@ def test_another_run_finishes_what_a_killed_one_left(
 
     assert ledger.query("SELECT count(*) FROM deliveries") == [(0,)]
     assert get(client, church, f"/api/messages/{message.message_id}")["counts"] == before
+
+
+def test_incidents_are_deleted_long_after_they_are_over(ledger: Ledger, run_prune: Prune) -> None:
+    for kind, days in (("old", 401), ("young", 399)):
+        ledger.query(
+            "INSERT INTO incidents (incident_id, kind, subject, opened_at, last_seen_at, recovered_at, summary, facts, "
+            "checks_to_recover, notices, version) SELECT uuidv7(), %(kind)s, '', at, at, at, 'down', '{}', 3, '[]', 1 "
+            "FROM (SELECT now() - %(days)s * interval '1 day' AS at)",
+            kind=kind,
+            days=days,
+        )
+    ledger.query(
+        "INSERT INTO incidents (incident_id, kind, subject, opened_at, last_seen_at, summary, facts, checks_to_recover, "
+        "notices, version) SELECT uuidv7(), 'open', '', at, at, 'down', '{}', 3, '[]', 1 "
+        "FROM (SELECT now() - interval '500 days' AS at)"
+    )
+
+    run_prune()
+
+    assert {kind for (kind,) in ledger.query("SELECT kind FROM incidents")} == {"young", "open"}

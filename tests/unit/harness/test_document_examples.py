@@ -39,6 +39,21 @@ def test_examples_are_found_with_their_lines() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "printed", "met"),
+    [
+        (0, "Sending\n✅ p95 12 ms\n✅ KEPT", True),
+        (1, "Sending\n❌ p95 900 ms\n❌ NOT KEPT: p95", True),
+        (0, "Sending\n✅ KEPT", False),
+        (0, "❌ nothing answers\n✅ p95 12 ms\n✅ KEPT", False),
+    ],
+)
+def test_of_figures_only_the_shape_counts(status: int, printed: str, met: bool) -> None:
+    [example] = read_examples("```console measures\n$ bin/load\nSending\n✅ p95 12 ms\n✅ KEPT\n```\n")
+
+    assert example.is_met_by(status, printed) is met
+
+
+@pytest.mark.parametrize(
     ("expected", "printed"),
     [
         ("", ""),

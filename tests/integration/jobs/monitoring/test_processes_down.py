@@ -27,7 +27,12 @@ pytestmark = [
 ]
 
 CLOCK, WORKERS = ("-m", "jobs.clock"), ("worker.py",)
-STARTED: dict[tuple[str, ...], str] = {CLOCK: "clock started", WORKERS: "Total workers"}
+IDLE_WORKER = ("worker.py", "sms")
+STARTED: dict[tuple[str, ...], str] = {
+    CLOCK: "clock started",
+    WORKERS: "Total workers",
+    IDLE_WORKER: "ENABLE_QUEUES is false",
+}
 ALL_QUEUES = ["analytics", "mms", "sms"]
 
 
@@ -106,10 +111,9 @@ def test_without_queues_the_idle_worker_tells_that_the_clock_is_away(
     settings: Settings, webhook: WebhookReceiver, tmp_path: Path
 ) -> None:
     idle = {"ENABLE_QUEUES": "false"}
-    STARTED[("worker.py", "sms")] = "ENABLE_QUEUES is false"
     with (
         running(CLOCK, settings, webhook, tmp_path, **idle) as clock,
-        running(("worker.py", "sms"), settings, webhook, tmp_path, **idle),
+        running(IDLE_WORKER, settings, webhook, tmp_path, **idle),
     ):
         clock.kill()
         wait_until(lambda: webhook.alerts(), 150.0)
