@@ -157,8 +157,8 @@ def test_incidents_are_deleted_long_after_they_are_over(ledger: Ledger, run_prun
             days=days,
         )
     ledger.query(
-        "INSERT INTO incidents (incident_id, kind, subject, opened_at, last_seen_at, summary, facts, checks_to_recover, "
-        "notices, version) SELECT uuidv7(), 'open', '', at, at, 'down', '{}', 3, '[]', 1 "
+        "INSERT INTO incidents (incident_id, kind, subject, opened_at, last_seen_at, summary, facts, "
+        "checks_to_recover, notices, version) SELECT uuidv7(), 'open', '', at, at, 'down', '{}', 3, '[]', 1 "
         "FROM (SELECT now() - interval '500 days' AS at)"
     )
 
