@@ -31,6 +31,10 @@ class JobKind:
         return self.path.rpartition(".")[2]
 
 
+TICK_FAILURE_KEPT_SECONDS = 300
+"""How long a failed periodic job stays on the list of failed jobs: the clock enqueues it again anyway."""
+
+
 def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005, per_channel: bool = False) -> JobKind:
     """A periodic job, the function `jobs.<name>.<name>`. It has no retries, because the clock enqueues it again."""
     return JobKind(
@@ -39,7 +43,7 @@ def tick_kind(name: str, *, timeout_seconds: int, buffer_seconds: float = 0.005,
         parameters=("channel",) if per_channel else (),
         retry_delays_seconds=(),
         pause_after_failure_seconds=1,
-        keep_failed_seconds=300,
+        keep_failed_seconds=TICK_FAILURE_KEPT_SECONDS,
         buffer_seconds=buffer_seconds,
         per_channel=per_channel,
     )

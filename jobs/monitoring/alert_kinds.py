@@ -37,7 +37,8 @@ WORKER_MISSING = AlertKind(name="worker-missing", first_command="flask queues", 
 """A restart takes some seconds."""
 QUEUE_LATE = AlertKind(name="queue-late", first_command="flask queues")
 QUEUE_LONG = AlertKind(name="queue-long", first_command="flask queues")
-FAILED_JOBS = AlertKind(name="failed-jobs", first_command="flask failed")
+FAILED_JOBS = AlertKind(name="failed-jobs", first_command="flask failed", checks_to_open=4)
+"""Of periodic jobs only those that go on failing count."""
 DELIVERIES_IN_DOUBT = AlertKind(name="deliveries-in-doubt", first_command="flask resolve-unknown")
 REDIS_MEMORY = AlertKind(name="redis-memory", first_command="flask queues")
 REDIS_EVICTIONS = AlertKind(name="redis-evictions", first_command="flask check-redis", checks_to_open=1)

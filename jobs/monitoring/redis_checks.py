@@ -5,6 +5,7 @@ Reads a few values for each queue, in two round trips.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from jobs.job_queue.job_kinds import TICK_FAILURE_KEPT_SECONDS
 from jobs.job_queue.redis_connection import rq_queue
 from jobs.monitoring.alert_kinds import (
     FAILED_JOBS,
@@ -31,6 +33,10 @@ _WORKER_PREFIX = "rq:worker:"
 _MOST_WORKERS = 200
 """How many entries of a queue's workers are looked at: dead ones stay listed for some time."""
 _TICK_TIMES = "rq:scheduler:scheduled_jobs"
+_TICK_FAILURES = 20
+"""Failures of periodic jobs below which they count as passing, such as those during a restart of PostgreSQL."""
+_RECENT_SECONDS = 15
+"""Periodic jobs that failed, none of them for this long, work again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +46,7 @@ class QueueState:
     oldest_seconds: float | None
     """How long the first job has waited. None for an empty queue, or one whose first job cannot be read."""
     failed: int
+    """Failed jobs that wait for a person, and periodic jobs that fail again and again."""
     workers: int
 
 
@@ -58,7 +65,7 @@ class RedisState:
 
 def measure(redis: Redis, queues: Sequence[str]) -> RedisState:
     """Raises redis.exceptions.RedisError, also when keys have another type than RQ gives them."""
-    pipeline = redis.pipeline(transaction=False)
+    pipeline, local_time = redis.pipeline(transaction=False), time.time()
     pipeline.info()
     pipeline.time()
     pipeline.zrange(_TICK_TIMES, 0, 0, withscores=True)
@@ -66,11 +73,15 @@ def measure(redis: Redis, queues: Sequence[str]) -> RedisState:
         queue = rq_queue(redis, name)
         pipeline.llen(queue.key)
         pipeline.lindex(queue.key, 0)
-        pipeline.zcard(queue.failed_job_registry.key)
+        # The scores are the times until which failed jobs are kept.
+        kept_until = local_time + TICK_FAILURE_KEPT_SECONDS
+        pipeline.zcount(queue.failed_job_registry.key, f"({kept_until + 60}", "+inf")
+        pipeline.zcount(queue.failed_job_registry.key, local_time, kept_until + 60)
+        pipeline.zcount(queue.failed_job_registry.key, kept_until - _RECENT_SECONDS, kept_until + 60)
         pipeline.srandmember(_WORKER_KEYS % name, _MOST_WORKERS)
-    info, time, ticks, *replies = pipeline.execute()
-    now = time[0] + time[1] / 1e6
-    listed = [replies[4 * number : 4 * number + 4] for number in range(len(queues))]
+    info, server_time, ticks, *replies = pipeline.execute()
+    now = server_time[0] + server_time[1] / 1e6
+    listed = [replies[6 * number : 6 * number + 6] for number in range(len(queues))]
     alive, ages = _read_workers_and_ages(redis, listed, now)
     return RedisState(
         used_bytes=info["used_memory"],
@@ -80,8 +91,16 @@ def measure(redis: Redis, queues: Sequence[str]) -> RedisState:
         run_id=info["run_id"],
         ticks_late_seconds=max(0.0, now - ticks[0][1]) if ticks else None,
         queues=[
-            QueueState(name=name, jobs=jobs, oldest_seconds=age, failed=failed, workers=workers)
-            for name, (jobs, _, failed, _), workers, age in zip(queues, listed, alive, ages, strict=True)
+            QueueState(
+                name=name,
+                jobs=jobs,
+                oldest_seconds=age,
+                failed=lasting + (failed_ticks if recent and failed_ticks >= _TICK_FAILURES else 0),
+                workers=workers,
+            )
+            for name, (jobs, _, lasting, failed_ticks, recent, _), workers, age in zip(
+                queues, listed, alive, ages, strict=True
+            )
         ],
     )
 
@@ -89,7 +108,7 @@ def measure(redis: Redis, queues: Sequence[str]) -> RedisState:
 def _read_workers_and_ages(redis: Redis, listed: list[list[Any]], now: float) -> tuple[list[int], list[float | None]]:
     """A worker that was killed stays in its queue's set; only one whose entry exists is alive."""
     pipeline = redis.pipeline(transaction=False)
-    for _, first, _, workers in listed:
+    for _, first, *_, workers in listed:
         pipeline.exists(*[_WORKER_PREFIX + _worker_name(entry) for entry in workers] or ["rq:worker:none"])
         pipeline.hget(f"rq:job:{first.decode()}" if first and is_job_id(first) else "rq:job:none", "enqueued_at")
     replies = pipeline.execute()

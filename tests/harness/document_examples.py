@@ -67,14 +67,20 @@ def read_examples(document: str) -> list[Example]:
 
 def matches(expected: str, printed: str) -> bool:
     """Whether the printed lines are as expected. Blanks at the end of a line and empty last lines do not count."""
-    pattern = ""
+    lines = [line.rstrip() for line in printed.rstrip().splitlines()]
+    ends = {0}
+    """How many printed lines the expected lines so far may stand for."""
     for line in expected.rstrip().splitlines():
         if line.strip() == _ANYTHING:
-            pattern += r"(?:[^\n]*\n)*?"
+            ends = set(range(min(ends, default=len(lines) + 1), len(lines) + 1))
         else:
-            pattern += r"[^\n]*".join(re.escape(part) for part in line.rstrip().split(_ANYTHING)) + r" *\n"
-    lines = [line.rstrip() for line in printed.rstrip().splitlines()]
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines)) is not None
+            ends = {end + 1 for end in ends if end < len(lines) and _line_matches(line.rstrip(), lines[end])}
+    return len(lines) in ends
+
+
+def _line_matches(expected: str, printed: str) -> bool:
+    pattern = ".*".join(re.escape(part) for part in re.split(f"{_ANYTHING}+", expected))
+    return re.fullmatch(pattern, printed) is not None
 
 
 class Shell:

@@ -19,6 +19,7 @@ from tools.local.var_dir import VarDir
 pytestmark = pytest.mark.timeout(300)
 
 ACCOUNT = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "a-token"}
+NO_CARRIER = "http://127.0.0.1:9"
 CHURCH = ("create-church", "--name", "Hill Chapel", "--sms-from", "+12025550123")
 
 
@@ -54,7 +55,7 @@ def test_the_variables_of_the_running_system_replace_those_of_the_terminal(tmp_p
 def test_commands_run_against_what_bin_run_started(tmp_path: Path, free_port: int) -> None:
     var = tmp_path / "var"
     # With an account there is no demo; without queues only the embedded PostgreSQL is started.
-    variables = environment_of(var, free_port, **ACCOUNT, ENABLE_QUEUES="false")
+    variables = environment_of(var, free_port, **ACCOUNT, TWILIO_API_BASE_URL=NO_CARRIER, ENABLE_QUEUES="false")
     with running_system(variables, tmp_path / "output") as run:
         assert "bin/flask" in run.output.read_text()
         configuration = var / "flask.json"
