@@ -62,7 +62,7 @@ def list_recent(connection: Connection[Any], *, limit: int) -> list[StoredIncide
 
 
 def insert(connection: Connection[Any], incident: StoredIncident) -> bool:
-    """Returns False if an incident of the same kind and subject is open, or if this one is stored already."""
+    """Returns False if one of the same kind and subject is open or was open meanwhile, or if this one is stored."""
     return connection.execute(_SQL["insert_incident"], _parameters(incident)).rowcount == 1
 
 

@@ -12,15 +12,18 @@ FROM incidents
 WHERE recovered_at > now() - interval '1 hour';
 
 -- name: insert_incident!
--- Nothing when one of the same kind and subject is open already, or when this one was stored before (by a watcher that did not
--- learn whether its transaction was committed).
+-- Nothing when one of the same kind and subject is open already or was open after this one began: watchers that told by themselves
+-- while PostgreSQL was away record one incident. And nothing when this one was stored before (by a watcher that did not learn
+-- whether its transaction was committed).
 INSERT INTO incidents (
     incident_id, kind, subject, opened_at, last_seen_at, told_at, recovered_at, summary, facts, checks_to_recover, notices,
     version
 )
-VALUES (
-    :incident_id, :kind, :subject, :opened_at, :last_seen_at, :told_at, :recovered_at, :summary, :facts, :checks_to_recover,
-    :notices, :version
+SELECT :incident_id, :kind, :subject, :opened_at, :last_seen_at, :told_at, :recovered_at, :summary, :facts, :checks_to_recover,
+       :notices, :version
+WHERE NOT EXISTS (
+    SELECT FROM incidents
+    WHERE kind = :kind AND subject = :subject AND recovered_at > :opened_at
 )
 ON CONFLICT DO NOTHING;
 
