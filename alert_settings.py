@@ -15,7 +15,7 @@ MailAddresses = Annotated[
 
 
 class AlertSettings(BaseModel):
-    """Only defines fields. docs/operations.md says what each alert means."""
+    """Only defines fields. docs/operations.md describes each alert."""
 
     alert_webhook_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*$")] | None = Field(
         default=None, repr=False

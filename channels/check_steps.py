@@ -28,7 +28,7 @@ class CheckWarning(Exception):
 
 
 class CheckSkipped(Exception):
-    """There is nothing to check. The message says why."""
+    """There is nothing to check. The message gives the reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

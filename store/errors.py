@@ -18,7 +18,7 @@ class OutcomeUnknown(OperationalError):
 
 
 class UnfitDatabase(OperationalError):
-    """The database must not be used as it is. The message says why, and what an operator can do."""
+    """The database must not be used as it is. The message gives the reason and the remedy."""
 
 
 class SchemaMismatch(UnfitDatabase):

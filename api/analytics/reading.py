@@ -46,7 +46,7 @@ def get_analytics(*, caller: KeyHolder, query: AnalyticsQuery) -> ApiResponse:
     zone.
 
     The deliveries of a message are counted repeatedly until they are settled, so recent numbers are some minutes old:
-    `rolledUpAt` says when they were counted, and `final` whether they can still change."""
+    `rolledUpAt` is when they were counted, and `final` is whether they can still change."""
     with church_scope(services().database, caller.church_id) as connection:
         calendar = analytics.calendar(connection, caller.church_id)
         days = query.days(calendar.today)

@@ -77,7 +77,7 @@ def _limit_wait(_connection: InterruptibleConnection, waited_seconds: float, _sp
 
 
 def _reason(error: OperationalError) -> str:
-    """Return the line that says why: libpq adds a question, and psycopg lists each address that it tried."""
+    """Return the line with the reason: libpq adds a question, and psycopg lists each address that it tried."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reasons = [line for line in lines if not line.startswith(("Is the server", "Multiple connection attempts"))]
     return reasons[-1] if reasons else type(error).__name__

@@ -37,7 +37,7 @@ _KIND = click.Choice([ALL_KINDS, *ALERT_KINDS])
 def alerts(context: click.Context, *, recent: int, as_json: bool, is_test: bool) -> None:
     """List open and recent incidents.
 
-    docs/operations.md says what each kind means and what to do. The exit status is 0; with --test it is 1 if a way
+    docs/operations.md describes each kind and its remedy. The exit status is 0; with --test it is 1 if a way
     failed or none is configured.
     """
     if context.invoked_subcommand is not None:

@@ -1,4 +1,4 @@
-"""`flask doctor`: runs all checks, and says what to do first."""
+"""`flask doctor`: runs all checks, and names what to do first."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _HEADINGS = ("churchId", "church", *csv_rows.USAGE_HEADINGS)
 def usage(month: date, church_id: UUID | None, as_csv: bool) -> None:
     """Show what each church sent on each channel in a month, and what it cost.
 
-    `final` says whether the numbers can still change. Churches that sent nothing are left out.
+    `final` is whether the numbers can still change. Churches that sent nothing are left out.
     """
     rows = _rows(month, church_id)
     if as_csv:

@@ -87,7 +87,7 @@ class DeliveryPage(ResponseModel):
 )
 def list_deliveries(*, caller: KeyHolder, message_id: UUID, query: DeliveryQuery) -> ApiResponse:
     """Lists the deliveries of the message with their status, including those that are never sent (`suppressed`). They
-    are kept for a limited time: afterwards the list is empty, and `prunedAt` says since when."""
+    are kept for a limited time: afterwards the list is empty, and `prunedAt` is the time since which it is."""
     found: list[deliveries.Delivery] = []
     with church_scope(services().database, caller.church_id) as connection:
         message = messages.get(connection, church_id=caller.church_id, message_id=message_id)

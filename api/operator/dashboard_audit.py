@@ -1,8 +1,8 @@
 """Records in the audit what operators do at the dashboard.
 
 Redis has no part in PostgreSQL's transactions. So the entry is stored before the action, and nothing happens without
-one. If the action then fails, a second entry says so. If the process is killed in between, the entry may name an action
-that did not take place.
+one. If the action then fails, a second entry records that. If the process is killed in between, the entry may name an
+action that did not take place.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _REDIS_SECONDS = 2.0
 def mount(app: Flask, settings: Settings) -> None:
     """Mount /operator/login, /operator/logout, and what needs a login: /operator/sessions and the dashboard at /rq.
 
-    Without operators and OPERATOR_PASSWORD all of them answer 503. Without queues, /rq answers 404 and says why.
+    Without operators and OPERATOR_PASSWORD all of them answer 503. Without queues, /rq answers 404 with the reason.
     """
     redis = open_redis(settings, timeout_seconds=_REDIS_SECONDS) if settings.enable_queues else None
     database = services(app).database

@@ -1,4 +1,4 @@
-"""What Redis says about the queues, for operators. Reads a few keys for each queue, whatever its length."""
+"""The state of the queues in Redis, for operators. Reads a few keys for each queue, whatever its length."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class QueueState:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueStates:
     suspended: bool
-    """Whether RQ's key tells all workers to take no jobs."""
+    """Whether RQ's key `rq:suspended` keeps all workers from taking jobs."""
     queues: tuple[QueueState, ...]
 
 

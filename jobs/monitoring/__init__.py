@@ -1,1 +1,1 @@
-"""Watches the system and tells operators of incidents: a thread of the clock and of each worker.py."""
+"""Watches the system and notifies operators of incidents: a thread of the clock and of each worker.py."""

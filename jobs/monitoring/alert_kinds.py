@@ -22,7 +22,7 @@ class AlertKind:
 
     @property
     def section(self) -> str:
-        """Where RUNBOOK says what it means and what to do."""
+        """The section of RUNBOOK that describes it and its remedy."""
         return f"{RUNBOOK}#{self.name}"
 
 

@@ -21,7 +21,7 @@ ERRORS_OF_THE_CARRIER = ("transient", "sender", "ambiguous")
 NOT_JUDGED = "throttled"
 """Not processed, because there were too many at once; the pace adapts to it."""
 JUDGED_FROM = 20
-"""With fewer submissions within the period, a share says little."""
+"""With fewer submissions within the period, a share means little."""
 NO_REPLY_FROM = 5
 
 Submissions = Mapping[str, Mapping[str, int]]

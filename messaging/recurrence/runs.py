@@ -46,9 +46,11 @@ class Recurrence:
         """
         since = max(to_wall(instant, self.zone), self.starts_at)
         last_day = (since + LOOK_AHEAD).date()
-        walls = self.rule.wall_times(start=self.starts_at, since=since - LONGEST_GAP, last_day=last_day, steps=Steps())
+        wall_times = self.rule.wall_times(
+            start=self.starts_at, since=since - LONGEST_GAP, last_day=last_day, steps=Steps()
+        )
         before = instant
-        for run in self._in_order(walls):
+        for run in self._in_order(wall_times):
             if self.until is not None and run.at > self.until:
                 return
             if run.at > before:  # skips a second wall time that a gap moves to the same instant
@@ -59,10 +61,10 @@ class Recurrence:
         """Returns the first run after the instant; None if there is none. Raises TooManySteps."""
         return next(self.runs_after(after), None)
 
-    def _in_order(self, walls: Iterator[datetime]) -> Iterator[ScheduledRun]:
+    def _in_order(self, wall_times: Iterator[datetime]) -> Iterator[ScheduledRun]:
         """Yields the runs in order of their instants: a wall time in a gap moves behind later wall times."""
         moved: list[ScheduledRun] = []
-        for wall in walls:
+        for wall in wall_times:
             if self.ends_at is not None and wall > self.ends_at:
                 break
             run = ScheduledRun(at=to_instant(wall, self.zone), wall=wall)

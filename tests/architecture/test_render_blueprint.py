@@ -62,7 +62,7 @@ def test_the_schema_finds_mistakes(part: tuple[str, int], change: dict[str, Any]
     assert errors(file) != []
 
 
-# What it says.
+# What it contains.
 
 
 def test_the_names_that_the_front_end_and_the_operators_know() -> None:

@@ -1,8 +1,8 @@
 """A connection pooler in transaction mode: what PgBouncer does to its clients, without PgBouncer.
 
-It speaks the protocol of PostgreSQL and hands out a server connection for each transaction, another one each time. Like
-PgBouncer it refuses startup options, gives clients process ids of its own, forwards their requests to cancel, and
-resets nothing between transactions: what a client leaves on a connection, the next one finds.
+It implements the protocol of PostgreSQL and hands out a server connection for each transaction, another one each
+time. Like PgBouncer it refuses startup options, gives clients process ids of its own, forwards their requests to
+cancel, and resets nothing between transactions: what a client leaves on a connection, the next one finds.
 """
 
 from __future__ import annotations

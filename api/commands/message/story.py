@@ -47,7 +47,7 @@ def read_story(connection: Connection[Any], message_id: UUID) -> MessageStory | 
         return None
     message = messages.get(connection, church_id=found.church_id, message_id=message_id)
     progress = message_progress.get(connection, church_id=found.church_id, message_id=message_id)
-    assert message is not None and progress is not None  # noqa: S101 - in one snapshot's time, messages are not deleted
+    assert message is not None and progress is not None  # noqa: S101 - messages are never deleted
     audited = audit.list_events(connection, limit=_MOST_AUDITED, church_id=found.church_id, subject=str(message_id))
     groups = message_story.count_groups(connection, message_id)
     wait = wait_of(message, progress, unavailable=unavailable(message.channel))

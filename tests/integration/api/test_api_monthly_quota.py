@@ -1,4 +1,4 @@
-"""The monthly quota at the API: a warning at 80 percent, a refusal that says what to do at 100."""
+"""The monthly quota at the API: a warning at 80 percent, a refusal with the remedy at 100."""
 
 from __future__ import annotations
 

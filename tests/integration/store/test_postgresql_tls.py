@@ -1,6 +1,6 @@
 """DATABASE_URL with sslmode=verify-full: for the pool of every process, and for migrations, which use another library.
 
-A proxy that speaks the beginning of PostgreSQL's protocol terminates TLS in front of the server.
+A proxy that implements the beginning of PostgreSQL's protocol terminates TLS in front of the server.
 """
 
 from __future__ import annotations
