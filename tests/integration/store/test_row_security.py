@@ -41,6 +41,17 @@ ROWS = {
         "INSERT INTO audit_events (church_id, actor_kind, actor, action, subject) "
         "VALUES (%(church_id)s, 'command', 'test', 'church.suspended', %(unique)s)"
     ),
+    "contact_fields": "INSERT INTO contact_fields (church_id, name) VALUES (%(church_id)s, 'campus')",
+    "groups": "INSERT INTO groups (church_id, name) VALUES (%(church_id)s, %(unique)s)",
+    "group_members": (
+        "INSERT INTO group_members (church_id, group_id, contact_id) VALUES (%(church_id)s, "
+        "coalesce((SELECT max(group_id::text)::uuid FROM groups), uuidv7()), "
+        "coalesce((SELECT max(contact_id::text)::uuid FROM contacts), uuidv7()))"
+    ),
+    "inbound_messages": (
+        "INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content) "
+        "VALUES (%(church_id)s, 'sms', %(unique)s, '+12025550123', '+15005550006', 'Thank you')"
+    ),
     "schedule_runs": (
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
         "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"
