@@ -206,9 +206,9 @@ OTHERS = {
     "check-database": "test_check_database.py",
     "check-carrier": "test_check_carrier.py",
     "doctor": "test_doctor.py",
-    "queues": "test_queue_commands.py",
-    "failed": "test_queue_commands.py",
-    "requeue": "test_queue_commands.py",
+    "queues": "test_queues_command.py",
+    "failed": "test_failed_command.py",
+    "requeue": "test_requeue_command.py",
 }
 """Commands that need Redis or other servers, with the file of their tests. Only `requeue` changes anything."""
 READS_STANDARD_INPUT = {"find-key"}
