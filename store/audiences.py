@@ -76,12 +76,17 @@ def _names(connection: Connection[Any], audience: Audience) -> dict[str, Any]:
         "target_type": audience.target_type,
         "target": Jsonb(dict(audience.target)),
         "default_regions": None if audience.default_regions is None else list(audience.default_regions),
-        **smart_members(connection, audience.church_id, audience.target),
+        **smart_members(connection, church_id=audience.church_id, target=audience.target),
     }
 
 
+def has_groups(target: Mapping[str, Sequence[str]]) -> bool:
+    """Returns whether a target, as in NewMessage, depends on who is in a group."""
+    return "groupIds" in target or "excludeGroupIds" in target
+
+
 def smart_members(
-    connection: Connection[Any], church_id: UUID, target: Mapping[str, Sequence[str]]
+    connection: Connection[Any], *, church_id: UUID, target: Mapping[str, Sequence[str]]
 ) -> Mapping[str, Sequence[Any]]:
     """Returns the parameters of fragments/audience.sql with the members of the smart groups of a target."""
     del connection, church_id, target
