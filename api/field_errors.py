@@ -19,6 +19,7 @@ _MESSAGES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_type": lambda _: "must be a string",
     "list_type": lambda _: "must be a list",
     "model_type": lambda _: "must be an object",
+    "dict_type": lambda _: "must be an object",
     "int_type": lambda _: "must be a whole number",
     "uuid_type": lambda _: "must be a UUID",
     "uuid_parsing": lambda _: "must be a UUID",
@@ -74,7 +75,9 @@ def _path(path: str, location: tuple[int | str, ...], *, known: bool) -> str:
     pydantic reports an absent field by its Python name, so the names of known fields are converted to camelCase.
     """
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{to_camel(part) if known else part}"
+        if part == "[key]":  # the name of the part before it is wrong, not its value
+            continue
+        path += f"[{part}]" if isinstance(part, int) else f".{to_camel(part) if known and '_' in part else part}"
     return path.removeprefix(".") or "body"
 
 

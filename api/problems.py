@@ -139,6 +139,24 @@ TOO_MANY_SCHEDULES = Problem(
         "`SCHEDULES_PER_CHURCH`. Nothing was stored."
     ),
 )
+ALREADY_EXISTS = Problem(
+    slug="already-exists",
+    status=409,
+    title="It already exists",
+    advice="`detail` names what already exists. Change that instead, or use another name. Nothing was stored.",
+)
+IN_USE = Problem(
+    slug="in-use",
+    status=409,
+    title="It is needed",
+    advice="`detail` names what needs it, at most twenty of each kind. Change or delete that first.",
+)
+TOO_MANY_GROUPS = Problem(
+    slug="too-many-groups",
+    status=409,
+    title="Too many groups",
+    advice="Delete groups that are no longer needed. Nothing was stored.",
+)
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
@@ -236,6 +254,9 @@ CATALOGUE: tuple[Problem, ...] = (
     KEY_REUSED,
     WRONG_STATE,
     TOO_MANY_SCHEDULES,
+    ALREADY_EXISTS,
+    IN_USE,
+    TOO_MANY_GROUPS,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,

@@ -27,7 +27,11 @@ class Contact:
     phone: str | None
     email: str | None
     time_zone: str | None
+    fields: Mapping[str, str]
+    """The church's own fields."""
     created_at: datetime
+    updated_at: datetime | None
+    """None: as it was added."""
     opted_out_at: datetime | None
     """When the phone number opted out of texts."""
     mail_opted_out_at: datetime | None
@@ -62,12 +66,17 @@ class ContactZones:
     number_zones: str | None = None
 
 
+def lock_church(connection: Connection[Any], church_id: UUID) -> None:
+    """Keep other transactions from adding or changing contacts of the church until this one ends."""
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})
+
+
 def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person]) -> list[AddedContact]:
     """Store people and return one contact for each, in the same order.
 
     A contact is identified by number and name; without a number, by mail address and name.
     """
-    connection.execute(_SQL["lock_church"], {"church_id": church_id})
+    lock_church(connection, church_id)
     with_phone = [person for person in people if person.phone is not None]
     without = [person for person in people if person.phone is None]
     if any(person.email for person in with_phone):
@@ -139,7 +148,7 @@ def locate_church_numbers(connection: Connection[Any], *, church_id: UUID) -> No
 
     Such contacts were stored by an older release, or not through the API.
     """
-    connection.execute(_SQL["lock_church"], {"church_id": church_id})  # excludes imports, which lock contacts too
+    lock_church(connection, church_id)  # excludes imports, which lock contacts too
     names = {"church_id": church_id, "row_limit": _LOCATED_AT_ONCE}
     while phones := dict(connection.execute(_SQL["lock_unlocated_contacts_of_church"], names).fetchall()):
         locate_numbers(connection, phones)
@@ -152,6 +161,26 @@ def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, li
             _SQL["page_contacts"], {"church_id": church_id, "after": after or sql.FIRST_ID, "row_limit": limit}
         )
         return cursor.fetchall()
+
+
+def get(connection: Connection[Any], *, church_id: UUID, contact_id: UUID) -> Contact | None:
+    return next(iter(get_several(connection, church_id=church_id, contact_ids=[contact_id])), None)
+
+
+def get_several(connection: Connection[Any], *, church_id: UUID, contact_ids: Sequence[UUID]) -> list[Contact]:
+    """Returns those of the ids that are contacts of the church, oldest first."""
+    with connection.cursor(row_factory=class_row(Contact)) as cursor:
+        cursor.execute(_SQL["get_contacts"], {"church_id": church_id, "contact_ids": list(contact_ids)})
+        return cursor.fetchall()
+
+
+def page_of_group(
+    connection: Connection[Any], *, church_id: UUID, group_id: UUID, after: UUID | None, limit: int
+) -> list[Contact]:
+    """Returns up to `limit` contacts that the group lists, after the id `after`, oldest first."""
+    names = {"church_id": church_id, "group_id": group_id, "after": after or sql.FIRST_ID, "row_limit": limit}
+    ids = [contact_id for (contact_id,) in connection.execute(_SQL["page_member_ids"], names).fetchall()]
+    return get_several(connection, church_id=church_id, contact_ids=ids)
 
 
 def unknown(connection: Connection[Any], *, church_id: UUID, contact_ids: Sequence[UUID]) -> set[UUID]:

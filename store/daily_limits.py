@@ -16,9 +16,11 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
+from messaging.addresses import AddressKind
 from messaging.states import DAILY_LIMIT_REASON, MONTHLY_QUOTA_REASON
-from store import sql
+from store import audiences, sql
 
 _SQL = sql.load("daily_limits")
 
@@ -160,6 +162,10 @@ def measure(
         "segments_each": segments_each,
         "default_limit": default_limit,
     }
+    if audiences.has_groups(target):
+        in_target = {"target_type": target_type, "target": Jsonb(target), "address_kind": AddressKind.PHONE.value}
+        smart_members = audiences.smart_members(connection, church_id=church_id, target=target)
+        return _measure(connection, _SQL["measure_groups"], {**names, **in_target, **smart_members})
     if target_type == "all":
         return _measure(connection, _SQL["measure_all"], names)
     if target_type == "contacts":

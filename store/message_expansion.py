@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from messaging.addresses import AddressKind
 from messaging.number_regions import number_region
-from store import contacts, daily_limits, sql
+from store import audiences, contacts, daily_limits, groups, sql
 from store.daily_limits import CountedAudience
 
 _SQL = sql.load("message_expansion")
@@ -27,6 +27,10 @@ class DueExpansion:
     message_id: UUID
     request_id: str
     is_small: bool
+
+
+class GroupMissing(Exception):
+    """A message refers to a group that does not exist, so nobody can tell who is excluded from it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +77,7 @@ def expand(
 
     `address_kind` selects the address of a contact. `keeps_quiet_hours`: whether deliveries wait for the texting hours.
     `segment_weight`: how much a segment counts against a church's daily limit. The defaults apply to churches without
-    a limit or regions of their own; None: everything is allowed.
+    a limit or regions of their own; None: everything is allowed. Raises GroupMissing.
     """
     if address_kind is AddressKind.PHONE:
         _locate_numbers(connection, message_ids)
@@ -84,16 +88,17 @@ def expand(
             "address_kind": address_kind.value,
             "keeps_quiet_hours": keeps_quiet_hours,
             "default_regions": None if default_regions is None else list(default_regions),
+            **_smart_members(connection, message_ids),
         },
     ).fetchall()
     queued: dict[UUID, int] = {message_id: count for message_id, _, count in rows}
-    audiences: dict[UUID, CountedAudience] = {}
+    counted: dict[UUID, CountedAudience] = {}
     if queued and segment_weight:
-        audiences = daily_limits.count_audiences(
+        counted = daily_limits.count_audiences(
             connection, queued=queued, segment_weight=segment_weight, default_limit=default_limit
         )
     return {
-        message_id: _expansion(written=written, queued=count, audience=audiences.get(message_id))
+        message_id: _expansion(written=written, queued=count, audience=counted.get(message_id))
         for message_id, written, count in rows
     }
 
@@ -102,6 +107,15 @@ def _expansion(*, written: int, queued: int, audience: CountedAudience | None) -
     if audience is None:
         return Expansion(written=written, beyond_limit=0)
     return Expansion(written=written, beyond_limit=queued - audience.sent, nearly_used=audience.nearly_used)
+
+
+def _smart_members(connection: Connection[Any], message_ids: Sequence[UUID]) -> Mapping[str, Sequence[Any]]:
+    """Returns the parameters of fragments/audience.sql with the members of all smart groups of the messages."""
+    targets = groups.of_targets(connection, message_ids)
+    missing = next((each for each in targets if not each.exists), None)
+    if missing is not None:
+        raise GroupMissing(f"message {missing.message_id} refers to the group {missing.group_id}, which does not exist")
+    return audiences.NO_SMART_GROUPS
 
 
 def _locate_numbers(connection: Connection[Any], message_ids: Sequence[UUID]) -> None:

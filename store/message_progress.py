@@ -10,9 +10,10 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from messaging.addresses import AddressKind
-from store import sql
+from store import audiences, sql
 
 _SQL = sql.load("message_progress")
 
@@ -70,7 +71,9 @@ def preview(
 
     `day`: on which it counts against the church's quota; None: it does not.
     """
-    if target_type == "all":
+    if audiences.has_groups(target):
+        query = _SQL["preview_groups"]
+    elif target_type == "all":
         query = _SQL["preview_all_phones"] if address_kind is AddressKind.PHONE else _SQL["preview_all_emails"]
     else:
         query = _SQL["preview_contacts"] if target_type == "contacts" else _SQL["preview_addresses"]
@@ -81,6 +84,9 @@ def preview(
         "address_kind": address_kind.value,
         "contact_ids": target.get("contactIds", []),
         "addresses": target.get("phoneNumbers") or target.get("emailAddresses") or [],
+        "target_type": target_type,
+        "target": Jsonb(dict(target)),
+        **audiences.smart_members(connection, church_id=church_id, target=target),
     }
     with connection.cursor(row_factory=class_row(SendPreview)) as cursor:
         found = cursor.execute(query, names).fetchone()

@@ -67,8 +67,8 @@ class NewMessage:
     """A message to insert.
 
     `target` is {"contactIds": [...]}, {"phoneNumbers": [E.164, ...], "numberZones": [as in messaging/number_zones.py],
-    "numberRegions": [as in messaging/number_regions.py]}, {"emailAddresses": [...]} or {}. Numbers may be without zones
-    and regions.
+    "numberRegions": [as in messaging/number_regions.py]}, {"emailAddresses": [...]}, {"groupIds": [...]} or {}, the
+    last two also with "excludeGroupIds". Numbers may be without zones and regions.
     """
 
     church_id: UUID

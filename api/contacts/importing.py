@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
+from psycopg import Connection
 from pydantic import Field, StringConstraints, ValidationError, ValidationInfo, WrapValidator, field_validator
 
 from api.address_fields import Email, Phone
 from api.authentication import with_key
 from api.base_models import STORABLE, RequestModel, ResponseModel, ZoneName, field_error
+from api.contacts.field_values import FieldName, FieldValue, too_many_fields
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.field_errors import field_errors
 from api.messages.sending_checks import allowed_regions, region_error
@@ -18,9 +20,10 @@ from api.problems import FieldError
 from api.services import services
 from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
-from store import audit, contacts
+from store import audit, contact_fields, contacts
 from store.api_keys import KeyHolder
-from store.contacts import ContactZones, Person
+from store.contact_fields import TooManyFields
+from store.contacts import AddedContact, ContactZones, Person
 from store.database import church_scope
 
 MAX_CONTACTS = 10_000
@@ -38,6 +41,13 @@ class NewContact(RequestModel):
     time_zone: ZoneName | None = Field(
         default=None,
         description="The person's time zone, for quiet hours. The default is the time zone of the phone number.",
+    )
+    fields: dict[FieldName, FieldValue] | None = Field(
+        default=None,
+        description=(
+            "Values of the church's own fields, such as `campus`. A name that is new is added to the church's fields, "
+            "of which it may have 50. The fields of a person who is stored already are set, and others stay."
+        ),
     )
 
     @field_validator("phone")
@@ -200,6 +210,7 @@ def _store(
                 number_zones=locations[index].zones if index in locations else earlier.number_zones,
             )
         contacts.set_zones(connection, church_id=caller.church_id, where=zones)
+        _set_fields(connection, caller, added, list(valid.values()))
         created = sum(one.created for one in added)
         audit.record(
             connection,
@@ -213,3 +224,17 @@ def _store(
         StoredContact(index=index, id=one.contact_id, phone=one.phone, email=one.email, created=one.created)
         for index, one in zip(valid, added, strict=True)
     ]
+
+
+def _set_fields(
+    connection: Connection[Any], caller: KeyHolder, added: Sequence[AddedContact], people: Sequence[NewContact]
+) -> None:
+    """Set the fields of each contact. Of several entries about one person, the later ones count."""
+    values: dict[UUID, dict[str, str]] = {}
+    for one, person in zip(added, people, strict=True):
+        filled = {name: value for name, value in (person.fields or {}).items() if value}
+        values.setdefault(one.contact_id, {}).update(filled)
+    try:
+        contact_fields.set_values(connection, church_id=caller.church_id, values=values)
+    except TooManyFields:
+        raise too_many_fields("contacts") from None

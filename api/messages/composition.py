@@ -26,11 +26,15 @@ from messaging.addresses import AddressKind, locate_phone
 
 MAX_RECIPIENTS = 10_000
 """The most recipients that a request may list. The target "all" has no limit."""
+MAX_GROUPS_LISTED = 100
+"""The most groups that a target may name, and exclude."""
 MAX_AHEAD = timedelta(days=366)
 
 TOO_FAR = "must be at most a year ahead"
 
 _Listed = TypeVar("_Listed", list[UUID] | None, list[str] | None)
+
+TargetType = Literal["all", "contacts", "groups", "numbers", "addresses"]
 
 
 def _check_channel(name: str) -> str:
@@ -81,10 +85,11 @@ class Draft(RequestModel):
             "URLs that begin with https:// become links."
         ),
     )
-    target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
+    target_type: TargetType = Field(
         description=(
-            "Who gets it. `all`: every contact of the church. `contacts`: those in `contactIds`. `numbers`: those in "
-            "`phoneNumbers`, for sms and mms. `addresses`: those in `emailAddresses`, for mail."
+            "Who gets it. `all`: every contact of the church. `contacts`: those in `contactIds`. `groups`: who is in "
+            "at least one of `groupIds` at the time of sending. `numbers`: those in `phoneNumbers`, for sms and mms. "
+            "`addresses`: those in `emailAddresses`, for mail."
         )
     )
     contact_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
@@ -102,6 +107,22 @@ class Draft(RequestModel):
     )
     email_addresses: Annotated[list[Email], Field(min_length=1, max_length=MAX_RECIPIENTS)] | None = Field(
         default=None, validate_default=True, description='E-mail addresses. Only with targetType "addresses".'
+    )
+    group_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_GROUPS_LISTED)] | None = Field(
+        default=None,
+        validate_default=True,
+        description=(
+            "The ids of groups of this church, also of smart ones. A person who is in several of them gets one "
+            'message. Only with targetType "groups".'
+        ),
+    )
+    exclude_group_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_GROUPS_LISTED)] | None = Field(
+        default=None,
+        validate_default=True,
+        description=(
+            "The ids of groups whose members get nothing, even if they are in another group. Only with targetType "
+            '"groups" or "all".'
+        ),
     )
     urgent: Urgency | None = Field(
         default=None,
@@ -145,7 +166,7 @@ class Draft(RequestModel):
         kind = LISTED.get(target_type)
         if channel is not None and kind not in (channel.address_kind, None):
             listed = next(name for name, listed_kind in LISTED.items() if listed_kind is channel.address_kind)
-            raise field_error(f'does not suit {channel.name}: use "all", "contacts" or "{listed}"')
+            raise field_error(f'does not suit {channel.name}: use "all", "contacts", "groups" or "{listed}"')
         return target_type
 
     @field_validator("contact_ids")
@@ -162,6 +183,18 @@ class Draft(RequestModel):
     @classmethod
     def _check_email_addresses(cls, listed: list[str] | None, info: ValidationInfo) -> list[str] | None:
         return _check_list(listed, info.data, target_type="addresses")
+
+    @field_validator("group_ids")
+    @classmethod
+    def _check_group_ids(cls, listed: list[UUID] | None, info: ValidationInfo) -> list[UUID] | None:
+        return _check_list(listed, info.data, target_type="groups")
+
+    @field_validator("exclude_group_ids")
+    @classmethod
+    def _check_exclude_group_ids(cls, listed: list[UUID] | None, info: ValidationInfo) -> list[UUID] | None:
+        if listed is not None and info.data.get("target_type") not in ("groups", "all", None):
+            raise field_error('is only allowed when targetType is "groups" or "all"')
+        return listed
 
     @property
     def details(self) -> dict[str, Any]:
@@ -182,7 +215,8 @@ class Draft(RequestModel):
             }
         if self.email_addresses is not None:
             return {"emailAddresses": self.email_addresses}
-        return {}
+        groups = {"groupIds": self.group_ids, "excludeGroupIds": self.exclude_group_ids}
+        return {name: [str(group_id) for group_id in listed] for name, listed in groups.items() if listed is not None}
 
     @property
     def urgent_reason(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -14,11 +14,11 @@ from pydantic_core import InitErrorDetails
 from api.base_models import RequestModel, field_error
 from api.field_errors import invalid
 from api.messages import channel_fields
-from api.messages.composition import MAX_RECIPIENTS, Draft, Urgency
+from api.messages.composition import MAX_GROUPS_LISTED, MAX_RECIPIENTS, Draft, TargetType, Urgency
 
 AnyDraft = TypeVar("AnyDraft", bound=Draft)
 
-_LISTS = ("contact_ids", "phone_numbers", "email_addresses")
+_LISTS = ("contact_ids", "phone_numbers", "email_addresses", "group_ids", "exclude_group_ids")
 
 
 def describe_without_defaults(schema: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class DraftEdit(RequestModel):
     model_config = ConfigDict(extra="allow", json_schema_extra=_describe)
 
     content: str = Field(default="", description="The new text, within the limits of a new message.")
-    target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
+    target_type: TargetType = Field(
         default="all",
         description=(
             "The new target. It replaces the old one as a whole: send a list together with its `targetType`, "
@@ -59,6 +59,13 @@ class DraftEdit(RequestModel):
     )
     email_addresses: Annotated[list[str], Field(max_length=MAX_RECIPIENTS)] | None = Field(
         default=None, description='E-mail addresses. Only with targetType "addresses".'
+    )
+    group_ids: Annotated[list[UUID], Field(max_length=MAX_GROUPS_LISTED)] | None = Field(
+        default=None, description='The ids of groups of this church. Only with targetType "groups".'
+    )
+    exclude_group_ids: Annotated[list[UUID], Field(max_length=MAX_GROUPS_LISTED)] | None = Field(
+        default=None,
+        description='The ids of groups whose members get nothing. Only with targetType "groups" or "all".',
     )
     urgent: Urgency | None = Field(
         default=None, description="Set this to send the message in quiet hours too; null to keep quiet hours."

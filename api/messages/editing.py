@@ -115,5 +115,7 @@ def _as_request_body(caller: KeyHolder, message: Message, target: dict[str, list
         "contactIds": target.get("contactIds"),
         "phoneNumbers": target.get("phoneNumbers"),
         "emailAddresses": target.get("emailAddresses"),
+        "groupIds": target.get("groupIds"),
+        "excludeGroupIds": target.get("excludeGroupIds"),
         "urgent": {"reason": message.urgent_reason} if message.urgent_reason else None,
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
 from api.base_models import ResponseModel, Timestamp
+from api.messages.composition import TargetType
 from api.messages.wait_reasons import Notice, Wait
 from messaging.states import Status
 from store.message_progress import MessageProgress
@@ -57,7 +58,7 @@ class MessageSummary(MessageHead):
     details: dict[str, Any] = Field(
         description="The channel's own fields, such as the `mediaUrls` of a picture message."
     )
-    target_type: Literal["all", "contacts", "numbers", "addresses"]
+    target_type: TargetType
     expanded_at: Timestamp | None = Field(description="When its deliveries were created.")
     completed_at: Timestamp | None = Field(
         description=(
@@ -114,6 +115,8 @@ class CountedMessage(MessageSummary):
     email_addresses: list[str] | None = Field(
         description='The target of the request, when `targetType` is "addresses".'
     )
+    group_ids: list[UUID] | None = Field(description='The target of the request, when `targetType` is "groups".')
+    exclude_group_ids: list[UUID] | None = Field(description="The groups whose members get nothing, if any.")
     counts: Counts
     waiting_for_quiet_hours: int = Field(
         description="How many of the `queued` deliveries wait for the end of quiet hours."
@@ -152,6 +155,8 @@ def counted(
             "contact_ids": progress.target.get("contactIds"),
             "phone_numbers": progress.target.get("phoneNumbers"),
             "email_addresses": progress.target.get("emailAddresses"),
+            "group_ids": progress.target.get("groupIds"),
+            "exclude_group_ids": progress.target.get("excludeGroupIds"),
             "counts": Counts(audience=sum(by_status.values()), **{status.value: n for status, n in by_status.items()}),
             "waiting_for_quiet_hours": min(progress.queued_quiet, by_status[Status.QUEUED]),
             "waiting_for": wait,

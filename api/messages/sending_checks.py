@@ -17,7 +17,7 @@ from api.messages.draft_edit import DraftEdit
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
-from store import contacts, daily_limits, messages, senders
+from store import contacts, daily_limits, groups, messages, senders
 from store.messages import Message, NewMessage, NoSender
 
 Target = Mapping[str, Sequence[str]]
@@ -108,7 +108,11 @@ def region_error(region: str, allowed: frozenset[str]) -> str | None:
 
 
 def _recipient_errors(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
-    return [*_unknown_contact_errors(connection, church_id, draft), *_region_errors(connection, church_id, target)]
+    return [
+        *_unknown_contact_errors(connection, church_id, draft),
+        *_unknown_group_errors(connection, church_id, draft),
+        *_region_errors(connection, church_id, target),
+    ]
 
 
 def _region_errors(connection: Connection[Any], church_id: UUID, target: Target) -> list[FieldError]:
@@ -133,6 +137,21 @@ def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft:
         FieldError(field=f"contactIds[{index}]", message="is not a contact of this church")
         for index, contact_id in enumerate(draft.contact_ids)
         if contact_id in unknown
+    ]
+
+
+def _unknown_group_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
+    """Return an error for each id that is not a group of the church. The others are not deleted before the commit."""
+    listed = {"groupIds": draft.group_ids or (), "excludeGroupIds": draft.exclude_group_ids or ()}
+    group_ids = [group_id for ids in listed.values() for group_id in ids]
+    if not group_ids:
+        return []
+    known = groups.lock_known(connection, church_id=church_id, group_ids=group_ids)
+    return [
+        FieldError(field=f"{name}[{index}]", message="is not a group of this church")
+        for name, ids in listed.items()
+        for index, group_id in enumerate(ids)
+        if group_id not in known
     ]
 
 

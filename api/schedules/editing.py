@@ -111,6 +111,8 @@ def _as_request_body(caller: KeyHolder, schedule: Schedule) -> dict[str, object]
         "contactIds": schedule.target.get("contactIds"),
         "phoneNumbers": schedule.target.get("phoneNumbers"),
         "emailAddresses": schedule.target.get("emailAddresses"),
+        "groupIds": schedule.target.get("groupIds"),
+        "excludeGroupIds": schedule.target.get("excludeGroupIds"),
         "urgent": {"reason": schedule.urgent_reason} if schedule.urgent_reason else None,
         "recurrence": {schedule.rule_kind: schedule.rule},
         "timeZone": schedule.time_zone,

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.base_models import ResponseModel, Timestamp
+from api.messages.composition import TargetType
 from api.messages.wait_reasons import Notice
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
@@ -70,7 +71,7 @@ class ScheduleView(ResponseModel):
             "The number of segments of one delivery: the SMS segments of a text; 1 for a picture message or an e-mail."
         )
     )
-    target_type: Literal["all", "contacts", "numbers", "addresses"]
+    target_type: TargetType
     urgent_reason: str | None = Field(description="Why its messages are sent in quiet hours too; null if they are not.")
     recurrence: RecurrenceView
     time_zone: str
@@ -103,6 +104,8 @@ class DetailedSchedule(ScheduleView):
     contact_ids: list[str] | None = Field(description='The target, when `targetType` is "contacts".')
     phone_numbers: list[str] | None = Field(description='The target, when `targetType` is "numbers", in E.164.')
     email_addresses: list[str] | None = Field(description='The target, when `targetType` is "addresses".')
+    group_ids: list[str] | None = Field(description='The target, when `targetType` is "groups".')
+    exclude_group_ids: list[str] | None = Field(description="The groups whose members get nothing, if any.")
     next_runs: list[UpcomingRun] = Field(description="The next five runs, if they are within twenty years.")
 
 
@@ -166,6 +169,8 @@ def _details(schedule: Schedule, *, now: datetime | None = None) -> dict[str, ob
         "contact_ids": schedule.target.get("contactIds"),
         "phone_numbers": schedule.target.get("phoneNumbers"),
         "email_addresses": schedule.target.get("emailAddresses"),
+        "group_ids": schedule.target.get("groupIds"),
+        "exclude_group_ids": schedule.target.get("excludeGroupIds"),
         "next_runs": [_upcoming_run(run, schedule) for run in _next_runs(schedule, now or datetime.now(UTC))],
     }
 

@@ -82,8 +82,8 @@ ORDER BY input.position;
 
 -- name: page_contacts
 -- `after` always bounds the index scan, also in a generic plan.
-SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.email, contacts.time_zone, contacts.created_at,
-       opt_outs.opted_out_at, mail_opt_outs.opted_out_at AS mail_opted_out_at
+SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.email, contacts.time_zone, contacts.fields,
+       contacts.created_at, contacts.updated_at, opt_outs.opted_out_at, mail_opt_outs.opted_out_at AS mail_opted_out_at
 FROM contacts
 LEFT JOIN opt_outs ON opt_outs.church_id = contacts.church_id AND opt_outs.address = contacts.phone
 LEFT JOIN opt_outs AS mail_opt_outs
@@ -91,6 +91,26 @@ LEFT JOIN opt_outs AS mail_opt_outs
 WHERE contacts.church_id = :church_id
   AND contacts.contact_id > :after
 ORDER BY contacts.contact_id
+LIMIT :row_limit;
+
+-- name: get_contacts
+-- These contacts, in the order of their ids.
+SELECT contacts.contact_id, contacts.name, contacts.phone, contacts.email, contacts.time_zone, contacts.fields,
+       contacts.created_at, contacts.updated_at, opt_outs.opted_out_at, mail_opt_outs.opted_out_at AS mail_opted_out_at
+FROM unnest(:contact_ids::uuid[]) AS listed (contact_id)
+JOIN contacts ON contacts.contact_id = listed.contact_id
+LEFT JOIN opt_outs ON opt_outs.church_id = contacts.church_id AND opt_outs.address = contacts.phone
+LEFT JOIN opt_outs AS mail_opt_outs
+    ON mail_opt_outs.church_id = contacts.church_id AND mail_opt_outs.address = contacts.email
+WHERE contacts.church_id = :church_id
+ORDER BY contacts.contact_id;
+
+-- name: page_member_ids
+-- Of a group that lists its members.
+SELECT contact_id
+FROM group_members
+WHERE group_id = :group_id AND contact_id > :after AND church_id = :church_id
+ORDER BY contact_id
 LIMIT :row_limit;
 
 -- name: unknown_contacts

@@ -26,6 +26,26 @@ SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
 FROM churches
 WHERE churches.church_id = :church_id;
 
+-- name: measure_groups
+-- As measure_all, for groups, and for all except groups. People who opted out are counted too.
+WITH message AS (
+    SELECT church_id AS message_id, church_id, :target_type::text AS target_type, :target::jsonb AS target
+    FROM churches
+    WHERE church_id = :church_id
+),
+-- include: audience
+reached AS (
+    SELECT count(DISTINCT address) AS recipients FROM audience
+)
+SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,
+       :segments_each::bigint * reached.recipients AS segments,
+       coalesce(churches.daily_segment_limit, :default_limit::bigint) AS daily_limit,
+       churches.monthly_segment_quota AS monthly_quota,
+       churches.time_zone
+FROM churches
+CROSS JOIN reached
+WHERE churches.church_id = :church_id;
+
 -- name: measure_listed
 -- As measure_all, for so many addresses.
 SELECT (coalesce(:send_at, now()) AT TIME ZONE churches.time_zone)::date AS day,

@@ -110,3 +110,32 @@ SELECT senders.paused_reason AS sender_paused_reason,
        ) AS reaches_anyone
 FROM senders
 WHERE senders.church_id = :church_id AND senders.channel = :channel;
+
+-- name: preview_groups
+-- As preview_contacts, for groups, and for all except groups.
+WITH message AS (
+    SELECT church_id AS message_id, church_id, :target_type::text AS target_type, :target::jsonb AS target
+    FROM churches
+    WHERE church_id = :church_id
+),
+-- include: audience
+reached AS (
+    SELECT EXISTS (
+        SELECT
+        FROM audience
+        WHERE audience.address IS NOT NULL
+          AND NOT EXISTS (
+              SELECT FROM opt_outs WHERE opt_outs.church_id = :church_id AND opt_outs.address = audience.address
+          )
+    ) AS anyone
+)
+SELECT senders.paused_reason AS sender_paused_reason,
+       (SELECT monthly_segment_quota FROM churches WHERE church_id = :church_id) AS monthly_quota,
+       coalesce((
+           SELECT segments FROM monthly_segments
+           WHERE church_id = :church_id AND month = date_trunc('month', :day::date)::date
+       ), 0) AS month_segments,
+       reached.anyone AS reaches_anyone
+FROM senders
+CROSS JOIN reached
+WHERE senders.church_id = :church_id AND senders.channel = :channel;

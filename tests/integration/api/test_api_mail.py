@@ -89,7 +89,7 @@ def test_a_mail_is_accepted_and_returned_with_its_subject(client: FlaskClient, c
         ({"content": "x" * 100_001}, {"content": "is longer than the 100,000 characters that an e-mail may have"}),
         (
             {"targetType": "numbers", "phoneNumbers": ["+12025550123"]},
-            {"targetType": 'does not suit mail: use "all", "contacts" or "addresses"'},
+            {"targetType": 'does not suit mail: use "all", "contacts", "groups" or "addresses"'},
         ),
         ({"targetType": "addresses"}, {"emailAddresses": 'is required when targetType is "addresses"'}),
         (
@@ -120,7 +120,7 @@ def test_all_field_errors_are_returned_at_once(
         ({"subject": None}, {"subject": "is only allowed when channel is mail"}),
         (
             {"targetType": "addresses", "emailAddresses": ["a@example.org"]},
-            {"targetType": 'does not suit sms: use "all", "contacts" or "numbers"'},
+            {"targetType": 'does not suit sms: use "all", "contacts", "groups" or "numbers"'},
         ),
     ],
 )

@@ -110,7 +110,7 @@ def test_pictures_are_accepted_with_or_without_text(
         ({"subject": "x"}, {"subject": "is only allowed when channel is mail"}),
         (
             {"targetType": "addresses", "emailAddresses": ["a@example.org"]},
-            {"targetType": 'does not suit mms: use "all", "contacts" or "numbers"'},
+            {"targetType": 'does not suit mms: use "all", "contacts", "groups" or "numbers"'},
         ),
     ],
     ids=str,

@@ -121,7 +121,10 @@ def test_a_future_message_is_scheduled_and_a_past_one_is_sent_now(
         ({"content": "x" * 1601}, {"content": "is longer than the 1600 characters that one text may have"}),
         ({"channel": "mms"}, {"mediaUrls": "is required for mms"}),
         ({"channel": "pigeon"}, {"channel": "must be one of mail, mms, sms"}),
-        ({"targetType": "everyone"}, {"targetType": "must be one of 'all', 'contacts', 'numbers' or 'addresses'"}),
+        (
+            {"targetType": "everyone"},
+            {"targetType": "must be one of 'all', 'contacts', 'groups', 'numbers' or 'addresses'"},
+        ),
         ({"targetType": "contacts"}, {"contactIds": 'is required when targetType is "contacts"'}),
         ({"targetType": "numbers"}, {"phoneNumbers": 'is required when targetType is "numbers"'}),
         ({"contactIds": [str(uuid4())]}, {"contactIds": 'is only allowed when targetType is "contacts"'}),

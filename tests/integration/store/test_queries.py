@@ -20,6 +20,8 @@ HOT = (
     "audit.page_events_of_actor",
     "audit.page_events_of_church",
     "audit.page_events_of_subject",
+    "audiences.count_recipients",
+    "audiences.list_recipients",
     "analytics.page_counted_messages",
     "analytics.sum_opt_outs",
     "analytics.sum_totals",
@@ -30,6 +32,14 @@ HOT = (
     "daily_limits.fail_deliveries_beyond_limit",
     "daily_limits.measure_all",
     "daily_limits.measure_contacts",
+    "daily_limits.measure_groups",
+    "groups.add_members",
+    "groups.count_members",
+    "groups.find_references",
+    "groups.list_groups_of_contact",
+    "groups.list_target_groups",
+    "groups.page_groups",
+    "groups.remove_members",
     "church_overview.list_open_messages",
     "claims.claim",
     "claims.due_churches",
@@ -70,6 +80,7 @@ HOT = (
     "message_progress.preview_all_emails",
     "message_progress.preview_all_phones",
     "message_progress.preview_contacts",
+    "message_progress.preview_groups",
     "requeue_outlook.read_outlooks",
     "suspensions.count_waiting",
     "people.delete_contacts",
@@ -93,7 +104,7 @@ HOT = (
     "reconciliation.record_missing",
     "reconciliation.clear_settled_at_of_holders",
 )
-LARGE = {"audit_events", "contacts", "deliveries", "message_totals", "receipts"}
+LARGE = {"audit_events", "contacts", "deliveries", "group_members", "message_totals", "receipts"}
 _SMALL = {
     "deliveries_doubtful",
     "deliveries_due",
@@ -109,6 +120,9 @@ INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 100) A
 INSERT INTO senders (church_id, channel, address) SELECT church_id, 'sms', '+15005550006' FROM churches;
 INSERT INTO contacts (church_id, name, phone)
 SELECT church_id, 'Person', '+1202' || (5000000 + n) FROM churches, generate_series(1, 200) AS n;
+INSERT INTO groups (church_id, name) SELECT church_id, 'Group ' || n FROM churches, generate_series(1, 5) AS n;
+INSERT INTO group_members (group_id, contact_id, church_id)
+SELECT group_id, contact_id, church_id FROM groups JOIN contacts USING (church_id);
 INSERT INTO messages (
     church_id, channel, content, segments, target_type, target, request_hash, request_id, send_at, expanded_at,
     completed_at

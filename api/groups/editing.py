@@ -1,0 +1,81 @@
+"""PATCH and DELETE /api/groups/{id}."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from api import problems
+from api.authentication import with_key
+from api.base_models import RequestModel
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.groups.creating import GroupName
+from api.groups.locked_group import known_group, locked_group, name_taken, record_change
+from api.groups.responses import GroupView, group_views
+from api.messages.draft_edit import describe_without_defaults
+from api.problems import RequestRefused
+from store import groups
+from store.api_keys import KeyHolder
+from store.groups import GroupReference, NameTaken
+
+
+class GroupEdit(RequestModel):
+    """The fields of a group to change. Absent fields stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra=describe_without_defaults)
+
+    name: GroupName = Field(default="-", description="The new name.")
+
+
+@endpoint(
+    "PATCH /api/groups/<uuid:group_id>",
+    tag="Groups",
+    summary="Rename a group",
+    authentication=with_key("contacts:write"),
+    body=GroupEdit,
+    example={"name": "Youth and students"},
+    responses=(ResponseSpec(status=200, description="The changed group.", content=GroupView),),
+    problems=(problems.NOT_FOUND, problems.ALREADY_EXISTS),
+)
+def change_group(*, caller: KeyHolder, group_id: UUID, body: GroupEdit) -> ApiResponse:
+    """Changes the name. Messages and schedules refer to a group by its id, so they keep their target."""
+    with locked_group(caller, group_id) as (connection, group):
+        if body.model_fields_set:
+            try:
+                groups.change(
+                    connection,
+                    church_id=caller.church_id,
+                    group_id=group_id,
+                    name=body.name,
+                    condition=group.condition,
+                )
+            except NameTaken as error:
+                raise name_taken(error) from None
+            record_change(connection, caller, "group.changed", group_id, fields=sorted(body.model_fields_set))
+        [view] = group_views(connection, [known_group(connection, caller, group_id)])
+    return ApiResponse(status=200, content=view)
+
+
+@endpoint(
+    "DELETE /api/groups/<uuid:group_id>",
+    tag="Groups",
+    summary="Delete a group",
+    authentication=with_key("contacts:write"),
+    responses=(ResponseSpec(status=204, description="The group is deleted."),),
+    problems=(problems.NOT_FOUND, problems.IN_USE),
+)
+def delete_group(*, caller: KeyHolder, group_id: UUID) -> ApiResponse:
+    """Deletes the group; its contacts stay. A group is not deleted while a message that is not being sent yet, a
+    schedule or a smart group refers to it: otherwise a message could reach people whom it was to leave out."""
+    with locked_group(caller, group_id) as (connection, _):
+        references = groups.find_references(connection, church_id=caller.church_id, group_id=group_id)
+        if references:
+            raise RequestRefused(problems.IN_USE, f"The group is needed by {_listed(references)}.")
+        groups.delete(connection, church_id=caller.church_id, group_id=group_id)
+        record_change(connection, caller, "group.deleted", group_id)
+    return ApiResponse(status=204)
+
+
+def _listed(references: list[GroupReference]) -> str:
+    return ", ".join(f"the {each.kind} {each.reference_id}" for each in references)
