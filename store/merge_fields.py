@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from messaging.merge_fields import MergeField, MergeText
+from messaging.merge_fields import BUILT_IN_FIELDS, MergeField, MergeText
 from store import sql
 
 _SQL = sql.load("merge_fields")
@@ -42,6 +42,12 @@ def to_store(
 def list_contact_fields(connection: Connection[Any], church_id: UUID) -> list[str]:
     """Returns the names of the church's own fields of contacts."""
     return [name for (name,) in connection.execute(_SQL["list_contact_fields"], {"church_id": church_id})]
+
+
+def list_removed_fields(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> list[str]:
+    """Returns the merge fields in the text of a schedule that contacts do not have any more."""
+    names = {"church_id": church_id, "schedule_id": schedule_id, "built_in_fields": list(BUILT_IN_FIELDS)}
+    return [name for (name,) in connection.execute(_SQL["list_removed_fields"], names)]
 
 
 def _format(text: MergeText, fields: list[MergeField]) -> str:
