@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from messaging.merge_fields import BUILT_IN_FIELDS
 from messaging.missed_runs import DecidedRun, MissedPolicy, RunOutcome, decide_runs
 from messaging.recurrence.rule import InvalidRecurrence, TooManySteps
 from messaging.recurrence.runs import Recurrence, ScheduledRun
@@ -160,6 +161,7 @@ def record(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) 
             "outcomes": [decided.outcome.value for _, decided in runs],
             "reasons": [decided.reason for _, decided in runs],
             "send_ats": [decided.send_at for _, decided in runs],
+            "built_in_fields": list(BUILT_IN_FIELDS),
         },
     ).rowcount
     connection.execute(

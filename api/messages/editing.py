@@ -15,10 +15,10 @@ from api.messages.composition import Composition
 from api.messages.counted_message import counted_message
 from api.messages.daily_usage import need_of
 from api.messages.draft_edit import DraftEdit, apply_edit
+from api.messages.merging import count_segments, stored_merge_fields
 from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.problems import RequestRefused
 from api.services import services
-from channels.registry import CHANNELS
 from store import audit, daily_limits, message_lifecycle, messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
@@ -66,7 +66,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=edited.send_at)
         else:
             send_at = message.send_at
-        new_target, segments = edited.target, CHANNELS[edited.channel].count_segments(edited.content)
+        new_target, segments = edited.target, count_segments(edited)
         check_sendable(connection, church_id=caller.church_id, draft=edited, target=new_target, errors=errors)
         need = need_of(
             connection,
@@ -85,6 +85,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             content=edited.content,
             details=edited.details,
             segments=segments,
+            merge_fields=stored_merge_fields(edited),
             target_type=edited.target_type,
             target=new_target,
             send_at=send_at,

@@ -11,13 +11,13 @@ from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_heade
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
+from api.messages.merging import count_segments, stored_merge_fields
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
 from api.request_digest import request_digest
 from api.request_ids import request_id
 from api.services import services
-from channels.registry import CHANNELS
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import NewMessage
@@ -84,7 +84,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     errors = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
-        segments = CHANNELS[body.channel].count_segments(body.content)
+        segments = count_segments(body)
         need = need_of(
             connection,
             church_id=caller.church_id,
@@ -107,6 +107,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             request_id=request_id(),
             send_at=due_at,
             urgent_reason=body.urgent_reason,
+            merge_fields=stored_merge_fields(body),
             need=need,
             accepted_by=caller.actor,
         )

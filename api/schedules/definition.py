@@ -11,9 +11,9 @@ from uuid import UUID
 from psycopg import Connection
 
 from api import problems
+from api.messages.merging import count_segments
 from api.problems import FieldError, RequestRefused
 from api.schedules.new_schedule import START_OUT_OF_RANGE, NewSchedule, is_start_in_range
-from channels.registry import CHANNELS
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
@@ -45,7 +45,7 @@ def define_schedule(
         channel=schedule.channel,
         content=schedule.content,
         details=schedule.details,
-        segments=CHANNELS[schedule.channel].count_segments(schedule.content),
+        segments=count_segments(schedule),
         target_type=schedule.target_type,
         target=schedule.target,
         urgent_reason=schedule.urgent_reason,

@@ -23,7 +23,7 @@ from api.schedules.locked_schedule import locked_schedule, record_change, schedu
 from api.services import services
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
-from store import messages, schedule_runs, schedules
+from store import merge_fields, messages, schedule_runs, schedules
 from store.api_keys import KeyHolder
 from store.daily_limits import Need
 from store.messages import NewMessage, NoSender
@@ -126,11 +126,14 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
         )
         new = _message_of(schedule, caller, key, need)
         if reason := unavailable(schedule.channel):
-            raise _refused(reason)
+            raise _refused("channel", reason)
+        removed = merge_fields.list_removed_fields(connection, church_id=caller.church_id, schedule_id=schedule_id)
+        if removed:
+            raise _refused("content", f"has merge fields that contacts do not have any more: {', '.join(removed)}")
         try:
             message, is_new = messages.insert(connection, new)
         except NoSender:
-            raise _refused("has no sender in this church any more: ask the operator to set one") from None
+            raise _refused("channel", "has no sender in this church any more: ask the operator to set one") from None
         if message.schedule_id != schedule_id or message.request_hash != new.request_hash:
             raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
         warnings = notices(
@@ -160,8 +163,8 @@ def _cannot_be_evaluated(reason: str) -> RequestRefused:
     )
 
 
-def _refused(reason: str) -> RequestRefused:
-    error = FieldError(field="channel", message=reason)
+def _refused(field: str, reason: str) -> RequestRefused:
+    error = FieldError(field=field, message=reason)
     return RequestRefused(problems.WRONG_STATE, "The message cannot be sent.", errors=[error])
 
 

@@ -1,0 +1,15 @@
+-- name: list_contact_fields
+SELECT name FROM contact_fields WHERE church_id = :church_id ORDER BY name;
+
+-- name: list_removed_fields
+-- The merge fields in the text of a schedule that contacts do not have any more.
+SELECT DISTINCT field ->> 'name'
+FROM schedules
+CROSS JOIN jsonb_array_elements(schedules.merge_fields -> 'fields') AS field
+WHERE schedules.church_id = :church_id AND schedules.schedule_id = :schedule_id
+  AND field ->> 'name' <> ALL (:built_in_fields::text[])
+  AND NOT EXISTS (
+      SELECT FROM contact_fields
+      WHERE contact_fields.church_id = :church_id AND contact_fields.name = field ->> 'name'
+  )
+ORDER BY 1;
