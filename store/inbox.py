@@ -109,8 +109,3 @@ def set_keyword_reply(connection: Connection[Any], *, inbound_message_id: UUID, 
     """Record which message answers the keyword."""
     names = {"inbound_message_id": inbound_message_id, "message_id": message_id}
     connection.execute(_SQL["set_keyword_reply"], names)
-
-
-def lock_sender(connection: Connection[Any], *, church_id: UUID, channel: str) -> None:
-    """Lock the sender as a claim does. Call it before opt-outs of senders are lifted and an answer is written."""
-    connection.execute(_SQL["lock_sender"], {"church_id": church_id, "channel": channel})

@@ -68,7 +68,3 @@ SELECT EXISTS (
 UPDATE inbound_messages
 SET keyword_reply_id = :message_id
 WHERE inbound_message_id = :inbound_message_id;
-
--- name: lock_sender!
--- Before opt-outs of senders are deleted: what records the results of submissions locks the sender first too.
-SELECT FROM senders WHERE church_id = :church_id AND channel = :channel FOR UPDATE;
