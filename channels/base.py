@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -141,6 +141,11 @@ class Channel(Protocol):
     @property
     def retryable_codes(self) -> Mapping[str, float]:
         """Codes of failures reported after acceptance that are tried again, with the first backoff in seconds."""
+        ...
+
+    @property
+    def opted_out_codes(self) -> Collection[str]:
+        """Codes of failures reported after acceptance that say that the recipient sent STOP to the carrier."""
         ...
 
     def explain_code(self, code: str) -> str | None:

@@ -8,7 +8,7 @@ import logs
 from channels.registry import CHANNELS
 from jobs.worker.runtime import Runtime, current_runtime
 from metrics.definitions import DELIVERED_AFTER
-from store import message_lifecycle, receipts
+from store import message_lifecycle, opt_outs, receipts
 from store.database import system_scope
 from store.receipts import AppliedReceipts
 
@@ -26,13 +26,20 @@ def apply_receipts() -> None:
     retryable_codes = {
         code: backoff for channel in CHANNELS.values() for code, backoff in channel.retryable_codes.items()
     }
+    opted_out_codes = [code for channel in CHANNELS.values() for code in channel.opted_out_codes]
     began = time.monotonic()
     applied = 0
     while True:
         with system_scope(runtime.database) as connection:
             batch = receipts.apply(
-                connection, limit=BATCH, policy=runtime.retry_policy, retryable_codes=retryable_codes
+                connection,
+                limit=BATCH,
+                policy=runtime.retry_policy,
+                retryable_codes=retryable_codes,
+                opted_out_codes=opted_out_codes,
             )
+            if batch.opted_out_delivery_ids:
+                opt_outs.opt_out_of_senders_of_deliveries(connection, batch.opted_out_delivery_ids)
         applied += batch.applied
         _measure_delivered(runtime, batch)
         if batch.submitted_message_ids:  # otherwise the results of the submissions complete them

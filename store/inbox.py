@@ -13,8 +13,10 @@ from psycopg.types.json import Jsonb
 from messaging.consent_keywords import KeywordKind
 from store import sql
 
-MESSAGES_EACH = 50
-"""How many of the latest messages of a church are looked through for the person, if several churches share a number."""
+MOST_MESSAGES = 2000
+MOST_MESSAGES_EACH, LEAST_MESSAGES_EACH = 200, 10
+"""How many of the latest messages are looked through for the person, if several churches share a number: of all these
+churches together (as in the query), and of each."""
 
 _SQL = sql.load("inbox")
 
@@ -74,7 +76,8 @@ def find_addressees(
 def _owner(connection: Connection[Any], church_ids: list[UUID], *, from_address: str) -> UUID:
     if len(church_ids) == 1:
         return church_ids[0]
-    sharing = {"church_ids": church_ids, "from_address": from_address, "messages_each": MESSAGES_EACH}
+    each = min(MOST_MESSAGES_EACH, max(LEAST_MESSAGES_EACH, MOST_MESSAGES // len(church_ids)))
+    sharing = {"church_ids": church_ids, "from_address": from_address, "messages_each": each}
     row = (
         connection.execute(_SQL["find_last_texter"], sharing).fetchone()
         or connection.execute(_SQL["find_church_of_contact"], sharing).fetchone()
@@ -109,8 +112,3 @@ def set_keyword_reply(connection: Connection[Any], *, inbound_message_id: UUID, 
     """Record which message answers the keyword."""
     names = {"inbound_message_id": inbound_message_id, "message_id": message_id}
     connection.execute(_SQL["set_keyword_reply"], names)
-
-
-def lock_sender(connection: Connection[Any], *, church_id: UUID, channel: str) -> None:
-    """Lock the sender as a claim does. Call it before opt-outs of senders are lifted and an answer is written."""
-    connection.execute(_SQL["lock_sender"], {"church_id": church_id, "channel": channel})

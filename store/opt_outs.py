@@ -180,6 +180,12 @@ def opt_out_of_senders(connection: Connection[Any], refusals: Sequence[SenderRef
     connection.execute(_SQL["opt_out_of_senders"], names)
 
 
+def opt_out_of_senders_of_deliveries(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> None:
+    """Record the same for the recipients of these deliveries, which the carrier accepted before it refused them."""
+    names = {"delivery_ids": list(delivery_ids), "source": CARRIER}
+    connection.execute(_SQL["opt_out_of_senders_of_deliveries"], names)
+
+
 def opt_in(
     connection: Connection[Any],
     *,

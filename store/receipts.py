@@ -67,41 +67,53 @@ class AppliedReceipts:
     """Deliveries whose receipts have a carrier id that another delivery holds: `resolve_contested` must decide."""
     submitted_message_ids: Sequence[UUID]
     """Messages with deliveries that were queued or being submitted until now: nothing may be left to submit."""
+    opted_out_delivery_ids: Sequence[UUID]
+    """Deliveries that failed now because the recipient sent STOP to the carrier."""
     delivered_channels: Sequence[str]
     """Of the deliveries that are `delivered` now, the channel of each, and for how long it had been due."""
     delivered_after_seconds: Sequence[float]
 
 
 def apply(
-    connection: Connection[Any], *, limit: int, policy: RetryPolicy, retryable_codes: Mapping[str, float]
+    connection: Connection[Any],
+    *,
+    limit: int,
+    policy: RetryPolicy,
+    retryable_codes: Mapping[str, float],
+    opted_out_codes: Sequence[str] = (),
 ) -> AppliedReceipts:
     """Apply up to `limit` receipts to their deliveries.
 
     `retryable_codes`: the carriers' codes of retryable failures, each with the first backoff in seconds.
+    `opted_out_codes`: those that say that the recipient sent STOP to the carrier.
     """
     parameters = {
         "transitions": _APPLIED_TRANSITIONS,
         "retry_limit": policy.limit,
         "age_limit_seconds": policy.age_limit_seconds,
         "retryable_codes": list(retryable_codes),
+        "opted_out_codes": list(opted_out_codes),
         "pauses_seconds": list(retryable_codes.values()),
         "backoff_factors": backoff_steps(policy.limit, base_seconds=1.0, limit_seconds=inf),
         "jitter": HALF_JITTER,
     }
     applied, left, contested = 0, limit, 0
     submitted: set[UUID] = set()
+    opted_out: list[UUID] = []
     delivered_channels: list[str] = []
     delivered_after_seconds: list[float] = []
     while left and not contested:
         step = retry_unique_violations(connection, partial(_apply, connection, {**parameters, "row_limit": left}))
         applied, left, contested = applied + step.applied, step.waiting, step.contested
         submitted.update(step.submitted_message_ids)
+        opted_out += step.opted_out_delivery_ids
         delivered_channels += step.delivered_channels
         delivered_after_seconds += step.delivered_after_seconds
     return AppliedReceipts(
         applied=applied,
         contested=contested,
         submitted_message_ids=sorted(submitted),
+        opted_out_delivery_ids=opted_out,
         delivered_channels=delivered_channels,
         delivered_after_seconds=delivered_after_seconds,
     )

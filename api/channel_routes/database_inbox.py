@@ -84,45 +84,11 @@ class DatabaseInbox:
             return _Received(outcome="repeated", addressees=addressees)
         if keyword is None:
             return _Received(outcome="reply", addressees=addressees)
-        has_effect = self._obey(connection, message, keyword, addressees, inbound_message_id)
+        has_effect = _apply(connection, message, keyword, addressees, inbound_message_id=inbound_message_id)
         answer = None
         if has_effect:
             answer = self._answer(connection, message, keyword, church_id=addressees.owner, answers=inbound_message_id)
         return _Received(outcome=keyword.kind.value, addressees=addressees, answer=answer)
-
-    def _obey(
-        self,
-        connection: Connection[Any],
-        message: InboundMessage,
-        keyword: Keyword,
-        addressees: Addressees,
-        inbound_message_id: UUID,
-    ) -> bool:
-        """Do what the keyword asks for. Returns False if it must not be confirmed: it did not lift a recent opt-out."""
-        if keyword.kind is KeywordKind.OPT_OUT:
-            opt_outs.opt_out_of_churches(
-                connection,
-                church_ids=addressees.church_ids,
-                address=message.sender,
-                source=opt_outs.KEYWORD,
-                evidence=keyword.words,
-                channel=message.channel,
-                inbound_message_id=inbound_message_id,
-            )
-        elif keyword.kind is KeywordKind.OPT_IN:
-            inbox.lock_sender(connection, church_id=addressees.owner, channel=self._channel)
-            opt_outs.opt_in_by_keyword(
-                connection,
-                church_ids=addressees.church_ids,
-                address=message.sender,
-                senders=addressees.senders,
-                evidence=keyword.words,
-                channel=message.channel,
-                inbound_message_id=inbound_message_id,
-                settled_seconds=ORDER_UNKNOWN_SECONDS,
-            )
-            return not _is_opted_out(connection, message, addressees)
-        return True
 
     def _answer(
         self, connection: Connection[Any], message: InboundMessage, keyword: Keyword, *, church_id: UUID, answers: UUID
@@ -186,6 +152,40 @@ def _keyword_of(connection: Connection[Any], message: InboundMessage, addressees
     if found is not None and found.only_if_opted_out and not _is_opted_out(connection, message, addressees):
         return None
     return found
+
+
+def _apply(
+    connection: Connection[Any],
+    message: InboundMessage,
+    keyword: Keyword,
+    addressees: Addressees,
+    *,
+    inbound_message_id: UUID,
+) -> bool:
+    """Do what the keyword asks for. Returns False if it must not be confirmed: it did not lift a recent opt-out."""
+    if keyword.kind is KeywordKind.OPT_OUT:
+        opt_outs.opt_out_of_churches(
+            connection,
+            church_ids=addressees.church_ids,
+            address=message.sender,
+            source=opt_outs.KEYWORD,
+            evidence=keyword.words,
+            channel=message.channel,
+            inbound_message_id=inbound_message_id,
+        )
+    elif keyword.kind is KeywordKind.OPT_IN:
+        opt_outs.opt_in_by_keyword(
+            connection,
+            church_ids=addressees.church_ids,
+            address=message.sender,
+            senders=addressees.senders,
+            evidence=keyword.words,
+            channel=message.channel,
+            inbound_message_id=inbound_message_id,
+            settled_seconds=ORDER_UNKNOWN_SECONDS,
+        )
+        return not _is_opted_out(connection, message, addressees)
+    return True
 
 
 def _is_opted_out(connection: Connection[Any], message: InboundMessage, addressees: Addressees) -> bool:

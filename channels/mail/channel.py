@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,7 @@ class MailChannel:
     daily_limit_weight = 0  # a single mail costs nothing
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
+    opted_out_codes: Collection[str] = ()
     routes: Sequence[Route[RouteStore]] = (bounce_route(), *unsubscribe.routes())
     inbound_routes: Sequence[Route[Inbox]] = ()
 

@@ -12,7 +12,7 @@ from channels.mms import media_checks
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe
 from channels.mms.media_urls import FIELD, MAX_CHARACTERS, MAX_URLS, check_urls
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, explain_code
+from channels.twilio.errors import OPTED_OUT_CODES, RETRYABLE_RECEIPT_CODES, explain_code
 from channels.twilio.receipts import status_route
 from messaging import segments
 from messaging.addresses import AddressKind
@@ -43,6 +43,7 @@ class MmsChannel:
     can_fetch_statuses = True
     keeps_quiet_hours = True
     retryable_codes = RETRYABLE_RECEIPT_CODES
+    opted_out_codes = OPTED_OUT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("mms"),)
     inbound_routes: Sequence[Route[Inbox]] = ()  # they arrive at the route of sms: Twilio has one URL for both
 

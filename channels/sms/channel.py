@@ -9,7 +9,7 @@ from uuid import UUID
 from channels.base import Carrier, Details, MergeRules
 from channels.incoming import Inbox, Route, RouteStore
 from channels.twilio.carrier import TwilioCarrier
-from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, explain_code
+from channels.twilio.errors import OPTED_OUT_CODES, RETRYABLE_RECEIPT_CODES, explain_code
 from channels.twilio.inbound import inbound_route
 from channels.twilio.receipts import status_route
 from messaging.addresses import AddressKind
@@ -26,6 +26,7 @@ class SmsChannel:
     daily_limit_weight = 1
     can_fetch_statuses = True
     retryable_codes = RETRYABLE_RECEIPT_CODES
+    opted_out_codes = OPTED_OUT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("sms"),)
     inbound_routes: Sequence[Route[Inbox]] = (inbound_route("sms"),)
 

@@ -5,7 +5,7 @@ Source: https://www.twilio.com/docs/api/errors. A code that is not listed is cla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from channels.error_classification import ErrorClassification
 from messaging.submissions import ResultKind
@@ -84,6 +84,8 @@ RETRYABLE_RECEIPT_CODES: Mapping[str, float] = {
 30008 (unknown error) is not among them: the text may have arrived.
 """
 
+OPTED_OUT_CODES: Collection[str] = tuple(str(code) for code, error in SUBMISSION_CODES.items() if error.opted_out)
+"""The recipient sent STOP. A messaging service accepts the message first, and reports the code afterwards."""
 
 RECEIPT_REASONS: Mapping[str, str] = {
     "30001": "the sender's queue at the carrier was full",

@@ -32,8 +32,7 @@ CROSS JOIN LATERAL (
     SELECT
     FROM deliveries
     WHERE deliveries.message_id = recent.message_id
-      AND (CASE WHEN deliveries.status <> 'suppressed' THEN deliveries.address END) = :from_address
-      AND deliveries.attempts > 0
+      AND deliveries.address = :from_address AND deliveries.status <> 'suppressed' AND deliveries.attempts > 0
     LIMIT 1
 ) AS texted
 ORDER BY recent.send_at DESC, recent.message_id DESC
@@ -68,7 +67,3 @@ SELECT EXISTS (
 UPDATE inbound_messages
 SET keyword_reply_id = :message_id
 WHERE inbound_message_id = :inbound_message_id;
-
--- name: lock_sender!
--- Before opt-outs of senders are deleted: what records the results of submissions locks the sender first too.
-SELECT FROM senders WHERE church_id = :church_id AND channel = :channel FOR UPDATE;

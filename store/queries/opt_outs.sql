@@ -50,6 +50,23 @@ INSERT INTO consent_events (church_id, address, event, source, channel, sender)
 SELECT church_id, address, 'opt_out', source, :channel::text, sender
 FROM opted_out;
 
+-- name: opt_out_of_senders_of_deliveries!
+-- The same for the recipients of deliveries and the present senders of their churches.
+WITH opted_out AS (
+    INSERT INTO sender_opt_outs (church_id, address, sender, source)
+    SELECT DISTINCT deliveries.church_id, deliveries.address, coalesce(senders.messaging_service_sid, senders.address),
+           :source::text
+    FROM deliveries
+    JOIN senders ON senders.church_id = deliveries.church_id AND senders.channel = deliveries.channel
+    WHERE deliveries.delivery_id = ANY (:delivery_ids::uuid[]) AND deliveries.address IS NOT NULL
+    ORDER BY 1, 2, 3
+    ON CONFLICT (church_id, address, sender) DO NOTHING
+    RETURNING church_id, address, sender, source
+)
+INSERT INTO consent_events (church_id, address, event, source, sender)
+SELECT church_id, address, 'opt_out', source, sender
+FROM opted_out;
+
 -- name: opt_in
 -- Deletes the opt-outs of the address, and keeps their sources and times in the history: that of the church, and those of
 -- senders, of all or of those listed. Returns them, that of the church first.

@@ -35,7 +35,8 @@ WHERE receipts.delivery_id <> excluded.delivery_id OR receipts.attempt < exclude
 -- A delivery may have several texts (carrier ids); one of them is applied, the others are left for the next statement. A text
 -- whose carrier id is held by another delivery is contested: it is left until `resolve_contested` has decided about it.
 -- Returns how many receipts were applied, how many of the batch are left, how many deliveries are contested, and the messages
--- that may have nothing left to submit now. For /metrics also for how long each delivery had been due that is delivered now.
+-- that may have nothing left to submit now, and the deliveries that failed because the recipient sent STOP to the carrier (the
+-- caller passes the codes). For /metrics also for how long each delivery had been due that is delivered now.
 -- What is looked up for single deliveries is a subquery, not a join. The planner cannot estimate how many rows a batch has, and
 -- would join them with every message by a nested loop.
 WITH batch AS MATERIALIZED (
@@ -157,7 +158,7 @@ WITH batch AS MATERIALIZED (
     RETURNING deliveries.message_id, deliveries.status,
               changes.present_status IN ('canceled', 'suppressed') AS was_final,
               changes.present_status IN ('queued', 'sending') AND deliveries.status <> 'queued' AS is_submitted,
-              changes.channel, changes.delivered_after_seconds
+              changes.channel, changes.delivered_after_seconds, deliveries.delivery_id, changes.error_code
 ), reopened AS (
     UPDATE messages
     SET completed_at = CASE WHEN reopened_messages.is_queued THEN NULL ELSE messages.completed_at END, settled_at = NULL
@@ -190,6 +191,11 @@ SELECT (SELECT count(*) FROM applied) AS applied,
        (SELECT count(*) FROM batch) - (SELECT count(*) FROM applied) AS waiting,
        (SELECT count(*) FROM contested) AS contested,
        ARRAY(SELECT DISTINCT message_id FROM changed_deliveries WHERE is_submitted) AS submitted_message_ids,
+       ARRAY(
+           SELECT delivery_id
+           FROM changed_deliveries
+           WHERE status IN ('undelivered', 'failed') AND error_code = ANY (:opted_out_codes::text[])
+       ) AS opted_out_delivery_ids,
        ARRAY(
            SELECT channel FROM changed_deliveries WHERE delivered_after_seconds IS NOT NULL
        ) AS delivered_channels,

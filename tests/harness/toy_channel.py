@@ -5,7 +5,7 @@ It declares a route for receipts, and one for notes from recipients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,6 +99,7 @@ class NoteChannel:
     daily_limit_weight = 1
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}
+    opted_out_codes: Collection[str] = ()
     routes: Sequence[Route[RouteStore]] = (
         Route(
             name="take_note_receipt",

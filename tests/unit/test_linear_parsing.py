@@ -13,12 +13,14 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 from unittest.mock import create_autospec
+from urllib.parse import urlencode
 from uuid import uuid4
 from wsgiref.types import StartResponse
 
 import pytest
 from flask import Flask, Request
 from pydantic import ValidationError
+from twilio.request_validator import RequestValidator
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
@@ -40,8 +42,10 @@ from channels.mail.signed_tokens import BounceAddresses, UnsubscribeLinks
 from channels.mail.smtp_session import SmtpRefusal, Stage
 from channels.mms.media_urls import check_urls, parse_url
 from channels.sms.channel import SmsChannel
+from channels.twilio.inbound import read_inbound
 from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
+from messaging.consent_keywords import find_keyword
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.wall_time import find_zone
@@ -121,6 +125,19 @@ def with_refusal(parse: Callable[[str], object], text: str) -> None:
         parse(text)
     except ValueError:
         return
+
+
+def inbound_message(form: dict[str, str]) -> object:
+    """A message that the carrier signed."""
+    url, token = "https://x.example.org/", SETTINGS.twilio_auth_token.get_secret_value()
+    headers = {"X-Twilio-Signature": RequestValidator(token).compute_signature(url, form)}
+    message = read_inbound(incoming_request(SETTINGS, url=url, body=urlencode(form).encode(), headers=headers))
+    return find_keyword(message.text)
+
+
+def inbound_form(text: str) -> dict[str, str]:
+    media = {f"MediaUrl{place}": text for place in range(10)}
+    return {"MessageSid": "SM1", "From": "+12025550123", "To": "+12025550100", "NumMedia": "10", "Body": text, **media}
 
 
 def twilio_callback(body: bytes) -> object:
@@ -358,6 +375,8 @@ CASES = [
         ("-1", "1", " * * * *"),
         size=3_000,
     ),
+    *cases("inbound messages", inbound_message, *each("stop ", "\0", "é", "%"), size=20_000, of=inbound_form),
+    *cases("keywords", find_keyword, *each("stop ", "s.", "\u0301", " ", "\u200b", "ﷺ", "please "), size=50_000),
     *cases("time zones", find_zone, *each("A", "/", "../", "A/"), size=50_000),
     *cases(
         "log lines",

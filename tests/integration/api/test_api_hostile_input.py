@@ -136,6 +136,7 @@ PLACES = [
     Sent(method="POST", path=SEND, body=PLAIN),
     Sent(method="GET", path="/api/messages"),
     Sent(method="POST", path=f"/callbacks/sms/{ANY_ID}/1", body=b"a=b", media_type=FORM),
+    Sent(method="POST", path="/inbound/sms", body=b"a=b", media_type=FORM),
     Sent(method="POST", path="/callbacks/mail", body=b"To: x\r\n\r\n", media_type="message/rfc822"),
     Sent(method="POST", path="/operator/login", body=b"a=b", media_type=FORM),
     Sent(method="POST", path="/operator/logout", media_type=FORM),
@@ -242,7 +243,7 @@ def _headers() -> Iterator[Sent]:
 
 def _forms() -> Iterator[Sent]:
     parts = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 2_000
-    for path in (f"/callbacks/sms/{ANY_ID}/1", "/operator/login", "/unsubscribe/x"):
+    for path in (f"/callbacks/sms/{ANY_ID}/1", "/inbound/sms", "/operator/login", "/unsubscribe/x"):
         for form in (b"&" * 60_000, b"%" * 60_000, b"a=" + b"x" * 600_000, b"password=" + b"\xff" * 1_000, b"\0"):
             yield Sent(method="POST", path=path, body=form, media_type=FORM)
         for kind in (
