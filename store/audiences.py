@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from messaging.addresses import AddressKind
-from store import sql
+from store import smart_groups, sql
 
 _SQL = sql.load("audiences")
 
@@ -89,5 +89,14 @@ def smart_members(
     connection: Connection[Any], *, church_id: UUID, target: Mapping[str, Sequence[str]]
 ) -> Mapping[str, Sequence[Any]]:
     """Returns the parameters of fragments/audience.sql with the members of the smart groups of a target."""
-    del connection, church_id, target
-    return NO_SMART_GROUPS
+    listed = [*target.get("groupIds", ()), *target.get("excludeGroupIds", ())]
+    if not listed:
+        return NO_SMART_GROUPS
+    return as_parameters(
+        smart_groups.members(connection, church_id=church_id, group_ids=[UUID(group_id) for group_id in listed])
+    )
+
+
+def as_parameters(members: Mapping[UUID, str]) -> Mapping[str, Sequence[Any]]:
+    """Returns what smart_groups.members() returned as parameters of fragments/audience.sql."""
+    return {"smart_group_ids": list(members), "smart_members": list(members.values())}

@@ -66,6 +66,12 @@ def names(connection: Connection[Any], *, church_id: UUID) -> list[str]:
     return [name for (name,) in connection.execute(_SQL["list_field_names"], {"church_id": church_id}).fetchall()]
 
 
+def find_groups_with(connection: Connection[Any], *, church_id: UUID, name: str) -> list[UUID]:
+    """Returns the smart groups whose condition needs the field."""
+    rows = connection.execute(_SQL["find_groups_with_field"], {"church_id": church_id, "name": name}).fetchall()
+    return [group_id for (group_id,) in rows]
+
+
 def delete(connection: Connection[Any], *, church_id: UUID, name: str) -> int | None:
     """Delete a field with its values, and return how many contacts had one; None if the church has no such field.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from psycopg.rows import class_row
 
 from messaging.addresses import AddressKind
 from messaging.number_regions import number_region
-from store import audiences, contacts, daily_limits, groups, sql
+from store import audiences, contacts, daily_limits, groups, smart_groups, sql
 from store.daily_limits import CountedAudience, QueuedDeliveries
 
 _SQL = sql.load("message_expansion")
@@ -117,7 +118,14 @@ def _smart_members(connection: Connection[Any], message_ids: Sequence[UUID]) -> 
     missing = next((each for each in targets if not each.exists), None)
     if missing is not None:
         raise GroupMissing(f"message {missing.message_id} refers to the group {missing.group_id}, which does not exist")
-    return audiences.NO_SMART_GROUPS
+    smart = defaultdict[UUID, list[UUID]](list)
+    for each in targets:
+        if each.is_smart:
+            smart[each.church_id].append(each.group_id)
+    members: dict[UUID, str] = {}
+    for church_id, group_ids in smart.items():
+        members |= smart_groups.members(connection, church_id=church_id, group_ids=group_ids)
+    return audiences.as_parameters(members)
 
 
 def _locate_numbers(connection: Connection[Any], message_ids: Sequence[UUID]) -> None:

@@ -6,7 +6,7 @@ again at any point.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,10 @@ class PersonContact:
     phone: str | None
     email: str | None
     time_zone: str | None
+    fields: Mapping[str, str]
     created_at: datetime
+    groups: list[str]
+    """The names of the groups that list the contact."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,13 +117,15 @@ def find_deliveries(
 
 
 def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[str]) -> ErasedContacts:
-    """Delete the contacts with these addresses, and remove the addresses from the targets of schedules.
+    """Delete the contacts with these addresses, with their fields and memberships, and remove the addresses from the
+    targets of schedules and the conditions of smart groups.
 
     Opt-outs and their history stay: without them the person would be texted again when imported again.
     """
     names = {"church_id": church_id, "addresses": list(addresses)}
     connection.execute(_SQL["lock_church"], names)
     deleted = connection.execute(_SQL["delete_contacts"], names).fetchall()
+    connection.execute(_SQL["erase_from_conditions"], names)
     others = {address for row in deleted for address in row if address is not None} - set(addresses)
     return ErasedContacts(
         contacts=len(deleted),

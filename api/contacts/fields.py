@@ -14,6 +14,7 @@ from messaging.contact_fields import BUILT_IN_FIELDS, MAX_FIELDS, is_field_name
 from store import audit, contact_fields, contacts
 from store.api_keys import KeyHolder
 from store.database import church_scope
+from store.groups import REFERENCES_SHOWN
 
 
 class ContactFieldView(ResponseModel):
@@ -59,12 +60,16 @@ def list_contact_fields(*, caller: KeyHolder) -> ApiResponse:
     problems=(problems.NOT_FOUND, problems.IN_USE),
 )
 def delete_contact_field(*, caller: KeyHolder, name: str) -> ApiResponse:
-    """Deletes the field and its values of all contacts."""
+    """Deletes the field and its values of all contacts. A field is not deleted while the condition of a smart group
+    needs it: otherwise other contacts could belong to that group."""
     no_field = RequestRefused(problems.NOT_FOUND, "There is no such field.")
     if not is_field_name(name):
         raise no_field
     with church_scope(services().database, caller.church_id) as connection:
         contacts.lock_church(connection, caller.church_id)
+        if needing := contact_fields.find_groups_with(connection, church_id=caller.church_id, name=name):
+            listed = ", ".join(f"the group {group_id}" for group_id in needing[:REFERENCES_SHOWN])
+            raise RequestRefused(problems.IN_USE, f"The field is needed by {listed}.")
         cleared = contact_fields.delete(connection, church_id=caller.church_id, name=name)
         if cleared is None:
             raise no_field

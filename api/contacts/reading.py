@@ -13,6 +13,7 @@ from api.authentication import with_key
 from api.base_models import STORABLE, field_error
 from api.contacts.responses import ContactPage, DetailedContact, contact_view, detailed_contact
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.groups.member_pages import page_of_members
 from api.problems import FieldError, RequestRefused
 from api.query_parameters import PageQuery
 from api.services import services
@@ -73,10 +74,14 @@ def list_contacts(*, caller: KeyHolder, query: ContactQuery) -> ApiResponse:
 def _find(connection: Connection[Any], caller: KeyHolder, query: ContactQuery) -> list[Contact]:
     """Return a page of contacts, and one more if there are more."""
     church_id, after, limit = caller.church_id, query.cursor, query.limit + 1
-    if query.group_id is not None and groups.get(connection, church_id=church_id, group_id=query.group_id) is None:
-        error = FieldError(field="groupId", message="is not a group of this church")
-        raise RequestRefused(problems.INVALID, "Some query parameters have errors.", errors=[error])
+    group = None
+    if query.group_id is not None:
+        group = groups.get(connection, church_id=church_id, group_id=query.group_id)
+        if group is None:
+            raise _refused("groupId", "is not a group of this church")
     if query.search.strip():
+        if group is not None and group.condition is not None:
+            raise _refused("search", "is only possible among all contacts or in a group that is not smart")
         return contact_search.page(
             connection,
             church_id=church_id,
@@ -85,11 +90,14 @@ def _find(connection: Connection[Any], caller: KeyHolder, query: ContactQuery) -
             limit=limit,
             group_id=query.group_id,
         )
-    if query.group_id is not None:
-        return contacts.page_of_group(
-            connection, church_id=church_id, group_id=query.group_id, after=after, limit=limit
-        )
+    if group is not None:
+        return page_of_members(connection, church_id=church_id, group=group, after=after, limit=limit)
     return contacts.page(connection, church_id=church_id, after=after, limit=limit)
+
+
+def _refused(field: str, message: str) -> RequestRefused:
+    error = FieldError(field=field, message=message)
+    return RequestRefused(problems.INVALID, "Some query parameters have errors.", errors=[error])
 
 
 @endpoint(

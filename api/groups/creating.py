@@ -10,8 +10,9 @@ from api import problems
 from api.authentication import with_key
 from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.groups.conditions import CONDITION_DESCRIPTION, GroupCondition, check_evaluable
 from api.groups.locked_group import name_taken, record_change
-from api.groups.responses import GroupView, group_views
+from api.groups.responses import GroupView, counted_view
 from api.problems import RequestRefused
 from api.services import services
 from store import groups
@@ -29,6 +30,9 @@ class NewGroup(RequestModel):
     """A group to create."""
 
     name: GroupName = Field(description="Its name, which no other group of the church has in any case of letters.")
+    condition: GroupCondition | None = Field(
+        default=None, description=CONDITION_DESCRIPTION + " Without a condition, contacts are added and removed."
+    )
 
 
 @endpoint(
@@ -37,7 +41,7 @@ class NewGroup(RequestModel):
     summary="Create a group",
     authentication=with_key("contacts:write"),
     body=NewGroup,
-    example={"name": "Youth"},
+    example={"name": "North", "condition": {"field": "campus", "equals": "North"}},
     responses=(
         ResponseSpec(status=201, description="The group is created.", content=GroupView),
         ResponseSpec(status=200, description="The church has this group already.", content=GroupView),
@@ -45,12 +49,14 @@ class NewGroup(RequestModel):
     problems=(problems.ALREADY_EXISTS, problems.TOO_MANY_GROUPS),
 )
 def create_group(*, caller: KeyHolder, body: NewGroup) -> ApiResponse:
-    """Creates a group, at first without members. Repeating the request has no effect."""
+    """Creates a group, at first without members, or a smart group, whose members follow from a condition. Repeating
+    the request has no effect."""
     with church_scope(services().database, caller.church_id) as connection:
         groups.lock_definitions(connection, caller.church_id)
+        check_evaluable(connection, caller, body.condition)
         try:
             group, is_new = groups.create(
-                connection, church_id=caller.church_id, name=body.name, condition=None, limit=MAX_GROUPS
+                connection, church_id=caller.church_id, name=body.name, condition=body.condition, limit=MAX_GROUPS
             )
         except NameTaken as error:
             raise name_taken(error) from None
@@ -61,5 +67,5 @@ def create_group(*, caller: KeyHolder, body: NewGroup) -> ApiResponse:
             ) from None
         if is_new:
             record_change(connection, caller, "group.created", group.group_id)
-        [view] = group_views(connection, [group])
+        view = counted_view(connection, caller, group)
     return ApiResponse(status=201 if is_new else 200, content=view)

@@ -15,6 +15,7 @@ from api.base_models import RequestModel, ResponseModel
 from api.contacts.responses import ContactPage, contact_view
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.groups.locked_group import known_group, record_change
+from api.groups.member_pages import page_of_members
 from api.problems import FieldError, RequestRefused
 from api.query_parameters import PageQuery
 from api.services import services
@@ -57,9 +58,9 @@ class RemovedMembers(ResponseModel):
 def list_group_members(*, caller: KeyHolder, group_id: UUID, query: PageQuery) -> ApiResponse:
     """Lists the contacts in the group, oldest first. Pass `next` as `cursor` to get the following page."""
     with church_scope(services().database, caller.church_id) as connection:
-        known_group(connection, caller, group_id)
-        found = contacts.page_of_group(
-            connection, church_id=caller.church_id, group_id=group_id, after=query.cursor, limit=query.limit + 1
+        group = known_group(connection, caller, group_id)
+        found = page_of_members(
+            connection, church_id=caller.church_id, group=group, after=query.cursor, limit=query.limit + 1
         )
     shown = found[: query.limit]
     page = ContactPage(

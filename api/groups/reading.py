@@ -8,7 +8,7 @@ from api import problems, query_parameters
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.groups.locked_group import known_group
-from api.groups.responses import GroupPage, GroupView, group_views
+from api.groups.responses import GroupPage, GroupView, counted_view, group_views
 from api.query_parameters import PageQuery
 from api.services import services
 from store import groups
@@ -48,5 +48,5 @@ def list_groups(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
 def get_group(*, caller: KeyHolder, group_id: UUID) -> ApiResponse:
     """Shows the group and how many members it has."""
     with church_scope(services().database, caller.church_id) as connection:
-        [view] = group_views(connection, [known_group(connection, caller, group_id)])
+        view = counted_view(connection, caller, known_group(connection, caller, group_id))
     return ApiResponse(status=200, content=view)

@@ -10,7 +10,9 @@ from psycopg import Connection
 from pydantic import Field
 
 from api.base_models import ResponseModel, Timestamp
-from store import groups
+from messaging.group_conditions import parse_condition
+from store import groups, smart_groups
+from store.api_keys import KeyHolder
 from store.groups import Group
 
 
@@ -42,6 +44,16 @@ def group_view(group: Group, *, member_count: int | None) -> GroupView:
         member_count=member_count,
         created_at=group.created_at,
         updated_at=group.updated_at,
+    )
+
+
+def counted_view(connection: Connection[Any], caller: KeyHolder, group: Group) -> GroupView:
+    """Return the group with how many members it has; a smart group is evaluated."""
+    if group.condition is None:
+        return group_views(connection, [group])[0]
+    condition = parse_condition(group.condition)
+    return group_view(
+        group, member_count=smart_groups.count(connection, church_id=caller.church_id, condition=condition)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,8 @@ class PersonContact(ResponseModel):
     phone: str | None
     email: str | None
     time_zone: str | None
+    fields: Mapping[str, str] = Field(description="The values of the church's own fields.")
+    groups: list[str] = Field(description="The names of the groups to which the contact was added.")
     created_at: Timestamp
 
 
@@ -131,6 +133,8 @@ def _view(
                 phone=contact.phone,
                 email=contact.email,
                 time_zone=contact.time_zone,
+                fields=contact.fields,
+                groups=contact.groups,
                 created_at=contact.created_at,
             )
             for contact in records.contacts

@@ -36,6 +36,14 @@ ORDER BY contact_fields.name;
 -- name: list_field_names
 SELECT name FROM contact_fields WHERE church_id = :church_id ORDER BY name;
 
+-- name: find_groups_with_field
+-- The smart groups whose condition needs the field: without it, others could belong to them.
+SELECT group_id
+FROM groups
+WHERE church_id = :church_id
+  AND jsonb_path_exists(condition, 'strict $.**.field ? (@ == $name)', jsonb_build_object('name', :name::text))
+ORDER BY group_id;
+
 -- name: delete_field_name
 -- No row: the church has no such field.
 DELETE FROM contact_fields WHERE church_id = :church_id AND name = :name RETURNING name;

@@ -1,5 +1,12 @@
 -- name: find_contacts
-SELECT contact_id, name, phone, email, time_zone, created_at
+SELECT contact_id, name, phone, email, time_zone, fields, created_at,
+       ARRAY(
+           SELECT groups.name
+           FROM group_members
+           JOIN groups ON groups.group_id = group_members.group_id
+           WHERE group_members.contact_id = contacts.contact_id
+           ORDER BY groups.name
+       ) AS groups
 FROM contacts
 WHERE church_id = :church_id AND (phone = ANY (:addresses::text[]) OR email = ANY (:addresses::text[]))
 ORDER BY contact_id;
@@ -79,6 +86,26 @@ SET target = without_addresses(target, :addresses::text[]), updated_at = now()
 WHERE church_id = :church_id
   AND (jsonb_exists_any(target -> 'phoneNumbers', :addresses::text[])
        OR jsonb_exists_any(target -> 'emailAddresses', :addresses::text[]));
+
+-- name: erase_from_conditions!
+-- Smart groups whose condition names an address: nobody has it any more, so another text that nobody has keeps the meaning.
+UPDATE groups
+SET condition = erased.condition, updated_at = now()
+FROM (
+    SELECT found.group_id,
+           regexp_replace(found.condition::text, found.texts, '"erased"', 'gi')::jsonb AS condition
+    FROM (
+        SELECT group_id, condition,
+               '"(' || (
+                   SELECT string_agg(regexp_replace(address, '([^A-Za-z0-9@])', '\\\1', 'g'), '|')
+                   FROM unnest(:addresses::text[]) AS listed (address)
+               ) || ')"' AS texts
+        FROM groups
+        WHERE church_id = :church_id AND condition IS NOT NULL
+    ) AS found
+    WHERE found.condition::text ~* found.texts
+) AS erased
+WHERE groups.group_id = erased.group_id AND groups.church_id = :church_id;
 
 -- name: lock_unfinished_messages!
 -- Waits for an expansion of these messages that began before the contacts were deleted: it may still write a delivery to one of

@@ -193,6 +193,9 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "create_group": lambda first: ValidRequest(body={"name": first.group_name}, shows=first.group),
     "list_groups": lambda first: ValidRequest(shows=first.group),
     "get_group": lambda first: ValidRequest(ids={"group_id": first.group}),
+    "preview_group": lambda first: ValidRequest(
+        body={"condition": {"field": "name", "equals": "Person 0"}}, shows=f'"memberCount":{1 if first.contact else 0}'
+    ),
     "change_group": lambda first: ValidRequest(ids={"group_id": first.group}, body={"name": "Changed"}),
     "delete_group": lambda first: ValidRequest(ids={"group_id": first.group}),
     "list_group_members": lambda first: ValidRequest(ids={"group_id": first.group}),
@@ -281,8 +284,12 @@ def test_every_endpoint_that_needs_a_key_has_a_valid_request_here() -> None:
 
 @guarded_endpoints
 def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoint) -> None:
-    """Except the data of one person, for which there are scopes of their own."""
-    people = {"/api/people/export": "people:export", "/api/people/erase": "people:erase"}
+    """Except the data of one person, for which there are scopes of their own, and a condition that is only read."""
+    exceptions = {
+        "/api/people/export": "people:export",
+        "/api/people/erase": "people:erase",
+        "/api/groups/preview": "contacts:read",
+    }
     resources = {
         "contacts": "contacts",
         "contact-fields": "contacts",
@@ -293,7 +300,7 @@ def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoin
     }
     resource = resources.get(endpoint.path.split("/")[2], "messages")  # a schedule makes messages
 
-    wanted = people.get(endpoint.path, f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}")
+    wanted = exceptions.get(endpoint.path, f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}")
     assert endpoint.authentication.scope == wanted
 
 

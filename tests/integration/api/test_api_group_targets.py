@@ -125,7 +125,7 @@ def test_unknown_groups_and_those_of_other_churches_are_refused_with_their_field
     path: str, client: FlaskClient, church: KnownChurch, other_church: KnownChurch, people: People
 ) -> None:
     theirs = create(client, other_church, "Theirs")
-    body = {
+    body: dict[str, Any] = {
         "churchId": str(church.church_id),
         "content": "See you",
         "targetType": "groups",

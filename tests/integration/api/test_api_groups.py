@@ -49,7 +49,8 @@ def test_a_group_is_created_once(client: FlaskClient, church: KnownChurch, other
 
 def test_concurrent_creations_make_one_group(app: Flask, church: KnownChurch) -> None:
     with ThreadPoolExecutor(8) as threads:
-        ids = set(threads.map(lambda _: create(app.test_client(), church, "Youth"), range(8)))
+        created = [threads.submit(create, app.test_client(), church, "Youth") for _ in range(8)]
+        ids = {each.result() for each in created}
 
     assert len(ids) == 1
 

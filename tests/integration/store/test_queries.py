@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from datetime import date
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
 
-from store.database import system_scope
+from messaging.group_conditions import parse_condition
+from store.condition_sql import Calendar, compile_condition
+from store.database import church_scope, system_scope
 from tests.harness.named_queries import QUERIES
 from tests.integration.store.ledger import Ledger
 
@@ -27,7 +30,15 @@ HOT = (
     "analytics.sum_totals",
     "daily_limits.reserve",
     "messages.insert_message",
+    "contact_changes.delete_contacts",
+    "contact_changes.find_same_person",
+    "contact_fields.delete_field_values",
+    "contact_fields.list_contact_fields",
+    "contact_fields.set_contact_fields",
+    "contact_search.search_contacts",
+    "contacts.get_contacts",
     "contacts.page_contacts",
+    "contacts.page_member_ids",
     "contacts.unknown_contacts",
     "daily_limits.count_fitting",
     "daily_limits.fail_deliveries_beyond_limit",
@@ -205,6 +216,39 @@ def test_the_hot_queries_read_no_whole_table_of_a_large_database(ledger: Ledger,
 
     assert unbounded_pages(plans) == set()
     assert {name: tables for name, [whole] in plans.items() if (tables := read_whole(whole["Plan"]))} == {}
+
+
+@pytest.mark.timeout(60)
+def test_a_smart_group_reads_only_the_contacts_of_its_church(ledger: Ledger, superuser_database_url: str) -> None:
+    """Whatever its condition: fields are not indexed, so all contacts of the church are read, and no others."""
+    with system_scope(ledger.database) as connection:
+        connection.execute(FILL.encode())
+    with psycopg.connect(superuser_database_url, autocommit=True) as superuser:
+        superuser.execute("VACUUM ANALYZE")
+    [(church_id, group_id)] = ledger.query("SELECT church_id, group_id FROM groups LIMIT 1")
+    listed = {"inGroup": str(group_id)}
+    explained: LiteralString = (
+        "EXPLAIN (FORMAT JSON) SELECT contact_id FROM contacts WHERE contacts.church_id = %s AND "
+    )
+    conditions: list[Any] = [
+        {"field": "campus", "equals": "North"},
+        {"not": {"field": "firstName", "contains": "r"}},
+        {"any": [listed, {"addedSince": {"daysAgo": 3}}, {"field": "joined", "after": "2024-05-01"}]},
+        {"all": [{"field": "email", "isSet": False}, listed]},
+        {"not": listed},
+    ]
+
+    with church_scope(ledger.database, church_id) as connection:
+        for condition in conditions:
+            compiled = compile_condition(
+                parse_condition(condition),
+                calendar=Calendar(today=date(2026, 1, 1), time_zone="UTC"),
+                condition_of=lambda _: None,
+            )
+            query = explained + compiled.text
+            row = connection.execute(query, [church_id, *compiled.values]).fetchone()
+            assert row is not None
+            assert read_whole(row[0][0]["Plan"]) == set(), condition
 
 
 def test_setting_the_next_claims_of_thousands_of_senders_joins_them_with_nothing(ledger: Ledger) -> None:
