@@ -176,7 +176,7 @@ RETURN CASE WHEN merge_fields IS NULL OR merge_values IS NULL THEN content
 CREATE FUNCTION delivery_details(details jsonb, merge_fields jsonb, merge_values text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-    IF merge_fields IS NULL OR merge_values IS NULL THEN
+    IF merge_fields IS NULL OR merge_values IS NULL OR jsonb_array_length(merge_fields -> 'texts') = 1 THEN
         RETURN details;
     END IF;
     RETURN details || coalesce((
