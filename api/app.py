@@ -25,6 +25,7 @@ from api import (
     schedules,
     security_headers,
     services,
+    templates,
     warm_up,
 )
 from api.channel_routes import mounting as channel_routes
@@ -37,6 +38,7 @@ from settings import Settings, load_settings
 ENDPOINTS = (
     *messages.ENDPOINTS,
     *schedules.ENDPOINTS,
+    *templates.ENDPOINTS,
     *contacts.ENDPOINTS,
     *audit.ENDPOINTS,
     *analytics.ENDPOINTS,

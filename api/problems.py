@@ -139,6 +139,18 @@ TOO_MANY_SCHEDULES = Problem(
         "`SCHEDULES_PER_CHURCH`. Nothing was stored."
     ),
 )
+ALREADY_EXISTS = Problem(
+    slug="already-exists",
+    status=409,
+    title="It already exists",
+    advice="`detail` names what already exists. Change that instead, or use another name. Nothing was stored.",
+)
+TOO_MANY_TEMPLATES = Problem(
+    slug="too-many-templates",
+    status=409,
+    title="Too many templates",
+    advice="Delete templates that are no longer needed. Nothing was stored.",
+)
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
@@ -236,6 +248,8 @@ CATALOGUE: tuple[Problem, ...] = (
     KEY_REUSED,
     WRONG_STATE,
     TOO_MANY_SCHEDULES,
+    ALREADY_EXISTS,
+    TOO_MANY_TEMPLATES,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,

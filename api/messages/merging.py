@@ -42,8 +42,16 @@ def count_segments(draft: Draft) -> int:
 
 def merge_field_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
     """Return an error for each text with a field that contacts of the church do not have."""
-    texts = merge_texts(draft)
-    return list(_unknown_fields(texts, merge_fields.list_contact_fields(connection, church_id))) if texts else []
+    return unknown_field_errors(connection, church_id, merge_texts(draft))
+
+
+def unknown_field_errors(
+    connection: Connection[Any], church_id: UUID, texts: Mapping[str, MergeText]
+) -> list[FieldError]:
+    """Return an error for each of the texts with a field that contacts of the church do not have."""
+    if not any(text.placed_fields for text in texts.values()):
+        return []
+    return list(_unknown_fields(texts, merge_fields.list_contact_fields(connection, church_id)))
 
 
 def _unknown_fields(texts: Mapping[str, MergeText], own_fields: list[str]) -> Iterator[FieldError]:

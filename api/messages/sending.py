@@ -18,6 +18,7 @@ from api.problems import RequestRefused
 from api.request_digest import request_digest
 from api.request_ids import request_id
 from api.services import services
+from api.templates.filling import with_template
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import NewMessage
@@ -80,8 +81,9 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
     # These take a while for 10,000 recipients, or ask other servers, so no transaction is open.
-    target, request_hash = body.target, request_digest(body)
-    errors = reference_errors(body)
+    request_hash = request_digest(body)
+    body, errors = with_template(body, church_id=caller.church_id)
+    target, errors = body.target, errors or reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
         segments = count_segments(body)
