@@ -109,7 +109,7 @@ class FirstChurch:
         )
         return 987654321
 
-    new_template: Mapping[str, Any] = MappingProxyType({"name": "Template of the first", "content": "For us alone"})
+    new_template: Mapping[str, Any] = MappingProxyType({"name": "Template of the first", "content": "Hi {{firstName}}"})
 
     @cached_property
     def template(self) -> str:

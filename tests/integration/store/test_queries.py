@@ -75,7 +75,6 @@ HOT = (
     "message_progress.preview_contacts",
     "requeue_outlook.read_outlooks",
     "suspensions.count_waiting",
-    "templates.page_templates",
     "people.delete_contacts",
     "people.erase_deliveries",
     "people.find_contacts",
