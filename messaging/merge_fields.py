@@ -15,6 +15,9 @@ from difflib import get_close_matches
 BUILT_IN_FIELDS = ("name", "firstName", "lastName", "phone", "email")
 """The fields of every contact."""
 
+MAX_VALUE_CHARACTERS = 500
+"""The longest value of a field."""
+
 _BEGIN, _END, _LITERAL_BEGIN = "{{", "}}", r"\{{"
 _NAME = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
 _REMOVED = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
@@ -91,6 +94,16 @@ class MergeText:
     def merge(self, contact: MergeContact | None) -> str:
         """Returns the text of one recipient; None: of one who is not a contact."""
         return "".join(part if isinstance(part, str) else part.field.value(contact) for part in self.parts)
+
+    def most_characters(self, longest_values: Mapping[str, int]) -> int:
+        """Returns how long the text of a recipient can be, if values are no longer than these, by field."""
+        return sum(
+            len(part)
+            if isinstance(part, str)
+            else max(longest_values.get(part.field.name, 0), len(part.field.default))
+            + len(part.field.before + part.field.after)
+            for part in self.parts
+        )
 
     def check_fields(self, own_fields: Sequence[str]) -> None:
         """Raises MergeFieldError for the first field that contacts do not have. `own_fields`: those of the church."""

@@ -11,7 +11,7 @@ from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_heade
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
-from api.messages.merging import count_segments, stored_merge_fields
+from api.messages.merging import count_segments, length_warnings, stored_merge_fields
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -123,6 +123,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             need=need,
             is_new=is_new,
         )
+        warnings += length_warnings(connection, caller.church_id, body)
     if message.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:

@@ -7,7 +7,7 @@ from api.authentication import with_key
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.daily_usage import refuse_runs_beyond
-from api.messages.merging import stored_merge_fields
+from api.messages.merging import length_warnings, stored_merge_fields
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -95,6 +95,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
             target_type=body.target_type,
             target=definition.target,
         )
+        warnings += length_warnings(connection, caller.church_id, body)
     if schedule.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another schedule.")
     view = responses.created(schedule, warnings)
