@@ -132,12 +132,13 @@ def plain_value(text: str) -> str:
 
 def _parts(text: str) -> Iterator[str | PlacedField]:
     """Yield plain text and fields in turn: a field follows a text, which may be empty."""
-    plain, end = "", 0
+    plain, end = list[str](), 0
     while (begin := text.find(_BEGIN, end)) >= 0:
         if text.startswith(_LITERAL_BEGIN, begin - 1) and begin > end:
-            plain, end = plain + text[end : begin - 1] + _BEGIN, begin + len(_BEGIN)
+            plain += (text[end : begin - 1], _BEGIN)
+            end = begin + len(_BEGIN)
             continue
-        yield plain + text[end:begin]
+        yield "".join((*plain, text[end:begin]))
         closing = text.find(_END, begin + len(_BEGIN))
         if closing < 0:
             raise MergeFieldError(
@@ -145,8 +146,8 @@ def _parts(text: str) -> Iterator[str | PlacedField]:
                 position=begin + 1,
             )
         yield PlacedField(field=_field(text[begin + len(_BEGIN) : closing], begin + 1), position=begin + 1)
-        plain, end = "", closing + len(_END)
-    yield plain + text[end:]
+        plain, end = [], closing + len(_END)
+    yield "".join((*plain, text[end:]))
 
 
 def _field(inside: str, position: int) -> MergeField:

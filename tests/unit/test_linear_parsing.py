@@ -42,6 +42,7 @@ from channels.mms.media_urls import check_urls, parse_url
 from channels.sms.channel import SmsChannel
 from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
+from messaging.merge_fields import MergeFieldError, parse
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.wall_time import find_zone
@@ -207,7 +208,22 @@ def nested_multiparts(size: int) -> bytes:
     return b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(size))
 
 
+def parse_merge_fields(text: str) -> str | None:
+    try:
+        return parse(text).merge(None)
+    except MergeFieldError:
+        return None
+
+
 CASES = [
+    *cases(
+        "merge fields",
+        parse_merge_fields,
+        *each("{{a}}", "{{", "}}", "\\{{", "{", "{{a|b}} ", "\n{{a}} ", "{{a|", "\\"),
+        ("{{a}}", "", "{{"),
+        (" ", "{{a", "}}"),
+        size=20_000,
+    ),
     *cases(
         "links in a mail",
         html_part,
