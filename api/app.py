@@ -26,6 +26,7 @@ from api import (
     schedules,
     security_headers,
     services,
+    templates,
     warm_up,
 )
 from api.channel_routes import mounting as channel_routes
@@ -38,6 +39,7 @@ from settings import Settings, load_settings
 ENDPOINTS = (
     *messages.ENDPOINTS,
     *schedules.ENDPOINTS,
+    *templates.ENDPOINTS,
     *contacts.ENDPOINTS,
     *groups.ENDPOINTS,
     *audit.ENDPOINTS,

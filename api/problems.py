@@ -157,6 +157,12 @@ TOO_MANY_GROUPS = Problem(
     title="Too many groups",
     advice="Delete groups that are no longer needed. Nothing was stored.",
 )
+TOO_MANY_TEMPLATES = Problem(
+    slug="too-many-templates",
+    status=409,
+    title="Too many templates",
+    advice="Delete templates that are no longer needed. Nothing was stored.",
+)
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
@@ -257,6 +263,7 @@ CATALOGUE: tuple[Problem, ...] = (
     ALREADY_EXISTS,
     IN_USE,
     TOO_MANY_GROUPS,
+    TOO_MANY_TEMPLATES,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,

@@ -15,6 +15,9 @@ from difflib import get_close_matches
 BUILT_IN_FIELDS = ("name", "firstName", "lastName", "phone", "email")
 """The fields of every contact."""
 
+MAX_VALUE_CHARACTERS = 500
+"""The longest value of a field."""
+
 _BEGIN, _END, _LITERAL_BEGIN = "{{", "}}", r"\{{"
 _NAME = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
 _REMOVED = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
@@ -92,6 +95,16 @@ class MergeText:
         """Returns the text of one recipient; None: of one who is not a contact."""
         return "".join(part if isinstance(part, str) else part.field.value(contact) for part in self.parts)
 
+    def most_characters(self, longest_values: Mapping[str, int]) -> int:
+        """Returns how long the text of a recipient can be, if values are no longer than these, by field."""
+        return sum(
+            len(part)
+            if isinstance(part, str)
+            else max(longest_values.get(part.field.name, 0), len(part.field.default))
+            + len(part.field.before + part.field.after)
+            for part in self.parts
+        )
+
     def check_fields(self, own_fields: Sequence[str]) -> None:
         """Raises MergeFieldError for the first field that contacts do not have. `own_fields`: those of the church."""
         known = (*BUILT_IN_FIELDS, *own_fields)
@@ -119,12 +132,13 @@ def plain_value(text: str) -> str:
 
 def _parts(text: str) -> Iterator[str | PlacedField]:
     """Yield plain text and fields in turn: a field follows a text, which may be empty."""
-    plain, end = "", 0
+    plain, end = list[str](), 0
     while (begin := text.find(_BEGIN, end)) >= 0:
         if text.startswith(_LITERAL_BEGIN, begin - 1) and begin > end:
-            plain, end = plain + text[end : begin - 1] + _BEGIN, begin + len(_BEGIN)
+            plain += (text[end : begin - 1], _BEGIN)
+            end = begin + len(_BEGIN)
             continue
-        yield plain + text[end:begin]
+        yield "".join((*plain, text[end:begin]))
         closing = text.find(_END, begin + len(_BEGIN))
         if closing < 0:
             raise MergeFieldError(
@@ -132,8 +146,8 @@ def _parts(text: str) -> Iterator[str | PlacedField]:
                 position=begin + 1,
             )
         yield PlacedField(field=_field(text[begin + len(_BEGIN) : closing], begin + 1), position=begin + 1)
-        plain, end = "", closing + len(_END)
-    yield plain + text[end:]
+        plain, end = [], closing + len(_END)
+    yield "".join((*plain, text[end:]))
 
 
 def _field(inside: str, position: int) -> MergeField:

@@ -31,7 +31,8 @@ class Status(StrEnum):
     UNDELIVERED = "undelivered"
     """The carrier accepted it and could not deliver it."""
     FAILED = "failed"
-    """The carrier refused it, it was too old to be sent, or the church's daily limit was reached."""
+    """The carrier refused it, it was too old to be sent, the church's daily limit was reached, or the recipient's text
+    is too long or empty."""
     DELIVERED = "delivered"
     """The recipient has it."""
 
@@ -55,7 +56,14 @@ class SuppressionReason(StrEnum):
 
 DAILY_LIMIT_REASON = "daily limit"
 MONTHLY_QUOTA_REASON = "monthly quota"
-FAILURE_REASONS = ("too late to be sent", DAILY_LIMIT_REASON, MONTHLY_QUOTA_REASON, "decided by a person")
+FAILURE_REASONS = (
+    "too late to be sent",
+    DAILY_LIMIT_REASON,
+    MONTHLY_QUOTA_REASON,
+    "decided by a person",
+    "text too long",
+    "text is empty",
+)
 """Why a delivery is `failed` without the carrier's doing: the values of its `reason` that the queries store. The reason
 of a refusal is the carrier's, in any words; its error code tells such failures apart."""
 

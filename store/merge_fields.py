@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,12 @@ def to_store(
 def list_contact_fields(connection: Connection[Any], church_id: UUID) -> list[str]:
     """Returns the names of the church's own fields of contacts."""
     return [name for (name,) in connection.execute(_SQL["list_contact_fields"], {"church_id": church_id})]
+
+
+def longest_values(connection: Connection[Any], *, church_id: UUID, fields: Collection[str]) -> dict[str, int]:
+    """Returns the most characters of each of these fields among the contacts of the church."""
+    names = {"church_id": church_id, "field_names": list(fields)}
+    return {field: longest or 0 for field, longest in connection.execute(_SQL["longest_values"], names)}
 
 
 def list_removed_fields(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID) -> list[str]:

@@ -51,6 +51,18 @@ def channel_field_errors(channel_name: object, details: Mapping[str, Any]) -> It
         yield _line_error(name, field_error(message))
 
 
+def errors_in_present_fields(channel_name: object, details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
+    """Yield the errors of the fields that are there; no field is required. Without a channel, none is allowed."""
+    channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
+    missing = _known_names().difference(details)
+    yield from (
+        error for error in channel_field_errors(channel_name, details) if not missing.intersection(error.get("loc", ()))
+    )
+    if channel is None and channel_name is None:
+        for name in _known_names().intersection(details):
+            yield _line_error(name, field_error("is only allowed with the channel that has it"))
+
+
 def unknown_field_errors(details: Mapping[str, Any]) -> Iterable[InitErrorDetails]:
     """Yield an error for each field that no channel has: the first hundred by name, then the number of others."""
     known = _known_names()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 from uuid import UUID
@@ -18,14 +17,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails
 
 from api.address_fields import Email, Phone
 from api.base_models import STORABLE, Moment, RequestModel, field_error
 from api.messages import channel_fields
+from api.messages.braces import brace_error, brace_errors
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind, locate_phone
-from messaging.merge_fields import MergeFieldError, parse
 
 MAX_RECIPIENTS = 10_000
 """The most recipients that a request may list. The target "all" has no limit."""
@@ -78,6 +76,13 @@ class Draft(RequestModel):
     channel: ChannelName = Field(
         default="sms",
         description="How it is sent: as a text (`sms`), as a picture message (`mms`), or as an e-mail (`mail`).",
+    )
+    template_id: UUID | None = Field(
+        default=None,
+        description=(
+            "The id of a template whose text is sent, instead of `content`. The text is copied, so later changes of "
+            "the template do not change the message. `channel` and its fields may be left out if the template has them."
+        ),
     )
     content: Annotated[str, STORABLE] = Field(
         default="",
@@ -140,9 +145,13 @@ class Draft(RequestModel):
     @field_validator("content")
     @classmethod
     def _check_content(cls, content: str, info: ValidationInfo) -> str:
+        if info.data.get("template_id") is not None:
+            if content:
+                raise field_error("is not allowed with templateId")
+            return content
         channel = CHANNELS.get(info.data.get("channel", ""))
         message = channel.check_content(content) if channel else None
-        if message := message or _brace_error(content):
+        if message := message or brace_error(content):
             raise field_error(message)
         return content
 
@@ -160,8 +169,10 @@ class Draft(RequestModel):
             common = {field.alias for field in cls.model_fields.values()}
             details = {name: value for name, value in body.items() if name not in common}
             channel_name = body.get("channel", cls.model_fields["channel"].default)
-            errors += channel_fields.channel_field_errors(channel_name, details)
-            errors += _brace_errors(channel_name, details)
+            has_template = body.get("templateId") is not None  # which may have the fields that are missing
+            check = channel_fields.errors_in_present_fields if has_template else channel_fields.channel_field_errors
+            errors += check(channel_name, details)
+            errors += brace_errors(channel_name, details)
         if draft is None or errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
         return draft
@@ -255,24 +266,6 @@ class Composition(Draft):
         if send_at.replace(tzinfo=send_at.tzinfo or UTC) - datetime.now(UTC) > MAX_AHEAD + margin:
             raise field_error(TOO_FAR)
         return send_at.astimezone(UTC) if send_at.tzinfo else send_at
-
-
-def _brace_error(text: str) -> str | None:
-    """Return what is wrong with the merge fields of a text by itself. Whether contacts have the fields is not known."""
-    try:
-        parse(text)
-    except MergeFieldError as error:
-        return str(error)
-    return None
-
-
-def _brace_errors(channel_name: object, details: dict[str, Any]) -> Iterator[InitErrorDetails]:
-    """Yield the errors of merge fields in the channel's own fields."""
-    channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
-    for name in channel.merge_rules.longest if channel else ():
-        text = details.get(name)
-        if isinstance(text, str) and (message := _brace_error(text)):
-            yield InitErrorDetails(type=field_error(message), loc=(name,), input=None)
 
 
 def _check_list(listed: _Listed, data: dict[str, Any], *, target_type: str) -> _Listed:

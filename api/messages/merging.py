@@ -9,10 +9,11 @@ from uuid import UUID
 from psycopg import Connection
 
 from api.messages.composition import Draft
+from api.messages.wait_reasons import Notice
 from api.problems import FieldError
 from channels.base import MergeRules
 from channels.registry import CHANNELS
-from messaging.merge_fields import MergeFieldError, MergeText, has_braces, parse
+from messaging.merge_fields import MAX_VALUE_CHARACTERS, MergeFieldError, MergeText, has_braces, parse
 from store import merge_fields
 from store.merge_fields import StoredMergeFields
 
@@ -42,8 +43,37 @@ def count_segments(draft: Draft) -> int:
 
 def merge_field_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
     """Return an error for each text with a field that contacts of the church do not have."""
-    texts = merge_texts(draft)
-    return list(_unknown_fields(texts, merge_fields.list_contact_fields(connection, church_id))) if texts else []
+    return unknown_field_errors(connection, church_id, merge_texts(draft))
+
+
+def unknown_field_errors(
+    connection: Connection[Any], church_id: UUID, texts: Mapping[str, MergeText]
+) -> list[FieldError]:
+    """Return an error for each of the texts with a field that contacts of the church do not have."""
+    if not any(text.placed_fields for text in texts.values()):
+        return []
+    return list(_unknown_fields(texts, merge_fields.list_contact_fields(connection, church_id)))
+
+
+def length_warnings(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[Notice]:
+    """Return a warning for each text that values of the church's contacts may make longer than it may be.
+
+    The values are only looked up if values of the greatest length would make it so.
+    """
+    warnings: list[Notice] = []
+    for name, text in merge_texts(draft).items():
+        most = _rules(draft).longest[name]
+        fields = {placed.field.name for placed in text.placed_fields}
+        if text.most_characters(dict.fromkeys(fields, MAX_VALUE_CHARACTERS)) <= most:
+            continue
+        longest = merge_fields.longest_values(connection, church_id=church_id, fields=fields)
+        if (characters := text.most_characters(longest)) > most:
+            message = (
+                f"With the longest values of the church's contacts, {name} has {characters:,} characters. A recipient "
+                f"for whom it has more than {most:,} gets nothing."
+            )
+            warnings.append(Notice(code="texts-too-long", message=message))
+    return warnings
 
 
 def _unknown_fields(texts: Mapping[str, MergeText], own_fields: list[str]) -> Iterator[FieldError]:

@@ -46,7 +46,7 @@ class AcceptedMessage(MessageHead):
         description=(
             "What you should know although the message is accepted: the sender is paused (`sender-paused`), or "
             "the message has no recipients at present (`no-recipients`), or most of the church's monthly quota is used "
-            "(`quota-nearly-used`)."
+            "(`quota-nearly-used`), or values of merge fields may make a text too long to be sent (`texts-too-long`)."
         )
     )
 

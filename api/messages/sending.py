@@ -11,13 +11,14 @@ from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_heade
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
-from api.messages.merging import count_segments, stored_merge_fields
+from api.messages.merging import count_segments, length_warnings, stored_merge_fields
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
 from api.request_digest import request_digest
 from api.request_ids import request_id
 from api.services import services
+from api.templates.filling import with_template
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import NewMessage
@@ -80,8 +81,9 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
     # These take a while for 10,000 recipients, or ask other servers, so no transaction is open.
-    target, request_hash = body.target, request_digest(body)
-    errors = reference_errors(body)
+    request_hash = request_digest(body)
+    body, errors = with_template(body, church_id=caller.church_id)
+    target, errors = body.target, errors or reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
         segments = count_segments(body)
@@ -121,6 +123,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             need=need,
             is_new=is_new,
         )
+        warnings += length_warnings(connection, caller.church_id, body)
     if message.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:

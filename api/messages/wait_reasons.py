@@ -53,7 +53,7 @@ class Wait(ResponseModel):
 class Notice(ResponseModel):
     """A warning about a request that was accepted."""
 
-    code: Literal["sender-paused", "no-recipients", "quota-nearly-used"]
+    code: Literal["sender-paused", "no-recipients", "quota-nearly-used", "texts-too-long"]
     message: str = Field(description="The warning in words.")
 
 

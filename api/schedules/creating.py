@@ -7,7 +7,7 @@ from api.authentication import with_key
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.daily_usage import refuse_runs_beyond
-from api.messages.merging import stored_merge_fields
+from api.messages.merging import length_warnings, stored_merge_fields
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -17,6 +17,7 @@ from api.schedules.definition import define_schedule
 from api.schedules.locked_schedule import record_change
 from api.schedules.new_schedule import NewSchedule
 from api.services import services
+from api.templates.filling import with_template
 from store import schedules, suspensions
 from store.api_keys import KeyHolder
 from store.database import church_scope
@@ -67,7 +68,9 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
     key = idempotency_key()
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
-    errors = reference_errors(body)  # asks other servers, so no transaction is open
+    request_hash = request_digest(body)
+    body, errors = with_template(body, church_id=caller.church_id)
+    errors = errors or reference_errors(body)  # asks other servers, so no transaction is open
     with church_scope(services().database, caller.church_id) as connection:
         definition, first_run = define_schedule(connection, church_id=caller.church_id, schedule=body)
         with schedule_limit.enforced(connection, caller.church_id):
@@ -77,7 +80,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
                 church_id=caller.church_id,
                 next_run=first_run,
                 idempotency_key=key,
-                request_hash=request_digest(body),
+                request_hash=request_hash,
                 merge_fields=stored_merge_fields(body),
             )
         if is_new:
@@ -92,7 +95,8 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
             target_type=body.target_type,
             target=definition.target,
         )
-    if schedule.request_hash != request_digest(body):
+        warnings += length_warnings(connection, caller.church_id, body)
+    if schedule.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another schedule.")
     view = responses.created(schedule, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}

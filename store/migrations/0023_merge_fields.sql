@@ -176,7 +176,7 @@ RETURN CASE WHEN merge_fields IS NULL OR merge_values IS NULL THEN content
 CREATE FUNCTION delivery_details(details jsonb, merge_fields jsonb, merge_values text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
-    IF merge_fields IS NULL OR merge_values IS NULL THEN
+    IF merge_fields IS NULL OR merge_values IS NULL OR jsonb_array_length(merge_fields -> 'texts') = 1 THEN
         RETURN details;
     END IF;
     RETURN details || coalesce((
@@ -186,3 +186,44 @@ BEGIN
     ), '{}');
 END
 $$;
+
+-- Texts that a church keeps, to send them again. A message copies the text, so that later changes do not change it.
+CREATE TABLE templates (
+    template_id uuid PRIMARY KEY DEFAULT uuidv7(),
+    church_id   uuid NOT NULL REFERENCES churches,
+    name        text NOT NULL CHECK (name <> ''),
+    -- NULL: for any channel.
+    channel     text,
+    content     text NOT NULL,
+    details     jsonb NOT NULL DEFAULT '{}', -- as of messages
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz
+);
+CREATE UNIQUE INDEX templates_by_name ON templates (church_id, lower(name));
+CREATE INDEX templates_page ON templates (church_id, template_id);
+
+ALTER TABLE templates ENABLE ROW LEVEL SECURITY;
+ALTER TABLE templates FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_church ON templates USING ((SELECT works_for_the_system()) OR church_id = (SELECT working_church()));
+
+-- As in 0017_metrics.sql, with further reasons.
+CREATE OR REPLACE FUNCTION metric_reason(status delivery_status, error_code text, reason text) RETURNS text
+LANGUAGE sql IMMUTABLE
+RETURN CASE
+    WHEN status IN ('sending', 'sent', 'canceled') THEN ''
+    WHEN status IN ('queued', 'unknown', 'undelivered', 'failed')
+        AND error_code ~ '^([1-9][0-9]{4}|[245][0-5][0-9]|[245][.][0-7][.]([0-9]|[12][0-9]|30))$' THEN error_code
+    WHEN reason IS NULL THEN ''
+    WHEN split_part(reason, ' (', 1) IN (
+        'opted out', 'bounced before', 'no address', 'number is never texted', 'region not allowed', 'duplicate',
+        'quiet hours', 'too late to be sent', 'daily limit', 'decided by a person',
+        'the worker went silent', 'its carrier id belongs to another delivery', 'no response from the carrier',
+        'the carrier failed', 'the submission failed unexpectedly', 'the carrier cannot be reached',
+        'returned before it was submitted', 'refused before it reached the carrier',
+        'the mail server did not confirm whether it accepted the mail', 'the mail server cannot be reached',
+        'the connection was lost before the whole mail was sent', 'the mail cannot be composed',
+        'an earlier attempt arrived, this one perhaps too',
+        'text too long', 'text is empty'
+    ) THEN split_part(reason, ' (', 1)
+    ELSE 'other'
+END;

@@ -13,3 +13,11 @@ WHERE schedules.church_id = :church_id AND schedules.schedule_id = :schedule_id
       WHERE contact_fields.church_id = :church_id AND contact_fields.name = field ->> 'name'
   )
 ORDER BY 1;
+
+-- name: longest_values
+-- The most characters of these fields among the contacts of a church.
+SELECT field, max(length(contact_value(field, name, phone, email, fields)))
+FROM unnest(:field_names::text[]) AS field
+CROSS JOIN contacts
+WHERE contacts.church_id = :church_id
+GROUP BY field;

@@ -46,6 +46,7 @@ from channels.twilio.inbound import read_inbound
 from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
 from messaging.consent_keywords import find_keyword
+from messaging.merge_fields import MergeFieldError, parse
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.wall_time import find_zone
@@ -224,7 +225,22 @@ def nested_multiparts(size: int) -> bytes:
     return b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(size))
 
 
+def parse_merge_fields(text: str) -> str | None:
+    try:
+        return parse(text).merge(None)
+    except MergeFieldError:
+        return None
+
+
 CASES = [
+    *cases(
+        "merge fields",
+        parse_merge_fields,
+        *each("{{a}}", "{{", "}}", "\\{{", "{", "{{a|b}} ", "\n{{a}} ", "{{a|", "\\"),
+        ("{{a}}", "", "{{"),
+        (" ", "{{a", "}}"),
+        size=20_000,
+    ),
     *cases(
         "links in a mail",
         html_part,

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=6000, help="texts in each round")
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, _server(Path(folder)) as (url, superuser_url):
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_server(Path(folder)) as (url, superuser_url):
         database = open_database(url, size=1, name="bench")
         with psycopg.connect(superuser_url, autocommit=True) as superuser:
             readings = _measure(database, superuser, batch=options.batch, texts=options.texts, rounds=options.rounds)
@@ -70,7 +70,8 @@ def main() -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Generator[tuple[str, str]]:
+def running_server(folder: Path) -> Generator[tuple[str, str]]:
+    """A migrated PostgreSQL with its files in the folder: the URLs for the product's role and for the superuser."""
     password = secrets.token_hex(8)
     server = postgres.prepare(
         folder / "postgres", port=ports.choose_port(), superuser_password=password, settings=postgres.NOT_DURABLE
@@ -108,7 +109,7 @@ def _measure(
 def _round(database: Database, *, batch: int, texts: int) -> float:
     with system_scope(database) as connection:
         church_id: UUID = _one(connection, _CHURCH)
-        cpu_seconds = _cpu_clock(connection.info.backend_pid)
+        cpu_seconds = cpu_clock(connection.info.backend_pid)
     began = cpu_seconds()
     for _ in range(texts // batch):
         _pass_through(database, church_id, recipients=batch)
@@ -149,7 +150,8 @@ def _one(connection: psycopg.Connection, statement: str, **parameters: object) -
     return row[0]
 
 
-def _cpu_clock(pid: int) -> Callable[[], float]:
+def cpu_clock(pid: int) -> Callable[[], float]:
+    """Returns a function that reads the CPU seconds of a process."""
     path = Path(f"/proc/{pid}/schedstat")
     return lambda: int(path.read_text().split()[0]) / 1e9
 

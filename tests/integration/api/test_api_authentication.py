@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,12 @@ class FirstChurch:
         )
         return 987654321
 
+    new_template: Mapping[str, Any] = MappingProxyType({"name": "Template of the first", "content": "Hi {{firstName}}"})
+
+    @cached_property
+    def template(self) -> str:
+        return self.post("/api/templates", json=dict(self.new_template)).get_json()["id"]
+
     @property
     def composition(self) -> dict[str, Any]:
         return {"churchId": self.church_id, "content": "For us alone", "targetType": "all"}
@@ -174,6 +181,11 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "resume_schedule": lambda first: ValidRequest(ids={"schedule_id": first.paused_schedule}),
     "run_schedule_now": lambda first: ValidRequest(ids={"schedule_id": first.schedule}),
     "list_schedule_runs": lambda first: ValidRequest(ids={"schedule_id": first.schedule}, shows=first.run),
+    "create_template": lambda first: ValidRequest(body=dict(first.new_template), shows=first.template),
+    "list_templates": lambda first: ValidRequest(shows=first.template),
+    "get_template": lambda first: ValidRequest(ids={"template_id": first.template}),
+    "change_template": lambda first: ValidRequest(ids={"template_id": first.template}, body={"name": "Changed"}),
+    "delete_template": lambda first: ValidRequest(ids={"template_id": first.template}),
     "add_contacts": lambda first: ValidRequest(
         body={"contacts": [{"name": "Person 0", "phone": "+12025550000"}]}, shows=first.contact
     ),

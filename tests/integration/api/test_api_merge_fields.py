@@ -119,6 +119,20 @@ def test_unknown_fields_and_broken_braces_are_refused(
     assert errors(client, church, path, sent) == {"content": expected}
 
 
+@pytest.mark.parametrize(("characters", "warnings"), [(1588, []), (1589, ["texts-too-long"])])
+def test_a_text_that_values_may_make_too_long_is_accepted_with_a_warning(
+    client: FlaskClient, church: KnownChurch, database: Database, characters: int, warnings: list[str]
+) -> None:
+    """The longest name has 11 characters, with a space before it."""
+    sent = send(client, church, "a" * characters + " {{name}}")
+    expand(database, church, sent["id"])
+
+    assert [warning["code"] for warning in sent["warnings"]] == warnings
+    page = client.get(f"{sent['links']['self']}/deliveries", headers=church.bearer).get_json()["items"]
+    reasons = {each["address"]: each["reason"] for each in page}
+    assert reasons == {RUTH: "text too long" if warnings else None, LEA: None}
+
+
 def test_a_refused_message_is_not_stored(client: FlaskClient, church: KnownChurch) -> None:
     errors(client, church, SEND, body(church, "Hi {{age}}"))
 

@@ -60,6 +60,9 @@ ROWS = {
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
         "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"
     ),
+    "templates": (
+        "INSERT INTO templates (church_id, name, content) VALUES (%(church_id)s, %(unique)s, 'Hi {{firstName}}')"
+    ),
     "daily_totals": (
         "INSERT INTO daily_totals (church_id, day, channel, status, deliveries, segments) "
         "VALUES (%(church_id)s, now(), %(unique)s, 'sent', 1, 1)"
