@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.app import create_app
+from api.services import services
 from jobs.clock import __main__ as clock
 from jobs.job_queue.job_queue import JobQueue
 from jobs.job_queue.open_job_queue import open_job_queue
@@ -15,6 +17,7 @@ from messaging.states import Status
 from settings import Settings, load_settings
 from store.database import Database, open_database, system_scope
 from tests.harness.churches import add_contacts, create_church
+from tests.harness.inbound_messages import deliver, inbound_form
 from tests.harness.waiting import wait_until
 from tests.integration.jobs.conftest import compose, counts
 from tools.sandbox.control import Faults, Next, Sandbox
@@ -88,3 +91,21 @@ def test_the_clock_sends_a_message_and_its_retry_when_they_are_due(
     not_early = "SELECT deliveries.updated_at >= send_at FROM deliveries JOIN messages USING (message_id)"
     with system_scope(database) as connection:
         assert connection.execute(not_early).fetchall() == [(True,)]
+
+
+def test_a_keyword_is_answered_within_the_request_of_the_carrier(
+    settings: Settings, database: Database, sandbox: Sandbox
+) -> None:
+    create_church(database, sender="+13035550147")
+    app = create_app(settings)
+    form = inbound_form("Please stop", sender="+12025550123", to="+13035550147")
+    token = settings.twilio_auth_token.get_secret_value()
+
+    try:
+        answer = deliver(app.test_client(), form, public_url=settings.public_url, token=token)
+    finally:
+        services(app).close()
+
+    assert answer.status_code == 200
+    [confirmation] = sandbox.ledger()
+    assert (confirmation.to, confirmation.sender) == ("+12025550123", "+13035550147")
