@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.errors import RaiseException
 from psycopg.types.json import Jsonb
 
 from messaging.addresses import AddressKind
@@ -14,6 +15,7 @@ from store import audiences, contacts, message_expansion, opt_outs
 from store.audiences import Audience
 from store.contacts import Person
 from store.database import church_scope, system_scope
+from store.message_expansion import GroupMissing
 from store.messages import Message
 from tests.integration.store.ledger import Ledger, numbers
 
@@ -141,7 +143,8 @@ def test_a_group_of_another_church_adds_nobody(ledger: Ledger, church_id: UUID) 
 
     with system_scope(ledger.database) as connection:
         assert audiences.count(connection, audience(church_id, {"groupIds": [theirs]})) == {}
-    assert ledger.expand(church_id, message) == 0
+    with pytest.raises(GroupMissing, match=str(theirs)):
+        ledger.expand(church_id, message)
 
 
 def test_smart_groups_of_several_churches_are_expanded_together(ledger: Ledger) -> None:
@@ -206,3 +209,17 @@ def test_small_is_what_reads_few_members_or_contacts(ledger: Ledger) -> None:
             found |= {each.message_id: each.is_small for each in due}
 
     assert found == expected
+
+
+@pytest.mark.parametrize("field", ["groupIds", "excludeGroupIds"])
+def test_the_former_release_does_not_expand_a_message_to_groups(ledger: Ledger, church_id: UUID, field: str) -> None:
+    """It runs beside this one during a deploy, and would write to those who are excluded."""
+    message = ledger.compose(church_id, {field: [group(ledger, church_id, *add(ledger, church_id, ANN))]})
+    to_all = ledger.compose(church_id)
+    expand = "UPDATE messages SET expanded_at = now() WHERE message_id = %(id)s"
+
+    with pytest.raises(RaiseException, match="does not know"):
+        ledger.query(expand, id=message.message_id)
+
+    ledger.query(expand, id=to_all.message_id)
+    assert ledger.expand(church_id, message) == (1 if field == "groupIds" else 0)
