@@ -118,6 +118,8 @@ def _smart_members(connection: Connection[Any], message_ids: Sequence[UUID]) -> 
     missing = next((each for each in targets if not each.exists), None)
     if missing is not None:
         raise GroupMissing(f"message {missing.message_id} refers to the group {missing.group_id}, which does not exist")
+    if targets:
+        connection.execute(_SQL["tell_that_groups_are_known"])
     smart = defaultdict[UUID, list[UUID]](list)
     for each in targets:
         if each.is_smart:

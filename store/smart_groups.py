@@ -90,7 +90,7 @@ def load_definitions(connection: Connection[Any], church_id: UUID) -> Definition
 
 
 def members(connection: Connection[Any], *, church_id: UUID, group_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Returns the members of these smart groups, as arrays of ids in PostgreSQL's text form.
+    """Returns the members of those of the ids that are smart groups of the church, as arrays in PostgreSQL's text form.
 
     A text, so that the ids of a large group need not be read here before another statement takes them.
     """
@@ -98,7 +98,7 @@ def members(connection: Connection[Any], *, church_id: UUID, group_ids: Sequence
         return {}
     definitions, calendar = load_definitions(connection, church_id), _calendar(connection, church_id)
     found: dict[UUID, str] = {}
-    for group_id in group_ids:
+    for group_id in definitions.stored.keys() & set(group_ids):
         condition = definitions.condition_of(group_id)
         if condition is not None:
             compiled = compile_condition(condition, calendar=calendar, condition_of=definitions.condition_of)

@@ -54,3 +54,24 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The former release, which runs beside this one during a deploy, knows no groups: it would write to nobody, or to those who are
+-- excluded. So a message to groups is expanded only by a transaction that has said that it knows them; for others it fails, and
+-- stays for a worker of this release.
+CREATE FUNCTION require_knowledge_of_groups() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(current_setting('koinonia.knows_groups', true), '') <> 'yes' THEN
+        RAISE EXCEPTION 'the message % is to groups, which this release does not know', NEW.message_id;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+SET lock_timeout = '10s';
+
+CREATE TRIGGER expanded_with_groups BEFORE UPDATE OF expanded_at ON messages FOR EACH ROW
+    WHEN (OLD.expanded_at IS NULL AND NEW.expanded_at IS NOT NULL
+          AND (jsonb_exists(NEW.target, 'groupIds') OR jsonb_exists(NEW.target, 'excludeGroupIds')))
+    EXECUTE FUNCTION require_knowledge_of_groups();
+
+RESET lock_timeout;

@@ -100,6 +100,7 @@ WITH added AS (
     SELECT DISTINCT :group_id::uuid, contacts.contact_id, contacts.church_id
     FROM unnest(:contact_ids::uuid[]) AS listed (contact_id)
     JOIN contacts ON contacts.contact_id = listed.contact_id AND contacts.church_id = :church_id
+    ORDER BY contacts.contact_id -- so that two requests do not wait for each other
     ON CONFLICT (group_id, contact_id) DO NOTHING
     RETURNING contact_id
 )

@@ -58,6 +58,10 @@ UPDATE messages
 SET target = target || jsonb_build_object('numberRegions', :number_regions::text[])
 WHERE message_id = :message_id;
 
+-- name: tell_that_groups_are_known
+-- Without this the database refuses to expand a message to groups (0019_contacts_and_groups.sql). Until the transaction ends.
+SELECT set_config('koinonia.knows_groups', 'yes', true);
+
 -- name: expand_messages
 -- Writes one delivery for each recipient of the messages that are due. Idempotent: the same statement sets expanded_at.
 -- Recipients that must not get the message are written as `suppressed` with the reason, so that the counts add up to the

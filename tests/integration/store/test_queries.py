@@ -137,6 +137,9 @@ INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 100) A
 INSERT INTO senders (church_id, channel, address) SELECT church_id, 'sms', '+15005550006' FROM churches;
 INSERT INTO contacts (church_id, name, phone)
 SELECT church_id, 'Person', '+1202' || (5000000 + n) FROM churches, generate_series(1, 200) AS n;
+INSERT INTO churches (name) SELECT 'Small church ' || n FROM generate_series(1, 1400) AS n;
+INSERT INTO senders (church_id, channel, address)
+SELECT church_id, 'sms', '+15005550006' FROM churches WHERE name LIKE 'Small %';
 INSERT INTO groups (church_id, name) SELECT church_id, 'Group ' || n FROM churches, generate_series(1, 5) AS n;
 INSERT INTO group_members (group_id, contact_id, church_id)
 SELECT group_id, contact_id, church_id FROM groups JOIN contacts USING (church_id);
