@@ -32,8 +32,8 @@ DELIVERIES: Mapping[Status, tuple[str, str]] = {
     Status.UNDELIVERED: ("yes", "The carrier could not deliver it. `retry-failed` sends it again."),
     Status.FAILED: (
         "yes",
-        "The carrier refused it, it was too late to send it, or with the values of its recipient its text is too long or "
-        "empty. `retry-failed` sends it again, but for the last two.",
+        "The carrier refused it, it was too late to send it, or with the values of its recipient its text is too long "
+        "or empty. `retry-failed` sends it again, but for the last two.",
     ),
     Status.DELIVERED: ("yes", "It arrived."),
 }
