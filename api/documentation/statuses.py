@@ -30,7 +30,11 @@ DELIVERIES: Mapping[Status, tuple[str, str]] = {
     ),
     Status.SENT: ("no", "The carrier accepted it. A receipt follows; for an e-mail, only if it bounces."),
     Status.UNDELIVERED: ("yes", "The carrier could not deliver it. `retry-failed` sends it again."),
-    Status.FAILED: ("yes", "The carrier refused it, or it was too late to send it. `retry-failed` sends it again."),
+    Status.FAILED: (
+        "yes",
+        "The carrier refused it, it was too late to send it, or with the values of its recipient its text is too long "
+        "or empty. `retry-failed` sends it again, but for the last two.",
+    ),
     Status.DELIVERED: ("yes", "It arrived."),
 }
 """By status: whether it is final, and what it means."""
