@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
 from jobs.worker.runtime import Runtime, current_runtime
-from store import claims, message_expansion, paced_senders, receipts
+from store import claims, direct_texts, message_expansion, paced_senders, receipts
 from store.database import system_scope
 
 CHURCHES_AT_ONCE = 50
@@ -29,6 +29,8 @@ def enqueue_due() -> None:
 
 
 def _enqueue_due_jobs(runtime: Runtime) -> None:
+    with system_scope(runtime.database) as connection:
+        direct_texts.move_due_first(connection)
     with system_scope(runtime.database) as connection:  # by itself: it locks senders
         paced_channels = paced_senders.set_next_claims(connection)
     with system_scope(runtime.database) as connection:

@@ -1,9 +1,10 @@
 -- name: count_due_deliveries
 -- Due deliveries of a channel, by what they wait for. One index probe for each sender (LATERAL): deliveries that are not due,
--- such as those of paused messages, are not read. Reads at most `row_limit`.
-SELECT due.waits_for, count(*) AS deliveries, count(DISTINCT due.church_id) AS churches, min(due.due_at) AS oldest_since
+-- such as those of paused messages, are not read. Reads at most `row_limit`. A direct text, which is due a hundred years ago to be
+-- claimed first, has waited since age_from.
+SELECT due.waits_for, count(*) AS deliveries, count(DISTINCT due.church_id) AS churches, min(due.since) AS oldest_since
 FROM (
-    SELECT sender.church_id, sender.waits_for, waiting.due_at
+    SELECT sender.church_id, sender.waits_for, waiting.since
     FROM (
         SELECT church_id, channel,
                CASE
@@ -17,7 +18,7 @@ FROM (
         WHERE channel = :channel
     ) AS sender
     CROSS JOIN LATERAL (
-        SELECT deliveries.due_at
+        SELECT greatest(deliveries.due_at, deliveries.age_from) AS since
         FROM deliveries
         WHERE deliveries.church_id = sender.church_id AND deliveries.channel = sender.channel
           AND deliveries.status = 'queued' AND deliveries.due_at <= now()

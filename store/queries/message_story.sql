@@ -45,7 +45,7 @@ SELECT deliveries.delivery_id, deliveries.message_id, deliveries.church_id, chur
        deliveries.channel, deliveries.contact_id, deliveries.address, deliveries.status, deliveries.reason,
        deliveries.error_code, deliveries.attempts, deliveries.tries, deliveries.repeats, deliveries.missed_reads,
        deliveries.carrier_id, deliveries.updated_at, deliveries.lease_until,
-       CASE WHEN deliveries.due_at < 'infinity' THEN deliveries.due_at END AS due_at,
+       CASE WHEN deliveries.due_at < 'infinity' THEN greatest(deliveries.due_at, deliveries.age_from) END AS due_at,
        messages.expanded_at
 FROM deliveries
 JOIN churches ON churches.church_id = deliveries.church_id

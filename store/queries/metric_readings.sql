@@ -2,15 +2,16 @@
 -- The age of the oldest delivery of each channel, by status; no row without one. Every part is one index probe for each
 -- channel, or for each sender, so that the cost does not grow with the deliveries.
 --   * queued: due, of senders without a pace that may send now. For a sender with a pace waiting is normal: see late_claims.
+--     A direct text is due a hundred years ago, to be claimed first (direct_texts.sql); its age counts from age_from.
 --   * sending: reads all of them, which are no more than the workers have in flight. Every one has a lease: the condition tells
 --     the planner that they are few, because behind row security it may not look at how often a status occurs.
 --   * sent: the oldest message that was submitted completely and still waits for a receipt.
 SELECT found.channel, found.status, greatest(0, extract(epoch FROM now() - found.since))::double precision AS age_seconds
 FROM (
-    SELECT senders.channel, 'queued' AS status, min(oldest.due_at) AS since
+    SELECT senders.channel, 'queued' AS status, min(oldest.since) AS since
     FROM senders
     CROSS JOIN LATERAL (
-        SELECT deliveries.due_at
+        SELECT greatest(deliveries.due_at, deliveries.age_from) AS since
         FROM deliveries
         WHERE deliveries.church_id = senders.church_id AND deliveries.channel = senders.channel
           AND deliveries.status = 'queued' AND deliveries.due_at <= now()

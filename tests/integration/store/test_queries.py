@@ -35,6 +35,8 @@ HOT = (
     "claims.due_churches",
     "claims.lock_ready_senders",
     "deliveries.expire_leases",
+    "direct_texts.move_due_first",
+    "direct_texts.write_delivery",
     "due_work.count_due_deliveries",
     "due_work.count_due_messages",
     "due_work.count_in_doubt",
@@ -100,6 +102,7 @@ _SMALL = {
     "deliveries_in_doubt_since",
     "deliveries_leased",
     "deliveries_open",
+    "messages_direct_open",
     "receipts_unapplied",
     "receipts_waiting",
 }
