@@ -34,8 +34,8 @@ ORDER BY message_id
 LIMIT :row_limit;
 
 -- name: find_deliveries
--- The deliveries of these messages to the addresses. There is no index of addresses: LATERAL probes the index of each message
--- for each address, as in find_carrier_id_owners; it has suppressed deliveries under NULL.
+-- The deliveries of these messages to the addresses. There is no index that begins with addresses: LATERAL probes deliveries_of_address
+-- for each message and address.
 SELECT deliveries.delivery_id, messages.message_id, messages.channel, messages.content, messages.details, messages.send_at,
        deliveries.address, deliveries.status, deliveries.reason, deliveries.error_code, deliveries.attempts,
        deliveries.carrier_id, deliveries.updated_at
@@ -43,16 +43,10 @@ FROM unnest(:message_ids::uuid[]) AS listed (message_id)
 CROSS JOIN unnest(:addresses::text[]) AS wanted (address)
 JOIN messages ON messages.message_id = listed.message_id
 CROSS JOIN LATERAL (
-    SELECT sent.*
-    FROM deliveries AS sent
-    WHERE sent.message_id = listed.message_id
-      AND (CASE WHEN sent.status <> 'suppressed' THEN sent.address END) = wanted.address
-    UNION ALL
-    SELECT suppressed.*
-    FROM deliveries AS suppressed
-    WHERE suppressed.message_id = listed.message_id
-      AND (CASE WHEN suppressed.status <> 'suppressed' THEN suppressed.address END) IS NULL
-      AND suppressed.status = 'suppressed' AND suppressed.address = wanted.address
+    SELECT deliveries.*
+    FROM deliveries
+    WHERE deliveries.message_id = listed.message_id AND deliveries.address = wanted.address
+    OFFSET 0
 ) AS deliveries
 WHERE messages.church_id = :church_id
 ORDER BY messages.message_id, deliveries.delivery_id;
@@ -97,16 +91,11 @@ WITH found AS MATERIALIZED (
     FROM unnest(:message_ids::uuid[]) AS listed (message_id)
     CROSS JOIN unnest(:addresses::text[]) AS wanted (address)
     CROSS JOIN LATERAL (
-        SELECT sent.delivery_id
-        FROM deliveries AS sent
-        WHERE sent.message_id = listed.message_id AND sent.church_id = :church_id
-          AND (CASE WHEN sent.status <> 'suppressed' THEN sent.address END) = wanted.address
-        UNION ALL
-        SELECT suppressed.delivery_id
-        FROM deliveries AS suppressed
-        WHERE suppressed.message_id = listed.message_id AND suppressed.church_id = :church_id
-          AND (CASE WHEN suppressed.status <> 'suppressed' THEN suppressed.address END) IS NULL
-          AND suppressed.status = 'suppressed' AND suppressed.address = wanted.address
+        SELECT deliveries.delivery_id
+        FROM deliveries
+        WHERE deliveries.message_id = listed.message_id AND deliveries.address = wanted.address
+          AND deliveries.church_id = :church_id
+        OFFSET 0
     ) AS matching
 ), locked AS MATERIALIZED (
     SELECT deliveries.delivery_id, deliveries.status

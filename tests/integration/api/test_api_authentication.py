@@ -32,6 +32,7 @@ from store.messages import Message
 from tests.harness.churches import KnownChurch, add_contacts, another_key
 from tests.integration.api.messages_in_progress import message_with
 from tests.integration.store.counted_messages import roll_up
+from tests.integration.store.inbound_texts import receive
 from tests.integration.store.ledger import Ledger
 from tests.integration.store.sent_messages import insert_sent
 
@@ -90,6 +91,22 @@ class FirstChurch:
         """The message of a run of the schedule."""
         add_contacts(self.database, self.church.church_id, count=1)
         return self.post(f"/api/schedules/{self.schedule}/run-now").get_json()["id"]
+
+    @cached_property
+    def inbound_message(self) -> UUID:
+        """What the contact wrote, which nobody has read."""
+        assert self.contact
+        return receive(self.ledger, self.church.church_id, "+12025550000", "For us alone")
+
+    @cached_property
+    def read_message(self) -> UUID:
+        self.post(f"/api/inbound/{self.inbound_message}/read")
+        return self.inbound_message
+
+    @cached_property
+    def conversation(self) -> UUID:
+        query = "SELECT conversation_id FROM conversations WHERE church_id = %(id)s"
+        return self.ledger.query(query, id=self.church.church_id)[0][0] if self.inbound_message else self.contact
 
     @cached_property
     def counted_error_code(self) -> str:
@@ -170,6 +187,20 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
         body={"addresses": ["+12025550000"]}, shows=f'"contacts":{1 if first.contact else 0}'
     ),
     "list_contacts": lambda first: ValidRequest(shows=first.contact),
+    "list_inbound": lambda first: ValidRequest(shows=first.inbound_message),
+    "mark_inbound_read": lambda first: ValidRequest(ids={"inbound_message_id": first.inbound_message}),
+    "mark_inbound_unread": lambda first: ValidRequest(ids={"inbound_message_id": first.read_message}),
+    "reply_to_inbound": lambda first: ValidRequest(
+        ids={"inbound_message_id": first.inbound_message}, body={"content": "For us alone"}
+    ),
+    "list_conversations": lambda first: ValidRequest(shows=first.conversation),
+    "get_conversation": lambda first: ValidRequest(
+        ids={"conversation_id": first.conversation}, shows=first.inbound_message
+    ),
+    "mark_conversation_read": lambda first: ValidRequest(ids={"conversation_id": first.conversation}, body={}),
+    "reply_to_conversation": lambda first: ValidRequest(
+        ids={"conversation_id": first.contact}, body={"content": "For us alone"}
+    ),
     "list_audit_events": lambda first: ValidRequest(shows=first.scheduled_message),
     "get_analytics": lambda first: ValidRequest(shows=first.counted_error_code),
     "get_usage": lambda first: ValidRequest(shows=first.counted_segments),
@@ -257,6 +288,8 @@ def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoin
         "/api/usage": "analytics",
     }
     resource = resources.get(endpoint.path, "messages")  # a schedule makes messages
+    if endpoint.path.startswith(("/api/inbound", "/api/conversations")):
+        resource = "conversations"
 
     wanted = people.get(endpoint.path, f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}")
     assert endpoint.authentication.scope == wanted

@@ -23,7 +23,21 @@ HOT = (
     "analytics.page_counted_messages",
     "analytics.sum_opt_outs",
     "analytics.sum_totals",
+    "conversations.count_unread",
+    "conversations.find_conversation",
+    "conversations.find_conversation_of_address",
+    "conversations.find_horizon",
+    "conversations.page_conversations",
+    "conversations.page_history",
+    "conversations.wrote_since",
     "daily_limits.reserve",
+    "inbox.find_contacts_of_numbers",
+    "inbox.get_inbound",
+    "inbox.page_inbound",
+    "inbox.page_inbound_of_address",
+    "inbox.page_unread",
+    "inbox.set_read",
+    "inbox.set_read_up_to",
     "messages.insert_message",
     "contacts.page_contacts",
     "contacts.unknown_contacts",
@@ -95,7 +109,7 @@ HOT = (
     "reconciliation.record_missing",
     "reconciliation.clear_settled_at_of_holders",
 )
-LARGE = {"audit_events", "contacts", "deliveries", "message_totals", "receipts"}
+LARGE = {"audit_events", "contacts", "conversations", "deliveries", "inbound_messages", "message_totals", "receipts"}
 _SMALL = {
     "deliveries_doubtful",
     "deliveries_due",
@@ -121,6 +135,9 @@ FROM churches, generate_series(1, 4) AS n;
 INSERT INTO deliveries (message_id, church_id, contact_id, due_at, status, attempts, channel, address, carrier_id)
 SELECT message_id, church_id, contact_id, send_at, 'delivered', 1, 'sms', phone, 'SM' || uuidv7()
 FROM messages JOIN contacts USING (church_id);
+INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content, read_at)
+SELECT church_id, 'sms', 'SM' || contact_id || n, phone, '+15005550006', 'Amen', now()
+FROM contacts, generate_series(1, 4) AS n;
 INSERT INTO message_totals (message_id, church_id, channel, send_at, status, reason, deliveries, segments)
 SELECT uuidv7(), church_id, channel, send_at - n * interval '1 hour', 'delivered', '', 1, 1
 FROM messages, generate_series(1, 50) AS n;
