@@ -109,11 +109,6 @@ def _resolve_id_conflicts(connection: Connection[Any], results: Sequence[Deliver
     ]
 
 
-def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]) -> None:
-    """Record opt-outs of the recipients of these deliveries, each from the church of the delivery."""
-    connection.execute(_SQL["opt_out_recipients"], {"delivery_ids": list(delivery_ids)})
-
-
 def expire_leases(connection: Connection[Any]) -> int:
     """Set every delivery whose lease expired to `unknown`, and return how many."""
     return connection.execute(_SQL["expire_leases"]).rowcount

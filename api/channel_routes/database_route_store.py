@@ -35,7 +35,11 @@ class DatabaseRouteStore:
             recipient = opt_outs.recipient_of(connection, delivery_id) if suppress_address else None
             if recipient is not None:
                 opt_outs.opt_out(
-                    connection, church_id=recipient.church_id, address=recipient.address, source=opt_outs.BOUNCE
+                    connection,
+                    church_id=recipient.church_id,
+                    address=recipient.address,
+                    source=opt_outs.BOUNCE,
+                    channel="mail",
                 )
         self._services.job_queue.enqueue_receipts()
 
@@ -53,6 +57,7 @@ class DatabaseRouteStore:
                 church_id=recipient.church_id,
                 address=recipient.address,
                 source=opt_outs.UNSUBSCRIBE_LINK,
+                channel="mail",
             )
         _log.info("recipient opted out with the unsubscribe link", church_id=str(recipient.church_id))
 

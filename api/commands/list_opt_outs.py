@@ -11,6 +11,7 @@ from api.commands.support.option_types import Address, BadInput, ChurchId
 from api.commands.support.tables import print_table, shown_time
 from api.commands.support.transaction import transaction
 from store import churches, opt_outs
+from store.opt_outs import ConsentEvent
 
 
 @click.command("list-opt-outs")
@@ -21,24 +22,47 @@ from store import churches, opt_outs
 def list_opt_outs(church_id: UUID, address: str | None, history: bool) -> None:
     """List the addresses to which a church sends nothing.
 
-    An address is a phone number or an e-mail address.
+    An address is a phone number or an e-mail address. An opt-out of the source `carrier (+12025550123)` applies to that
+    sender of the church only.
     """
     with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         if history:
             rows = [
-                (event.address, event.event, event.source, shown_time(event.happened_at), event.evidence or "-")
+                (
+                    event.address,
+                    event.event,
+                    _shown_source(event.source, event.sender),
+                    shown_time(event.happened_at),
+                    event.channel or "-",
+                    _recorded_by(event),
+                    event.evidence or "-",
+                )
                 for event in opt_outs.history(connection, church_id=church_id, address=address)
             ]
         else:
             rows = [
-                (found.address, found.source, shown_time(found.opted_out_at))
+                (found.address, _shown_source(found.source, found.sender), shown_time(found.opted_out_at))
                 for found in opt_outs.list_opt_outs(connection, church_id=church_id, address=address)
             ]
     if rows:
         print_table(
-            ("ADDRESS", "EVENT", "SOURCE", "AT", "EVIDENCE") if history else ("ADDRESS", "SOURCE", "SINCE"), rows
+            ("ADDRESS", "EVENT", "SOURCE", "AT", "CHANNEL", "RECORDED BY", "EVIDENCE")
+            if history
+            else ("ADDRESS", "SOURCE", "SINCE"),
+            rows,
         )
     else:
         click.echo("There are no opt-outs or opt-ins." if history else "Nobody is opted out.")
+
+
+def _shown_source(source: str, sender: str | None) -> str:
+    return source if sender is None else f"{source} ({sender})"
+
+
+def _recorded_by(event: ConsentEvent) -> str:
+    """Return who recorded it; `the person` for what a keyword or a link said, `-` when it is not known."""
+    if event.actor is not None:
+        return f"{event.actor_kind} {event.actor_label or event.actor}"
+    return "the person" if event.source in (opt_outs.KEYWORD, opt_outs.UNSUBSCRIBE_LINK) else "-"

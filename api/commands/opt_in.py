@@ -7,7 +7,6 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
-from api.commands.opt_out import SOURCE
 from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import Address, BadInput, ChurchId, Evidence
 from api.commands.support.tables import shown_time
@@ -33,11 +32,19 @@ def opt_in(church_id: UUID, address: str, evidence: str) -> None:
     with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        removed = opt_outs.opt_in(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+        actor = command_actor()
+        removed = opt_outs.opt_in(
+            connection,
+            church_id=church_id,
+            address=address,
+            source=opt_outs.COMMAND,
+            evidence=evidence,
+            actor=actor,
+        )
         if removed is not None:
             audit.record(
                 connection,
-                actor=command_actor(),
+                actor=actor,
                 action="opt_out.removed",
                 subject=address,
                 church_id=church_id,
@@ -47,7 +54,7 @@ def opt_in(church_id: UUID, address: str, evidence: str) -> None:
         return
     since = shown_time(removed.opted_out_at)
     click.echo(f"{address} is no longer opted out ({removed.source}, {since}): the church sends there again.")
-    if removed.source == "carrier":
+    if removed.source in (opt_outs.CARRIER, opt_outs.KEYWORD):
         click.echo(
             "The carrier has its own list: it refuses texts until the person sends START to the church's number."
         )

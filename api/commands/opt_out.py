@@ -13,8 +13,6 @@ from api.commands.support.tables import shown_time
 from api.commands.support.transaction import transaction
 from store import audit, churches, opt_outs
 
-SOURCE = "command"
-
 
 @click.command("opt-out")
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
@@ -29,11 +27,19 @@ def opt_out(church_id: UUID, address: str, evidence: str | None) -> None:
     with transaction() as connection:
         if churches.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
-        is_new = opt_outs.opt_out(connection, church_id=church_id, address=address, source=SOURCE, evidence=evidence)
+        actor = command_actor()
+        is_new = opt_outs.opt_out(
+            connection,
+            church_id=church_id,
+            address=address,
+            source=opt_outs.COMMAND,
+            evidence=evidence,
+            actor=actor,
+        )
         if is_new:
             audit.record(
                 connection,
-                actor=command_actor(),
+                actor=actor,
                 action="opt_out.added",
                 subject=address,
                 church_id=church_id,

@@ -13,10 +13,11 @@ from psycopg.errors import UniqueViolation
 
 from messaging.retry import RetryPolicy, next_step
 from messaging.submissions import Envelope, ResultKind, SubmissionResult
-from store import audit, deliveries, senders
+from store import audit, deliveries, opt_outs, senders
 from store.audit import Actor
 from store.database import Database, system_scope
 from store.deliveries import DeliveryUpdate
+from store.opt_outs import SenderRefusal
 
 _SENDING = Actor(kind="service", name="sending")
 
@@ -63,9 +64,12 @@ def _record(
     accepted = {each.envelope.church_id for each in results if each.result.kind is ResultKind.ACCEPTED}
     senders.reset_throttle(connection, church_ids=sorted(accepted - throttled.keys()), channel=channel)
     deliveries.record(connection, [_delivery_update(each, policy) for each in results], ids_conflict=ids_conflict)
-    opted_out = [each.result.delivery_id for each in results if each.result.opted_out]
-    if opted_out:
-        deliveries.opt_out_recipients(connection, opted_out)
+    refusals = [
+        SenderRefusal(church_id=envelope.church_id, address=envelope.address, sender=envelope.sender)
+        for envelope in (each.envelope for each in results if each.result.opted_out)
+    ]
+    if refusals:
+        opt_outs.opt_out_of_senders(connection, refusals, channel=channel)
     return set(refused)
 
 

@@ -42,7 +42,8 @@ WHERE ready.tokens_before < :row_limit;
 -- Rows: with `looks_ahead` up to `row_limit` of each church are read; without, no more than there are tokens for. The latter
 -- is enough unless many deliveries are not to be submitted; `has_leftover` then says that tokens and due deliveries are left.
 -- When as many were read as allowed, more may be due, and the next claim finds out.
--- Changes since the delivery was queued: the claim suppresses recipients who opted out, cancels deliveries of canceled
+-- Changes since the delivery was queued: the claim suppresses recipients who opted out of the church, or whom the carrier
+-- refuses for this sender (one index probe each), cancels deliveries of canceled
 -- messages, and postpones those of paused ones. These are postponed for 5 seconds only, not to infinity: a concurrent resume
 -- may have missed this delivery.
 -- Quiet hours: a delivery outside its texting hours, or whose hours end before the lease does, is postponed until they begin.
@@ -67,7 +68,7 @@ WITH sender AS MATERIALIZED (
     ) AS locked
     WHERE segments_per_second IS NULL OR available >= 1
 ), due AS MATERIALIZED (
-    SELECT sender.church_id, oldest.*
+    SELECT sender.church_id, coalesce(sender.messaging_service_sid, sender.address) AS sent_from, oldest.*
     FROM sender
     CROSS JOIN LATERAL (
         SELECT deliveries.delivery_id, deliveries.message_id, deliveries.due_at, deliveries.address, deliveries.reason,
@@ -103,7 +104,7 @@ WITH sender AS MATERIALIZED (
         SELECT due.church_id, due.delivery_id, due.due_at, messages.content, messages.details, messages.request_id,
                messages.segments AS message_segments, quiet_zones.opens_at, age.age_from,
                CASE
-                   WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
+                   WHEN opt_outs.address IS NOT NULL OR sender_opt_outs.address IS NOT NULL THEN 'suppressed'
                    WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
                    WHEN messages.paused_at IS NOT NULL THEN 'queued'
                    WHEN age.age_from < now() - :age_limit_seconds * interval '1 second' THEN 'failed'
@@ -121,6 +122,9 @@ WITH sender AS MATERIALIZED (
         LEFT JOIN quiet_zones
             ON quiet_zones.church_id = due.church_id AND quiet_zones.zones = due.zones AND messages.urgent_reason IS NULL
         LEFT JOIN opt_outs ON opt_outs.church_id = due.church_id AND opt_outs.address = due.address
+        LEFT JOIN sender_opt_outs
+            ON sender_opt_outs.church_id = due.church_id AND sender_opt_outs.address = due.address
+            AND sender_opt_outs.sender = due.sent_from
     ) AS decided
 ), taken AS MATERIALIZED (
     SELECT with_running_total.*

@@ -80,24 +80,6 @@ FROM unnest(:delivery_ids::uuid[], :carrier_ids::text[]) AS accepted (delivery_i
 JOIN deliveries AS holders
     ON holders.carrier_id = accepted.carrier_id AND holders.delivery_id <> accepted.delivery_id;
 
--- name: opt_out_recipients!
--- Opts out the recipients of deliveries that the carrier refused for this reason. In one order, so that concurrent batches of
--- one church do not deadlock. For a single address see opt_out in opt_outs.sql.
-WITH opted_out AS (
-    INSERT INTO opt_outs (church_id, address, source)
-    SELECT DISTINCT church_id, address, 'carrier'
-    FROM deliveries
-    WHERE delivery_id = ANY (:delivery_ids::uuid[]) AND address IS NOT NULL
-    ORDER BY church_id, address
-    ON CONFLICT (church_id, address) DO UPDATE
-    SET source = excluded.source, opted_out_at = now()
-    WHERE opt_outs.source = 'bounce'
-    RETURNING church_id, address, source
-)
-INSERT INTO consent_events (church_id, address, event, source)
-SELECT church_id, address, 'opt_out', source
-FROM opted_out;
-
 -- name: expire_leases!
 -- A lease that expired has no result: the carrier may have the delivery, so it becomes `unknown` and due for reconciliation.
 UPDATE deliveries

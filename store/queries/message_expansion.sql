@@ -115,7 +115,7 @@ WITH message AS (
            CASE
                WHEN audience.address IS NULL THEN 'no address'
                WHEN opt_outs.source = 'bounce' THEN 'bounced before'
-               WHEN opt_outs.address IS NOT NULL THEN 'opted out'
+               WHEN opt_outs.address IS NOT NULL OR sender_opt_outs.address IS NOT NULL THEN 'opted out'
                WHEN :address_kind::text = 'phone' AND coalesce(audience.region, '') = '' THEN 'number is never texted'
                WHEN :address_kind::text = 'phone' AND audience.region <> ALL (message.regions) THEN 'region not allowed'
                WHEN row_number() OVER (
@@ -126,6 +126,10 @@ WITH message AS (
     JOIN audience USING (message_id)
     JOIN quiet_zones USING (message_id, zones)
     LEFT JOIN opt_outs ON opt_outs.church_id = message.church_id AND opt_outs.address = audience.address
+    LEFT JOIN senders ON senders.church_id = message.church_id AND senders.channel = message.channel
+    LEFT JOIN sender_opt_outs
+        ON sender_opt_outs.church_id = message.church_id AND sender_opt_outs.address = audience.address
+        AND sender_opt_outs.sender = coalesce(senders.messaging_service_sid, senders.address)
 ), written AS (
     INSERT INTO deliveries (
         message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at

@@ -15,50 +15,109 @@ JOIN churches ON churches.church_id = recipient.church_id
 LEFT JOIN opt_outs ON opt_outs.church_id = recipient.church_id AND opt_outs.address = recipient.address
 WHERE recipient.address IS NOT NULL;
 
--- name: opt_out!
--- An opt-out by a person replaces a bounce, so that lifting a bounce never lifts an opt-out. Otherwise the first row stays.
+-- name: opt_out
+-- Of one or more churches, in one order, so that concurrent calls do not deadlock. An opt-out by a person replaces a bounce, so
+-- that lifting a bounce never lifts an opt-out. Otherwise the first row stays. Returns the churches whose row is new.
 WITH opted_out AS (
     INSERT INTO opt_outs (church_id, address, source)
-    VALUES (:church_id, :address, :source)
+    SELECT church_id, :address::text, :source::text
+    FROM unnest(:church_ids::uuid[]) AS listed (church_id)
+    ORDER BY church_id
     ON CONFLICT (church_id, address) DO UPDATE
     SET source = excluded.source, opted_out_at = now()
     WHERE opt_outs.source = 'bounce' AND excluded.source <> 'bounce'
     RETURNING church_id, address, source
+), recorded AS (
+    INSERT INTO consent_events (
+        church_id, address, event, source, evidence, channel, actor_kind, actor, inbound_message_id
+    )
+    SELECT church_id, address, 'opt_out', source, :evidence, :channel, :actor_kind, :actor, :inbound_message_id
+    FROM opted_out
 )
-INSERT INTO consent_events (church_id, address, event, source, evidence)
-SELECT church_id, address, 'opt_out', source, :evidence
+SELECT church_id FROM opted_out;
+
+-- name: opt_out_of_senders!
+-- Records that the carrier refuses these addresses for these senders of these churches. In one order, as above.
+WITH opted_out AS (
+    INSERT INTO sender_opt_outs (church_id, address, sender, source)
+    SELECT DISTINCT refused.church_id, refused.address, refused.sender, :source::text
+    FROM unnest(:church_ids::uuid[], :addresses::text[], :senders::text[]) AS refused (church_id, address, sender)
+    ORDER BY refused.church_id, refused.address, refused.sender
+    ON CONFLICT (church_id, address, sender) DO NOTHING
+    RETURNING church_id, address, sender, source
+)
+INSERT INTO consent_events (church_id, address, event, source, channel, sender)
+SELECT church_id, address, 'opt_out', source, :channel::text, sender
 FROM opted_out;
 
 -- name: opt_in
--- Deletes the opt-out and keeps its source and time in the history.
-WITH lifted AS (
+-- Deletes the opt-outs of the address, and keeps their sources and times in the history: that of the church, and those of
+-- senders, of all or of those listed. Returns them, that of the church first.
+-- An opt-out that is younger than `settled_seconds` stays: the order in which the person wrote is not known.
+WITH lifted_of_church AS (
     DELETE FROM opt_outs
-    WHERE church_id = :church_id AND address = :address
+    WHERE church_id = ANY (:church_ids::uuid[]) AND address = :address::text
       AND (:only_source::text IS NULL OR source = :only_source::text)
       AND (:since_days::double precision IS NULL
            OR opted_out_at > now() - :since_days::double precision * interval '1 day')
+      AND opted_out_at <= now() - :settled_seconds::double precision * interval '1 second'
     RETURNING church_id, address, source, opted_out_at
-), recorded_event AS (
-    INSERT INTO consent_events (church_id, address, event, source, evidence, lifted_source, lifted_since)
-    SELECT church_id, address, 'opt_in', :source, :evidence, source, opted_out_at
+), lifted_of_senders AS (
+    DELETE FROM sender_opt_outs
+    WHERE church_id = ANY (:church_ids::uuid[]) AND address = :address::text
+      AND :only_source::text IS NULL
+      AND (:senders::text[] IS NULL OR sender = ANY (:senders::text[]))
+      AND opted_out_at <= now() - :settled_seconds::double precision * interval '1 second'
+    RETURNING church_id, address, source, opted_out_at, sender
+), lifted AS (
+    SELECT church_id, address, source, opted_out_at, NULL AS sender FROM lifted_of_church
+    UNION ALL
+    SELECT church_id, address, source, opted_out_at, sender FROM lifted_of_senders
+), recorded AS (
+    INSERT INTO consent_events (
+        church_id, address, event, source, evidence, lifted_source, lifted_since, channel, actor_kind, actor,
+        inbound_message_id, sender
+    )
+    SELECT church_id, address, 'opt_in', :source, :evidence, source, opted_out_at, :channel, :actor_kind, :actor,
+           :inbound_message_id, sender
     FROM lifted
 )
-SELECT address, source, opted_out_at
-FROM lifted;
+SELECT church_id, address, source, opted_out_at, sender
+FROM lifted
+ORDER BY sender NULLS FIRST, church_id;
 
 -- name: get_opt_out
 SELECT address, source, opted_out_at
 FROM opt_outs
 WHERE church_id = :church_id AND address = :address;
 
+-- name: is_opted_out
+-- From any of the churches, or from any of these senders of theirs. A bounce is not an opt-out.
+SELECT EXISTS (
+    SELECT FROM opt_outs
+    WHERE church_id = ANY (:church_ids::uuid[]) AND address = :address AND source <> 'bounce'
+) OR EXISTS (
+    SELECT FROM sender_opt_outs
+    WHERE church_id = ANY (:church_ids::uuid[]) AND address = :address AND sender = ANY (:senders::text[])
+);
+
 -- name: list_opt_outs
-SELECT address, source, opted_out_at
+SELECT address, source, opted_out_at, NULL AS sender
 FROM opt_outs
 WHERE church_id = :church_id AND (:address::text IS NULL OR address = :address::text)
-ORDER BY opted_out_at, address;
+UNION ALL
+SELECT address, source, opted_out_at, sender
+FROM sender_opt_outs
+WHERE church_id = :church_id AND (:address::text IS NULL OR address = :address::text)
+ORDER BY opted_out_at, address, sender;
 
 -- name: list_consent_events
-SELECT address, event, source, evidence, happened_at
+-- With the label of the key that recorded an event, as it is now.
+SELECT consent_events.address, consent_events.event, consent_events.source, consent_events.evidence,
+       consent_events.happened_at, consent_events.channel, consent_events.actor_kind, consent_events.actor,
+       api_keys.label AS actor_label, consent_events.inbound_message_id, consent_events.sender
 FROM consent_events
-WHERE church_id = :church_id AND (:address::text IS NULL OR address = :address::text)
-ORDER BY consent_event_id;
+LEFT JOIN api_keys ON consent_events.actor_kind = 'key' AND api_keys.api_key_id::text = consent_events.actor
+    AND api_keys.church_id = consent_events.church_id
+WHERE consent_events.church_id = :church_id AND (:address::text IS NULL OR consent_events.address = :address::text)
+ORDER BY consent_events.consent_event_id;

@@ -10,10 +10,8 @@ import pytest
 
 from messaging.states import Status
 from messaging.submissions import Envelope
-from store import deliveries
-from store.database import system_scope
 from store.deliveries import DeliveryUpdate
-from tests.integration.store.ledger import Ledger, numbers, sent, together
+from tests.integration.store.ledger import Ledger, numbers
 
 
 @pytest.fixture
@@ -126,35 +124,3 @@ def test_a_batch_records_each_delivery_with_its_own_result(ledger: Ledger, churc
 
 def test_recording_no_results_changes_nothing(ledger: Ledger) -> None:
     assert ledger.record([]) == 0
-
-
-def test_recipients_who_sent_stop_to_the_carrier_are_opted_out(ledger: Ledger, church_id: UUID) -> None:
-    ledger.send(church_id, numbers(3))
-    refused = [envelope.delivery_id for envelope in ledger.claim(church_id, limit=2).envelopes]
-
-    for _ in range(2):
-        with system_scope(ledger.database) as connection:
-            deliveries.opt_out_recipients(connection, refused)
-
-    found = ledger.query("SELECT church_id, address, source FROM opt_outs ORDER BY address")
-    assert found == [(church_id, address, "carrier") for address in numbers(2)]
-    ledger.record(sent(ledger.claim(church_id)))
-    ledger.send(church_id, numbers(3))
-    assert len(ledger.claim(church_id).envelopes) == 1
-
-
-def test_concurrent_batches_with_the_same_opt_outs_do_not_deadlock(ledger: Ledger, church_id: UUID) -> None:
-    batches: list[list[UUID]] = []
-    for audience in (numbers(2000), numbers(500)):
-        ledger.send(church_id, audience)
-        batches.append([envelope.delivery_id for envelope in ledger.claim(church_id, limit=2000).envelopes])
-
-    def opt_out(number: int) -> None:
-        with system_scope(ledger.database) as connection:
-            deliveries.opt_out_recipients(connection, batches[number])
-
-    for _ in range(5):
-        ledger.query("DELETE FROM opt_outs")
-        together(2, opt_out)
-
-    assert ledger.query("SELECT count(*) FROM opt_outs") == [(2000,)]

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from messaging.states import Status
-from store import deliveries, opt_outs
+from store import opt_outs
 from store.database import system_scope
 from tests.harness.waiting import wait_until
 from tests.integration.store.ledger import Ledger, numbers
@@ -34,19 +34,6 @@ def history(ledger: Ledger) -> list[tuple[str, str, str | None]]:
     return ledger.query("SELECT event, source, lifted_source FROM consent_events ORDER BY consent_event_id")
 
 
-def refuse_at_the_carrier(ledger: Ledger, church_id: UUID) -> None:
-    """The carrier refuses a delivery because the recipient sent STOP."""
-    message = ledger.send(church_id, [RUTH])
-    [delivery_id] = [
-        row[0]
-        for row in ledger.query(
-            "SELECT delivery_id FROM deliveries WHERE message_id = %(message)s", message=message.message_id
-        )
-    ]
-    with system_scope(ledger.database) as connection:
-        deliveries.opt_out_recipients(connection, [delivery_id])
-
-
 def test_an_address_whose_opt_out_is_lifted_is_sent_to_at_the_next_claim(ledger: Ledger) -> None:
     church_id = ledger.church()
     waiting = ledger.send(church_id, [RUTH])
@@ -62,19 +49,19 @@ def test_an_address_whose_opt_out_is_lifted_is_sent_to_at_the_next_claim(ledger:
 
 def test_a_second_stop_after_an_opt_in_opts_out_again(ledger: Ledger) -> None:
     church_id = ledger.church()
-    refuse_at_the_carrier(ledger, church_id)
+    opt_out(ledger, church_id, "keyword")
     opt_in(ledger, church_id)
     assert present(ledger) == []
 
-    refuse_at_the_carrier(ledger, church_id)
+    opt_out(ledger, church_id, "keyword")
 
-    assert present(ledger) == [(RUTH, "carrier")]
+    assert present(ledger) == [(RUTH, "keyword")]
     later = ledger.send(church_id, [RUTH])
     assert ledger.counts(later) == {Status.SUPPRESSED: 1}
     assert history(ledger) == [
-        ("opt_out", "carrier", None),
-        ("opt_in", "command", "carrier"),
-        ("opt_out", "carrier", None),
+        ("opt_out", "keyword", None),
+        ("opt_in", "command", "keyword"),
+        ("opt_out", "keyword", None),
     ]
 
 
@@ -88,22 +75,6 @@ def test_an_opt_out_by_a_person_replaces_a_bounce_and_not_the_other_way_round(le
 
     assert present(ledger) == [(RUTH, "unsubscribe link")]
     assert history(ledger) == [("opt_out", "bounce", None), ("opt_out", "unsubscribe link", None)]
-
-
-def test_a_stop_at_the_carrier_replaces_a_bounce_too(ledger: Ledger) -> None:
-    church_id = ledger.church()
-    opt_out(ledger, church_id, "bounce")
-
-    [(delivery_id,)] = ledger.query(
-        "INSERT INTO deliveries (message_id, church_id, due_at, status, channel, address) "
-        "VALUES (uuidv7(), %(church_id)s, now(), 'queued', 'sms', %(address)s) RETURNING delivery_id",
-        church_id=church_id,
-        address=RUTH,
-    )
-    with system_scope(ledger.database) as connection:
-        deliveries.opt_out_recipients(connection, [delivery_id])
-
-    assert present(ledger) == [(RUTH, "carrier")]
 
 
 def test_an_opt_out_during_an_opt_in_is_kept(ledger: Ledger) -> None:

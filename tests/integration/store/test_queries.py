@@ -58,7 +58,6 @@ HOT = (
     "due_work.count_unapplied_receipts",
     "deliveries.find_id_conflicts",
     "deliveries.store_acceptances_as_receipts",
-    "deliveries.opt_out_recipients",
     "deliveries.page_deliveries",
     "deliveries.record_results",
     "message_lifecycle.complete_messages",

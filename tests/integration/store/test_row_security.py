@@ -48,6 +48,10 @@ ROWS = {
         "coalesce((SELECT max(group_id::text)::uuid FROM groups), uuidv7()), "
         "coalesce((SELECT max(contact_id::text)::uuid FROM contacts), uuidv7()))"
     ),
+    "sender_opt_outs": (
+        "INSERT INTO sender_opt_outs (church_id, address, sender, source) "
+        "VALUES (%(church_id)s, %(unique)s, '+15005550006', 'carrier')"
+    ),
     "inbound_messages": (
         "INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content) "
         "VALUES (%(church_id)s, 'sms', %(unique)s, '+12025550123', '+15005550006', 'Thank you')"
