@@ -47,6 +47,8 @@ class ResponseSpec:
     example: Mapping[str, Any] | None = None
     has_csv: bool = False
     """Whether the content is also available as CSV."""
+    text_media_type: str | None = None
+    """The media type of a response that is text and not JSON, such as text/xml."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -140,5 +140,5 @@ class Channel(Protocol):
 
     @property
     def inbound_routes(self) -> Sequence[Route[Inbox]]:
-        """The routes at which the carrier delivers messages that recipients write. They are not mounted yet."""
+        """The routes at which the carrier delivers messages that recipients write."""
         ...

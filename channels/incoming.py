@@ -15,6 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from messaging.consent_keywords import KeywordKind
 from messaging.states import Status
 from settings import Settings
 
@@ -53,17 +54,34 @@ class CarrierReceipt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InboundMedia:
+    """A picture or another file that a recipient sent. It stays at the carrier."""
+
+    url: str
+    content_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InboundMessage:
     """A message that a recipient wrote to a church."""
 
+    channel: str
+    """The channel of the message: with media it may be another one than that of the route."""
     sender: str
     """The recipient's address: the phone number in E.164, or the mail address."""
     to: str
     """The church's address that the message was sent to."""
     text: str
+    """Without NUL characters."""
     carrier_id: str
     """The carrier's id. A carrier may send the same message twice."""
-    media_count: int = 0
+    messaging_service_sid: str | None = None
+    """The messaging service that the address belongs to, if the carrier names one."""
+    media: tuple[InboundMedia, ...] = ()
+    carrier_keyword: KeywordKind | None = None
+    """What the carrier says that the words ask for. It has answered them."""
+    carrier_answers_by_default: bool = False
+    """Without `carrier_keyword`: whether the carrier answers these words, unless that is switched off there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,10 +142,14 @@ class RouteStore(Protocol):
 
 
 class Inbox(Protocol):
-    """What the handler of an inbound route may use. Nothing implements it yet."""
+    """What the handler of an inbound route may use."""
 
     def receive(self, message: InboundMessage) -> None:
-        """Store the message and act on its keywords."""
+        """Store the message and act on its keywords. Everything is committed when this returns.
+
+        A message that is stored already changes nothing, and one to an address of no church is not stored. Raises
+        psycopg.Error when the database is away, which the API answers with 503.
+        """
         ...
 
 
@@ -188,7 +210,7 @@ class RouteKind(StrEnum):
     BOUNCE = "bounce"
     """A bounced mail."""
     INBOUND_MESSAGE = "inbound message"
-    """A recipient writes to the church. Not mounted yet."""
+    """A recipient writes to the church. Its handler gets an Inbox instead of a RouteStore."""
     PAGE = "page"
     """A page for a recipient, such as the one to unsubscribe. Anyone may open it; its URL carries a signed token."""
 
@@ -222,6 +244,10 @@ class Route(Generic[HandlerUses]):
     """The `detail` of the 413 response."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     """The query parameters that are read, each with a description. If any is declared, others are refused."""
+    success_status: int = 204
+    """The status of the response to an accepted request, for /openapi.json."""
+    success_media_type: str | None = None
+    """The media type of that response; None if it has no body."""
     summary: str = ""
     description: str = ""
     form: type[BaseModel] | None = None

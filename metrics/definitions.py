@@ -93,6 +93,10 @@ CALLBACKS_REFUSED = _counter(
     "koinonia_callbacks_refused_total", "Callbacks that were refused, by reason.", "channel", "reason"
 )
 
+INBOUND_MESSAGES = _counter(
+    "koinonia_inbound_messages_total", "Messages that people wrote, by what became of them.", "channel", "outcome"
+)
+
 # Carriers and senders
 SUBMISSIONS = _counter("koinonia_submissions_total", "Results of submissions to the carrier.", "channel", "result")
 CARRIER_SECONDS = _histogram(
@@ -162,6 +166,7 @@ METRICS = (
     MESSAGES_ACCEPTED,
     REQUEST_SECONDS,
     CALLBACKS_REFUSED,
+    INBOUND_MESSAGES,
     SUBMISSIONS,
     CARRIER_SECONDS,
     SENDERS_PAUSED,

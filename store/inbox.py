@@ -1,97 +1,116 @@
-"""What people wrote to a church: lists of it, and what staff have read."""
+"""Messages that people write to churches: stored once, for the church whose number was written to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
+from messaging.consent_keywords import KeywordKind
 from store import sql
+
+MESSAGES_EACH = 50
+"""How many of the latest messages of a church are looked through for the person, if several churches share a number."""
 
 _SQL = sql.load("inbox")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReceivedMessage:
-    """A message that a person wrote."""
+class NewInboundMessage:
+    """A message to store."""
 
-    inbound_message_id: UUID
+    church_id: UUID
     channel: str
+    carrier_id: str
     from_address: str
-    """Empty when it was redacted."""
     to_address: str
     content: str
-    media: list[dict[str, Any]]
-    keyword: str | None
-    """What its words ask for. None: it is for people to read."""
-    received_at: datetime
-    read_at: datetime | None
-    redacted_at: datetime | None
+    media: Sequence[Mapping[str, str]]
+    """Each with `url` and `contentType`."""
+    keyword: KeywordKind | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NamedContact:
-    contact_id: UUID
-    name: str
+class Addressees:
+    """The churches that were written to."""
+
+    church_ids: list[UUID]
+    """All that send from the number or messaging service."""
+    owner: UUID
+    """The one to which the message belongs."""
+    senders: list[str]
+    """The keys under which opt-outs of the sender that was written to are stored."""
 
 
-def page(
-    connection: Connection[Any],
-    *,
-    church_id: UUID,
-    before: UUID | None,
-    limit: int,
-    address: str | None = None,
-    only_unread: bool = False,
-    with_keywords: bool = False,
-) -> list[ReceivedMessage]:
-    """Returns up to `limit` messages before the one with the id `before`, newest first.
+def lock_writer(connection: Connection[Any], *, from_address: str) -> None:
+    """Wait until no other transaction receives a message of this person."""
+    connection.execute(_SQL["lock_writer"], {"from_address": from_address})
 
-    `address`: only of this person. `only_unread` leaves out keywords, which nobody needs to read.
+
+def find_addressees(
+    connection: Connection[Any], *, to_address: str, messaging_service_sid: str | None, from_address: str
+) -> Addressees | None:
+    """Returns the churches that send from this address or messaging service; None if there are none.
+
+    If several share it, the message belongs to the one that texted the person last; else to the first one that has the
+    person among its contacts; else to the church that exists the longest.
     """
-    query = "page_unread" if only_unread else "page_inbound" if address is None else "page_inbound_of_address"
-    with connection.cursor(row_factory=class_row(ReceivedMessage)) as cursor:
-        return cursor.execute(
-            _SQL[query],
-            {
-                "church_id": church_id,
-                "before": before or sql.LAST_ID,
-                "row_limit": limit,
-                "address": address,
-                "with_keywords": with_keywords,
-            },
-        ).fetchall()
+    names = {"to_address": to_address, "messaging_service_sid": messaging_service_sid}
+    found = connection.execute(_SQL["find_churches"], names).fetchall()
+    if not found:
+        return None
+    church_ids = list(dict.fromkeys(church_id for church_id, _ in found))
+    return Addressees(
+        church_ids=church_ids,
+        owner=_owner(connection, church_ids, from_address=from_address),
+        senders=sorted({sender for _, sender in found}),
+    )
 
 
-def get(connection: Connection[Any], *, church_id: UUID, inbound_message_id: UUID) -> ReceivedMessage | None:
-    names = {"church_id": church_id, "inbound_message_id": inbound_message_id}
-    with connection.cursor(row_factory=class_row(ReceivedMessage)) as cursor:
-        return cursor.execute(_SQL["get_inbound"], names).fetchone()
+def _owner(connection: Connection[Any], church_ids: list[UUID], *, from_address: str) -> UUID:
+    if len(church_ids) == 1:
+        return church_ids[0]
+    sharing = {"church_ids": church_ids, "from_address": from_address, "messages_each": MESSAGES_EACH}
+    row = (
+        connection.execute(_SQL["find_last_texter"], sharing).fetchone()
+        or connection.execute(_SQL["find_church_of_contact"], sharing).fetchone()
+    )
+    return row[0] if row else church_ids[0]
 
 
-def set_read(connection: Connection[Any], *, church_id: UUID, inbound_message_id: UUID, is_read: bool) -> bool:
-    """Mark one message as read, or as unread. Returns whether that changed anything."""
-    names = {"church_id": church_id, "inbound_message_id": inbound_message_id, "is_read": is_read}
-    return connection.execute(_SQL["set_read"], names).rowcount > 0
+def insert(connection: Connection[Any], new: NewInboundMessage) -> UUID | None:
+    """Store the message and return its id; None if it is stored already."""
+    names = {
+        "church_id": new.church_id,
+        "channel": new.channel,
+        "carrier_id": new.carrier_id,
+        "from_address": new.from_address,
+        "to_address": new.to_address,
+        "content": new.content,
+        "media": Jsonb([dict(each) for each in new.media]),
+        "keyword": new.keyword,
+    }
+    row = connection.execute(_SQL["insert_inbound_message"], names).fetchone()
+    return None if row is None else row[0]
 
 
-def set_read_up_to(connection: Connection[Any], *, church_id: UUID, address: str, up_to: UUID | None) -> int:
-    """Mark what the person wrote, up to the message `up_to` or all, as read. Returns how many messages changed."""
-    names = {"church_id": church_id, "address": address, "up_to": up_to or sql.LAST_ID}
-    return connection.execute(_SQL["set_read_up_to"], names).rowcount
+def was_answered(connection: Connection[Any], *, from_address: str, to_address: str, kind: KeywordKind) -> bool:
+    """Whether a keyword of the person to this address was answered within a day. Calls for help count by themselves."""
+    names = {"from_address": from_address, "to_address": to_address, "is_help": kind is KeywordKind.HELP}
+    row = connection.execute(_SQL["was_answered"], names).fetchone()
+    return row is not None and row[0]
 
 
-def contacts_of_numbers(
-    connection: Connection[Any], *, church_id: UUID, phones: Sequence[str]
-) -> dict[str, list[NamedContact]]:
-    """Returns the contacts with each of the numbers, at most ten of each: a family may share one."""
-    found: dict[str, list[NamedContact]] = {phone: [] for phone in phones}
-    names = {"church_id": church_id, "phones": list(found)}
-    for phone, contact_id, name in connection.execute(_SQL["find_contacts_of_numbers"], names).fetchall():
-        found[phone].append(NamedContact(contact_id=contact_id, name=name))
-    return found
+def set_keyword_reply(connection: Connection[Any], *, inbound_message_id: UUID, message_id: UUID) -> None:
+    """Record which message answers the keyword."""
+    names = {"inbound_message_id": inbound_message_id, "message_id": message_id}
+    connection.execute(_SQL["set_keyword_reply"], names)
+
+
+def lock_sender(connection: Connection[Any], *, church_id: UUID, channel: str) -> None:
+    """Lock the sender as a claim does. Call it before opt-outs of senders are lifted and an answer is written."""
+    connection.execute(_SQL["lock_sender"], {"church_id": church_id, "channel": channel})

@@ -13,8 +13,9 @@ import logs
 from api import authentication, problems, query_parameters
 from api.authentication import PUBLIC, SIGNATURE, Authentication
 from api.base_models import RequestModel
+from api.channel_routes.database_inbox import DatabaseInbox
 from api.channel_routes.database_route_store import DatabaseRouteStore
-from api.channel_routes.serving import ChannelRoute, RouteServer, declared_routes
+from api.channel_routes.serving import ChannelRoute, RouteServer, Uses, declared_inbound_routes, declared_routes
 from api.channel_routes.status_callbacks import MAX_ATTEMPT, StatusCallbacks
 from api.endpoints import ApiResponse, Endpoint, Header, ResponseSpec
 from api.problems import FieldError, RequestRefused
@@ -27,12 +28,12 @@ from channels.incoming import (
     RouteDisabled,
     RouteKind,
     RouteResponse,
-    RouteStore,
 )
 
 _AUTHENTICATION: Mapping[RouteKind, Authentication] = {
     RouteKind.STATUS_CALLBACK: SIGNATURE,
     RouteKind.BOUNCE: SIGNATURE,
+    RouteKind.INBOUND_MESSAGE: SIGNATURE,
     RouteKind.PAGE: PUBLIC,
 }
 _CONVERTERS: Mapping[str, str] = {
@@ -46,29 +47,35 @@ _log = logs.get_logger(__name__)
 def mount(app: Flask) -> None:
     """Serve the routes of all channels in the registry, and offer the server to take status callbacks itself."""
     shared = services(app)
-    store = DatabaseRouteStore(shared)
-    server = RouteServer(shared.settings, store)
+    store, server = DatabaseRouteStore(shared), RouteServer(shared.settings)
     for declared in declared_routes():
-        route = declared.route
-        authentication.declare(app, route.name, _AUTHENTICATION[route.kind])
-        app.add_url_rule(
-            _rule(route),
-            endpoint=route.name,
-            view_func=_view(declared, server, store),
-            methods=[route.method],
-            provide_automatic_options=False,
-        )
+        _add_rule(app, declared.route, _view(declared, store, server, count_refused=store.count_refused))
+    for declared in declared_inbound_routes():
+        inbox = DatabaseInbox(shared, channel=declared.channel)
+        _add_rule(app, declared.route, _view(declared, inbox, server, count_refused=store.count_refused))
     app.extensions[loop_handler.EXTENSION] = StatusCallbacks(server, shared)
 
 
 def endpoints() -> tuple[Endpoint, ...]:
     """Return the routes that programs use, for /openapi.json. Pages for people are omitted."""
-    return tuple(
-        _endpoint(declared.route) for declared in declared_routes() if declared.route.kind is not RouteKind.PAGE
+    routes: list[Route[Any]] = [each.route for each in (*declared_routes(), *declared_inbound_routes())]
+    return tuple(_endpoint(route) for route in routes if route.kind is not RouteKind.PAGE)
+
+
+def _add_rule(app: Flask, route: Route[Any], view: Callable[..., Response]) -> None:
+    authentication.declare(app, route.name, _AUTHENTICATION[route.kind])
+    app.add_url_rule(
+        _rule(route),
+        endpoint=route.name,
+        view_func=view,
+        methods=[route.method],
+        provide_automatic_options=False,
     )
 
 
-def _view(declared: ChannelRoute, server: RouteServer, store: DatabaseRouteStore) -> Callable[..., Response]:
+def _view(
+    declared: ChannelRoute[Uses], uses: Uses, server: RouteServer, *, count_refused: Callable[[str], None]
+) -> Callable[..., Response]:
     route = declared.route
     query_model = _query_model(route)
 
@@ -77,11 +84,11 @@ def _view(declared: ChannelRoute, server: RouteServer, store: DatabaseRouteStore
             path_parameters = {name: str(value) for name, value in parameters.items()}
             query = {} if query_model is None else query_parameters.read(query_model).model_dump(by_alias=True)
             query = {name: value for name, value in query.items() if value is not None}
-            return _respond(server.serve(route, request.environ, parameters=path_parameters, query=query))
+            return _respond(server.serve(route, uses, request.environ, parameters=path_parameters, query=query))
         except RouteDisabled as error:
             raise RequestRefused(problems.FORBIDDEN, str(error)) from None
         except ForgedRequest as error:
-            store.count_refused(declared.channel)
+            count_refused(declared.channel)
             _log.warning(
                 "request refused: its sender is not verified",
                 kind=route.kind.value,
@@ -112,12 +119,12 @@ def _respond(response: RouteResponse) -> Response:
     return flask_response
 
 
-def _rule(route: Route[RouteStore]) -> str:
+def _rule(route: Route[Any]) -> str:
     """Return the path in Flask's syntax."""
     return re.sub(r"\{(\w+)\}", lambda part: _CONVERTERS.get(part[1], f"<{part[1]}>"), route.path)
 
 
-def _query_model(route: Route[RouteStore]) -> type[RequestModel] | None:
+def _query_model(route: Route[Any]) -> type[RequestModel] | None:
     """Return a model of the declared query parameters, which refuses all others; None if the route declares none."""
     if not route.query:
         return None
@@ -128,7 +135,7 @@ def _query_model(route: Route[RouteStore]) -> type[RequestModel] | None:
     return create_model(f"Query_{route.name}", __base__=RequestModel, **fields)
 
 
-def _endpoint(route: Route[RouteStore]) -> Endpoint:
+def _endpoint(route: Route[Any]) -> Endpoint:
     """Return the route as an endpoint for /openapi.json. Its view is never called."""
 
     def view() -> ApiResponse:
@@ -144,7 +151,13 @@ def _endpoint(route: Route[RouteStore]) -> Endpoint:
         summary=route.summary,
         description=route.description,
         authentication=_AUTHENTICATION[route.kind],
-        responses=(ResponseSpec(status=204, description="It is stored, or there was nothing to store."),),
+        responses=(
+            ResponseSpec(
+                status=route.success_status,
+                description="It is stored, or there was nothing to store.",
+                text_media_type=route.success_media_type,
+            ),
+        ),
         problems=(problems.FORBIDDEN, problems.NOT_FOUND, problems.INVALID),
         body=None,
         form=route.form,

@@ -6,13 +6,13 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from werkzeug.wsgi import get_input_stream
 
 from api import problems
 from api.problems import RequestRefused
-from channels.incoming import IncomingRequest, Route, RouteResponse, RouteStore
+from channels.incoming import Inbox, IncomingRequest, Route, RouteResponse, RouteStore
 from channels.registry import CHANNELS
 from settings import Settings
 
@@ -23,32 +23,45 @@ _MAX_LENGTH_DIGITS = 12
 """A Content-Length with more digits is refused as too large without being parsed."""
 
 
+Uses = TypeVar("Uses")
+"""What the handlers of a route use: a RouteStore, or an Inbox."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChannelRoute:
+class ChannelRoute(Generic[Uses]):
     """A route and the name of the channel that declares it."""
 
     channel: str
-    route: Route[RouteStore]
+    route: Route[Uses]
 
 
-def declared_routes() -> list[ChannelRoute]:
-    """Return the routes of all channels. Routes for inbound messages are omitted: nothing processes them yet."""
+def declared_routes() -> list[ChannelRoute[RouteStore]]:
+    """Return the routes of all channels, without those for inbound messages."""
     return [
         ChannelRoute(channel=channel.name, route=route) for channel in CHANNELS.values() for route in channel.routes
+    ]
+
+
+def declared_inbound_routes() -> list[ChannelRoute[Inbox]]:
+    """Return the routes of all channels for messages that recipients write."""
+    return [
+        ChannelRoute(channel=channel.name, route=route)
+        for channel in CHANNELS.values()
+        for route in channel.inbound_routes
     ]
 
 
 class RouteServer:
     """Passes requests to the handlers of the channels."""
 
-    def __init__(self, settings: Settings, store: RouteStore) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._store = store
         self._public_url = settings.public_url.rstrip("/")
 
     def serve(
         self,
-        route: Route[RouteStore],
+        route: Route[Uses],
+        uses: Uses,
         environ: WSGIEnvironment,
         *,
         parameters: Mapping[str, str],
@@ -66,7 +79,7 @@ class RouteServer:
             read=_reader(environ, route),
             settings=self._settings,
         )
-        return route.handle(request, self._store)
+        return route.handle(request, uses)
 
     def serve_on_event_loop(
         self,
@@ -95,12 +108,12 @@ class RouteServer:
         return route.handle(request, store)
 
 
-def _check_media_type(route: Route[RouteStore], content_type: str) -> None:
+def _check_media_type(route: Route[Any], content_type: str) -> None:
     if route.media_types and content_type.partition(";")[0].strip().lower() not in route.media_types:
         raise RequestRefused(problems.WRONG_MEDIA_TYPE, f"The body must be sent as {' or '.join(route.media_types)}.")
 
 
-def _reader(environ: WSGIEnvironment, route: Route[RouteStore]) -> Callable[[int], bytes]:
+def _reader(environ: WSGIEnvironment, route: Route[Any]) -> Callable[[int], bytes]:
     """Return a function that reads the next bytes of the body, and raises RequestRefused (413) if it is too large."""
     length = environ.get("CONTENT_LENGTH", "")
     if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS:
@@ -125,7 +138,7 @@ def _reader(environ: WSGIEnvironment, route: Route[RouteStore]) -> Callable[[int
     return read
 
 
-def _too_large(route: Route[RouteStore]) -> RequestRefused:
+def _too_large(route: Route[Any]) -> RequestRefused:
     return RequestRefused(problems.TOO_LARGE, route.too_large)
 
 

@@ -20,11 +20,11 @@ from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.query_parameters import PageQuery
 from api.services import services
 from messaging.states import Status
-from store import conversations, inbox, opt_outs
+from store import conversations, opt_outs, received_messages
 from store.api_keys import KeyHolder
 from store.conversations import MOST_UNREAD, History, Place, Text
 from store.database import church_scope
-from store.inbox import NamedContact
+from store.received_messages import NamedContact
 from store.opt_outs import OptOut
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -129,7 +129,7 @@ def get_conversation(*, caller: KeyHolder, conversation_id: UUID, query: History
         )
         unread = conversations.count_unread(connection, church_id=church_id, address=found.address)
         opt_out = opt_outs.get(connection, church_id=church_id, address=found.address)
-        contacts = inbox.contacts_of_numbers(connection, church_id=church_id, phones=[found.address])
+        contacts = received_messages.contacts_of_numbers(connection, church_id=church_id, phones=[found.address])
     content = _view(found, history, unread=unread, opt_out=opt_out, contacts=contacts[found.address])
     return ApiResponse(status=200, content=content)
 

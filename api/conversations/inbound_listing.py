@@ -16,7 +16,7 @@ from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.problems import RequestRefused
 from api.query_parameters import PageQuery
 from api.services import services
-from store import conversations, inbox
+from store import conversations, received_messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
 
@@ -76,7 +76,7 @@ def list_inbound(*, caller: KeyHolder, query: InboundQuery) -> ApiResponse:
             if found is None:
                 raise RequestRefused(problems.NOT_FOUND, "There is no such contact or conversation.")
             address = found.address or ""
-        messages = inbox.page(
+        messages = received_messages.page(
             connection,
             church_id=caller.church_id,
             before=query.cursor,
@@ -87,7 +87,7 @@ def list_inbound(*, caller: KeyHolder, query: InboundQuery) -> ApiResponse:
         )
         shown = messages[: query.limit]
         phones = [message.from_address for message in shown]
-        contacts = inbox.contacts_of_numbers(connection, church_id=caller.church_id, phones=phones)
+        contacts = received_messages.contacts_of_numbers(connection, church_id=caller.church_id, phones=phones)
     page = InboundPage(
         items=[views.inbound_message(message, contacts[message.from_address]) for message in shown],
         next=query_parameters.write_cursor(shown[-1].inbound_message_id) if len(messages) > len(shown) else None,

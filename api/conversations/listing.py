@@ -15,11 +15,11 @@ from api.conversations.views import ContactName
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.query_parameters import PageQuery
 from api.services import services
-from store import conversations, inbox
+from store import conversations, received_messages
 from store.api_keys import KeyHolder
 from store.conversations import MOST_UNREAD, LatestConversation
 from store.database import church_scope
-from store.inbox import NamedContact
+from store.received_messages import NamedContact
 
 
 class LastText(ResponseModel):
@@ -81,7 +81,7 @@ def list_conversations(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
         found = conversations.page(connection, church_id=caller.church_id, before=query.cursor, limit=query.limit + 1)
         shown = found[: query.limit]
         phones = [each.address for each in shown]
-        contacts = inbox.contacts_of_numbers(connection, church_id=caller.church_id, phones=phones)
+        contacts = received_messages.contacts_of_numbers(connection, church_id=caller.church_id, phones=phones)
     page = ConversationPage(
         items=[_summary(each, contacts[each.address]) for each in shown],
         next=query_parameters.write_cursor(shown[-1].last_reply_id) if len(found) > len(shown) else None,

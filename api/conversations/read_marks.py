@@ -17,7 +17,7 @@ from api.conversations.views import InboundMessage
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.problems import RequestRefused
 from api.services import services
-from store import audit, inbox
+from store import audit, received_messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
 
@@ -84,7 +84,7 @@ def mark_conversation_read(*, caller: KeyHolder, conversation_id: UUID, body: Re
     has no effect."""
     with church_scope(services().database, caller.church_id) as connection:
         found = find_conversation(connection, caller.church_id, conversation_id)
-        marked = inbox.set_read_up_to(connection, church_id=caller.church_id, address=found.address, up_to=body.up_to)
+        marked = received_messages.set_read_up_to(connection, church_id=caller.church_id, address=found.address, up_to=body.up_to)
         if marked:
             _record(connection, caller, "conversation.read", conversation_id, messages=marked)
     return ApiResponse(status=200, content=ReadMessages(marked=marked))
@@ -92,16 +92,16 @@ def mark_conversation_read(*, caller: KeyHolder, conversation_id: UUID, body: Re
 
 def _mark(caller: KeyHolder, inbound_message_id: UUID, *, is_read: bool) -> ApiResponse:
     with church_scope(services().database, caller.church_id) as connection:
-        changed = inbox.set_read(
+        changed = received_messages.set_read(
             connection, church_id=caller.church_id, inbound_message_id=inbound_message_id, is_read=is_read
         )
-        message = inbox.get(connection, church_id=caller.church_id, inbound_message_id=inbound_message_id)
+        message = received_messages.get(connection, church_id=caller.church_id, inbound_message_id=inbound_message_id)
         if message is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         if changed:
             _record(connection, caller, "inbound.read" if is_read else "inbound.unread", inbound_message_id)
         phone = message.from_address
-        contacts = inbox.contacts_of_numbers(connection, church_id=caller.church_id, phones=[phone])
+        contacts = received_messages.contacts_of_numbers(connection, church_id=caller.church_id, phones=[phone])
     return ApiResponse(status=200, content=views.inbound_message(message, contacts[phone]))
 
 

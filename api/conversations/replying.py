@@ -24,7 +24,7 @@ from api.request_ids import request_id
 from api.services import services
 from channels.registry import CHANNELS
 from messaging.states import SuppressionReason
-from store import conversations, inbox, opt_outs
+from store import conversations, opt_outs, received_messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.direct_texts import DirectText, NewDirectText
@@ -124,7 +124,7 @@ def reply_to_inbound(*, caller: KeyHolder, inbound_message_id: UUID, body: Reply
     """Sends one text to the person who wrote the message, whether they are a contact or not; otherwise as a reply to
     a conversation. It does not mark the message as read."""
     with church_scope(services().database, caller.church_id) as connection:
-        message = inbox.get(connection, church_id=caller.church_id, inbound_message_id=inbound_message_id)
+        message = received_messages.get(connection, church_id=caller.church_id, inbound_message_id=inbound_message_id)
         if message is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such message.")
         if not message.from_address:

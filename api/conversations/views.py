@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.base_models import ResponseModel, Timestamp
-from store.inbox import NamedContact, ReceivedMessage
+from store.received_messages import NamedContact, ReceivedMessage
 
 Keyword = Literal["opt_out", "opt_in", "help"]
 

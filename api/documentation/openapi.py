@@ -162,6 +162,8 @@ def _success(spec: ResponseSpec, schemas: Schemas) -> Json:
         response["content"] = {"application/json": content}
         if spec.has_csv:
             response["content"][csv_table.MEDIA_TYPE] = {"schema": {"type": "string"}}
+    if spec.text_media_type is not None:
+        response["content"] = {spec.text_media_type: {"schema": {"type": "string"}}}
     return response
 
 

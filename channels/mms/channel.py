@@ -43,7 +43,7 @@ class MmsChannel:
     keeps_quiet_hours = True
     retryable_codes = RETRYABLE_RECEIPT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("mms"),)
-    inbound_routes: Sequence[Route[Inbox]] = ()
+    inbound_routes: Sequence[Route[Inbox]] = ()  # they arrive at the route of sms: Twilio has one URL for both
 
     def is_enabled(self, settings: RedisSettings) -> bool:  # noqa: ARG002 - it cannot be switched off
         return True

@@ -10,6 +10,7 @@ from channels.base import Carrier, Details
 from channels.incoming import Inbox, Route, RouteStore
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, explain_code
+from channels.twilio.inbound import inbound_route
 from channels.twilio.receipts import status_route
 from messaging.addresses import AddressKind
 from messaging.segments import MAX_CHARACTERS, count_segments
@@ -25,7 +26,7 @@ class SmsChannel:
     can_fetch_statuses = True
     retryable_codes = RETRYABLE_RECEIPT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("sms"),)
-    inbound_routes: Sequence[Route[Inbox]] = ()
+    inbound_routes: Sequence[Route[Inbox]] = (inbound_route("sms"),)
 
     def is_enabled(self, settings: RedisSettings) -> bool:  # noqa: ARG002 - it cannot be switched off
         return True

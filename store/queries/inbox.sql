@@ -1,66 +1,74 @@
--- name: page_inbound
--- What people wrote to a church, newest first; keywords only if they are asked for. `before` always bounds the index scan, also in a
--- generic plan. One query for each kind of page, so that each reads an index that has little else.
-SELECT inbound_message_id, channel, from_address, to_address, content, media, keyword, received_at, read_at, redacted_at
-FROM inbound_messages
-WHERE church_id = :church_id AND inbound_message_id < :before
-  AND (:with_keywords::boolean OR keyword IS NULL)
-ORDER BY inbound_message_id DESC
-LIMIT :row_limit;
+-- name: lock_writer!
+-- Until the end of the transaction: what one person writes is received one after the other, so that a message that comes twice
+-- is stored once, and of several keywords at the same moment only one is answered.
+SELECT pg_advisory_xact_lock(hashtextextended('inbound ' || :from_address::text, 0));
 
--- name: page_unread
--- As page_inbound, without keywords and what staff have read.
-SELECT inbound_message_id, channel, from_address, to_address, content, media, keyword, received_at, read_at, redacted_at
-FROM inbound_messages
-WHERE church_id = :church_id AND inbound_message_id < :before AND read_at IS NULL AND keyword IS NULL
-  AND (:address::text IS NULL OR from_address = :address::text)
-ORDER BY inbound_message_id DESC
-LIMIT :row_limit;
+-- name: find_churches
+-- The churches that send from the address or the messaging service that was written to: usually one. Several may share it.
+-- With the key under which opt-outs of the sender are stored.
+SELECT church_id, coalesce(messaging_service_sid, address) AS sender FROM senders WHERE address = :to_address
+UNION
+SELECT church_id, messaging_service_sid FROM senders WHERE messaging_service_sid = :messaging_service_sid::text
+ORDER BY church_id;
 
--- name: page_inbound_of_address
--- As page_inbound, of one number.
-SELECT inbound_message_id, channel, from_address, to_address, content, media, keyword, received_at, read_at, redacted_at
-FROM inbound_messages
-WHERE church_id = :church_id AND from_address = :address AND inbound_message_id < :before
-  AND (:with_keywords::boolean OR keyword IS NULL)
-ORDER BY inbound_message_id DESC
-LIMIT :row_limit;
-
--- name: get_inbound
-SELECT inbound_message_id, channel, from_address, to_address, content, media, keyword, received_at, read_at, redacted_at
-FROM inbound_messages
-WHERE church_id = :church_id AND inbound_message_id = :inbound_message_id;
-
--- name: set_read!
--- Changes nothing when the message is read or unread already.
-UPDATE inbound_messages
-SET read_at = CASE WHEN :is_read::boolean THEN now() END
-WHERE church_id = :church_id AND inbound_message_id = :inbound_message_id
-  AND (read_at IS NOT NULL) <> :is_read::boolean;
-
--- name: set_read_up_to!
--- Marks what a person wrote, up to one of their messages, as read. In one order, so that two do not deadlock.
-UPDATE inbound_messages
-SET read_at = now()
+-- name: find_last_texter
+-- Which of several churches that share an address texted the person last. Of each church the latest messages are looked through,
+-- and of all of them at most 2,000, with one probe of an index for each: there is no index of the addresses of deliveries.
+SELECT recent.church_id
 FROM (
-    SELECT inbound_message_id
-    FROM inbound_messages
-    WHERE church_id = :church_id AND from_address = :address AND read_at IS NULL AND keyword IS NULL
-      AND inbound_message_id <= :up_to
-    ORDER BY inbound_message_id
-    FOR UPDATE
-) AS unread
-WHERE inbound_messages.inbound_message_id = unread.inbound_message_id;
-
--- name: find_contacts_of_numbers
--- The contacts with these phone numbers, a few of each: a family may share one.
-SELECT listed.phone, found.contact_id, found.name
-FROM unnest(:phones::text[]) AS listed (phone)
+    SELECT latest.church_id, latest.message_id, latest.send_at
+    FROM unnest(:church_ids::uuid[]) AS sharing (church_id)
+    CROSS JOIN LATERAL (
+        SELECT messages.church_id, messages.message_id, messages.send_at
+        FROM messages
+        WHERE messages.church_id = sharing.church_id
+        ORDER BY messages.message_id DESC
+        LIMIT :messages_each
+    ) AS latest
+    ORDER BY latest.message_id DESC
+    LIMIT 2000
+) AS recent
 CROSS JOIN LATERAL (
-    SELECT contacts.contact_id, contacts.name
-    FROM contacts
-    WHERE contacts.church_id = :church_id AND contacts.phone = listed.phone
-    ORDER BY contacts.phone, lower(contacts.name)
-    LIMIT 10
-) AS found
-ORDER BY listed.phone, lower(found.name), found.contact_id;
+    SELECT
+    FROM deliveries
+    WHERE deliveries.message_id = recent.message_id
+      AND (CASE WHEN deliveries.status <> 'suppressed' THEN deliveries.address END) = :from_address
+      AND deliveries.attempts > 0
+    LIMIT 1
+) AS texted
+ORDER BY recent.send_at DESC, recent.message_id DESC
+LIMIT 1;
+
+-- name: find_church_of_contact
+-- The first of several churches that has the person among its contacts.
+SELECT church_id
+FROM contacts
+WHERE church_id = ANY (:church_ids::uuid[]) AND phone = :from_address
+ORDER BY church_id
+LIMIT 1;
+
+-- name: insert_inbound_message
+-- Returns no row if the message is stored already.
+INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content, media, keyword)
+VALUES (:church_id, :channel, :carrier_id, :from_address, :to_address, :content, :media, :keyword)
+ON CONFLICT (carrier_id) DO NOTHING
+RETURNING inbound_message_id;
+
+-- name: was_answered
+-- Whether a keyword of the person to this address was answered within a day: a call for help, or any other. The ids are in the
+-- order of time, so that an index of them bounds the search.
+SELECT EXISTS (
+    SELECT FROM inbound_messages
+    WHERE from_address = :from_address AND to_address = :to_address AND keyword_reply_id IS NOT NULL
+      AND inbound_message_id > (SELECT uuidv7('-1 day'::interval))
+      AND (keyword = 'help') = :is_help::boolean
+);
+
+-- name: set_keyword_reply!
+UPDATE inbound_messages
+SET keyword_reply_id = :message_id
+WHERE inbound_message_id = :inbound_message_id;
+
+-- name: lock_sender!
+-- Before opt-outs of senders are deleted: what records the results of submissions locks the sender first too.
+SELECT FROM senders WHERE church_id = :church_id AND channel = :channel FOR UPDATE;

@@ -83,7 +83,7 @@ def take_note(request: IncomingRequest, inbox: Inbox) -> RouteResponse:
     verify(request)
     form = parse_form(request.read(-1))
     inbox.receive(
-        InboundMessage(sender=form["from"], to=form["to"], text=form["text"], carrier_id=form["note"], media_count=0)
+        InboundMessage(channel="note", sender=form["from"], to=form["to"], text=form["text"], carrier_id=form["note"])
     )
     return NO_CONTENT
 

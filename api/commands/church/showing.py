@@ -9,6 +9,7 @@ from uuid import UUID
 import click
 from flask.cli import with_appcontext
 
+from api.commands.set_replies import shown_replies
 from api.commands.support.church_details import ChurchDetails, read_details
 from api.commands.support.json_output import as_json_option, print_json
 from api.commands.support.option_types import BadInput, ChurchId
@@ -54,6 +55,9 @@ def show_church(church_id: UUID, as_json: bool) -> None:
         [_message(each) for each in details.open_messages],
     )
     _echo_today(details)
+    click.echo("\nAnswers to keywords")
+    for line in shown_replies(details.replies):
+        click.echo(line)
 
 
 def _echo_church(church: ChurchState) -> None:

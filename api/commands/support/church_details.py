@@ -8,9 +8,10 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from store import api_keys, church_overview
+from store import api_keys, church_overview, keyword_replies
 from store.api_keys import ApiKey
 from store.church_overview import ChurchState, DayTotal, ListedSchedule, OpenMessage, SenderState
+from store.keyword_replies import KeywordReplies
 
 SHOWN = 10
 """The most schedules, keys and open messages that are read."""
@@ -28,12 +29,15 @@ class ChurchDetails:
     open_messages: list[OpenMessage]
     open_messages_found: int
     today: list[DayTotal]
+    replies: KeywordReplies
+    """The answers to keywords."""
 
 
 def read_details(connection: Connection[Any], church_id: UUID) -> ChurchDetails | None:
     """Return the state of the church, or None if it does not exist."""
     church = church_overview.get(connection, church_id)
-    if church is None:
+    replies = keyword_replies.get(connection, church_id)
+    if church is None or replies is None:
         return None
     schedules = church_overview.list_schedules(connection, church_id, limit=SHOWN)
     open_messages = church_overview.list_open_messages(connection, church_id, limit=SHOWN)
@@ -49,4 +53,5 @@ def read_details(connection: Connection[Any], church_id: UUID) -> ChurchDetails 
         open_messages=open_messages,
         open_messages_found=open_messages[0].found if open_messages else 0,
         today=church_overview.todays_totals(connection, church_id),
+        replies=replies,
     )

@@ -14,6 +14,7 @@ import click
 from channels.mail.headers import header_error
 from channels.sms.messaging_service import messaging_service_error
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email, parse_phone
+from messaging.keyword_replies import MAX_REPLY_CHARACTERS
 from messaging.number_regions import REGIONS
 from messaging.quiet_hours import Window
 from messaging.wall_time import zone_names
@@ -95,6 +96,16 @@ class Evidence(Text):
         text = super().convert(value, param, ctx)
         if len(text) > _MAX_EVIDENCE_CHARACTERS:
             raise BadInput(f"{_option(param)} must have at most {_MAX_EVIDENCE_CHARACTERS} characters.")
+        return text
+
+
+class ReplyText(Text):
+    """The text with which the service answers a keyword, or `default`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = super().convert(value, param, ctx)
+        if len(text) > MAX_REPLY_CHARACTERS:
+            raise BadInput(f"{_option(param)} must have at most {MAX_REPLY_CHARACTERS} characters.")
         return text
 
 

@@ -195,7 +195,7 @@ def test_every_operation_documents_its_authentication(client: FlaskClient) -> No
         for operation in path.values()
         if operation["security"] == []  # a KeyError where it is missing: readers would guess
     }
-    assert open_to_all == {"takeSmsReceipt", "takeMmsReceipt", "takeBounce", "live", "ready"}
+    assert open_to_all == {"takeSmsReceipt", "takeMmsReceipt", "takeBounce", "takeInboundSms", "live", "ready"}
 
 
 def test_no_field_of_an_edit_has_a_default(client: FlaskClient) -> None:

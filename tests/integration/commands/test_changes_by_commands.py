@@ -135,6 +135,10 @@ CHANGING: dict[str, Case] = {
         arguments=lambda operator: ("--church", operator.church, "--channel", "mail", "--from", "a@example.org"),
         actions={"sender.set"},
     ),
+    "set-replies": Case(
+        arguments=lambda operator: ("--church", operator.church, "--answer", "all", "--opt-out", "Goodbye."),
+        actions={"church.replies_set"},
+    ),
     "resume-sender": Case(
         arguments=lambda operator: ("--church", operator.paused_church, "--channel", "sms"), actions={"sender.resumed"}
     ),

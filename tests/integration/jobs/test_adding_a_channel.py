@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -14,16 +13,15 @@ from flask.testing import FlaskClient
 from api.app import create_app, described_endpoints
 from api.documentation.openapi import describe
 from api.services import services
-from channels.incoming import FORM, NO_CONTENT, InboundMessage
+from channels.incoming import FORM
 from channels.registry import CHANNELS
 from jobs.job_queue.queues import enabled_queues
 from jobs.job_queue.redis_job_queue import RedisJobQueue
 from messaging.states import Status
 from settings import Settings
-from store import churches, senders
+from store import churches, opt_outs, senders
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, create_church
-from tests.harness.incoming_requests import incoming_request
 from tests.harness.texting_hours import closed_now
 from tests.harness.toy_channel import BOX, NoteChannel
 from tests.integration.jobs.conftest import RunWorker, counts, expanded
@@ -61,16 +59,6 @@ def church(database: Database) -> KnownChurch:
             segments_per_second=None,
         )
     return church
-
-
-class ListInbox:
-    """Keeps what it receives."""
-
-    def __init__(self) -> None:
-        self.received: list[InboundMessage] = []
-
-    def receive(self, message: InboundMessage) -> None:
-        self.received.append(message)
 
 
 def send(client: FlaskClient, church: KnownChurch, **changes: Any) -> Any:
@@ -207,12 +195,20 @@ def test_its_callback_route_refuses_what_it_cannot_verify_or_read(client: FlaskC
     assert client.get(address).status_code == 405
 
 
-def test_its_inbound_route_reads_a_message_and_is_not_mounted_yet(client: FlaskClient, settings: Settings) -> None:
+def test_its_inbound_route_stores_a_message_and_heeds_its_keyword(
+    client: FlaskClient, database: Database, church: KnownChurch
+) -> None:
     (route,) = NoteChannel().inbound_routes
-    note = {"from": "+12025550101", "to": "+12025550100", "text": "Amen", "note": "7"}
-    key, inbox = {"X-Box-Key": "open sesame"}, ListInbox()
-    request = incoming_request(settings, url=route.path, body=urlencode(note).encode(), headers=key)
+    note = {"from": "+12025550101", "to": "the vestry", "text": "Please stop", "note": f"note-{uuid4()}"}
 
-    assert route.handle(request, inbox) == NO_CONTENT
-    assert inbox.received == [InboundMessage(sender="+12025550101", to="+12025550100", text="Amen", carrier_id="7")]
-    assert client.post(route.path, data=note, headers=key).status_code == 404
+    refused = client.post(route.path, data=note)
+    answer = client.post(route.path, data=note, headers={"X-Box-Key": "open sesame"})
+
+    assert (refused.status_code, answer.status_code) == (403, 204)
+    with system_scope(database) as connection:
+        stored = connection.execute(
+            "SELECT channel, keyword FROM inbound_messages WHERE carrier_id = %s", (note["note"],)
+        ).fetchall()
+        listed = opt_outs.list_opt_outs(connection, church_id=church.church_id)
+    assert stored == [("note", "opt_out")]
+    assert [each.address for each in listed] == ["+12025550101"]

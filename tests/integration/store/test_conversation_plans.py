@@ -46,8 +46,8 @@ def filled(ledger: Ledger, superuser_database_url: str) -> Ledger:
             },
         ),
         ("conversations.find_horizon", {"messages_broadcasts_by_time"}),
-        ("inbox.page_unread", {"inbound_messages_unread"}),
-        ("inbox.page_inbound_of_address", {"inbound_messages_of_address"}),
+        ("received_messages.page_unread", {"inbound_messages_unread"}),
+        ("received_messages.page_inbound_of_address", {"inbound_messages_of_address"}),
         ("direct_texts.move_due_first", {"messages_direct_open", "deliveries_pkey"}),
     ],
 )
