@@ -47,10 +47,13 @@ class Programs:
     def clock(self) -> Program:
         return self._program(CLOCK, "jobs.clock", drain_seconds=20.0)
 
-    def sandbox(self, *, port: int, account_sid: str, auth_token_file: Path, mail_port: int | None) -> Program:
+    def sandbox(
+        self, *, port: int, account_sid: str, auth_token_file: Path, mail_port: int | None, inbound_url: str
+    ) -> Program:
         options = ("--port", str(port), "--account-sid", account_sid, "--auth-token-file", str(auth_token_file))
         mail = () if mail_port is None else ("--mail-port", str(mail_port))
-        return self._program(SANDBOX, "tools.sandbox", "--host", "127.0.0.1", *options, *mail)
+        inbound = ("--inbound-url", inbound_url)
+        return self._program(SANDBOX, "tools.sandbox", "--host", "127.0.0.1", *options, *mail, *inbound)
 
     def alert_receiver(self, *, port: int) -> Program:
         return self._program(ALERTS, "tools.local.alert_receiver", str(port))

@@ -63,7 +63,11 @@ class Services:
             programs = Programs(var=self.var, environment=self.config.variables)
             mail_port = self._port(MAIL_SANDBOX) if self.config.needs_mail_sandbox else None
             program = programs.sandbox(
-                port=port, account_sid=account_sid, auth_token_file=token_file, mail_port=mail_port
+                port=port,
+                account_sid=account_sid,
+                auth_token_file=token_file,
+                mail_port=mail_port,
+                inbound_url=f"{self.config.base_url}/inbound/sms",
             )
             yield self._service(program, lambda: _listens(port))
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tools.sandbox.account.account import Account
 from tools.sandbox.faults.faults import Faults, Next
 
-__all__ = ["Account", "Faults", "LedgerRow", "Next", "Sandbox", "SandboxError", "Summary"]
+__all__ = ["Account", "Faults", "InboundRow", "LedgerRow", "Next", "Sandbox", "SandboxError", "Summary"]
 
 
 class SandboxError(Exception):
@@ -34,6 +34,25 @@ class LedgerRow:
     created_at: float
     """Seconds since the epoch."""
     status_callback: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundRow:
+    """One message that a person wrote, and what became of its webhook."""
+
+    number: int
+    sid: str
+    sender: str
+    to: str
+    text: str
+    media: list[str]
+    messaging_service_sid: str | None
+    opt_out_type: str | None
+    carrier_answer: str | None
+    """What the carrier itself answered to the person."""
+    attempts: int
+    status: int | None
+    """The HTTP status of the last answer; None before there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +79,17 @@ class Summary:
     """answered (2xx), refused (another status, not retried), retried, given_up, lost (by a fault), held, waiting."""
     callbacks_held: bool
     """Whether callbacks are held back."""
+    inbound: int
+    """Messages that people wrote."""
+    inbound_waiting: int
+    """Webhooks of these that are still to be answered."""
+    opted_out: int
+    """How many people the carrier refuses for a sender, because they sent STOP to it."""
 
     @property
     def is_quiet(self) -> bool:
-        """Every message has its final status and no callback is waiting, except those held back."""
-        return self.under_way == 0 and self.callbacks["waiting"] == 0
+        """Every message has its final status and no callback or webhook is waiting, except those held back."""
+        return self.under_way == 0 and self.callbacks["waiting"] == 0 and self.inbound_waiting == 0
 
 
 class Sandbox:
@@ -91,6 +116,49 @@ class Sandbox:
                 after += len(lines)
         finally:
             connection.close()
+
+    def set_inbound(self, *, url: str | None = None, opt_out_handling: str | None = None) -> None:
+        """Set where messages from people are delivered, and how the carrier handles STOP: default, advanced or off."""
+        given = {"url": url, "optOutHandling": opt_out_handling}
+        body = {name: value for name, value in given.items() if value is not None}
+        self._ask("PUT", "inbound/settings", json.dumps(body))
+
+    def write(
+        self,
+        text: str,
+        *,
+        sender: str,
+        to: str,
+        media: Sequence[str] = (),
+        opt_out_type: str | None = None,
+        messaging_service_sid: str | None = None,
+        sid: str | None = None,
+    ) -> str:
+        """Let a person write to a number. Returns the sid; with that of an earlier message, it is delivered again."""
+        body = {
+            "from": sender,
+            "to": to,
+            "text": text,
+            "media": list(media),
+            "optOutType": opt_out_type,
+            "messagingServiceSid": messaging_service_sid,
+            "sid": sid,
+        }
+        return json.loads(self._ask("POST", "inbound", json.dumps(body)))["sid"]
+
+    def inbound(self) -> list[InboundRow]:
+        """Return the messages that people wrote, in order."""
+        rows = [json.loads(line) for line in self._ask("GET", "inbound").splitlines()]
+        return [
+            InboundRow(
+                sender=row.pop("from"),
+                messaging_service_sid=row.pop("messagingServiceSid"),
+                opt_out_type=row.pop("optOutType"),
+                carrier_answer=row.pop("carrierAnswer"),
+                **row,
+            )
+            for row in rows
+        ]
 
     def picture_url(self, name: str) -> str:
         """Return a URL that serves a PNG; any name works."""

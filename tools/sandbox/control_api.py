@@ -5,6 +5,7 @@ import json
 from tools.sandbox.account.account import Account, AccountError
 from tools.sandbox.account.resources import AccountResources
 from tools.sandbox.faults.faults import Faults, FaultsError
+from tools.sandbox.inbound.control import InboundControl
 from tools.sandbox.messages.message import Message
 from tools.sandbox.state import SandboxState
 from tools.sandbox.wire.form import first, read_form
@@ -18,12 +19,15 @@ MOST_ROWS = 5_000
 class ControlApi:
     """Shows the ledger and the counts, and changes faults, the hold and the account."""
 
-    def __init__(self, state: SandboxState, account: AccountResources) -> None:
+    def __init__(self, state: SandboxState, account: AccountResources, inbound: InboundControl) -> None:
         self._state = state
         self._account = account
+        self._inbound = inbound
 
     def answer(self, request: Request) -> Reply:
         """Return the reply to a request under /_sandbox/."""
+        if request.path.startswith(b"/_sandbox/inbound"):
+            return self._inbound.answer(request, injector=self._state.injector)
         match request.method, request.path.removeprefix(b"/_sandbox/"):
             case b"GET", b"ledger":
                 return self._ledger(request)

@@ -22,6 +22,8 @@ class Options:
     delays: StatusDelays = field(default_factory=StatusDelays)
     callbacks: CallbackOptions = field(default_factory=CallbackOptions)
     mail: MailOptions = field(default_factory=MailOptions)
+    inbound_url: str | None = None
+    """Where messages from people are delivered."""
 
 
 def read_options(arguments: Sequence[str] | None = None) -> Options:
@@ -46,6 +48,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--callback-attempts", type=int, default=callbacks.attempts)
     parser.add_argument("--callback-backoff-ms", type=float, default=callbacks.backoff_ms)
     parser.add_argument("--callback-timeout-ms", type=float, default=callbacks.timeout_ms)
+    parser.add_argument("--inbound-url", help="where messages from people are delivered: the product's /inbound/sms")
     mail_options.add_options(parser)
     parsed = parser.parse_args(arguments)
     return Options(
@@ -64,4 +67,5 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
             timeout_ms=parsed.callback_timeout_ms,
         ),
         mail=mail_options.read(parsed),
+        inbound_url=parsed.inbound_url,
     )

@@ -9,6 +9,10 @@ from tools.sandbox.account.resources import AccountResources
 from tools.sandbox.callbacks.callback import CallbackWriter
 from tools.sandbox.callbacks.dispatch import Dispatch
 from tools.sandbox.control_api import ControlApi
+from tools.sandbox.inbound.control import InboundControl
+from tools.sandbox.inbound.delivery import InboundDelivery
+from tools.sandbox.inbound.opt_out_list import OptOutList
+from tools.sandbox.inbound.webhook import InboundWriter
 from tools.sandbox.mail.control_api import MailControlApi
 from tools.sandbox.mail.server import MailServer
 from tools.sandbox.messages.create import CreateMessage
@@ -33,14 +37,30 @@ def build(options: Options, loop: asyncio.AbstractEventLoop, mail: MailServer | 
     representation = Representation(options.credentials.account_sid)
     dispatch = Dispatch(loop=loop, timers=timers, writer=CallbackWriter(options.credentials), options=options.callbacks)
     lifecycle = Lifecycle(ledger, timers=timers, delays=options.delays, on_status=dispatch.on_status)
-    state = SandboxState(ledger=ledger, timers=timers, lifecycle=lifecycle, dispatch=dispatch)
+    opt_outs = OptOutList()
+    inbound = InboundDelivery(
+        loop=loop,
+        timers=timers,
+        writer=InboundWriter(options.credentials),
+        options=options.callbacks,
+        opt_outs=opt_outs,
+        url=options.inbound_url,
+    )
+    state = SandboxState(
+        ledger=ledger,
+        timers=timers,
+        lifecycle=lifecycle,
+        dispatch=dispatch,
+        inbound=inbound,
+        opt_outs=opt_outs,
+    )
     return Router(
         credentials=options.credentials,
         state=state,
-        create=CreateMessage(ledger=ledger, lifecycle=lifecycle, representation=representation),
+        create=CreateMessage(ledger=ledger, lifecycle=lifecycle, representation=representation, opt_outs=opt_outs),
         read=ReadMessages(ledger=ledger, representation=representation),
         account=account,
-        control=ControlApi(state, account),
+        control=ControlApi(state, account, InboundControl(inbound, opt_outs)),
         mail_control=MailControlApi(mail),
         representation=representation,
     )

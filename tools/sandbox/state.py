@@ -3,6 +3,8 @@
 from tools.sandbox.callbacks.dispatch import Dispatch
 from tools.sandbox.faults.faults import Faults
 from tools.sandbox.faults.injector import FaultInjector
+from tools.sandbox.inbound.delivery import InboundDelivery
+from tools.sandbox.inbound.opt_out_list import OptOutList
 from tools.sandbox.messages.ledger import Ledger
 from tools.sandbox.messages.lifecycle import Lifecycle
 from tools.sandbox.timers import Timers
@@ -14,9 +16,20 @@ REPEATED_SHOWN = 1_000
 class SandboxState:
     """What the control API reads and changes."""
 
-    def __init__(self, *, ledger: Ledger, timers: Timers, lifecycle: Lifecycle, dispatch: Dispatch) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        timers: Timers,
+        lifecycle: Lifecycle,
+        dispatch: Dispatch,
+        inbound: InboundDelivery,
+        opt_outs: OptOutList,
+    ) -> None:
         self.ledger = ledger
         self.dispatch = dispatch
+        self.inbound = inbound
+        self.opt_outs = opt_outs
         self.injector: FaultInjector | None = None
         """None while no faults are set, so that requests do no work for them."""
         self.requests = 0
@@ -35,11 +48,13 @@ class SandboxState:
         return Faults() if self.injector is None else self.injector.faults
 
     def reset(self) -> None:
-        """Delete all messages, counts and unsent callbacks. Faults and the hold stay as they are."""
+        """Delete all messages, counts and unsent callbacks, and opt everybody in. Faults and settings stay."""
         self._timers.clear()
         self._lifecycle.clear()
         self.ledger.clear()
         self.dispatch.clear()
+        self.inbound.clear()
+        self.opt_outs.clear()
         self.requests = self.create_requests = 0
         if self.injector is not None:
             self.injector.drawn.clear()
@@ -60,4 +75,7 @@ class SandboxState:
             "faults_drawn": {} if self.injector is None else dict(self.injector.drawn),
             "callbacks": self.dispatch.counts(),
             "callbacks_held": self.dispatch.is_holding,
+            "inbound": len(self.inbound.messages),
+            "inbound_waiting": self.inbound.waiting,
+            "opted_out": len(self.opt_outs),
         }

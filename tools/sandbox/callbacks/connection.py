@@ -2,30 +2,33 @@
 
 from asyncio import BaseTransport, Protocol, Transport
 from collections.abc import Callable
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
-from tools.sandbox.callbacks.callback import Callback
-
-OnAnswer = Callable[["CallbackConnection", Callback, int], None]
-OnLost = Callable[["CallbackConnection", Callback | None], None]
+Webhook = TypeVar("Webhook")
+"""What is sent: a Callback, or an InboundWebhook."""
 
 
-class CallbackConnection(Protocol):
+class CallbackConnection(Protocol, Generic[Webhook]):
     """Sends one callback at a time; calls `on_answer` with the HTTP status, or `on_lost` when the connection closes."""
 
-    def __init__(self, *, on_answer: OnAnswer, on_lost: OnLost) -> None:
+    def __init__(
+        self,
+        *,
+        on_answer: "Callable[[CallbackConnection[Webhook], Webhook, int], None]",
+        on_lost: "Callable[[CallbackConnection[Webhook], Webhook | None], None]",
+    ) -> None:
         self._on_answer = on_answer
         self._on_lost = on_lost
         self._transport: Transport | None = None
         self._parser = HttpResponseParser(self)
-        self._in_flight: Callback | None = None
+        self._in_flight: Webhook | None = None
         self.sent_at = 0.0
         """When the callback in flight was sent, on the loop's clock."""
         self.is_reusable = True
 
-    def send(self, callback: Callback, request: bytes, *, now: float) -> None:
+    def send(self, callback: Webhook, request: bytes, *, now: float) -> None:
         """Send a callback. No other may be in flight."""
         self._in_flight = callback
         self.sent_at = now

@@ -4,23 +4,30 @@ import ssl
 from asyncio import AbstractEventLoop, Task, TimerHandle, timeout
 from collections import deque
 from collections.abc import Callable
+from typing import Generic
 
-from tools.sandbox.callbacks.callback import Callback, CallbackWriter
-from tools.sandbox.callbacks.connection import CallbackConnection
+from tools.sandbox.callbacks.connection import CallbackConnection, Webhook
 from tools.sandbox.callbacks.options import CallbackOptions
-
-OnDone = Callable[[Callback, int | None], None]
-"""Called with the HTTP status that a callback was answered with, or None if there was no answer."""
 
 SWEEP_SECONDS = 0.25
 """How often the pool looks for callbacks whose answer is overdue."""
 
 
-class ConnectionPool:
-    """Sends callbacks to one origin, such as http://127.0.0.1:8000."""
+class ConnectionPool(Generic[Webhook]):
+    """Sends callbacks to one origin, such as http://127.0.0.1:8000.
+
+    `write` returns the whole HTTP request. `on_done` is called with the HTTP status that a callback was answered with,
+    or None if there was no answer.
+    """
 
     def __init__(
-        self, origin: str, *, loop: AbstractEventLoop, writer: CallbackWriter, options: CallbackOptions, on_done: OnDone
+        self,
+        origin: str,
+        *,
+        loop: AbstractEventLoop,
+        write: Callable[[Webhook], bytes],
+        options: CallbackOptions,
+        on_done: Callable[[Webhook, int | None], None],
     ) -> None:
         scheme, _, authority = origin.partition("://")
         host, _, port = authority.partition(":")
@@ -28,21 +35,21 @@ class ConnectionPool:
         self._port = int(port) if port else {"http": 80, "https": 443}[scheme]
         self._tls = ssl.create_default_context() if scheme == "https" else None
         self._loop = loop
-        self._writer = writer
+        self._write = write
         self._options = options
         self._on_done = on_done
-        self._idle: list[CallbackConnection] = []
-        self._open: set[CallbackConnection] = set()
+        self._idle: list[CallbackConnection[Webhook]] = []
+        self._open: set[CallbackConnection[Webhook]] = set()
         self._opening: set[Task[None]] = set()
         self._sweeper: TimerHandle | None = None
-        self.waiting: deque[Callback] = deque()
+        self.waiting: deque[Webhook] = deque()
 
     @property
     def in_flight(self) -> int:
         """How many callbacks were sent and are not answered yet."""
         return len(self._opening) + sum(connection.is_busy for connection in self._open)
 
-    def submit(self, callback: Callback) -> None:
+    def submit(self, callback: Webhook) -> None:
         """Send the callback as soon as a connection is free."""
         self.waiting.append(callback)
         self._send_waiting()
@@ -58,11 +65,11 @@ class ConnectionPool:
             else:
                 return
 
-    async def _connect(self, callback: Callback) -> None:
+    async def _connect(self, callback: Webhook) -> None:
         try:
             async with timeout(self._options.timeout_ms / 1000):
                 _, connection = await self._loop.create_connection(
-                    lambda: CallbackConnection(on_answer=self._answered, on_lost=self._lost),
+                    lambda: CallbackConnection[Webhook](on_answer=self._answered, on_lost=self._lost),
                     self._host,
                     self._port,
                     ssl=self._tls,
@@ -78,18 +85,18 @@ class ConnectionPool:
         self._opening.discard(task)
         self._send_waiting()
 
-    def _send(self, connection: CallbackConnection, callback: Callback) -> None:
-        connection.send(callback, self._writer.write(callback), now=self._loop.time())
+    def _send(self, connection: CallbackConnection[Webhook], callback: Webhook) -> None:
+        connection.send(callback, self._write(callback), now=self._loop.time())
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    def _answered(self, connection: CallbackConnection, callback: Callback, status: int) -> None:
+    def _answered(self, connection: CallbackConnection[Webhook], callback: Webhook, status: int) -> None:
         if connection.is_reusable:
             self._idle.append(connection)
         self._on_done(callback, status)
         self._send_waiting()
 
-    def _lost(self, connection: CallbackConnection, callback: Callback | None) -> None:
+    def _lost(self, connection: CallbackConnection[Webhook], callback: Webhook | None) -> None:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)

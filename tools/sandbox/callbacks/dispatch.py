@@ -33,7 +33,7 @@ class Dispatch:
         self._timers = timers
         self._writer = writer
         self._options = options
-        self._pools: dict[str, ConnectionPool] = {}
+        self._pools: dict[str, ConnectionPool[Callback]] = {}
         self._held: deque[Callback] = deque()
         self._reordered: dict[Message, list[Callback]] = {}
         self._delayed = 0
@@ -101,7 +101,7 @@ class Dispatch:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = ConnectionPool(
-                origin, loop=self._loop, writer=self._writer, options=self._options, on_done=self._done
+                origin, loop=self._loop, write=self._writer.write, options=self._options, on_done=self._done
             )
         pool.submit(callback)
 

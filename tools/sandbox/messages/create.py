@@ -3,6 +3,7 @@
 from time import time
 
 from tools.sandbox.faults.injector import AFTER_CREATION, BEFORE_CREATION, FaultInjector
+from tools.sandbox.inbound.opt_out_list import OptOutList
 from tools.sandbox.messages.bodies import analyze_body
 from tools.sandbox.messages.draft import read_draft
 from tools.sandbox.messages.errors import refuse
@@ -16,7 +17,10 @@ from tools.sandbox.wire.reply import DROP, HANG, Reply
 class CreateMessage:
     """Accepts messages, or fails as the faults require."""
 
-    def __init__(self, *, ledger: Ledger, lifecycle: Lifecycle, representation: Representation) -> None:
+    def __init__(
+        self, *, ledger: Ledger, lifecycle: Lifecycle, representation: Representation, opt_outs: OptOutList
+    ) -> None:
+        self._opt_outs = opt_outs
         self._ledger = ledger
         self._lifecycle = lifecycle
         self._representation = representation
@@ -34,6 +38,8 @@ class CreateMessage:
         draft = read_draft(form)
         if isinstance(draft, Reply):
             return Reply(draft.payload, latency_seconds)
+        if self._opt_outs.refuses(sender=draft.messaging_service_sid or draft.sender or "", to=draft.to):
+            return Reply(refuse(21610).payload, latency_seconds)
         message = self._ledger.add(
             to=draft.to,
             sender=draft.sender,

@@ -1,0 +1,1 @@
+"""Messages that people write: signed webhooks, and the carrier's own handling of STOP, START and HELP."""
