@@ -24,8 +24,8 @@ from store import conversations, opt_outs, received_messages
 from store.api_keys import KeyHolder
 from store.conversations import MOST_UNREAD, History, Place, Text
 from store.database import church_scope
-from store.received_messages import NamedContact
 from store.opt_outs import OptOut
+from store.received_messages import NamedContact
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)

@@ -84,7 +84,9 @@ def mark_conversation_read(*, caller: KeyHolder, conversation_id: UUID, body: Re
     has no effect."""
     with church_scope(services().database, caller.church_id) as connection:
         found = find_conversation(connection, caller.church_id, conversation_id)
-        marked = received_messages.set_read_up_to(connection, church_id=caller.church_id, address=found.address, up_to=body.up_to)
+        marked = received_messages.set_read_up_to(
+            connection, church_id=caller.church_id, address=found.address, up_to=body.up_to
+        )
         if marked:
             _record(connection, caller, "conversation.read", conversation_id, messages=marked)
     return ApiResponse(status=200, content=ReadMessages(marked=marked))

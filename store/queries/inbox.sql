@@ -32,8 +32,7 @@ CROSS JOIN LATERAL (
     SELECT
     FROM deliveries
     WHERE deliveries.message_id = recent.message_id
-      AND (CASE WHEN deliveries.status <> 'suppressed' THEN deliveries.address END) = :from_address
-      AND deliveries.attempts > 0
+      AND deliveries.address = :from_address AND deliveries.status <> 'suppressed' AND deliveries.attempts > 0
     LIMIT 1
 ) AS texted
 ORDER BY recent.send_at DESC, recent.message_id DESC
