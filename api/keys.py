@@ -12,6 +12,8 @@ Scope = Literal[
     "messages:read",
     "contacts:write",
     "contacts:read",
+    "consent:write",
+    "consent:read",
     "conversations:write",
     "conversations:read",
     "audit:read",

@@ -2,63 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from api import problems
 from api.authentication import with_key
-from api.base_models import RequestModel, ResponseModel, Timestamp, field_error
+from api.base_models import RequestModel, ResponseModel, Timestamp
 from api.conversations import views
 from api.conversations.found_conversation import FoundConversation, find_conversation
 from api.conversations.views import ContactName, Keyword, Media
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.place_cursors import PlaceCursor, write_place
 from api.query_parameters import PageQuery
 from api.services import services
 from messaging.states import Status
 from store import conversations, opt_outs, received_messages
 from store.api_keys import KeyHolder
-from store.conversations import MOST_UNREAD, History, Place, Text
+from store.conversations import MOST_UNREAD, History, Text
 from store.database import church_scope
 from store.opt_outs import OptOut
 from store.received_messages import NamedContact
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
-_TIME_BYTES = 8
-
-
-def write_place(place: Place) -> str:
-    """Return the cursor of the page before this place: its time in microseconds, and its id."""
-    elapsed = (place.at - _EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(elapsed.to_bytes(_TIME_BYTES) + place.id.bytes).decode()
-
-
-def _read_place(text: Any) -> Any:
-    try:
-        raw = base64.b64decode(str(text), altchars=b"-_", validate=True)
-        elapsed = timedelta(microseconds=int.from_bytes(raw[:_TIME_BYTES]))
-        place = Place(at=_EPOCH + elapsed, id=UUID(bytes=raw[_TIME_BYTES:]))
-    except (ValueError, OverflowError, binascii.Error):
-        raise field_error("is not valid: use the `next` of an earlier response") from None
-    if place.at > _LATEST or write_place(place) != text:
-        raise field_error("is not valid: use the `next` of an earlier response")
-    return place
 
 
 class HistoryQuery(RequestModel):
     """The query parameters of a page of a conversation."""
 
     limit: Annotated[int, PageQuery.model_fields["limit"]] = PageQuery.model_fields["limit"].default
-    cursor: Annotated[
-        Place | None,
-        BeforeValidator(_read_place),
-        WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{32}$"}),
-    ] = Field(default=None, description="The `next` of the previous page. Omit it to get the latest texts.")
+    cursor: PlaceCursor = Field(default=None, description="The `next` of the previous page. Omit it at first.")
 
 
 class ConversationText(ResponseModel):

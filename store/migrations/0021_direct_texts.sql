@@ -56,7 +56,19 @@ ALTER TABLE messages
     DROP CONSTRAINT IF EXISTS messages_kind,
     ADD CONSTRAINT messages_kind CHECK (kind IN ('broadcast', 'reply', 'confirmation')) NOT VALID;
 
+-- An opt-in may be the consent of a person who had not opted out: evidence that a church keeps.
+ALTER TABLE consent_events
+    DROP CONSTRAINT IF EXISTS consent_events_check,
+    DROP CONSTRAINT IF EXISTS consent_events_lifted,
+    ADD CONSTRAINT consent_events_lifted CHECK (
+        (lifted_source IS NULL) = (lifted_since IS NULL) AND (event = 'opt_in' OR lifted_source IS NULL)
+    ) NOT VALID;
+
 RESET lock_timeout;
+
+-- For pages of opt-outs.
+CREATE INDEX IF NOT EXISTS opt_outs_page ON opt_outs (church_id, opted_out_at);
+CREATE INDEX IF NOT EXISTS sender_opt_outs_page ON sender_opt_outs (church_id, opted_out_at);
 
 -- Of an unread count. Few: what staff have read is not in it.
 CREATE INDEX IF NOT EXISTS inbound_messages_unread_of_address ON inbound_messages (church_id, from_address)

@@ -99,6 +99,12 @@ class FirstChurch:
         return receive(self.ledger, self.church.church_id, "+12025550000", "For us alone")
 
     @cached_property
+    def opted_out(self) -> str:
+        """A number that is opted out."""
+        self.ledger.opt_out(self.church.church_id, "+12025550009")
+        return "+12025550009"
+
+    @cached_property
     def read_message(self) -> UUID:
         self.post(f"/api/inbound/{self.inbound_message}/read")
         return self.inbound_message
@@ -187,6 +193,16 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
         body={"addresses": ["+12025550000"]}, shows=f'"contacts":{1 if first.contact else 0}'
     ),
     "list_contacts": lambda first: ValidRequest(shows=first.contact),
+    "list_opt_outs": lambda first: ValidRequest(shows=first.opted_out),
+    "add_opt_out": lambda first: ValidRequest(body={"contactId": str(first.contact)}, shows="+12025550000"),
+    "add_opt_in": lambda first: ValidRequest(
+        body={
+            "contactId": str(first.contact),
+            "evidence": {"how": "a form", "at": "2026-01-01T00:00:00Z", "words": "For us alone"},
+        },
+        shows="+12025550000",
+    ),
+    "get_contact_consent": lambda first: ValidRequest(ids={"contact_id": first.contact}, shows="+12025550000"),
     "list_inbound": lambda first: ValidRequest(shows=first.inbound_message),
     "mark_inbound_read": lambda first: ValidRequest(ids={"inbound_message_id": first.inbound_message}),
     "mark_inbound_unread": lambda first: ValidRequest(ids={"inbound_message_id": first.read_message}),
@@ -218,7 +234,11 @@ class Call:
     @property
     def names_its_church(self) -> bool:
         """Whether the path or the body leads to one church, whatever the key."""
-        return bool(self.request.ids) or "churchId" in (self.request.body or {})
+        return self.names_a_row or "churchId" in (self.request.body or {})
+
+    @property
+    def names_a_row(self) -> bool:
+        return bool(self.request.ids) or "contactId" in (self.request.body or {})
 
     def send(self, headers: Mapping[str, str]) -> TestResponse:
         return self._client.open(self._path, method=self.endpoint.method, json=self.request.body, headers=dict(headers))
@@ -290,6 +310,8 @@ def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoin
     resource = resources.get(endpoint.path, "messages")  # a schedule makes messages
     if endpoint.path.startswith(("/api/inbound", "/api/conversations")):
         resource = "conversations"
+    if endpoint.path.startswith("/api/opt-") or endpoint.path.endswith("/consent"):
+        resource = "consent"
 
     wanted = people.get(endpoint.path, f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}")
     assert endpoint.authentication.scope == wanted
@@ -335,7 +357,7 @@ def test_a_key_of_another_church_reads_and_changes_nothing(
     answer = call.send(other_church.bearer)
 
     if call.names_its_church:
-        assert (answer.status_code, answer.mimetype) == (404 if call.request.ids else 403, "application/problem+json")
+        assert (answer.status_code, answer.mimetype) == (404 if call.names_a_row else 403, "application/problem+json")
         assert rows_of(other_church) == before_of_other
     else:
         assert answer.status_code == 200
