@@ -16,6 +16,30 @@ FROM consent_events
 WHERE church_id = :church_id AND address = ANY (:addresses::text[])
 ORDER BY consent_event_id;
 
+-- name: find_inbound_messages
+-- What the person wrote to the church.
+SELECT inbound_message_id, channel, from_address, to_address, content, media, keyword, received_at, read_at
+FROM inbound_messages
+WHERE church_id = :church_id AND from_address = ANY (:addresses::text[])
+ORDER BY inbound_message_id;
+
+-- name: erase_inbound_messages!
+-- Removes the texts and numbers of what the person wrote. The rows stay, as those of deliveries.
+UPDATE inbound_messages
+SET content = '', from_address = '', media = '[]', redacted_at = now(), read_at = coalesce(inbound_messages.read_at, now())
+FROM (
+    SELECT inbound_message_id
+    FROM inbound_messages
+    WHERE church_id = :church_id AND from_address = ANY (:addresses::text[])
+    ORDER BY inbound_message_id
+    FOR UPDATE
+) AS found
+WHERE inbound_messages.inbound_message_id = found.inbound_message_id;
+
+-- name: delete_conversations!
+DELETE FROM conversations
+WHERE church_id = :church_id AND address = ANY (:addresses::text[]);
+
 -- name: find_schedules
 -- Schedules whose target lists an address.
 SELECT schedule_id
@@ -74,6 +98,18 @@ SELECT FROM messages
 WHERE message_id = ANY (:message_ids::uuid[]) AND church_id = :church_id AND completed_at IS NULL
 ORDER BY message_id
 FOR UPDATE;
+
+-- name: erase_direct_texts!
+-- Removes what was written to the person alone: unlike the text of a broadcast, it is about them. One that is being submitted or in doubt
+-- keeps its text, by which the carrier is asked about it, until it is redacted.
+UPDATE messages
+SET content = '', details = '{}', redacted_at = now()
+WHERE message_id = ANY (:message_ids::uuid[]) AND church_id = :church_id AND kind <> 'broadcast' AND redacted_at IS NULL
+  AND jsonb_exists_any(target -> 'phoneNumbers', :addresses::text[])
+  AND NOT EXISTS (
+      SELECT FROM deliveries
+      WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('sending', 'unknown')
+  );
 
 -- name: erase_from_targets!
 UPDATE messages
