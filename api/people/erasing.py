@@ -88,7 +88,7 @@ def erase(database: Database, *, church_id: UUID, addresses: Sequence[str], acto
         stopped=sum(page.stopped for page in pages),
         unfinished=sum(page.unfinished for page in pages),
         other_addresses=removed.other_addresses,
-        opted_out=[found.address for found in kept if found.source != opt_outs.BOUNCE],
+        opted_out=list(dict.fromkeys(found.address for found in kept if found.source != opt_outs.BOUNCE)),
     )
 
 

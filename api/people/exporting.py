@@ -39,6 +39,9 @@ class PersonOptOut(ResponseModel):
     address: str
     source: str = Field(description="What it came from, such as `unsubscribe link`, `carrier` or `command`.")
     since: Timestamp
+    sender: str | None = Field(
+        description="The number or messaging service to which alone it applies; null: to everything that is sent."
+    )
 
 
 class PersonConsentEvent(ResponseModel):
@@ -48,6 +51,8 @@ class PersonConsentEvent(ResponseModel):
     event: str = Field(description="`opt_out` or `opt_in`.")
     source: str
     evidence: str | None
+    channel: str | None = Field(description="The channel on which it was said; null if it was not said on one.")
+    sender: str | None = Field(description="As of an opt-out.")
     happened_at: Timestamp
 
 
@@ -150,7 +155,7 @@ def _view(
             for contact in records.contacts
         ],
         opt_outs=[
-            PersonOptOut(address=found.address, source=found.source, since=found.opted_out_at)
+            PersonOptOut(address=found.address, source=found.source, since=found.opted_out_at, sender=found.sender)
             for found in records.opt_outs
         ],
         consent_history=[
@@ -159,6 +164,8 @@ def _view(
                 event=event.event,
                 source=event.source,
                 evidence=event.evidence,
+                channel=event.channel,
+                sender=event.sender,
                 happened_at=event.happened_at,
             )
             for event in records.consent_events

@@ -5,13 +5,18 @@ WHERE church_id = :church_id AND (phone = ANY (:addresses::text[]) OR email = AN
 ORDER BY contact_id;
 
 -- name: find_opt_outs
-SELECT address, source, opted_out_at
+-- From the church, and from single senders of it.
+SELECT address, source, opted_out_at, NULL AS sender
 FROM opt_outs
 WHERE church_id = :church_id AND address = ANY (:addresses::text[])
-ORDER BY opted_out_at, address;
+UNION ALL
+SELECT address, source, opted_out_at, sender
+FROM sender_opt_outs
+WHERE church_id = :church_id AND address = ANY (:addresses::text[])
+ORDER BY opted_out_at, address, sender;
 
 -- name: find_consent_events
-SELECT address, event, source, evidence, happened_at
+SELECT address, event, source, evidence, happened_at, channel, sender
 FROM consent_events
 WHERE church_id = :church_id AND address = ANY (:addresses::text[])
 ORDER BY consent_event_id;
