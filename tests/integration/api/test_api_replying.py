@@ -199,6 +199,16 @@ def test_the_text_is_checked_as_that_of_a_send(
     assert queued(ledger) == []
 
 
+def test_a_reply_is_not_in_the_list_of_messages_and_can_be_read_by_its_id(
+    client: FlaskClient, church: KnownChurch, ann: UUID
+) -> None:
+    sent = reply(client, church, ann).get_json()
+
+    assert client.get("/api/messages", headers=church.bearer).get_json()["items"] == []
+    answer = client.get(f"/api/messages/{sent['id']}", headers=church.bearer)
+    assert (answer.status_code, answer.get_json()["counts"]["audience"]) == (200, 1)
+
+
 def test_unknown_fields_are_refused(client: FlaskClient, church: KnownChurch, ann: UUID) -> None:
     answer = reply(client, church, ann, sendAt="2026-12-24T17:00:00Z")
 
