@@ -106,7 +106,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "requeues",
         "schedules",
         "set_backs",
-        "keyword_writers",
         "stalls",
     ):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(default, name), metavar="N")
@@ -115,7 +114,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         type=Ablation,
         action="append",
         default=[],
-        help="disable a part of the product's safety (reconcile, sweep, opt-outs): the run must fail",
+        help="disable a part of the product's safety (reconcile, sweep): the run must fail",
     )
     parser.add_argument(
         "--idle-timeout-seconds",
@@ -152,7 +151,6 @@ def _parameters(options: argparse.Namespace) -> Parameters:
         requeues=options.requeues,
         schedules=options.schedules,
         set_backs=options.set_backs,
-        keyword_writers=options.keyword_writers,
         stalls=options.stalls,
         ablations=frozenset(options.ablate),
     )

@@ -76,7 +76,6 @@ class FaultRun:
 
     def _inject_faults(self) -> None:
         self._clients.start()
-        self._workload.writers.start()
         while (seconds := time.monotonic() - self._began) < self.parameters.fault_seconds:
             self._injector.inject_due(seconds)
             self._restart_and_print()
@@ -86,15 +85,11 @@ class FaultRun:
     def _finish(self) -> IdleResult:
         """Let the clients finish, requeue the failed jobs, and wait until the system is idle."""
         deadline = time.monotonic() + _LATE_REQUESTS_SECONDS
-        while (
-            not (self._clients.is_done and self._workload.writers.is_done and self._injector.is_done)
-            and time.monotonic() < deadline
-        ):
+        while not (self._clients.is_done and self._injector.is_done) and time.monotonic() < deadline:
             self._injector.inject_due(time.monotonic() - self._began)
             self._restart_and_print()
             time.sleep(_LOOP_SECONDS)
         self._clients.stop()
-        self._workload.writers.stop()
         self.print_line("no more faults: waiting until the system is idle")
         self._requeued_at_end = requeue_failed_jobs(self._system.valkey.url())
         return await_idle(self._system, self._tables, self.idle_limits, before_each_poll=self._disarm_restart_and_print)
@@ -139,7 +134,7 @@ class FaultRun:
             injected=self._injector.injected,
             restarts=self._system.processes.restarts,
             responses=self._clients.responses,
-            refused=[*self._clients.refused, *self._clients.unaccepted(), *self._workload.writers.unanswered],
+            refused=[*self._clients.refused, *self._clients.unaccepted()],
             carrier_faults=self._injector.carrier_faults,
             mail_server_faults=self._injector.mail_server_faults,
             log_exceptions=count_log_exceptions(self.folder),

@@ -19,8 +19,6 @@ class Ablation(StrEnum):
     """Deliveries in doubt are sent again without a look-up at the carrier. The run must report doubled ones."""
     SWEEP = "sweep"
     """No clock runs, so nothing enqueues work whose job was lost. The run must report lost deliveries."""
-    OPT_OUTS = "opt-outs"
-    """The claim does not look at opt-outs. The run must report texts after STOP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +50,6 @@ class Parameters:
     """Each is due once in the run."""
     set_backs: int = 3
     """How many schedules are made due again for a run that has already happened."""
-    keyword_writers: int = 40
-    """How many people write STOP during the run. Some of them write START later."""
     stalls: int = 0
     """How many workers stall between a claim and its submission, and then continue."""
     stall_seconds: float = 20.0

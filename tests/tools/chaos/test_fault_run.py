@@ -19,7 +19,7 @@ NO_FAULTS = tuple(
     word
     for name in (
         *("kills", "redis-restarts", "flushes", "postgres-restarts", "redis-stalls", "postgres-stalls"),
-        *("episodes", "mail-episodes", "requeues", "schedules", "set-backs", "keyword-writers"),
+        *("episodes", "mail-episodes", "requeues", "schedules", "set-backs"),
     )
     for word in (f"--{name}", "0")
 )
@@ -68,12 +68,7 @@ def test_all_kinds_of_fault_lose_and_double_nothing() -> None:
         *("--schedules", "8", "--set-backs", "2"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert number(done.stdout, "deliveries") == (
-        1500 + number(done.stdout, "of paced churches") + number(done.stdout, "confirmations")
-    )
-    assert number(done.stdout, "people who wrote STOP") == 40
-    assert number(done.stdout, "confirmations") >= 40
-    assert number(done.stdout, "sent after STOP") == 0
+    assert number(done.stdout, "deliveries") == 1500 + number(done.stdout, "of paced churches")
     # On a slow machine a failpoint may be armed too late for any worker to reach it.
     assert 11 <= number(done.stdout, "kills") <= 14
     assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
@@ -112,18 +107,6 @@ def test_a_run_fails_with_lost_deliveries_when_no_clock_enqueues_lost_work() -> 
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert number(done.stdout, "lost") > 0
-
-
-@pytest.mark.extended
-def test_a_run_fails_with_texts_after_stop_when_the_claim_does_not_look_at_opt_outs() -> None:
-    done = chaos(
-        *("--seed", "4", "--churches", "2", "--deliveries", "600", "--paced-churches", "0", "--minutes", "0.4"),
-        *(*NO_FAULTS, "--keyword-writers", "40"),
-        *("--ablate", "opt-outs"),
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert number(done.stdout, "sent after STOP") > 0
-    assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
 
 
 @pytest.mark.extended

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tools.chaos.comparison.compare_consent import compare_consent
 from tools.chaos.comparison.compare_mails import compare_mails
 from tools.chaos.comparison.compare_paces import compare_paces
 from tools.chaos.comparison.compare_schedules import compare_schedules
@@ -25,7 +24,6 @@ def compare_ledgers(snapshot: Snapshot) -> list[Finding]:
         *compare_mails(snapshot),
         *compare_schedules(snapshot),
         *compare_paces(snapshot),
-        *compare_consent(snapshot),
         *_compare_counts(snapshot),
     ]
     places = {kind: place for place, kind in enumerate(FindingKind)}

@@ -13,8 +13,6 @@ class FindingKind(StrEnum):
     """Accepted, due and not at the carrier, or recorded as sent and not there; or never expanded."""
     DOUBLED = "doubled"
     """One recipient has a message twice: as two texts, or as mails with different Message-IDs."""
-    UNWANTED = "sent after STOP"
-    """A text to a person after their STOP was answered, or a confirmation too many."""
     REPEATED = "mails repeated too often"
     """More copies of one mail, all with the same Message-ID, than are allowed (docs/decisions/0012)."""
     MISMATCHED = "mismatched"
@@ -35,7 +33,6 @@ class FindingKind(StrEnum):
 FAILING_KINDS = (
     FindingKind.LOST,
     FindingKind.DOUBLED,
-    FindingKind.UNWANTED,
     FindingKind.REPEATED,
     FindingKind.MISMATCHED,
     FindingKind.TOO_FAST,

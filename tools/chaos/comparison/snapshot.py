@@ -10,7 +10,6 @@ from tools.chaos.system.product_tables import DeliveryRow, MessageRow, ScheduleR
 from tools.chaos.workload.api_clients import AcceptedMessage
 from tools.chaos.workload.churches import Church
 from tools.chaos.workload.created_schedules import CreatedSchedule
-from tools.chaos.workload.keyword_writers import WrittenKeyword
 from tools.sandbox.control import LedgerRow
 
 ApiCounts = Mapping[str, int]
@@ -32,7 +31,3 @@ class Snapshot:
     """Mails at the mail server, one for each copy."""
     api_counts: Mapping[str, ApiCounts]
     """By message id."""
-    written: Sequence[WrittenKeyword] = ()
-    """What people wrote: STOP and START."""
-    opted_out: frozenset[tuple[str, str]] = frozenset()
-    """Church and address of each opt-out at the end."""

@@ -36,8 +36,6 @@ def take_snapshot(system: System, tables: ProductTables, workload: Workload) -> 
         ledger=system.sandbox.ledger(),
         mails=read_received_mails(system.mail_sandbox),
         api_counts=counts,
-        written=workload.writers.written,
-        opted_out=tables.opted_out(),
     )
 
 

@@ -22,8 +22,7 @@ FROM deliveries
 _MESSAGES = """
 SELECT message_id::text, church_id::text, channel, content AS body, segments, details ->> 'subject' AS subject,
        coalesce(jsonb_array_length(details -> 'mediaUrls'), 0) AS pictures, expanded_at IS NOT NULL AS is_expanded,
-       completed_at IS NOT NULL AS is_completed, extract(epoch FROM send_at)::float AS due_at, schedule_id::text,
-       kind
+       completed_at IS NOT NULL AS is_completed, extract(epoch FROM send_at)::float AS due_at, schedule_id::text
 FROM messages
 """
 _RUNS = "SELECT schedule_id::text, outcome, wall_time IS NULL AS is_run_now, message_id::text FROM schedule_runs"
@@ -76,7 +75,6 @@ class MessageRow:
     due_at: float
     """When it is to be sent, in seconds since the epoch."""
     schedule_id: str | None
-    kind: str = "broadcast"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,11 +123,6 @@ class ProductTables:
 
     def __init__(self, url: str) -> None:
         self._url = url
-
-    def opted_out(self) -> frozenset[tuple[str, str]]:
-        """Church and address of each opt-out."""
-        with self._open() as connection:
-            return frozenset(connection.execute("SELECT church_id::text, address FROM opt_outs").fetchall())
 
     def progress(self) -> Progress:
         """Raises psycopg.OperationalError while PostgreSQL is down."""

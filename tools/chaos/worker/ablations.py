@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from store import claims, deliveries
+from store import deliveries
 
 _REQUEUE = """
 UPDATE deliveries
@@ -30,12 +30,3 @@ def resend_in_doubt() -> None:
 
 def _requeue_in_doubt(connection: Connection[Any], *_: object, **__: object) -> int:
     return connection.execute(_REQUEUE).rowcount
-
-
-def claim_without_opt_outs() -> None:
-    """Claim deliveries to people who opted out after the message was expanded."""
-    statements = claims._SQL  # pyright: ignore[reportPrivateUsage]
-    condition = "(opt_outs.address IS NOT NULL OR sender_opt_outs.address IS NOT NULL)"
-    if condition not in statements["claim"]:
-        raise RuntimeError("the query `claim` was changed: this ablation would disable nothing")
-    statements["claim"] = statements["claim"].replace(condition, "false")

@@ -12,7 +12,7 @@ from pathlib import Path
 from channels.mail import carrier as mail_carrier
 from jobs.worker import run_worker
 from tools.chaos.parameters import Ablation
-from tools.chaos.worker.ablations import claim_without_opt_outs, resend_in_doubt
+from tools.chaos.worker.ablations import resend_in_doubt
 from tools.chaos.worker.armed_failpoints import ArmedFailpoints
 from tools.chaos.worker.install_failpoints import install_failpoints
 
@@ -41,8 +41,6 @@ def main() -> None:
             any_queue_after_seconds=options.any_queue_after_seconds,
         )
     )
-    if Ablation.OPT_OUTS in options.ablate:
-        claim_without_opt_outs()
     if Ablation.RECONCILE in options.ablate:
         resend_in_doubt()
     sys.argv[1:] = [options.queue]

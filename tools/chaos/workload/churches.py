@@ -22,8 +22,6 @@ class Church:
     key: str
     paces: Mapping[str, float]
     """Segments a second by channel; a channel without a pace is not in it."""
-    sms_number: str = ""
-    """The number from which it texts, and to which people write; only of the churches to which they do."""
 
 
 def create_churches(system: System, *, sizes: Sequence[int], paces: Sequence[Mapping[str, float]]) -> list[Church]:
@@ -45,8 +43,7 @@ def _create(system: System, number: int, size: int, paces: Mapping[str, float]) 
     created = json.loads(
         _flask(system, "create-church", "--json", name=name, sms_from=phone, mail_from=mail, texting_hours=hours)
     )
-    church = Church(church_id=created["churchId"], key=created["apiKey"], paces=paces, sms_number=phone)
-    _flask(system, "set-replies", church=church.church_id, answer="all")
+    church = Church(church_id=created["churchId"], key=created["apiKey"], paces=paces)
     for channel, pace in paces.items():
         sender = mail if channel == MAIL else phone
         _flask(

@@ -13,9 +13,7 @@ from tools.chaos.workload.api_clients import ApiClients
 from tools.chaos.workload.audiences import church_sizes
 from tools.chaos.workload.churches import Church, create_churches
 from tools.chaos.workload.created_schedules import CreatedSchedule, create_schedule
-from tools.chaos.workload.keyword_writers import KeywordWriters
 from tools.chaos.workload.paced_churches import create_paced_churches
-from tools.chaos.workload.planned_keywords import plan_keywords
 from tools.chaos.workload.planned_messages import MOST_PICTURES, church_paces, plan_messages
 from tools.chaos.workload.planned_paced_churches import plan_paced_churches
 from tools.chaos.workload.planned_requests import run_now_request, send_request
@@ -28,8 +26,6 @@ class Workload:
     """`PlannedMessage.church` is a place in it."""
     schedules: Sequence[CreatedSchedule]
     clients: ApiClients
-    """Not started yet."""
-    writers: KeywordWriters
     """Not started yet."""
 
 
@@ -66,5 +62,4 @@ def set_up_workload(system: System, parameters: Parameters) -> Workload:
         requests=sorted(requests, key=lambda request: request.message.at_seconds),
         run_id=f"chaos-{parameters.seed}-{os.getpid()}",
     )
-    writers = KeywordWriters(api_url=system.api_url, churches=churches, planned=plan_keywords(parameters, messages))
-    return Workload(churches=churches, schedules=created, clients=clients, writers=writers)
+    return Workload(churches=churches, schedules=created, clients=clients)
