@@ -143,6 +143,7 @@ def sandbox(_sandbox_url: str) -> Sandbox:
     sandbox.clear_account()
     sandbox.reset()
     sandbox.release_callbacks()
+    sandbox.set_inbound(opt_out_handling="default")
     return sandbox
 
 
