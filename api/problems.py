@@ -130,6 +130,16 @@ WRONG_STATE = Problem(
     title="Not possible in the current state",
     advice=("The message, delivery or schedule does not allow this request in its current status. `detail` says why."),
 )
+OPTED_OUT = Problem(
+    slug="recipient-opted-out",
+    status=409,
+    title="The person has opted out",
+    advice=(
+        "Nothing is sent to a number that is opted out, and nothing was stored. Reach the person in another way. If "
+        "they want messages again, they text START to the church's number, or `POST /api/opt-ins` records how they "
+        "asked for it."
+    ),
+)
 TOO_MANY_SCHEDULES = Problem(
     slug="too-many-schedules",
     status=409,
@@ -259,6 +269,7 @@ CATALOGUE: tuple[Problem, ...] = (
     TOO_SLOW,
     KEY_REUSED,
     WRONG_STATE,
+    OPTED_OUT,
     TOO_MANY_SCHEDULES,
     ALREADY_EXISTS,
     IN_USE,

@@ -40,9 +40,16 @@ def prune() -> None:
     deliveries = _prune_deliveries(runtime, doubts, kept_days=settings.deliveries_kept_days)
     receipts = _prune_receipts(runtime, doubts, kept_days=settings.receipts_kept_days)
     messages = _redact(runtime, doubts, kept_days=settings.texts_kept_days)
+    inbound = _redact_inbound(runtime, kept_days=settings.texts_kept_days)
     _delete_records(runtime, kept_days=settings.deliveries_kept_days)
-    if deliveries or receipts or messages:
-        log.info("pruned", deliveries=deliveries, receipts=receipts, redacted_messages=messages)
+    if deliveries or receipts or messages or inbound:
+        log.info(
+            "pruned",
+            deliveries=deliveries,
+            receipts=receipts,
+            redacted_messages=messages,
+            redacted_inbound_messages=inbound,
+        )
 
 
 def _prune_deliveries(runtime: Runtime, doubts: Doubts, *, kept_days: int) -> int:
@@ -90,6 +97,14 @@ def _redact(runtime: Runtime, doubts: Doubts, *, kept_days: int) -> int:
         lambda connection: retention.redact_messages(
             connection, kept_days=kept_days, doubts=doubts, limit=MESSAGES_AT_ONCE
         ),
+    )
+
+
+def _redact_inbound(runtime: Runtime, *, kept_days: int) -> int:
+    """Return how many messages that people wrote were redacted."""
+    _repeat(runtime, lambda connection: retention.delete_conversations(connection, kept_days=kept_days, limit=SLICE))
+    return _repeat(
+        runtime, lambda connection: retention.redact_inbound_messages(connection, kept_days=kept_days, limit=SLICE)
     )
 
 

@@ -1,7 +1,7 @@
 """Texts to one person outside the broadcasts: a church's reply, or the confirmation of what the person asked for.
 
 A direct text is a message with one delivery, written at once, so that it waits for no expansion. It is claimed before
-everything else that its church has queued.
+everything else that its church has queued, and belongs to the conversation with its recipient.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NewDirectText:
     """E.164."""
     content: str
     segments: int
-    idempotency_key: str
+    idempotency_key: str | None
     """One text is written for each key of the church. Keys of API requests have no spaces; those of others have one."""
     request_id: str
     contact_id: UUID | None = None
@@ -74,6 +74,8 @@ class DirectText:
     """False: it was written before, with the same key."""
     has_pace: bool
     """Whether its church's sender has a pace: then the job for all paced senders submits it."""
+    conversation_id: UUID | None
+    """None: the message with this key is no direct text."""
     suppression: SuppressionReason | None = None
     """Why it will not be sent."""
 
@@ -88,21 +90,25 @@ def insert(connection: Connection[Any], new: NewDirectText, *, rules: TextingRul
     location = locate_stored_phone(new.address)
     suppression = _suppression(connection, new, region=location.region, rules=rules)
     message, is_new = messages.insert(connection, _message(new, need=_need(connection, new, rules, suppression)))
-    if is_new:
-        connection.execute(
-            _SQL["write_delivery"],
-            {
-                "message_id": message.message_id,
-                "kind": new.kind,
-                "contact_id": new.contact_id,
-                "address": new.address,
-                "number_zones": location.zones,
-                "keeps_quiet_hours": rules.keeps_quiet_hours,
-                "suppression": None if suppression is None else suppression.value,
-            },
-        )
+    names = {
+        "church_id": new.church_id,
+        "message_id": message.message_id,
+        "kind": new.kind,
+        "contact_id": new.contact_id,
+        "address": new.address,
+        "number_zones": location.zones,
+        "keeps_quiet_hours": rules.keeps_quiet_hours,
+        "suppression": None if suppression is None else suppression.value,
+    }
+    written = connection.execute(_SQL["write_delivery" if is_new else "get_conversation_id"], names).fetchone()
     paced = paced_senders.set_next_claims_of(connection, [new.church_id], channel=new.channel)
-    return DirectText(message=message, is_new=is_new, has_pace=bool(paced), suppression=suppression)
+    return DirectText(
+        message=message,
+        is_new=is_new,
+        has_pace=bool(paced),
+        conversation_id=written[0] if written else None,
+        suppression=suppression,
+    )
 
 
 def move_due_first(connection: Connection[Any]) -> int:

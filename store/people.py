@@ -57,6 +57,21 @@ class PersonDelivery:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PersonInboundMessage:
+    """A message that the person wrote to the church."""
+
+    inbound_message_id: UUID
+    channel: str
+    from_address: str
+    to_address: str
+    content: str
+    media: list[dict[str, Any]]
+    keyword: str | None
+    received_at: datetime
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PersonRecords:
     """What is stored about a person, without the deliveries."""
 
@@ -65,11 +80,14 @@ class PersonRecords:
     consent_events: list[ConsentEvent]
     schedule_ids: list[UUID]
     """Schedules whose target lists an address of the person."""
+    inbound_messages: list[PersonInboundMessage]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErasedContacts:
     contacts: int
+    inbound_messages: int
+    """Messages that the person wrote, of which the text and the number were removed."""
     schedules: int
     other_addresses: list[str]
     """Addresses of the deleted contacts that were not erased themselves."""
@@ -92,12 +110,15 @@ def find(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[st
         opt_outs = cursor.execute(_SQL["find_opt_outs"], names).fetchall()
     with connection.cursor(row_factory=class_row(ConsentEvent)) as cursor:
         consent_events = cursor.execute(_SQL["find_consent_events"], names).fetchall()
+    with connection.cursor(row_factory=class_row(PersonInboundMessage)) as cursor:
+        inbound_messages = cursor.execute(_SQL["find_inbound_messages"], names).fetchall()
     schedules = connection.execute(_SQL["find_schedules"], names).fetchall()
     return PersonRecords(
         contacts=contacts,
         opt_outs=opt_outs,
         consent_events=consent_events,
         schedule_ids=[schedule_id for (schedule_id,) in schedules],
+        inbound_messages=inbound_messages,
     )
 
 
@@ -117,8 +138,8 @@ def find_deliveries(
 
 
 def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[str]) -> ErasedContacts:
-    """Delete the contacts with these addresses, with their fields and memberships, and remove the addresses from the
-    targets of schedules and the conditions of smart groups.
+    """Delete the contacts with these addresses, with their fields and memberships, and what the person wrote; remove the
+    addresses from the targets of schedules and the conditions of smart groups.
 
     Opt-outs and their history stay: without them the person would be texted again when imported again.
     """
@@ -127,8 +148,11 @@ def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: S
     deleted = connection.execute(_SQL["delete_contacts"], names).fetchall()
     connection.execute(_SQL["erase_from_conditions"], names)
     others = {address for row in deleted for address in row if address is not None} - set(addresses)
+    inbound_messages = connection.execute(_SQL["erase_inbound_messages"], names).rowcount
+    connection.execute(_SQL["delete_conversations"], names)
     return ErasedContacts(
         contacts=len(deleted),
+        inbound_messages=inbound_messages,
         schedules=connection.execute(_SQL["erase_from_schedules"], names).rowcount,
         other_addresses=sorted(others),
     )
@@ -140,6 +164,7 @@ def erase_deliveries(
     """Remove the addresses from these messages' targets and deliveries. Run it after `erase_contacts` is committed."""
     names = {"church_id": church_id, "message_ids": list(message_ids), "addresses": list(addresses)}
     connection.execute(_SQL["lock_unfinished_messages"], names)
+    connection.execute(_SQL["erase_direct_texts"], names)
     connection.execute(_SQL["erase_from_targets"], names)
     with connection.cursor(row_factory=class_row(ErasedDeliveries)) as cursor:
         erased = cursor.execute(_SQL["erase_deliveries"], names).fetchone()

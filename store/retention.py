@@ -99,6 +99,16 @@ def redact_messages(connection: Connection[Any], *, kept_days: int, doubts: Doub
     return _count(connection, _SQL["redact_messages"], kept_days=kept_days, row_limit=limit, **doubts.parameters)
 
 
+def redact_inbound_messages(connection: Connection[Any], *, kept_days: int, limit: int) -> int:
+    """Remove the texts and numbers of up to `limit` messages that people wrote more than `kept_days` ago."""
+    return _count(connection, _SQL["redact_inbound_messages"], kept_days=kept_days, row_limit=limit)
+
+
+def delete_conversations(connection: Connection[Any], *, kept_days: int, limit: int) -> int:
+    """Delete up to `limit` conversations without a text of the last `kept_days`."""
+    return _count(connection, _SQL["delete_conversations"], kept_days=kept_days, row_limit=limit)
+
+
 def delete_schedule_runs(connection: Connection[Any], *, kept_days: int, limit: int) -> int:
     """Delete up to `limit` records of runs of schedules that are older than `kept_days`."""
     return _count(connection, _SQL["delete_schedule_runs"], kept_days=kept_days, row_limit=limit)

@@ -30,7 +30,10 @@ SECTIONS = (
     Section("Prices and quotas", _commands("usage", "set_quota", "show_quota", "set_price", "show_prices")),
     Section("Senders", _commands("set_sender", "resume_sender")),
     Section("Keys", _commands("create_key", "list_keys", "find_key", "revoke_key")),
-    Section("Consent and personal data", _commands("list_opt_outs", "opt_out", "opt_in", "set_replies", "person")),
+    Section(
+        "Consent and personal data",
+        _commands("list_opt_outs", "opt_out", "opt_in", "show_conversation", "set_replies", "person"),
+    ),
     Section("Security", _commands("operator", "audit")),
 )
 """All commands, as `flask --help` lists them."""

@@ -59,7 +59,8 @@ def erase_person(church_id: UUID, addresses: tuple[str, ...]) -> None:
         erased = erasing.erase(services().database, church_id=church_id, addresses=addresses, actor=command_actor())
     click.echo(
         f"Deleted contacts: {erased.contacts}. Address removed from deliveries: {erased.deliveries} "
-        f"({erased.stopped} of them were queued and are not sent), from schedules: {erased.schedules}."
+        f"({erased.stopped} of them were queued and are not sent), from schedules: {erased.schedules}. "
+        f"Messages that the person wrote, now without text and number: {erased.inbound_messages}."
     )
     if erased.other_addresses:
         click.echo(f"Deleted contacts also had: {', '.join(erased.other_addresses)}. Erase those as well.")

@@ -23,6 +23,7 @@ class ErasedPerson(ResponseModel):
 
     contacts: int = Field(description="How many contacts were deleted.")
     schedules: int = Field(description="From the targets of how many schedules an address was removed.")
+    inbound_messages: int = Field(description="From how many messages that the person wrote the text and number went.")
     deliveries: int = Field(description="From how many deliveries the address was removed.")
     stopped: int = Field(description="How many of those were queued. They are suppressed instead of sent.")
     unfinished: int = Field(
@@ -53,8 +54,9 @@ class ErasedPerson(ResponseModel):
 )
 def erase_person(*, caller: KeyHolder, body: PersonAddresses) -> ApiResponse:
     """Deletes the contacts with these phone numbers and e-mail addresses, and removes the addresses from messages,
-    schedules and deliveries. Counts stay. Opt-outs and their history stay too: they are what keeps the person from
-    being contacted again. Repeating the request is safe. It is recorded in the audit, with masked addresses."""
+    schedules and deliveries. What the person wrote, and what was written to them alone, is removed. Counts stay.
+    Opt-outs and their history stay too: they are what keeps the person from being contacted again. Repeating the
+    request is safe. It is recorded in the audit, with masked addresses."""
     erased = erase(services().database, church_id=caller.church_id, addresses=body.addresses, actor=caller.actor)
     return ApiResponse(status=200, content=erased)
 
@@ -71,12 +73,17 @@ def erase(database: Database, *, church_id: UUID, addresses: Sequence[str], acto
             action="person.erased",
             subject=masked(addresses),
             church_id=church_id,
-            details={"contacts": removed.contacts, "schedules": removed.schedules},
+            details={
+                "contacts": removed.contacts,
+                "schedules": removed.schedules,
+                "inboundMessages": removed.inbound_messages,
+            },
         )
     pages = _erase_deliveries(database, church_id=church_id, addresses=addresses, actor=actor)
     return ErasedPerson(
         contacts=removed.contacts,
         schedules=removed.schedules,
+        inbound_messages=removed.inbound_messages,
         deliveries=sum(page.erased for page in pages),
         stopped=sum(page.stopped for page in pages),
         unfinished=sum(page.unfinished for page in pages),

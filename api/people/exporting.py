@@ -10,6 +10,8 @@ from pydantic import Field
 
 from api.authentication import with_key
 from api.base_models import ResponseModel, Timestamp
+from api.conversations import views
+from api.conversations.views import Keyword, Media
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.people.person_addresses import PersonAddresses, masked
 from api.services import services
@@ -56,6 +58,20 @@ class PersonConsentEvent(ResponseModel):
     happened_at: Timestamp
 
 
+class PersonInboundMessage(ResponseModel):
+    """A message that the person wrote to the church."""
+
+    id: UUID
+    channel: str
+    address: str = Field(description="The address from which the person wrote.")
+    to: str = Field(description="The church's number to which the person wrote.")
+    content: str
+    media: list[Media]
+    keyword: Keyword | None = Field(description="What its words asked for; null when it is a reply.")
+    received_at: Timestamp
+    read_at: Timestamp | None = Field(description="When it was marked as read.")
+
+
 class PersonDelivery(ResponseModel):
     """A message that was sent to the person, or was not, with the reason."""
 
@@ -82,6 +98,9 @@ class PersonExport(ResponseModel):
     opt_outs: list[PersonOptOut]
     consent_history: list[PersonConsentEvent] = Field(description="Every opt-out and opt-in, oldest first.")
     schedule_ids: list[UUID] = Field(description="The schedules whose target lists one of the addresses.")
+    inbound_messages: list[PersonInboundMessage] = Field(
+        description="What the person wrote to the church, oldest first, as far as it is still kept."
+    )
     deliveries: list[PersonDelivery] = Field(
         description="Messages to the addresses, oldest first, as far as deliveries and their addresses are still kept."
     )
@@ -98,8 +117,8 @@ class PersonExport(ResponseModel):
 )
 def export_person(*, caller: KeyHolder, body: PersonAddresses) -> ApiResponse:
     """Returns everything that is stored about the person with these phone numbers and e-mail addresses: contacts,
-    opt-outs and their history, and the messages that were sent to them. Changes nothing. A person of whom nothing is
-    stored has an export with empty lists. The request is recorded in the audit."""
+    opt-outs and their history, the messages that they wrote, and those that were sent to them. Changes nothing. A
+    person of whom nothing is stored has an export with empty lists. The request is recorded in the audit."""
     found = export(services().database, church_id=caller.church_id, addresses=body.addresses, actor=caller.actor)
     return ApiResponse(status=200, content=found)
 
@@ -156,7 +175,24 @@ def _view(
             for event in records.consent_events
         ],
         schedule_ids=records.schedule_ids,
+        inbound_messages=[_inbound_message(message) for message in records.inbound_messages],
         deliveries=[_delivery(delivery) for delivery in deliveries],
+    )
+
+
+def _inbound_message(message: people.PersonInboundMessage) -> PersonInboundMessage:
+    return PersonInboundMessage.model_validate(
+        {
+            "id": message.inbound_message_id,
+            "channel": message.channel,
+            "address": message.from_address,
+            "to": message.to_address,
+            "content": message.content,
+            "media": views.media(message.media),
+            "keyword": message.keyword,
+            "received_at": message.received_at,
+            "read_at": message.read_at,
+        }
     )
 
 

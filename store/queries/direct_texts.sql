@@ -1,12 +1,22 @@
--- name: write_delivery!
+-- name: write_delivery
 -- The one delivery of a message that was just inserted, which with it counts as expanded. It is due first: the claim takes the
 -- deliveries of a church by due_at, so a due time of a hundred years ago comes before every broadcast, and those that came
 -- first stay first. Its age counts from age_from. Outside the texting hours it is due when they begin, unless the message is urgent;
 -- move_due_first then moves it before the others.
 -- The zone is that of the contact, else of the number, else of the church, as in expand_messages.
-WITH message AS (
+-- The text belongs to the conversation with its recipient, which begins if there is none.
+WITH conversation AS (
+    INSERT INTO conversations (church_id, address, last_message_id, last_reply_id)
+    SELECT church_id, :address, message_id, CASE WHEN :kind::text = 'reply' THEN message_id END
+    FROM messages
+    WHERE message_id = :message_id
+    ON CONFLICT (church_id, address) DO UPDATE
+    SET last_message_id = greatest(conversations.last_message_id, excluded.last_message_id),
+        last_reply_id = greatest(conversations.last_reply_id, excluded.last_reply_id)
+    RETURNING conversation_id
+), message AS (
     UPDATE messages
-    SET expanded_at = now(), kind = :kind
+    SET expanded_at = now(), kind = :kind::text, conversation_id = (SELECT conversation_id FROM conversation)
     FROM churches
     WHERE messages.message_id = :message_id AND churches.church_id = messages.church_id
     RETURNING messages.message_id, messages.church_id, messages.channel, messages.urgent_reason, churches.time_zone,
@@ -35,7 +45,11 @@ SELECT message_id, church_id, channel, :contact_id::uuid, :address,
        CASE WHEN :suppression::text IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
        coalesce(:suppression::text, CASE WHEN opens_at IS NOT NULL THEN 'quiet hours' END),
        coalesce(opens_at, now() - interval '100 years'), now()
-FROM recipient;
+FROM recipient
+RETURNING (SELECT conversation_id FROM conversation);
+
+-- name: get_conversation_id
+SELECT conversation_id FROM messages WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: move_due_first!
 -- Moves single texts that became due at their usual place before the others: after their texting hours began, after a
@@ -55,4 +69,4 @@ FROM (
     LIMIT :row_limit
     FOR UPDATE OF deliveries SKIP LOCKED
 ) AS due
-WHERE deliveries.delivery_id = due.delivery_id AND deliveries.status = 'queued';
+WHERE deliveries.delivery_id = due.delivery_id; -- locked as queued; a condition would offer the index of what is queued

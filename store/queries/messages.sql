@@ -68,13 +68,14 @@ FROM messages
 WHERE church_id = :church_id AND message_id = :message_id;
 
 -- name: page_messages
--- Newest first, of these statuses (derived as in Message.status, store/messages.py) or of all. `before` always bounds the
+-- Broadcasts only: single texts are in conversations. Newest first, of these statuses (derived as in Message.status, store/messages.py) or of all. `before` always bounds the
 -- index scan, also in a generic plan.
 SELECT message_id, channel, content, details, segments, target_type, request_hash, send_at, created_at,
        expanded_at, completed_at, settled_at, paused_at, canceled_at, schedule_id, urgent_reason, redacted_at,
        prune_began_at
 FROM messages
 WHERE church_id = :church_id
+  AND kind = 'broadcast'
   AND message_id < :before
   AND (
       :statuses::text[] IS NULL

@@ -28,6 +28,30 @@ FROM consent_events
 WHERE church_id = :church_id AND address = ANY (:addresses::text[])
 ORDER BY consent_event_id;
 
+-- name: find_inbound_messages
+-- What the person wrote to the church.
+SELECT inbound_message_id, channel, from_address, to_address, content, media, keyword, received_at, read_at
+FROM inbound_messages
+WHERE church_id = :church_id AND from_address = ANY (:addresses::text[])
+ORDER BY inbound_message_id;
+
+-- name: erase_inbound_messages!
+-- Removes the texts and numbers of what the person wrote. The rows stay, as those of deliveries.
+UPDATE inbound_messages
+SET content = '', from_address = '', media = '[]', redacted_at = now(), read_at = coalesce(inbound_messages.read_at, now())
+FROM (
+    SELECT inbound_message_id
+    FROM inbound_messages
+    WHERE church_id = :church_id AND from_address = ANY (:addresses::text[])
+    ORDER BY inbound_message_id
+    FOR UPDATE
+) AS found
+WHERE inbound_messages.inbound_message_id = found.inbound_message_id;
+
+-- name: delete_conversations!
+DELETE FROM conversations
+WHERE church_id = :church_id AND address = ANY (:addresses::text[]);
+
 -- name: find_schedules
 -- Schedules whose target lists an address.
 SELECT schedule_id
@@ -46,8 +70,8 @@ ORDER BY message_id
 LIMIT :row_limit;
 
 -- name: find_deliveries
--- The deliveries of these messages to the addresses. There is no index of addresses: LATERAL probes the index of each message
--- for each address, as in find_carrier_id_owners; it has suppressed deliveries under NULL.
+-- The deliveries of these messages to the addresses. There is no index that begins with addresses: LATERAL probes deliveries_of_address
+-- for each message and address.
 SELECT deliveries.delivery_id, messages.message_id, messages.channel,
        delivery_content(messages.content, messages.merge_fields, deliveries.merge_values) AS content,
        delivery_details(messages.details, messages.merge_fields, deliveries.merge_values) AS details, messages.send_at,
@@ -57,16 +81,10 @@ FROM unnest(:message_ids::uuid[]) AS listed (message_id)
 CROSS JOIN unnest(:addresses::text[]) AS wanted (address)
 JOIN messages ON messages.message_id = listed.message_id
 CROSS JOIN LATERAL (
-    SELECT sent.*
-    FROM deliveries AS sent
-    WHERE sent.message_id = listed.message_id
-      AND (CASE WHEN sent.status <> 'suppressed' THEN sent.address END) = wanted.address
-    UNION ALL
-    SELECT suppressed.*
-    FROM deliveries AS suppressed
-    WHERE suppressed.message_id = listed.message_id
-      AND (CASE WHEN suppressed.status <> 'suppressed' THEN suppressed.address END) IS NULL
-      AND suppressed.status = 'suppressed' AND suppressed.address = wanted.address
+    SELECT deliveries.*
+    FROM deliveries
+    WHERE deliveries.message_id = listed.message_id AND deliveries.address = wanted.address
+    OFFSET 0
 ) AS deliveries
 WHERE messages.church_id = :church_id
 ORDER BY messages.message_id, deliveries.delivery_id;
@@ -115,6 +133,18 @@ WHERE message_id = ANY (:message_ids::uuid[]) AND church_id = :church_id AND com
 ORDER BY message_id
 FOR UPDATE;
 
+-- name: erase_direct_texts!
+-- Removes what was written to the person alone: unlike the text of a broadcast, it is about them. One that is being submitted or in doubt
+-- keeps its text, by which the carrier is asked about it, until it is redacted.
+UPDATE messages
+SET content = '', details = '{}', redacted_at = now()
+WHERE message_id = ANY (:message_ids::uuid[]) AND church_id = :church_id AND kind <> 'broadcast' AND redacted_at IS NULL
+  AND jsonb_exists_any(target -> 'phoneNumbers', :addresses::text[])
+  AND NOT EXISTS (
+      SELECT FROM deliveries
+      WHERE deliveries.message_id = messages.message_id AND deliveries.status IN ('sending', 'unknown')
+  );
+
 -- name: erase_from_targets!
 UPDATE messages
 SET target = without_addresses(target, :addresses::text[])
@@ -131,16 +161,11 @@ WITH found AS MATERIALIZED (
     FROM unnest(:message_ids::uuid[]) AS listed (message_id)
     CROSS JOIN unnest(:addresses::text[]) AS wanted (address)
     CROSS JOIN LATERAL (
-        SELECT sent.delivery_id
-        FROM deliveries AS sent
-        WHERE sent.message_id = listed.message_id AND sent.church_id = :church_id
-          AND (CASE WHEN sent.status <> 'suppressed' THEN sent.address END) = wanted.address
-        UNION ALL
-        SELECT suppressed.delivery_id
-        FROM deliveries AS suppressed
-        WHERE suppressed.message_id = listed.message_id AND suppressed.church_id = :church_id
-          AND (CASE WHEN suppressed.status <> 'suppressed' THEN suppressed.address END) IS NULL
-          AND suppressed.status = 'suppressed' AND suppressed.address = wanted.address
+        SELECT deliveries.delivery_id
+        FROM deliveries
+        WHERE deliveries.message_id = listed.message_id AND deliveries.address = wanted.address
+          AND deliveries.church_id = :church_id
+        OFFSET 0
     ) AS matching
 ), locked AS MATERIALIZED (
     SELECT deliveries.delivery_id, deliveries.status

@@ -41,7 +41,7 @@ JOIN messages AS own ON own.message_id = in_doubt.message_id
 JOIN messages ON messages.church_id = in_doubt.church_id
     AND (messages.completed_at IS NULL OR messages.completed_at >= own.created_at - interval '1 hour')
 JOIN deliveries AS others ON others.message_id = messages.message_id
-    AND (CASE WHEN others.status <> 'suppressed' THEN others.address END) = in_doubt.address -- as in the index
+    AND others.address = in_doubt.address
 WHERE in_doubt.delivery_id = ANY (:delivery_ids::uuid[])
   AND others.delivery_id <> in_doubt.delivery_id
   AND others.carrier_id IS NOT NULL;

@@ -225,6 +225,42 @@ WITH due AS MATERIALIZED (
 )
 SELECT count(*) FROM redacted;
 
+-- name: redact_inbound_messages
+-- Removes the texts, numbers and media of up to `row_limit` messages that people wrote so long ago. The rows stay: they are counted, and
+-- the id of the carrier still tells a repetition. An index has what is not redacted, oldest first.
+WITH due AS MATERIALIZED (
+    SELECT inbound_message_id
+    FROM inbound_messages
+    WHERE inbound_message_id < (SELECT uuidv7(:kept_days * interval '-1 day')) AND redacted_at IS NULL
+    ORDER BY inbound_message_id
+    LIMIT :row_limit
+    FOR UPDATE SKIP LOCKED
+), redacted AS (
+    UPDATE inbound_messages
+    SET content = '', from_address = '', media = '[]', redacted_at = now(), read_at = coalesce(read_at, now())
+    -- An array, for which the planner reads an index however many rows it expects.
+    WHERE inbound_message_id = ANY (ARRAY(SELECT inbound_message_id FROM due))
+    RETURNING inbound_messages.inbound_message_id
+)
+SELECT count(*) FROM redacted;
+
+-- name: delete_conversations
+-- Deletes up to `row_limit` conversations of which the last text is so old: they have the number. One begins anew when the
+-- person writes again.
+WITH deleted AS (
+    DELETE FROM conversations
+    WHERE conversation_id = ANY (ARRAY(
+        SELECT conversation_id
+        FROM conversations
+        WHERE last_message_id < (SELECT uuidv7(:kept_days * interval '-1 day'))
+        ORDER BY last_message_id
+        LIMIT :row_limit
+        FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING conversation_id
+)
+SELECT count(*) FROM deleted;
+
 -- name: delete_schedule_runs
 -- The ids are in the order of time. A run is found by its schedule and time only until the next one is set.
 WITH deleted AS (

@@ -33,6 +33,7 @@ from store.messages import Message
 from tests.harness.churches import KnownChurch, add_contacts, another_key
 from tests.integration.api.messages_in_progress import message_with
 from tests.integration.store.counted_messages import roll_up
+from tests.integration.store.inbound_texts import receive
 from tests.integration.store.ledger import Ledger
 from tests.integration.store.sent_messages import insert_sent
 
@@ -103,6 +104,28 @@ class FirstChurch:
         """The message of a run of the schedule."""
         add_contacts(self.database, self.church.church_id, count=1)
         return self.post(f"/api/schedules/{self.schedule}/run-now").get_json()["id"]
+
+    @cached_property
+    def inbound_message(self) -> UUID:
+        """What the contact wrote, which nobody has read."""
+        assert self.contact
+        return receive(self.ledger, self.church.church_id, "+12025550000", "For us alone")
+
+    @cached_property
+    def opted_out(self) -> str:
+        """A number that is opted out."""
+        self.ledger.opt_out(self.church.church_id, "+12025550009")
+        return "+12025550009"
+
+    @cached_property
+    def read_message(self) -> UUID:
+        self.post(f"/api/inbound/{self.inbound_message}/read")
+        return self.inbound_message
+
+    @cached_property
+    def conversation(self) -> UUID:
+        query = "SELECT conversation_id FROM conversations WHERE church_id = %(id)s"
+        return self.ledger.query(query, id=self.church.church_id)[0][0] if self.inbound_message else self.contact
 
     @cached_property
     def counted_error_code(self) -> str:
@@ -217,6 +240,30 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "remove_group_members": lambda first: ValidRequest(
         ids={"group_id": first.group}, body={"contactIds": [str(first.contact)]}
     ),
+    "list_opt_outs": lambda first: ValidRequest(shows=first.opted_out),
+    "add_opt_out": lambda first: ValidRequest(body={"contactId": str(first.contact)}, shows="+12025550000"),
+    "add_opt_in": lambda first: ValidRequest(
+        body={
+            "contactId": str(first.contact),
+            "evidence": {"how": "a form", "at": "2026-01-01T00:00:00Z", "words": "For us alone"},
+        },
+        shows="+12025550000",
+    ),
+    "get_contact_consent": lambda first: ValidRequest(ids={"contact_id": first.contact}, shows="+12025550000"),
+    "list_inbound": lambda first: ValidRequest(shows=first.inbound_message),
+    "mark_inbound_read": lambda first: ValidRequest(ids={"inbound_message_id": first.inbound_message}),
+    "mark_inbound_unread": lambda first: ValidRequest(ids={"inbound_message_id": first.read_message}),
+    "reply_to_inbound": lambda first: ValidRequest(
+        ids={"inbound_message_id": first.inbound_message}, body={"content": "For us alone"}
+    ),
+    "list_conversations": lambda first: ValidRequest(shows=first.conversation),
+    "get_conversation": lambda first: ValidRequest(
+        ids={"conversation_id": first.conversation}, shows=first.inbound_message
+    ),
+    "mark_conversation_read": lambda first: ValidRequest(ids={"conversation_id": first.conversation}, body={}),
+    "reply_to_conversation": lambda first: ValidRequest(
+        ids={"conversation_id": first.contact}, body={"content": "For us alone"}
+    ),
     "list_audit_events": lambda first: ValidRequest(shows=first.scheduled_message),
     "get_analytics": lambda first: ValidRequest(shows=first.counted_error_code),
     "get_usage": lambda first: ValidRequest(shows=first.counted_segments),
@@ -235,7 +282,11 @@ class Call:
     @property
     def names_its_church(self) -> bool:
         """Whether the path or the body leads to one church, whatever the key."""
-        return bool(self.request.ids) or "churchId" in (self.request.body or {})
+        return self.names_a_row or "churchId" in (self.request.body or {})
+
+    @property
+    def names_a_row(self) -> bool:
+        return bool(self.request.ids) or "contactId" in (self.request.body or {})
 
     def send(self, headers: Mapping[str, str]) -> TestResponse:
         return self._client.open(self._path, method=self.endpoint.method, json=self.request.body, headers=dict(headers))
@@ -306,11 +357,17 @@ def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoin
         "contacts": "contacts",
         "contact-fields": "contacts",
         "groups": "contacts",
+        "inbound": "conversations",
+        "conversations": "conversations",
+        "opt-outs": "consent",
+        "opt-ins": "consent",
         "audit": "audit",
         "analytics": "analytics",
         "usage": "analytics",
     }
     resource = resources.get(endpoint.path.split("/")[2], "messages")  # a schedule makes messages
+    if endpoint.path.endswith("/consent"):
+        resource = "consent"
 
     wanted = exceptions.get(endpoint.path, f"{resource}:{'read' if endpoint.method == 'GET' else 'write'}")
     assert endpoint.authentication.scope == wanted
@@ -356,7 +413,7 @@ def test_a_key_of_another_church_reads_and_changes_nothing(
     answer = call.send(other_church.bearer)
 
     if call.names_its_church:
-        assert (answer.status_code, answer.mimetype) == (404 if call.request.ids else 403, "application/problem+json")
+        assert (answer.status_code, answer.mimetype) == (404 if call.names_a_row else 403, "application/problem+json")
         assert rows_of(other_church) == before_of_other
     else:
         assert answer.status_code in (200, 201)

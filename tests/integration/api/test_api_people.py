@@ -15,6 +15,7 @@ from store import contacts, opt_outs
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
 from tests.harness.churches import KnownChurch, another_key
+from tests.integration.store.inbound_texts import receive
 from tests.integration.store.ledger import Ledger, sent
 
 RUTH, RUTHS_MAIL, AMOS = "+12025550123", "ruth@example.org", "+12025550124"
@@ -24,6 +25,8 @@ UNION ALL SELECT messages::text FROM messages
 UNION ALL SELECT deliveries::text FROM deliveries
 UNION ALL SELECT receipts::text FROM receipts
 UNION ALL SELECT schedules::text FROM schedules
+UNION ALL SELECT inbound_messages::text FROM inbound_messages
+UNION ALL SELECT conversations::text FROM conversations
 UNION ALL SELECT audit_events::text FROM audit_events WHERE action <> 'person.exported'
 ORDER BY 1
 """
@@ -115,6 +118,7 @@ def test_an_export_of_nobody_is_empty(client: FlaskClient, church: KnownChurch) 
         "optOuts": [],
         "consentHistory": [],
         "scheduleIds": [],
+        "inboundMessages": [],
         "deliveries": [],
     }
 
@@ -249,7 +253,7 @@ def test_both_are_recorded_with_masked_addresses(
 
     assert [(action, details) for action, _, _, details in recorded] == [
         ("person.exported", {}),
-        ("person.erased", {"contacts": 1, "schedules": 0}),
+        ("person.erased", {"contacts": 1, "schedules": 0, "inboundMessages": 0}),
         ("person.deliveries_erased", {"deliveries": 1, "stopped": 0}),
     ]
     assert {(subject, church_id) for _, subject, church_id, _ in recorded} == {
@@ -278,3 +282,55 @@ def test_invalid_addresses_are_refused(client: FlaskClient, church: KnownChurch,
     for path in (EXPORT, ERASE):
         answer = client.post(path, json={"addresses": addresses}, headers=church.bearer)
         assert answer.status_code in (400, 422), answer.text
+
+
+# --- what the person wrote --------------------------------------------------------------------------------------------
+
+
+def test_what_the_person_wrote_is_exported(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, ledger: Ledger
+) -> None:
+    receive(ledger, church.church_id, RUTH, "Is there parking?")
+    receive(ledger, church.church_id, AMOS, "from somebody else")
+    receive(ledger, other_church.church_id, RUTH, "to another church")
+
+    found = ask(client, church, EXPORT, RUTH)["inboundMessages"]
+
+    assert [(message["address"], message["content"]) for message in found] == [(RUTH, "Is there parking?")]
+
+
+def test_what_the_person_wrote_and_got_alone_is_erased(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
+    inbound = receive(ledger, church.church_id, RUTH, "My daughter is ill.")
+    receive(ledger, church.church_id, AMOS, "from somebody else")
+    answer = client.post(
+        f"/api/inbound/{inbound}/reply", json={"content": "We pray for your daughter."}, headers=church.bearer
+    )
+    assert answer.status_code == 202, answer.text
+    ledger.record(sent(ledger.claim(church.church_id)))
+    assert RUTH in whole_database(ledger)
+
+    erased = ask(client, church, ERASE, RUTH)
+    again = ask(client, church, ERASE, RUTH)
+
+    assert (erased["inboundMessages"], again["inboundMessages"]) == (1, 0)
+    everything = whole_database(ledger)
+    assert RUTH not in everything
+    assert "daughter" not in everything
+    assert AMOS in everything
+    [shown] = client.get("/api/conversations", headers=church.bearer).get_json()["items"]
+    assert shown["phone"] == AMOS
+
+
+def test_a_text_in_doubt_keeps_what_the_carrier_is_asked_by(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
+    inbound = receive(ledger, church.church_id, RUTH)
+    client.post(f"/api/inbound/{inbound}/reply", json={"content": "Gladly!"}, headers=church.bearer)
+    [envelope] = ledger.claim(church.church_id).envelopes
+    ledger.set_status(envelope.delivery_id, Status.UNKNOWN)
+
+    assert ask(client, church, ERASE, RUTH)["unfinished"] == 1
+
+    assert ledger.query("SELECT content FROM messages") == [("Gladly!",)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from store.messages import Message
 from tests.harness.churches import KnownChurch
 from tests.integration.api.conftest import PUBLIC_URL, TWILIO_TOKEN
 from tests.integration.api.messages_in_progress import message_with, post_action
+from tests.integration.store.inbound_texts import receive
 from tests.integration.store.ledger import Ledger
 from tests.integration.store.old_messages import age
 
@@ -165,3 +167,34 @@ def test_incidents_are_deleted_long_after_they_are_over(ledger: Ledger, run_prun
     run_prune()
 
     assert {kind for (kind,) in ledger.query("SELECT kind FROM incidents")} == {"young", "open"}
+
+
+def test_what_people_wrote_is_redacted_with_its_conversation_when_it_is_old(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, run_prune: Prune
+) -> None:
+    old = receive(ledger, church.church_id, "+12025550123", "an old text", ago=timedelta(days=401))
+    receive(ledger, church.church_id, "+12025550124", "a newer text", ago=timedelta(days=399))
+
+    run_prune()
+    run_prune()
+
+    newer, older = get(client, church, "/api/inbound")["items"]
+    assert (older["id"], older["content"], older["phone"]) == (str(old), "", None)
+    assert older["redactedAt"] is not None
+    assert (newer["content"], newer["redactedAt"]) == ("a newer text", None)
+    [conversation] = get(client, church, "/api/conversations")["items"]
+    assert conversation["phone"] == "+12025550124"
+    assert "+12025550123" not in str(ledger.query("SELECT i::text, c::text FROM inbound_messages i, conversations c"))
+
+
+def test_a_conversation_that_goes_on_keeps_what_is_not_old(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, run_prune: Prune
+) -> None:
+    for days, content in ((401, "old"), (1, "new")):
+        receive(ledger, church.church_id, "+12025550123", content, ago=timedelta(days=days))
+
+    run_prune()
+
+    [conversation] = get(client, church, "/api/conversations")["items"]
+    history = get(client, church, f"/api/conversations/{conversation['id']}")
+    assert [item["content"] for item in history["items"]] == ["new"]

@@ -192,6 +192,7 @@ CHANGING: dict[str, Case] = {
 READING: dict[str, Callable[[Operator], tuple[str, ...]]] = {
     "list-keys": lambda _: (),
     "show-limits": lambda operator: ("--church", operator.church),
+    "show-conversation": lambda operator: ("--church", operator.church, "--address", "+12025550123"),
     "list-opt-outs": lambda operator: ("--church", operator.church),
     "show-quota": lambda operator: ("--church", operator.church),
     "show-prices": lambda operator: ("--church", operator.church),

@@ -28,7 +28,24 @@ HOT = (
     "analytics.page_counted_messages",
     "analytics.sum_opt_outs",
     "analytics.sum_totals",
+    "consent.find_opt_outs_of",
+    "consent.latest_events",
+    "consent.list_opt_outs_before",
+    "conversations.count_unread",
+    "conversations.find_conversation",
+    "conversations.find_conversation_of_address",
+    "conversations.find_horizon",
+    "conversations.page_conversations",
+    "conversations.page_history",
+    "conversations.wrote_since",
     "daily_limits.reserve",
+    "received_messages.find_contacts_of_numbers",
+    "received_messages.get_inbound",
+    "received_messages.page_inbound",
+    "received_messages.page_inbound_of_address",
+    "received_messages.page_unread",
+    "received_messages.set_read",
+    "received_messages.set_read_up_to",
     "messages.insert_message",
     "contact_changes.delete_contacts",
     "contact_changes.find_same_person",
@@ -100,10 +117,16 @@ HOT = (
     "requeue_outlook.read_outlooks",
     "suspensions.count_waiting",
     "people.delete_contacts",
+    "people.delete_conversations",
     "people.erase_deliveries",
+    "people.erase_direct_texts",
+    "people.erase_inbound_messages",
+    "people.find_inbound_messages",
     "people.find_contacts",
     "people.find_deliveries",
     "retention.begin_pruning",
+    "retention.delete_conversations",
+    "retention.redact_inbound_messages",
     "retention.delete_deliveries",
     "retention.delete_receipts",
     "retention.find_doubts",
@@ -120,7 +143,16 @@ HOT = (
     "reconciliation.record_missing",
     "reconciliation.clear_settled_at_of_holders",
 )
-LARGE = {"audit_events", "contacts", "deliveries", "group_members", "message_totals", "receipts"}
+LARGE = {
+    "audit_events",
+    "contacts",
+    "conversations",
+    "deliveries",
+    "group_members",
+    "inbound_messages",
+    "message_totals",
+    "receipts",
+}
 _SMALL = {
     "deliveries_doubtful",
     "deliveries_due",
@@ -152,6 +184,9 @@ FROM churches, generate_series(1, 4) AS n;
 INSERT INTO deliveries (message_id, church_id, contact_id, due_at, status, attempts, channel, address, carrier_id)
 SELECT message_id, church_id, contact_id, send_at, 'delivered', 1, 'sms', phone, 'SM' || uuidv7()
 FROM messages JOIN contacts USING (church_id);
+INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content, read_at)
+SELECT church_id, 'sms', 'SM' || contact_id || n, phone, '+15005550006', 'Amen', now()
+FROM contacts, generate_series(1, 4) AS n;
 INSERT INTO message_totals (message_id, church_id, channel, send_at, status, reason, deliveries, segments)
 SELECT uuidv7(), church_id, channel, send_at - n * interval '1 hour', 'delivered', '', 1, 1
 FROM messages, generate_series(1, 50) AS n;

@@ -56,6 +56,9 @@ ROWS = {
         "INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content) "
         "VALUES (%(church_id)s, 'sms', %(unique)s, '+12025550123', '+15005550006', 'Thank you')"
     ),
+    "conversations": (
+        "INSERT INTO conversations (church_id, address, last_message_id) VALUES (%(church_id)s, %(unique)s, uuidv7())"
+    ),
     "schedule_runs": (
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
         "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"

@@ -53,7 +53,7 @@ def test_sizes_are_of_tables_and_of_their_indexes() -> None:
         sizes={
             "deliveries": 2_000_000_000,
             "deliveries_page": 500_000_000,
-            "deliveries_once": 250_000_000,
+            "deliveries_of_address": 250_000_000,
             "receipts": 1,
         },
         dead={"deliveries": 12_345},
