@@ -67,7 +67,7 @@ def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person
 
     A contact is identified by number and name; without a number, by mail address and name.
     """
-    connection.execute(_SQL["lock_church"], {"church_id": church_id})
+    lock_church(connection, church_id)
     with_phone = [person for person in people if person.phone is not None]
     without = [person for person in people if person.phone is None]
     if any(person.email for person in with_phone):
@@ -75,6 +75,11 @@ def add(connection: Connection[Any], *, church_id: UUID, people: Sequence[Person
     by_phone = iter(_add(connection, _SQL["add_by_phone"], church_id, with_phone))
     by_email = iter(_add(connection, _SQL["add_by_email"], church_id, without))
     return [next(by_email if person.phone is None else by_phone) for person in people]
+
+
+def lock_church(connection: Connection[Any], church_id: UUID) -> None:
+    """Lock the church until the transaction ends: what adds, imports or erases its people is done one at a time."""
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})
 
 
 def _add(
@@ -139,7 +144,7 @@ def locate_church_numbers(connection: Connection[Any], *, church_id: UUID) -> No
 
     Such contacts were stored by an older release, or not through the API.
     """
-    connection.execute(_SQL["lock_church"], {"church_id": church_id})  # excludes imports, which lock contacts too
+    lock_church(connection, church_id)  # excludes imports, which lock contacts too
     names = {"church_id": church_id, "row_limit": _LOCATED_AT_ONCE}
     while phones := dict(connection.execute(_SQL["lock_unlocated_contacts_of_church"], names).fetchall()):
         locate_numbers(connection, phones)
