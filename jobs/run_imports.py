@@ -17,7 +17,7 @@ from store.unique_violations import retry_unique_violations
 log = logs.get_logger(__name__)
 
 BUDGET_SECONDS = 2.0
-"""After this the job ends and is enqueued again, and an import of another church comes first: receipts share the queue."""
+"""After this the job ends and is enqueued again: receipts share its queue. An import of another church comes first."""
 _SERVICE = Actor(kind="service", name="imports")
 
 

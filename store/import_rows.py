@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -235,13 +235,3 @@ def page_report(
     names = {"church_id": church_id, "import_id": import_id, "after": after, "row_limit": limit}
     with connection.cursor(row_factory=class_row(ReportedRow)) as cursor:
         return cursor.execute(_SQL["page_reported_rows"], names).fetchall()
-
-
-def former_versions(
-    connection: Connection[Any], *, church_id: UUID, contact_ids: Sequence[UUID]
-) -> Iterator[tuple[UUID, int, str, dict[str, Any] | None]]:
-    """Yields what imports keep of the contacts: the import, the line, the outcome, and what they were before."""
-    names = {"church_id": church_id, "contact_ids": list(contact_ids)}
-    yield from connection.execute(_SQL["find_rows_of_contacts"], names)
-
-

@@ -250,5 +250,5 @@ def _columns_json(columns: Sequence[Column]) -> Jsonb:
 
 
 def _read(row: dict[str, Any]) -> Import:
-    return Import(**{**row, "columns": [Column(**column) for column in row["columns"]]})
-
+    columns: Any = [Column(**column) for column in row["columns"]]
+    return Import(**{**row, "columns": columns})

@@ -15,7 +15,8 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from store import sql
+from store import import_retention, sql
+from store.import_retention import ImportedVersion
 from store.opt_outs import ConsentEvent, OptOut
 
 MESSAGES_AT_ONCE = 500
@@ -62,6 +63,8 @@ class PersonRecords:
     consent_events: list[ConsentEvent]
     schedule_ids: list[UUID]
     """Schedules whose target lists an address of the person."""
+    imported_versions: list[ImportedVersion]
+    """What imports keep of the contacts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +98,9 @@ def find(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[st
         opt_outs=opt_outs,
         consent_events=consent_events,
         schedule_ids=[schedule_id for (schedule_id,) in schedules],
+        imported_versions=import_retention.find_versions(
+            connection, church_id=church_id, contact_ids=[contact.contact_id for contact in contacts]
+        ),
     )
 
 
@@ -121,7 +127,9 @@ def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: S
     names = {"church_id": church_id, "addresses": list(addresses)}
     connection.execute(_SQL["lock_church"], names)
     deleted = connection.execute(_SQL["delete_contacts"], names).fetchall()
-    others = {address for row in deleted for address in row if address is not None} - set(addresses)
+    contact_ids = [contact_id for contact_id, _, _ in deleted]
+    import_retention.erase(connection, church_id=church_id, addresses=addresses, contact_ids=contact_ids)
+    others = {address for _, *row in deleted for address in row if address is not None} - set(addresses)
     return ErasedContacts(
         contacts=len(deleted),
         schedules=connection.execute(_SQL["erase_from_schedules"], names).rowcount,

@@ -67,6 +67,15 @@ class PersonDelivery(ResponseModel):
     updated_at: Timestamp = Field(description="When the status last changed.")
 
 
+class PersonImport(ResponseModel):
+    """A row of an imported file that added or changed a contact."""
+
+    import_id: UUID
+    line: int
+    outcome: str
+    before: dict[str, Any] | None = Field(description="What the contact was before, for as long as it can be restored.")
+
+
 class PersonExport(ResponseModel):
     """Everything that is stored about the person with these addresses."""
 
@@ -75,6 +84,7 @@ class PersonExport(ResponseModel):
     opt_outs: list[PersonOptOut]
     consent_history: list[PersonConsentEvent] = Field(description="Every opt-out and opt-in, oldest first.")
     schedule_ids: list[UUID] = Field(description="The schedules whose target lists one of the addresses.")
+    imports: list[PersonImport] = Field(description="The rows of imported files that are kept.")
     deliveries: list[PersonDelivery] = Field(
         description="Messages to the addresses, oldest first, as far as deliveries and their addresses are still kept."
     )
@@ -145,6 +155,10 @@ def _view(
             for event in records.consent_events
         ],
         schedule_ids=records.schedule_ids,
+        imports=[
+            PersonImport(import_id=row.import_id, line=row.line, outcome=row.outcome, before=row.before)
+            for row in records.imported_versions
+        ],
         deliveries=[_delivery(delivery) for delivery in deliveries],
     )
 

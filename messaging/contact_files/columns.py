@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email
@@ -109,8 +109,8 @@ def _single_words(sample: Sequence[Row], indexes: Sequence[int]) -> bool:
     )
 
 
-def _share(cells: Sequence[str], test: object) -> float:
-    return sum(bool(test(cell)) for cell in cells) / len(cells) if callable(test) and cells else 0.0
+def _share(cells: Sequence[str], test: Callable[[str], bool]) -> float:
+    return sum(test(cell) for cell in cells) / len(cells) if cells else 0.0
 
 
 def _is_heading_row(row: Row) -> bool:

@@ -24,6 +24,8 @@ _SAMPLE_ROWS = 50
 _PLAIN_CONTROLS = "\t\n\r\v\f\x1a"
 _MOST_CONTROLS = 0.005
 """The share of control characters above which a file is no text."""
+_FEW_CONTROLS = 10
+_NO_TEXT = "The file is not text. Export the contacts as CSV or as an Excel workbook (.xlsx)."
 _STATED_DELIMITER = "sep="
 """Excel's own first line, which states the delimiter."""
 
@@ -41,8 +43,8 @@ def detect(data: bytes) -> CsvFormat:
     encoding = _encoding(data)
     sample = _sample(data, encoding)
     controls = sum(1 for character in sample if character < " " and character not in _PLAIN_CONTROLS)
-    if "\0" in sample or controls > _MOST_CONTROLS * len(sample):
-        raise UnreadableFile("The file is not text. Export the contacts as CSV or as an Excel workbook (.xlsx).")
+    if "\0" in sample or controls > max(_FEW_CONTROLS, _MOST_CONTROLS * len(sample)):
+        raise UnreadableFile(_NO_TEXT)
     first = sample.splitlines()[0] if sample else ""
     if first.startswith(_STATED_DELIMITER) and len(first) == len(_STATED_DELIMITER) + 1:
         return CsvFormat(encoding=encoding, delimiter=first[-1], has_stated_delimiter=True)
@@ -119,6 +121,8 @@ def _encoding(data: bytes) -> str:
             high = sample[offset::2]
             if high.count(0) > 0.8 * len(high) and 0 not in sample[1 - offset :: 2]:
                 return encoding
+    if b"\0" in data:
+        raise UnreadableFile(_NO_TEXT)
     if _is_valid(data, "utf-8"):
         return "utf-8"
     if _is_valid(data, "cp1252"):

@@ -104,10 +104,12 @@ def _field(column: Column, value: str) -> str:
 
 
 def _name(values: Mapping[Target, tuple[Column, str]], fields: dict[str, str]) -> str:
-    """Return the name of the person. Adds first and last names to the fields, unless the name says the same."""
-    parts: dict[Target, str] = {
-        target: values[target][1] for target in ("firstName", "lastName") if target in values
-    }
+    """Return the name of the person.
+
+    First and last names become fields: those beside a whole name, and those that differ from the first and the last
+    word of the name, such as the first name "Mary Ann".
+    """
+    parts: dict[Target, str] = {target: values[target][1] for target in ("firstName", "lastName") if target in values}
     whole = values.get("name")
     name = whole[1] if whole else " ".join(parts.values())
     if not name:
@@ -118,7 +120,7 @@ def _name(values: Mapping[Target, tuple[Column, str]], fields: dict[str, str]) -
     words = name.split()
     derived = {"firstName": words[0], "lastName": words[-1] if len(words) > 1 else ""}
     for target, value in parts.items():
-        if value != derived[target]:
+        if whole or value != derived[target]:
             fields.setdefault(target, _field(values[target][0], value))
     return name
 

@@ -10,7 +10,9 @@ from messaging.addresses import InvalidPhone, PhoneLocation, locate_phone, parse
 _SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _DECIMALS = re.compile(r"(\+?[0-9]{7,15})[.,]0+")
 _SEPARATORS = re.compile(r"\s*(?:[/;|&\n\r,]|\s(?:or|and|o|y|u)\s)\s*", re.IGNORECASE)
-_LABELS = re.compile(r"\(?\b(?:cell|mobile|mob|home|work|phone|tel|cel|celular|movil|móvil|casa|c|m|h|w)\b[.:)]*", re.IGNORECASE)
+_LABELS = re.compile(
+    r"\(?\b(?:cell|mobile|mob|home|work|phone|tel|cel|celular|movil|móvil|casa|c|m|h|w)\b[.:)]*", re.IGNORECASE
+)
 """Words beside a number that say whose or which it is."""
 _DIGITS_OF_NUMBER = 7
 _MOST_NUMBERS = 10
@@ -30,13 +32,13 @@ class PhoneCell:
 def read_phone(cell: str) -> PhoneCell:
     """Return the first valid number in the cell. Raises InvalidPhone.
 
-    Digits are never guessed: a number that a spreadsheet has shortened (`1.20256E+10`) is refused, and so is one with an
-    extension, which receives no texts.
+    Digits are never guessed: a number that a spreadsheet has shortened (`1.20256E+10`) is refused, and so is one with
+    an extension, which receives no texts.
     """
     text = cell.strip().removeprefix("'").strip()
     if _SHORTENED.fullmatch(text):
         raise InvalidPhone(
-            "was shortened by the spreadsheet, and its last digits are lost: format the column as text, and enter it again"
+            "was shortened by the spreadsheet, and its last digits are lost: enter it again in a column of texts"
         )
     if decimals := _DECIMALS.fullmatch(text):
         text = decimals[1]

@@ -56,9 +56,7 @@ def open_table(data: bytes) -> Table:
             raise UnreadableFile(f"The file is {kind}. Export the contacts as CSV or as an Excel workbook (.xlsx).")
     if data.startswith(_ZIP):
         workbook = xlsx_tables.open_workbook(data)
-        return Table(
-            format="xlsx", encoding=None, delimiter=None, sheet=workbook.sheet, rows=_bounded(workbook.rows())
-        )
+        return Table(format="xlsx", encoding=None, delimiter=None, sheet=workbook.sheet, rows=_bounded(workbook.rows()))
     text = csv_tables.detect(data)
     return Table(
         format="csv",

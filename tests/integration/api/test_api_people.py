@@ -115,6 +115,7 @@ def test_an_export_of_nobody_is_empty(client: FlaskClient, church: KnownChurch) 
         "optOuts": [],
         "consentHistory": [],
         "scheduleIds": [],
+        "imports": [],
         "deliveries": [],
     }
 

@@ -48,6 +48,18 @@ ROWS = {
         "coalesce((SELECT max(group_id::text)::uuid FROM groups), uuidv7()), "
         "coalesce((SELECT max(contact_id::text)::uuid FROM contacts), uuidv7()))"
     ),
+    "imports": (
+        "INSERT INTO imports (church_id, file_name, format, file_rows, parts, skipped_rows, columns) "
+        "VALUES (%(church_id)s, 'members.csv', 'csv', 1, 1, 0, '[]')"
+    ),
+    "import_parts": (
+        "INSERT INTO import_parts (import_id, part, church_id, content) "
+        "SELECT max(import_id::text)::uuid, 0, %(church_id)s, '' FROM imports"
+    ),
+    "import_rows": (
+        "INSERT INTO import_rows (import_id, row_number, church_id, line, outcome) "
+        "SELECT max(import_id::text)::uuid, 0, %(church_id)s, 1, 'refused' FROM imports"
+    ),
     "inbound_messages": (
         "INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content) "
         "VALUES (%(church_id)s, 'sms', %(unique)s, '+12025550123', '+15005550006', 'Thank you')"
