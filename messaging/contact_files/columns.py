@@ -53,7 +53,8 @@ def guess_columns(rows: Sequence[Row], header: int, *, fields: Collection[str]) 
         heading = headings[number - 1] if number <= len(headings) else ""
         name = _unused(field_name(heading, column=number), taken)
         taken.add(name)
-        target: Target = "field" if name in fields and name == heading else "ignore"
+        is_field = name in fields and (name == heading or known_target(heading) is None)
+        target: Target = "field" if is_field else "ignore"
         columns.append(Column(number=number, heading=heading, target=target, field=name))
     columns = _by_heading(columns)
     return _by_content(columns, sample) if not any(column.target != "ignore" for column in columns) else columns
