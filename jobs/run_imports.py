@@ -65,7 +65,7 @@ def _go_on(runtime: Runtime, claimed: ClaimedImport) -> bool:
         if present != content:  # a person was erased from it meanwhile
             rows = _read(current, present, part, regions)
         taken = retry_unique_violations(connection, lambda: import_rows.take(connection, current, rows))
-        import_rows.record_part(connection, current, taken)
+        imports.record_part(connection, current.import_id, taken.counts)
         if part + 1 < current.parts:
             return True
         imports.delete_parts(connection, current.import_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -37,12 +37,12 @@ class ImportedVersion:
 
 def delete_abandoned(connection: Connection[Any], *, limit: int) -> int:
     """Delete up to `limit` imports, with their files, that were not started in PENDING_KEPT_DAYS."""
-    return _count(connection, "delete_abandoned", kept_days=PENDING_KEPT_DAYS, row_limit=limit)
+    return _count(connection, _SQL["delete_abandoned"], kept_days=PENDING_KEPT_DAYS, row_limit=limit)
 
 
 def delete_rows(connection: Connection[Any], *, limit: int) -> int:
     """Delete up to `limit` rows of imports that ended more than ROWS_KEPT_DAYS ago."""
-    return _count(connection, "delete_expired_rows", kept_days=ROWS_KEPT_DAYS, row_limit=limit)
+    return _count(connection, _SQL["delete_expired_rows"], kept_days=ROWS_KEPT_DAYS, row_limit=limit)
 
 
 def expire(connection: Connection[Any], *, limit: int) -> None:
@@ -116,6 +116,6 @@ def _digits(text: str) -> str:
     return _NO_DIGIT.sub("", text)
 
 
-def _count(connection: Connection[Any], query: str, **names: object) -> int:
-    row = connection.execute(_SQL[query], names).fetchone()
+def _count(connection: Connection[Any], query: LiteralString, **names: object) -> int:
+    row = connection.execute(query, names).fetchone()
     return row[0] if row else 0

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from messaging.contact_files.columns import Column
 from messaging.contact_files.people import FilePerson, RefusedRow, is_blank, read_person
 from messaging.contact_files.tables import Row
-from store import sql
+from store import imports, sql
 from store.imports import PART_ROWS, Import
 
 OPT_OUT_SOURCE = "import"
@@ -23,7 +23,6 @@ OPT_OUT_SOURCE = "import"
 UNDONE_AT_ONCE = 1000
 
 _SQL = sql.load("import_rows")
-_IMPORTS = sql.load("imports")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +66,12 @@ class Taken:
     grouped: int = 0
     opted_out: int = 0
 
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in Taken.__slots__}
+
     def plus(self, other: Taken) -> Taken:
-        return Taken(**{name: getattr(self, name) + getattr(other, name) for name in Taken.__slots__})
+        return Taken(**{name: count + other.counts[name] for name, count in self.counts.items()})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,12 +207,6 @@ def _opt_out(connection: Connection[Any], into: Import, rows: Sequence[RowPerson
         connection.execute(_SQL["opt_out_rows"], names)
 
 
-def record_part(connection: Connection[Any], into: Import, taken: Taken) -> None:
-    """Count the part, and go on to the next one; after the last one the import is finished."""
-    counts = {name: getattr(taken, name) for name in Taken.__slots__}
-    connection.execute(_IMPORTS["record_part"], {"import_id": into.import_id, **counts})
-
-
 def undo(connection: Connection[Any], into: Import) -> Undone:
     """Undo up to UNDONE_AT_ONCE rows, the last first, and count them. The caller has locked the church."""
     names = {
@@ -222,9 +219,9 @@ def undo(connection: Connection[Any], into: Import) -> Undone:
         undone = cursor.execute(_SQL["undo_rows"], names).fetchone()
     assert undone is not None  # noqa: S101 - counts are always returned
     counts = {"removed": undone.removed, "restored": undone.restored, "kept": undone.kept}
-    connection.execute(_IMPORTS["record_undone"], {"import_id": into.import_id, **counts})
+    imports.record_undone(connection, into.import_id, counts)
     if not undone.rows:
-        connection.execute(_IMPORTS["finish_undoing"], {"import_id": into.import_id})
+        imports.finish_undoing(connection, into.import_id)
     return undone
 
 

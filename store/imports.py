@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -175,12 +175,12 @@ def set_options(connection: Connection[Any], changed: Import) -> None:
 
 def start(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> bool:
     """Returns whether it was pending and runs from now on."""
-    return _change(connection, "start_import", church_id, import_id)
+    return _change(connection, _SQL["start_import"], church_id, import_id)
 
 
 def cancel(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> bool:
     """Take no further row of a running import, and delete its file. Returns whether it was running."""
-    if not _change(connection, "cancel_import", church_id, import_id):
+    if not _change(connection, _SQL["cancel_import"], church_id, import_id):
         return False
     connection.execute(_SQL["delete_parts"], {"import_id": import_id})
     return True
@@ -188,16 +188,16 @@ def cancel(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> 
 
 def begin_undoing(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> bool:
     """Returns whether it had ended, its rows are kept, and it is undone from now on."""
-    return _change(connection, "begin_undoing", church_id, import_id)
+    return _change(connection, _SQL["begin_undoing"], church_id, import_id)
 
 
 def delete(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> bool:
     """Delete a pending import with its file. Returns whether it was pending."""
-    return _change(connection, "delete_import", church_id, import_id)
+    return _change(connection, _SQL["delete_import"], church_id, import_id)
 
 
-def _change(connection: Connection[Any], query: str, church_id: UUID, import_id: UUID) -> bool:
-    return connection.execute(_SQL[query], {"church_id": church_id, "import_id": import_id}).rowcount > 0
+def _change(connection: Connection[Any], query: LiteralString, church_id: UUID, import_id: UUID) -> bool:
+    return connection.execute(query, {"church_id": church_id, "import_id": import_id}).rowcount > 0
 
 
 def any_due(connection: Connection[Any]) -> bool:
@@ -223,6 +223,20 @@ def lock_claimed(connection: Connection[Any], claimed: ClaimedImport) -> Import 
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_SQL["lock_claimed"], names).fetchone()
     return None if row is None else _read(row)
+
+
+def record_part(connection: Connection[Any], import_id: UUID, counts: Mapping[str, int]) -> None:
+    """Count the rows of a part by outcome, and go on to the next one; after the last one the import is finished."""
+    connection.execute(_SQL["record_part"], {"import_id": import_id, **counts})
+
+
+def record_undone(connection: Connection[Any], import_id: UUID, counts: Mapping[str, int]) -> None:
+    """Count what was undone."""
+    connection.execute(_SQL["record_undone"], {"import_id": import_id, **counts})
+
+
+def finish_undoing(connection: Connection[Any], import_id: UUID) -> None:
+    connection.execute(_SQL["finish_undoing"], {"import_id": import_id})
 
 
 def delete_parts(connection: Connection[Any], import_id: UUID) -> None:

@@ -27,7 +27,7 @@ from store.database import Database, church_scope
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 HEADINGS = ("Name", "Phone", "E-mail", "Time zone", "Texts opted out", "Mail opted out")
-PAGE_ROWS = 1000
+PAGE_ROWS = 250
 """Contacts that are read and written at once: what an export takes of memory."""
 
 Page = list[Sequence[str]]
