@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import datetime
 import io
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import openpyxl
@@ -17,8 +20,10 @@ from hypothesis import strategies as st
 from messaging.contact_files import limits
 from messaging.contact_files.limits import UnreadableFile
 from messaging.contact_files.tables import Row, open_table
+from messaging.contact_files.xlsx_writer import write_workbook
 from tests.harness.contact_files import csv_file, xlsx_file
 
+ROOT = Path(__file__).parents[3]
 HEADER = ("Name", "Teléfono", "Nota")
 ROWS = [HEADER, ("José Peña", "202 555 0123", "línea\ndos"), ("Zoë; Ann, Bell", "202 555 0124", 'the "best"')]
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4)  # noqa: DTZ001 - a spreadsheet knows no zones
@@ -283,3 +288,32 @@ def trimmed(row: list[str]) -> list[str]:
     while cells and not cells[-1]:
         cells.pop()
     return cells
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from messaging.contact_files.tables import open_table
+from store.imports import pack_parts
+
+data = Path(sys.argv[1]).read_bytes()
+parts = list(pack_parts(open_table(data).rows))
+print(sum(rows for _, rows in parts), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_fifty_thousand_rows_are_read_in_little_memory(form: str, tmp_path: Path) -> None:
+    """In a process of its own, whose peak is that of the reading: the file, its parts, and the imports of modules."""
+    rows = [(*(f"cell {number} of {column}" for column in range(10)),) for number in range(50_000)]
+    data = csv_file(rows) if form == "csv" else b"".join(write_workbook("People", [rows]))
+    file = tmp_path / "people"
+    file.write_bytes(data)
+
+    answer = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(file)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    count, peak_kilobytes = map(int, answer.stdout.split())
+    assert count == 50_000
+    assert peak_kilobytes < 150_000
