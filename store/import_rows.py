@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from store.imports import PART_ROWS, Import
 OPT_OUT_SOURCE = "import"
 """The source of an opt-out that a file states."""
 UNDONE_AT_ONCE = 1000
+MOST_ROUNDS = 20
+"""Rows about the same person are taken one after the other: so often within a part."""
 
 _SQL = sql.load("import_rows")
 
@@ -135,26 +137,63 @@ def take(connection: Connection[Any], into: Import, rows: PartRows) -> Taken:
 
     A row is never taken twice: its number is unique within the import.
     """
-    outcomes: Counter[str] = Counter()
-    left = {each.row_number: each for each in rows.people}
-    while left:
+    people = _without_repetitions(rows.people, replaces=into.existing_policy == "replace")
+    outcomes: Counter[str] = Counter(unchanged=len(rows.people) - len(people))
+    left = {each.row_number: each for each in people}
+    for _ in range(MOST_ROUNDS):
+        if not left:
+            break
         for row_number, outcome, is_grouped in connection.execute(
             _SQL["take_people"], _parameters(into, list(left.values()))
         ):
             outcomes[outcome] += 1
             outcomes["grouped"] += is_grouped
             del left[row_number]
-    _record_refused(connection, into, rows.refused)
+    refused = [*rows.refused, *map(_too_often, left.values())]
+    _record_refused(connection, into, refused)
     _opt_out(connection, into, rows.people)
     return Taken(
         created=outcomes["created"],
         updated=outcomes["updated"],
         unchanged=outcomes["unchanged"],
-        refused=len(rows.refused),
+        refused=len(refused),
         erased=rows.erased,
         grouped=outcomes["grouped"],
         opted_out=sum(len(each.person.opted_out) for each in rows.people),
     )
+
+
+def _without_repetitions(people: Sequence[RowPerson], *, replaces: bool) -> list[RowPerson]:
+    """Return the rows without those that repeat the name and the addresses of an earlier one, which gets their values.
+
+    A row with a remark stays, so that the report has it.
+    """
+    first: dict[tuple[str, str | None, str | None], RowPerson] = {}
+    others: list[RowPerson] = []
+    for row in people:
+        key = (row.person.name, row.person.phone, row.person.email)
+        earlier = first.get(key)
+        if earlier is None:
+            first[key] = row
+        elif row.person.remark is not None:
+            others.append(row)
+        else:
+            first[key] = replace(earlier, person=_merged(earlier.person, row.person, replaces=replaces))
+    return sorted([*first.values(), *others], key=lambda row: row.row_number)
+
+
+def _merged(earlier: FilePerson, later: FilePerson, *, replaces: bool) -> FilePerson:
+    preferred, other = (later, earlier) if replaces else (earlier, later)
+    return replace(
+        earlier,
+        time_zone=preferred.time_zone or other.time_zone,
+        fields={**other.fields, **preferred.fields},
+    )
+
+
+def _too_often(row: RowPerson) -> RefusedFileRow:
+    reason = f"is about a person of whom more than {MOST_ROUNDS} different rows are near"
+    return RefusedFileRow(row_number=row.row_number, line=row.line, reason=reason, column_name=None, value=None)
 
 
 def _parameters(into: Import, rows: Sequence[RowPerson]) -> dict[str, Any]:

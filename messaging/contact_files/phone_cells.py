@@ -15,6 +15,8 @@ _LABELS = re.compile(
 )
 """Words beside a number that say whose or which it is."""
 _DIGITS_OF_NUMBER = 7
+_LONGEST_CELL = 500
+"""Of a longer cell, finding the numbers would take time with the square of its length."""
 _MOST_NUMBERS = 10
 
 
@@ -36,6 +38,8 @@ def read_phone(cell: str) -> PhoneCell:
     an extension, which receives no texts.
     """
     text = cell.strip().removeprefix("'").strip()
+    if len(text) > _LONGEST_CELL:
+        raise InvalidPhone("is not a phone number")
     if _SHORTENED.fullmatch(text):
         raise InvalidPhone(
             "was shortened by the spreadsheet, and its last digits are lost: enter it again in a column of texts"

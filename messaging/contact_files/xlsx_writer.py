@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from xml.sax.saxutils import escape
 
 _TYPES = (
@@ -86,8 +87,8 @@ class _Written(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        part = bytes(memoryview(data))  # type: ignore[arg-type]
+    def write(self, data: Any, /) -> int:
+        part = bytes(data)
         self._parts.append(part)
         return len(part)
 

@@ -249,6 +249,23 @@ def test_the_same_person_in_several_rows_is_one_contact_and_all_rows_count(impor
     }
 
 
+def test_a_thousand_rows_about_one_person_are_taken_as_one_or_refused(importer: Importer) -> None:
+    """Each round of one row costs as much as one of a thousand."""
+    same = [("Ruth", "2025550123", "", f"note {n}") for n in range(500)]
+    different = [("Amos", "2025550124", f"a{n}@example.org", "") for n in range(400)]
+    file = csv_file([(*HEADER, "note"), *same, *different])
+
+    found = importer.start(importer.change(importer.upload(file), otherColumns="fields", existing="replace"))
+
+    counts = found["counts"]
+    assert (counts["created"], counts["updated"], counts["unchanged"], counts["refused"]) == (2, 19, 499, 380)
+    assert [contact[2:] for contact in importer.contacts()] == [
+        ("a19@example.org", None, {}),
+        (None, None, {"note": "note 499"}),
+    ]
+    assert "more than 20 different rows" in importer.report(found)[0]["reason"]
+
+
 def test_people_are_added_to_a_group(importer: Importer) -> None:
     group = add_group(importer)
     add_contacts(importer.database, importer.church.church_id, count=1)

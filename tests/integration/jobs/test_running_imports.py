@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from api.imports.uploaded_file import UploadedFile
 from api.imports.uploading import upload
 from jobs import run_imports as job
 from jobs.enqueue_due import enqueue_due
+from jobs.job_queue.job_kinds import JobKind
 from jobs.job_queue.job_queue import JobQueue
 from jobs.prune import prune
 from jobs.run_imports import run_imports
@@ -142,7 +143,7 @@ def undo(database: Database, church_id: UUID, import_id: UUID) -> None:
 
 
 @contextmanager
-def killed_at(monkeypatch: pytest.MonkeyPatch, statement: int, *, at_commit: bool) -> Iterator[list[int]]:
+def killed_at(monkeypatch: pytest.MonkeyPatch, statement: int, *, at_commit: bool) -> Generator[list[int]]:
     """End the job before the nth statement from now on, or after the nth commit. Yields the count."""
     name = "commit" if at_commit else "execute"
     original: Callable[..., Any] = getattr(psycopg.Connection, name)
@@ -219,7 +220,7 @@ def test_a_worker_process_that_is_killed_leaves_the_same(
 
 
 @contextmanager
-def worker_process(settings: Settings) -> Iterator[subprocess.Popen[str]]:
+def worker_process(settings: Settings) -> Generator[subprocess.Popen[str]]:
     arguments = [sys.executable, "-c", WORKER, settings.database_url, settings.redis_url or ""]
     root = Path(__file__).parents[3]
     with subprocess.Popen(arguments, cwd=root, stdout=subprocess.PIPE, text=True) as process:
@@ -283,7 +284,12 @@ def test_a_job_that_is_out_of_time_goes_on_later_and_lets_another_church_go_firs
 @pytest.fixture
 def enqueued_jobs(job_queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     jobs: list[str] = []
-    monkeypatch.setattr(job_queue, "enqueue", lambda kind, *_: jobs.append(kind.name) is None)
+
+    def record(kind: JobKind, queue: str, *arguments: str) -> bool:
+        jobs.append(kind.name)
+        return True
+
+    monkeypatch.setattr(job_queue, "enqueue", record)
     return jobs
 
 

@@ -101,7 +101,6 @@ def test_an_export_that_fails_on_the_way_does_not_look_complete(
 ) -> None:
     large_contacts(database, church, count=20_000)
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(export_request(church))
         received = client.recv(65536)
         with church_scope(database, church.church_id) as connection:

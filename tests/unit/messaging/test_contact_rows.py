@@ -149,6 +149,7 @@ def test_of_several_numbers_the_first_valid_one_is_taken_and_that_is_said(cell: 
         ("unknown", "is not a phone number"),
         ("900-555-0123", "a premium-rate number"),
         ("1" * 5000, "is not a phone number"),
+        ("2025550123" + " " * 30_000 + "2025550124", "is not a phone number"),
     ],
 )
 def test_a_cell_without_a_number_that_can_be_texted_is_refused(cell: str, reason: str) -> None:
