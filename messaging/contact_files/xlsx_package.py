@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from messaging.contact_files.limits import MAX_DIRECTORY_BYTES, MAX_UNPACKED_BYTES, UnreadableFile
+from messaging.contact_files.limits import MAX_DIRECTORY_BYTES, MAX_ELEMENTS, MAX_UNPACKED_BYTES, UnreadableFile
 
 _PIECE_BYTES = 65_536
 _DEEPEST = 1000
@@ -41,6 +41,7 @@ class Package:
         except (*_ERRORS, ValueError):
             raise DamagedWorkbook from None
         self._left = MAX_UNPACKED_BYTES
+        self._elements = 0
 
     def read_xml(self, name: str, start: StartHandler, end: EndHandler, text: TextHandler) -> Iterator[None]:
         """Parse the part, and yield after each piece, so that the caller can take what its handlers have collected.
@@ -52,6 +53,7 @@ class Package:
         def start_element(element: str, attributes: Attributes) -> None:
             nonlocal depth
             depth += 1
+            self._elements += 1
             start(element, attributes)
 
         def end_element(element: str) -> None:
@@ -74,6 +76,8 @@ class Package:
                         raise UnreadableFile(f"The workbook unpacks to more than {megabytes} MB. Send it as CSV.")
                     parser.Parse(piece, False)
                     fed += len(piece)
+                    if self._elements > MAX_ELEMENTS:
+                        raise UnreadableFile("The workbook has too many cells. Split it, or send it as CSV.")
                     if depth > _DEEPEST or fed - parser.CurrentByteIndex > _LONGEST_TAG_BYTES:
                         raise DamagedWorkbook  # what the parser holds of it would take any amount of memory
                     yield
