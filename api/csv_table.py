@@ -31,12 +31,13 @@ def is_wanted() -> bool:
 
 def lines(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """Yield the table line by line. Holds one row at a time."""
-    yield _line(headings)
+    yield line(headings)
     for row in rows:
-        yield _line(row)
+        yield line(row)
 
 
-def _line(cells: Sequence[Cell]) -> str:
+def line(cells: Sequence[Cell]) -> str:
+    """Return one line of the table, with its end."""
     buffer = io.StringIO()
     csv.writer(buffer).writerow([_safe(cell) for cell in cells])
     return buffer.getvalue()

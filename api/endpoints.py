@@ -5,7 +5,7 @@ The same declaration serves requests and generates the OpenAPI document, so the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +19,21 @@ from api.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """The content of a response that is sent as a file, part by part, so that its size takes no memory."""
+
+    media_type: str
+    file_name: str
+    parts: Iterator[bytes]
+    """They are produced when the request has ended: they must not need it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ApiResponse:
     """The response that a view returns."""
 
     status: int
-    content: BaseModel | CsvTable | None = None
+    content: BaseModel | CsvTable | Download | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -49,6 +59,8 @@ class ResponseSpec:
     """Whether the content is also available as CSV."""
     text_media_type: str | None = None
     """The media type of a response that is text and not JSON, such as text/xml."""
+    files: tuple[str, ...] = ()
+    """The media types of the file that is the content."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,8 +68,8 @@ class Endpoint:
     """One method at one path, with Flask's syntax for parameters.
 
     The view receives keyword arguments: the path's parameters, `caller` if a key is needed, and `body` and `query` if
-    they are declared. `form` and `raw` (media types) are only documented: the routes of the channels read such bodies
-    themselves, because carriers may add fields.
+    they are declared. `form` and `raw` (media types) are only documented: the routes of the channels and of files read
+    such bodies themselves.
     """
 
     view: Callable[..., ApiResponse]
@@ -91,12 +103,14 @@ def endpoint(
     problems: tuple[Problem, ...] = (),
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
+    raw: tuple[str, ...] = (),
     headers: tuple[Header, ...] = (),
     example: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., ApiResponse]], Endpoint]:
     """Make the decorated view an endpoint. Its docstring becomes the description in the OpenAPI document.
 
-    `body` is parsed from JSON and validated. `problems` are those that do not follow from the rest of the declaration.
+    `body` is parsed from JSON and validated. A body of the media types `raw` is read by the view itself. `problems` are
+    those that do not follow from the rest of the declaration.
     """
     method, path = method_and_path.split(" ", 1)
 
@@ -113,7 +127,7 @@ def endpoint(
             problems=problems,
             body=body,
             form=None,
-            raw=(),
+            raw=raw,
             query=query,
             headers=headers,
             example=example,
@@ -157,6 +171,8 @@ def _respond(api_response: ApiResponse) -> Response:
     response = Response(status=api_response.status, mimetype="application/json")
     if api_response.content is None:
         del response.headers["Content-Type"]
+    elif isinstance(api_response.content, Download):
+        response = _file_response(api_response.content, api_response.status)
     elif isinstance(api_response.content, CsvTable):
         table = api_response.content
         response.content_type = f"{csv_table.MEDIA_TYPE}; charset=utf-8; header=present"
@@ -165,6 +181,19 @@ def _respond(api_response: ApiResponse) -> Response:
         response.set_data(api_response.content.model_dump_json(by_alias=True))
     response.headers.extend(api_response.headers)
     return response
+
+
+def _file_response(download: Download, status: int) -> Response:
+    """Return the response that streams the file. The first part is produced now: it may fail."""
+    first = next(download.parts, b"")
+    response = Response(_continued(first, download.parts), status=status, content_type=download.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{download.file_name}"'
+    return response
+
+
+def _continued(first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from parts
 
 
 def _unwrapped(docstring: str) -> str:

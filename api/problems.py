@@ -173,13 +173,19 @@ TOO_MANY_TEMPLATES = Problem(
     title="Too many templates",
     advice="Delete templates that are no longer needed. Nothing was stored.",
 )
+TOO_MANY_IMPORTS = Problem(
+    slug="too-many-imports",
+    status=409,
+    title="Too many imports wait to be started",
+    advice="Start or delete imports that were uploaded before. Nothing was stored.",
+)
 TOO_LARGE = Problem(
     slug="body-too-large",
     status=413,
     title="Body too large",
     advice=(
-        "A body may be at most 8 MB. Split a large import into several requests. A carrier's callback may be at most "
-        "64 kB, and a bounced e-mail at most 1 MB."
+        "A body may be at most 8 MB, and the file of an import 25 MB. Split a larger one. A carrier's callback may be "
+        "at most 64 kB, and a bounced e-mail at most 1 MB."
     ),
 )
 WRONG_MEDIA_TYPE = Problem(
@@ -196,6 +202,12 @@ INVALID = Problem(
         "`errors` says what is wrong with each field. It lists at most 100 errors; `moreErrors` is the number of "
         "others. Nothing was stored."
     ),
+)
+UNREADABLE_FILE = Problem(
+    slug="unreadable-file",
+    status=422,
+    title="The file cannot be read",
+    advice="`detail` says what is wrong with the file, and what can be done about it. Nothing was stored.",
 )
 TOO_MANY_CHECKS = Problem(
     slug="too-many-media-checks",
@@ -275,9 +287,11 @@ CATALOGUE: tuple[Problem, ...] = (
     IN_USE,
     TOO_MANY_GROUPS,
     TOO_MANY_TEMPLATES,
+    TOO_MANY_IMPORTS,
     TOO_LARGE,
     WRONG_MEDIA_TYPE,
     INVALID,
+    UNREADABLE_FILE,
     TOO_MANY_CHECKS,
     DAILY_LIMIT,
     MONTHLY_QUOTA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
 from jobs.worker.runtime import Runtime, current_runtime
-from store import claims, direct_texts, message_expansion, paced_senders, receipts
+from store import claims, direct_texts, imports, message_expansion, paced_senders, receipts
 from store.database import system_scope
 
 CHURCHES_AT_ONCE = 50
@@ -37,8 +37,11 @@ def _enqueue_due_jobs(runtime: Runtime) -> None:
         expansions = message_expansion.channels_to_expand(connection)
         due_churches = claims.due_churches(connection, limit=CHURCHES_AT_ONCE)
         has_receipts = receipts.any_unapplied(connection)
+        has_imports = imports.any_due(connection)
     if has_receipts:
         runtime.job_queue.enqueue_receipts()
+    if has_imports:
+        runtime.job_queue.enqueue_imports()
     for channel in expansions:
         runtime.job_queue.enqueue_expansion(channel=channel)
     for channel in paced_channels:

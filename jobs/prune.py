@@ -10,7 +10,7 @@ from psycopg import Connection
 
 import logs
 from jobs.worker.runtime import Runtime, current_runtime
-from store import incidents, operator_sessions, retention
+from store import import_retention, incidents, operator_sessions, retention
 from store.database import system_scope
 from store.retention import Doubts
 
@@ -20,6 +20,8 @@ SLICE = 1000
 """Rows that one transaction changes at most."""
 MESSAGES_AT_ONCE = 100
 """Messages that one transaction marks or redacts at most: their deliveries are counted first."""
+IMPORTS_AT_ONCE = 5
+"""Files that one transaction deletes at most, each of up to 25 MB."""
 DELIVERIES_COUNTED = 10_000
 """Deliveries that one transaction compares with their totals, unless a single message has more."""
 MOST_IN_DOUBT = 10_000
@@ -42,6 +44,7 @@ def prune() -> None:
     messages = _redact(runtime, doubts, kept_days=settings.texts_kept_days)
     inbound = _redact_inbound(runtime, kept_days=settings.texts_kept_days)
     _delete_records(runtime, kept_days=settings.deliveries_kept_days)
+    _delete_imports(runtime)
     if deliveries or receipts or messages or inbound:
         log.info(
             "pruned",
@@ -114,6 +117,14 @@ def _delete_records(runtime: Runtime, *, kept_days: int) -> None:
     with system_scope(runtime.database) as connection:
         retention.delete_refused_callbacks(connection, kept_days=kept_days)
         operator_sessions.delete_expired(connection)
+
+
+def _delete_imports(runtime: Runtime) -> None:
+    """Delete files that were never started, and what is kept of the rows of imports that ended."""
+    _repeat(runtime, lambda connection: import_retention.delete_abandoned(connection, limit=IMPORTS_AT_ONCE))
+    _repeat(runtime, lambda connection: import_retention.delete_rows(connection, limit=SLICE))
+    with system_scope(runtime.database) as connection:
+        import_retention.expire(connection, limit=MESSAGES_AT_ONCE)
 
 
 def _repeat(runtime: Runtime, step: Callable[[Connection[Any]], int]) -> int:

@@ -15,7 +15,8 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from store import sql
+from store import import_retention, sql
+from store.import_retention import ImportedVersion
 from store.opt_outs import ConsentEvent, OptOut
 
 MESSAGES_AT_ONCE = 500
@@ -81,6 +82,8 @@ class PersonRecords:
     schedule_ids: list[UUID]
     """Schedules whose target lists an address of the person."""
     inbound_messages: list[PersonInboundMessage]
+    imported_versions: list[ImportedVersion]
+    """What imports keep of the contacts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +122,9 @@ def find(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[st
         consent_events=consent_events,
         schedule_ids=[schedule_id for (schedule_id,) in schedules],
         inbound_messages=inbound_messages,
+        imported_versions=import_retention.find_versions(
+            connection, church_id=church_id, contact_ids=[contact.contact_id for contact in contacts]
+        ),
     )
 
 
@@ -138,8 +144,9 @@ def find_deliveries(
 
 
 def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: Sequence[str]) -> ErasedContacts:
-    """Delete the contacts with these addresses, with their fields and memberships, and what the person wrote; remove the
-    addresses from the targets of schedules and the conditions of smart groups.
+    """Delete the contacts with these addresses, with their fields and memberships, and what the person wrote.
+
+    The addresses are removed from the targets of schedules and the conditions of smart groups.
 
     Opt-outs and their history stay: without them the person would be texted again when imported again.
     """
@@ -147,9 +154,11 @@ def erase_contacts(connection: Connection[Any], *, church_id: UUID, addresses: S
     connection.execute(_SQL["lock_church"], names)
     deleted = connection.execute(_SQL["delete_contacts"], names).fetchall()
     connection.execute(_SQL["erase_from_conditions"], names)
-    others = {address for row in deleted for address in row if address is not None} - set(addresses)
     inbound_messages = connection.execute(_SQL["erase_inbound_messages"], names).rowcount
     connection.execute(_SQL["delete_conversations"], names)
+    contact_ids = [contact_id for contact_id, _, _ in deleted]
+    import_retention.erase(connection, church_id=church_id, addresses=addresses, contact_ids=contact_ids)
+    others = {address for _, *row in deleted for address in row if address is not None} - set(addresses)
     return ErasedContacts(
         contacts=len(deleted),
         inbound_messages=inbound_messages,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api.contacts.editing import change_contact, delete_contact, delete_contacts
+from api.contacts.exporting import export_contacts
 from api.contacts.fields import delete_contact_field, list_contact_fields
 from api.contacts.importing import add_contacts
 from api.contacts.reading import get_contact, list_contacts
@@ -16,4 +17,5 @@ ENDPOINTS = (
     delete_contacts,
     list_contact_fields,
     delete_contact_field,
+    export_contacts,
 )

@@ -103,9 +103,15 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
             content["example"] = endpoint.example
         operation["requestBody"] = {"required": not json_bodies.may_be_absent(model), "content": {media_type: content}}
     if endpoint.raw:
-        binary = {"schema": {"type": "string", "format": "binary"}}
-        operation["requestBody"] = {"required": True, "content": dict.fromkeys(endpoint.raw, binary)}
+        operation["requestBody"] = {"required": True, "content": {each: _file_schema(each) for each in endpoint.raw}}
     return operation
+
+
+def _file_schema(media_type: str) -> Json:
+    file: Json = {"type": "string", "format": "binary"}
+    if media_type == "multipart/form-data":
+        return {"schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}}
+    return {"schema": file}
 
 
 def _path_parameters(endpoint: Endpoint) -> Iterable[Json]:
@@ -164,6 +170,8 @@ def _success(spec: ResponseSpec, schemas: Schemas) -> Json:
             response["content"][csv_table.MEDIA_TYPE] = {"schema": {"type": "string"}}
     if spec.text_media_type is not None:
         response["content"] = {spec.text_media_type: {"schema": {"type": "string"}}}
+    if spec.files:
+        response["content"] = {each: {"schema": {"type": "string", "format": "binary"}} for each in spec.files}
     return response
 
 

@@ -90,6 +90,15 @@ class PersonDelivery(ResponseModel):
     updated_at: Timestamp = Field(description="When the status last changed.")
 
 
+class PersonImport(ResponseModel):
+    """A row of an imported file that added or changed a contact."""
+
+    import_id: UUID
+    line: int
+    outcome: str
+    before: dict[str, Any] | None = Field(description="What the contact was before, for as long as it can be restored.")
+
+
 class PersonExport(ResponseModel):
     """Everything that is stored about the person with these addresses."""
 
@@ -101,6 +110,7 @@ class PersonExport(ResponseModel):
     inbound_messages: list[PersonInboundMessage] = Field(
         description="What the person wrote to the church, oldest first, as far as it is still kept."
     )
+    imports: list[PersonImport] = Field(description="The rows of imported files that are kept.")
     deliveries: list[PersonDelivery] = Field(
         description="Messages to the addresses, oldest first, as far as deliveries and their addresses are still kept."
     )
@@ -176,6 +186,10 @@ def _view(
         ],
         schedule_ids=records.schedule_ids,
         inbound_messages=[_inbound_message(message) for message in records.inbound_messages],
+        imports=[
+            PersonImport(import_id=row.import_id, line=row.line, outcome=row.outcome, before=row.before)
+            for row in records.imported_versions
+        ],
         deliveries=[_delivery(delivery) for delivery in deliveries],
     )
 

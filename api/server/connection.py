@@ -22,7 +22,7 @@ from api.server.loop_handler import LoopHandler, RecognizedRequest
 from api.server.open_connections import OpenConnections
 from api.server.request_bodies import BodyTooLarge, IncomingBody, SizedBody, incoming_body
 from api.server.request_heads import END_OF_HEAD, expects_continue, read_head, status_of
-from api.server.responses import ReceivedRequest, SerializedResponse
+from api.server.responses import ReceivedRequest, ResponseStream, SerializedResponse
 
 _READ_AHEAD_BYTES = 65_536
 """How much is read of a client's next requests while the current one is served. Above this, reading is paused."""
@@ -48,6 +48,8 @@ class ConnectionContext:
     request, and frees its memory, if no thread has taken it yet."""
     loop_handler: LoopHandler | None = None
     """Serves some requests without a thread."""
+    submit_next_part: Callable[[ResponseStream, Callable[[SerializedResponse], None]], None]
+    """Produces the next part of a streamed response in a thread, then calls back on the event loop."""
     submit_declined: Submit
     """The same as `submit`, for requests that the loop handler recognized and did not take. They have few threads of
     their own, so that a flood of forged requests does not delay others."""
@@ -83,6 +85,8 @@ class Connection(asyncio.Protocol):
         self._is_write_buffered = self._reading_paused = False
         self._is_last = self._client_ended = False
         self._withdraw: Callable[[], None] | None = None
+        self._stream: ResponseStream | None = None
+        """What follows of a streamed response, while no thread is producing it."""
         self.held_bytes = 0
         self.deadline = math.inf
 
@@ -205,7 +209,7 @@ class Connection(asyncio.Protocol):
             self._body = SizedBody(recognized.content_length)
         else:
             self._request = self._parse(head)
-            self._body = incoming_body(self._request, largest=self._context.limits.body_bytes)
+            self._body = incoming_body(self._request, largest=self._context.limits.largest_body(self._request))
         return True
 
     def _parse(self, head: bytes) -> Request:
@@ -241,8 +245,13 @@ class Connection(asyncio.Protocol):
     # Sending a response.
 
     def _send(self, response: SerializedResponse) -> None:
-        if self._phase is not _Phase.SERVED:
-            return  # the client has disconnected
+        self._stream = response.following
+        if self._phase is not _Phase.SERVED:  # the client has disconnected
+            self._discard()
+            return
+        if response.is_cut:  # the client must not take what it has for the whole
+            self._transport.abort()
+            return
         self._request = self._recognized = self._body = self._withdraw = None
         self._is_last = self._is_last or response.closes
         self._transport.write(response.data)
@@ -254,6 +263,13 @@ class Connection(asyncio.Protocol):
             self._sent()
 
     def _sent(self) -> None:
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            self._phase, self.deadline = _Phase.SERVED, math.inf
+            self._context.connections.set_served(self)
+            self._update_held_bytes()
+            self._context.submit_next_part(stream, self._send)
+            return
         if self._is_last:
             self._end()
             return
@@ -301,6 +317,9 @@ class Connection(asyncio.Protocol):
     def _discard(self) -> None:
         self._request = self._recognized = self._body = None
         self._buffer.clear()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
     def _resume_reading(self) -> None:
         if self._reading_paused:

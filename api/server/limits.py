@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gunicorn.http.message import Request
+
+from api import keys
+
+_BEARER = "bearer "
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -24,7 +30,27 @@ class Limits:
     """The largest request line with all headers."""
     body_bytes: int = 8_400_000
     """The largest body that is read. The application accepts a little less, and answers 413 above that."""
+    file_bytes: int = 25_400_000
+    """The largest body of a request that uploads a file."""
+    file_path: str = "/api/imports"
+    """The path to which files are uploaded."""
+
+    def largest_body(self, request: Request) -> int:
+        """Return the largest body that is read of this request: that of a file only where one is expected, and only
+        from a caller with something like a key."""
+        if request.method == "POST" and request.path == self.file_path and _has_key(request):
+            return self.file_bytes
+        return self.body_bytes
 
     def transfer_seconds(self, size: int) -> float:
         """Return how long a client may take to send or read this many bytes."""
         return self.body_seconds + size / self.bytes_per_second
+
+
+def _has_key(request: Request) -> bool:
+    values = [value for name, value in request.headers if name == "AUTHORIZATION"]
+    return (
+        len(values) == 1
+        and values[0][: len(_BEARER)].lower() == _BEARER
+        and keys.looks_like_key(values[0][len(_BEARER) :])
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -31,11 +31,15 @@ _log = logs.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SerializedResponse:
-    """A complete HTTP response."""
+    """A complete HTTP response, or the next part of a streamed one."""
 
     data: bytes
     closes: bool
     """Whether the connection is closed after it."""
+    following: ResponseStream | None = None
+    """What follows, if `data` is only the next part of a streamed response."""
+    is_cut: bool = False
+    """Whether a streamed response failed on the way: what was sent of it is incomplete."""
 
 
 class _Collected:
@@ -47,9 +51,53 @@ class _Collected:
     def sendall(self, data: bytes) -> None:
         self.parts.append(data)
 
+    def take(self) -> bytes:
+        """Return what was written since the last time."""
+        written, self.parts = b"".join(self.parts), []
+        return written
+
     def send(self, data: bytes) -> int:
         """gunicorn sends only `100 Continue` in this way, which the client has already received: discard it."""
         return len(data)
+
+
+class ResponseStream:
+    """The rest of a streamed response: of a body whose length the application did not state.
+
+    Each part is produced when the client has taken the one before, so that a large response takes no more memory than a
+    part, and a slow client no thread.
+    """
+
+    def __init__(self, response: wsgi.Response, collected: _Collected, parts: Iterable[bytes]) -> None:
+        self._response = response
+        self._collected = collected
+        self._parts = parts
+        self._iterator = iter(parts)
+
+    def next(self) -> SerializedResponse:
+        """Produce the next part. Raises nothing."""
+        following: ResponseStream | None = self
+        try:
+            part = next(self._iterator, None)
+            if part is None:
+                self._response.close()
+                following = None
+            else:
+                self._response.write(part)
+        except Exception:  # noqa: BLE001 - it is logged, and no caller could handle it
+            _log.exception("a streamed response failed")
+            self.close()
+            return SerializedResponse(data=b"", closes=True, is_cut=True)
+        if following is None:
+            self.close()
+        return SerializedResponse(
+            data=self._collected.take(), closes=self._response.should_close(), following=following
+        )
+
+    def close(self) -> None:
+        """Let the application release what it holds."""
+        if close := getattr(self._parts, "close", None):
+            close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +115,8 @@ def run_application(
 ) -> SerializedResponse:
     """Call the application in the current thread and return its response. Raises nothing.
 
-    gunicorn builds the WSGI environment and frames the response. Nothing that was written before an error is sent.
+    gunicorn builds the WSGI environment and frames the response. Nothing that was written before an error is sent,
+    except of a streamed response, of which this returns the first part.
     """
     collected = _Collected()
     try:
@@ -79,6 +128,8 @@ def run_application(
         if not keep_alive:
             response.force_close()
         parts = application(dict(environ), cast("Any", response.start_response))
+        if _is_streamed(response, received.request):
+            return ResponseStream(response, collected, parts).next()
         try:
             for part in parts:
                 response.write(part)
@@ -91,7 +142,13 @@ def run_application(
         return SerializedResponse(
             data=refusal(problems.BROKEN, "The service failed. The error was logged."), closes=True
         )
-    return SerializedResponse(data=b"".join(collected.parts), closes=response.should_close())
+    return SerializedResponse(data=collected.take(), closes=response.should_close())
+
+
+def _is_streamed(response: wsgi.Response, request: Request) -> bool:
+    """Return whether the application stated no length for a body."""
+    has_body = request.method != "HEAD" and response.status_code not in (204, 304)
+    return has_body and response.response_length is None
 
 
 def refusal(problem: Problem, detail: str, *, status: int | None = None) -> bytes:

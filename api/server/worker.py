@@ -22,7 +22,7 @@ from api.server.connection import Connection, ConnectionContext
 from api.server.limits import Limits
 from api.server.loop_handler import LoopHandler
 from api.server.open_connections import OpenConnections
-from api.server.responses import ReceivedRequest, SerializedResponse, run_application
+from api.server.responses import ReceivedRequest, ResponseStream, SerializedResponse, run_application
 
 _SWEEP_SECONDS = 0.25
 _STOPPING_SECONDS = 2.0
@@ -71,6 +71,7 @@ class BufferingWorker(base.Worker):
             connections=connections,
             loop_handler=handler,
             submit=partial(self._submit, self._pool),
+            submit_next_part=self._submit_next_part,
             submit_declined=partial(self._submit, self._declined_pool),
         )
         servers = [
@@ -122,6 +123,16 @@ class BufferingWorker(base.Worker):
 
         pool.submit(run)
         return waiting.clear
+
+    def _submit_next_part(self, stream: ResponseStream, on_response: Callable[[SerializedResponse], None]) -> None:
+        def run() -> None:
+            part = stream.next()
+            try:
+                self._loop.call_soon_threadsafe(on_response, part)
+            except RuntimeError:  # the loop has ended, because `graceful_timeout` is over
+                stream.close()
+
+        self._pool.submit(run)
 
     def _run_application(self, received: ReceivedRequest, on_response: Callable[[SerializedResponse], None]) -> None:
         keep_alive = self.alive and self.cfg.keepalive > 0

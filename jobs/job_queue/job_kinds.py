@@ -59,6 +59,7 @@ RECONCILE = tick_kind("reconcile", timeout_seconds=600, per_channel=True)
 FETCH_RECEIPTS = tick_kind("fetch_receipts", timeout_seconds=600, per_channel=True)
 ROLL_UP = tick_kind("roll_up", timeout_seconds=600)
 PRUNE = tick_kind("prune", timeout_seconds=300)
+RUN_IMPORTS = JobKind(path="jobs.run_imports.run_imports", timeout_seconds=120, retry_delays_seconds=())
 PING = JobKind(
     path="jobs.ping.ping", timeout_seconds=10, parameters=("nonce",), retry_delays_seconds=(), keep_failed_seconds=60
 )
@@ -74,6 +75,7 @@ JOBS = (
     FETCH_RECEIPTS,
     ROLL_UP,
     PRUNE,
+    RUN_IMPORTS,
     PING,
 )
 """All jobs. Workers refuse every other function."""

@@ -11,7 +11,14 @@ from abc import ABC, abstractmethod
 from uuid import UUID
 
 from channels.registry import CHANNELS
-from jobs.job_queue.job_kinds import APPLY_RECEIPTS, EXPAND_MESSAGES, SUBMIT_BATCH, SUBMIT_PACED_BATCH, JobKind
+from jobs.job_queue.job_kinds import (
+    APPLY_RECEIPTS,
+    EXPAND_MESSAGES,
+    RUN_IMPORTS,
+    SUBMIT_BATCH,
+    SUBMIT_PACED_BATCH,
+    JobKind,
+)
 from jobs.job_queue.queues import enabled_queues, housekeeping_queue
 from settings import Settings
 
@@ -57,6 +64,10 @@ class JobQueue(ABC):
     def enqueue_receipts(self) -> bool:
         """Enqueue the job that applies stored receipts."""
         return self.enqueue(APPLY_RECEIPTS, self._housekeeping)
+
+    def enqueue_imports(self) -> bool:
+        """Enqueue the job that takes and undoes imports."""
+        return self.enqueue(RUN_IMPORTS, self._housekeeping)
 
     def enqueue_tick(self, kind: JobKind) -> bool:
         """Enqueue a periodic job: one, or one for each enabled channel."""

@@ -1,5 +1,5 @@
 -- Merge fields in texts, and templates of texts. The rule is that of messaging/merge_fields.py and messaging/segments.py.
--- depends: 0021_direct_texts
+-- depends: 0022_imports
 
 -- Rather fail, and be run again, than make every writer wait behind a long transaction.
 SET lock_timeout = '10s';

@@ -96,7 +96,7 @@ SELECT FROM churches WHERE church_id = :church_id FOR NO KEY UPDATE;
 -- name: delete_contacts
 DELETE FROM contacts
 WHERE church_id = :church_id AND (phone = ANY (:addresses::text[]) OR email = ANY (:addresses::text[]))
-RETURNING phone, email;
+RETURNING contact_id, phone, email;
 
 -- name: erase_from_schedules!
 UPDATE schedules

@@ -150,6 +150,21 @@ class FirstChurch:
     def template(self) -> str:
         return self.post("/api/templates", json=dict(self.new_template)).get_json()["id"]
 
+    @cached_property
+    def pending_import(self) -> str:
+        file = b"Name,Phone\nRuth,+12025550199\n"
+        return self.post("/api/imports", data=file, content_type="text/csv").get_json()["id"]
+
+    @cached_property
+    def running_import(self) -> str:
+        self.post(f"/api/imports/{self.pending_import}/start")
+        return self.pending_import
+
+    @cached_property
+    def canceled_import(self) -> str:
+        self.post(f"/api/imports/{self.running_import}/cancel")
+        return self.running_import
+
     @property
     def composition(self) -> dict[str, Any]:
         return {"churchId": self.church_id, "content": "For us alone", "targetType": "all"}
@@ -171,6 +186,8 @@ class ValidRequest:
     ids: Mapping[str, object] = field(default_factory=dict[str, object])
     """The parameters in the path."""
     body: Mapping[str, Any] | None = None
+    file: bytes | None = None
+    """A body that is not JSON."""
     shows: object = ""
     """An id of the first church in the response."""
 
@@ -216,6 +233,18 @@ REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "erase_person": lambda first: ValidRequest(
         body={"addresses": ["+12025550000"]}, shows=f'"contacts":{1 if first.contact else 0}'
     ),
+    "upload_import": lambda first: ValidRequest(
+        file=b"Name,Phone\nPerson 0,+12025550000\n", shows=f'"unchanged":{1 if first.contact else 0}'
+    ),
+    "list_imports": lambda first: ValidRequest(shows=first.pending_import),
+    "get_import": lambda first: ValidRequest(ids={"import_id": first.pending_import}),
+    "change_import": lambda first: ValidRequest(ids={"import_id": first.pending_import}, body={"existing": "replace"}),
+    "delete_import": lambda first: ValidRequest(ids={"import_id": first.pending_import}),
+    "start_import": lambda first: ValidRequest(ids={"import_id": first.pending_import}),
+    "cancel_import": lambda first: ValidRequest(ids={"import_id": first.running_import}),
+    "undo_import": lambda first: ValidRequest(ids={"import_id": first.canceled_import}),
+    "get_import_report": lambda first: ValidRequest(ids={"import_id": first.pending_import}),
+    "export_contacts": lambda first: ValidRequest(shows="Person 0" if first.contact else ""),
     "list_contacts": lambda first: ValidRequest(shows=first.contact),
     "get_contact": lambda first: ValidRequest(ids={"contact_id": first.contact}),
     "change_contact": lambda first: ValidRequest(ids={"contact_id": first.contact}, body={"name": "Changed"}),
@@ -289,7 +318,11 @@ class Call:
         return bool(self.request.ids) or "contactId" in (self.request.body or {})
 
     def send(self, headers: Mapping[str, str]) -> TestResponse:
-        return self._client.open(self._path, method=self.endpoint.method, json=self.request.body, headers=dict(headers))
+        if self.request.file is not None:
+            options: Any = {"data": self.request.file, "content_type": "text/csv"}
+        else:
+            options = {"json": self.request.body}
+        return self._client.open(self._path, method=self.endpoint.method, headers=dict(headers), **options)
 
     def assert_succeeds(self, headers: Mapping[str, str]) -> None:
         """The request is valid: only the key was wrong before."""
@@ -357,6 +390,7 @@ def test_reading_needs_a_read_scope_and_changing_a_write_scope(endpoint: Endpoin
         "contacts": "contacts",
         "contact-fields": "contacts",
         "groups": "contacts",
+        "imports": "contacts",
         "inbound": "conversations",
         "conversations": "conversations",
         "opt-outs": "consent",

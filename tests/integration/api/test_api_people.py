@@ -119,6 +119,7 @@ def test_an_export_of_nobody_is_empty(client: FlaskClient, church: KnownChurch) 
         "consentHistory": [],
         "scheduleIds": [],
         "inboundMessages": [],
+        "imports": [],
         "deliveries": [],
     }
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from tests.integration.commands.conftest import Run
 from tests.integration.store.ledger import Ledger
 
 EMAIL = "ruth@example.org"
+MEMBERS = str(Path(__file__).parents[3] / "docs" / "members.csv")
 PASSWORD = "a long password of a person"
 Rows = Callable[[], dict[str, list[str]]]
 
@@ -154,6 +156,10 @@ CHANGING: dict[str, Case] = {
     ),
     "set-limits": Case(
         arguments=lambda operator: ("--church", operator.church, "--daily-segments", "5"), actions={"church.limits_set"}
+    ),
+    "import-contacts": Case(
+        arguments=lambda operator: (MEMBERS, "--church", operator.church, "--start"),
+        actions={"import.created", "import.started"},
     ),
     "opt-out": Case(
         arguments=lambda operator: ("--church", operator.church, "--address", EMAIL), actions={"opt_out.added"}

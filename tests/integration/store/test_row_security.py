@@ -52,6 +52,18 @@ ROWS = {
         "INSERT INTO sender_opt_outs (church_id, address, sender, source) "
         "VALUES (%(church_id)s, %(unique)s, '+15005550006', 'carrier')"
     ),
+    "imports": (
+        "INSERT INTO imports (church_id, file_name, format, file_rows, parts, skipped_rows, columns) "
+        "VALUES (%(church_id)s, 'members.csv', 'csv', 1, 1, 0, '[]')"
+    ),
+    "import_parts": (
+        "INSERT INTO import_parts (import_id, part, church_id, content) "
+        "SELECT max(import_id::text)::uuid, 0, %(church_id)s, '' FROM imports"
+    ),
+    "import_rows": (
+        "INSERT INTO import_rows (import_id, row_number, church_id, line, outcome) "
+        "SELECT max(import_id::text)::uuid, 0, %(church_id)s, 1, 'refused' FROM imports"
+    ),
     "inbound_messages": (
         "INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content) "
         "VALUES (%(church_id)s, 'sms', %(unique)s, '+12025550123', '+15005550006', 'Thank you')"
