@@ -67,9 +67,7 @@ def submission(delivery_id: str, to: str = ANN, *, sid: str = "S1", status: str 
 
 
 def accepted(*addresses: str) -> AcceptedMessage:
-    planned = PlannedMessage(
-        number=1, at_seconds=0.0, church=0, channel="sms", body="text of m1", addresses=addresses, to_all=False
-    )
+    planned = PlannedMessage(number=1, at_seconds=0.0, church=0, channel="sms", body="text of m1", addresses=addresses)
     return AcceptedMessage(message_id="m1", planned=planned)
 
 

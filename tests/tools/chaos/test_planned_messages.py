@@ -9,7 +9,7 @@ import pytest
 from messaging.addresses import parse_email, parse_phone
 from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Parameters
 from tools.chaos.workload.audiences import church_sizes
-from tools.chaos.workload.planned_messages import plan_messages
+from tools.chaos.workload.planned_messages import Target, plan_messages
 from tools.chaos.workload.planned_schedules import plan_schedules
 
 LARGE = Parameters(seed=5, deliveries=100_000, fault_seconds=900.0)
@@ -35,7 +35,7 @@ def test_messages_add_up_to_the_deliveries_and_are_valid(parameters: Parameters)
     assert messages[-1].at_seconds <= parameters.request_seconds
     for message in messages:
         assert len(set(message.addresses)) == len(message.addresses)
-        assert not message.to_all or len(message.addresses) == sizes[message.church]
+        assert message.target is not Target.ALL or len(message.addresses) == sizes[message.church]
         assert (message.channel == MAIL) == (message.subject is not None)
         assert (message.channel == "mms") == (message.pictures > 0)
         parse = parse_email if message.channel == MAIL else parse_phone
