@@ -66,6 +66,7 @@ class FaultRun:
             self._workload = set_up_workload(self._system, self.parameters)
             self._clients, self._writers = self._workload.clients, self._workload.writers
             self._deliveries = self.parameters.deliveries + count_paced_deliveries(self.parameters)
+            self._deliveries += sum(writer.answers for writer in self._writers.planned)
             self._injector = FaultInjector(
                 system=self._system,
                 tables=self._tables,

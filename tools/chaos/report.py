@@ -20,6 +20,7 @@ from tools.chaos.workload.planned_writers import Words
 from tools.chaos.workload.recipients import MERGE_FIELDS
 from tools.chaos.workload.writers import WrittenText
 
+_PASSED = "PASSED: nothing lost, nothing doubled, nobody written to after STOP, no sender too fast"
 SHOWN = 10
 """The most findings of one kind that are printed."""
 
@@ -74,11 +75,7 @@ class Report:
                 yield f"  ... and {len(of_kind) - SHOWN:,} more"
         yield from (f"  refused: {text}" for text in self.refused[:SHOWN])
         yield ""
-        yield (
-            "PASSED: nothing lost, nothing doubled, nobody written to after STOP, no sender too fast"
-            if self.is_passed
-            else "FAILED"
-        )
+        yield _PASSED if self.is_passed else "FAILED"
 
     def _written(self) -> dict[str, object]:
         written = self.snapshot.written

@@ -28,7 +28,10 @@ _NO_HISTORY = ConsentHistory(changes=(), events=())
 def compare_opt_outs(snapshot: Snapshot) -> Iterator[Finding]:
     """Every text to somebody who was opted out, and every text that somebody who was opted in did not get."""
     histories = {person: consent_history(texts) for person, texts in texts_by_person(snapshot).items()}
-    concerned = {each.delivery_id: each for each in snapshot.deliveries if each.channel != MAIL}
+    stored = {message.message_id for message in snapshot.messages}  # compare_texts reports the others
+    concerned = {
+        each.delivery_id: each for each in snapshot.deliveries if each.channel != MAIL and each.message_id in stored
+    }
     yield from _compare_decisions(snapshot, concerned, histories)
     yield from _compare_arrivals(snapshot, concerned, histories)
     yield from _find_unlogged(snapshot, concerned)

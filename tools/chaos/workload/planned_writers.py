@@ -64,6 +64,11 @@ class PlannedWriter:
     phone: str
     texts: tuple[PlannedText, ...]
 
+    @property
+    def answers(self) -> int:
+        """How many of them are answered: within a day, one STOP, START or the like, and one HELP."""
+        return len({text.words for text in self.texts} & {Words.OPT_OUT, Words.HELP})
+
 
 def plan_writers(parameters: Parameters, messages: Sequence[PlannedMessage]) -> tuple[PlannedWriter, ...]:
     """People who get texts during the run, each of them once; in the order in which they begin to write."""
