@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tools.chaos.parameters import MAIL
 
@@ -34,7 +35,7 @@ def address(channel: str, number: int) -> str:
     return _email(number) if channel == MAIL else _phone(number)
 
 
-def contacts(size: int) -> list[dict[str, object]]:
+def contacts(size: int) -> list[dict[str, Any]]:
     """The contacts of a church of that size, for the API. Churches share recipients, like families in two churches."""
     return [
         {
