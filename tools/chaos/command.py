@@ -1,7 +1,7 @@
 """Run the whole system against the sandbox carrier, inject faults, and compare what each side recorded.
 
-Exit status: 0 nothing is lost, doubled, mismatched, miscounted or faster than its pace; 1 something is; 2 the run
-itself did not work.
+Exit status: 0 nothing is lost, doubled, mismatched, miscounted or faster than its pace, and nobody was written to after
+their STOP; 1 something is; 2 the run itself did not work.
 """
 
 from __future__ import annotations
@@ -93,6 +93,14 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         help="small churches with a pace of 0.5 to 1.5 segments a second, most of which begin to send at the same "
         "moment and have enough for 0.55 of the minutes; they send besides --deliveries (default: %(default)s)",
     )
+    parser.add_argument(
+        "--opt-outs",
+        type=int,
+        default=default.opt_outs,
+        metavar="N",
+        help="people who write STOP, START, HELP or a reply while they are texted, most of them STOP "
+        "(default: %(default)s)",
+    )
     for name in (
         "churches",
         "kills",
@@ -114,7 +122,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         type=Ablation,
         action="append",
         default=[],
-        help="disable a part of the product's safety (reconcile, sweep): the run must fail",
+        help="disable a part of the product's safety (opt-outs, reconcile, sweep): the run must fail",
     )
     parser.add_argument(
         "--idle-timeout-seconds",
@@ -139,6 +147,7 @@ def _parameters(options: argparse.Namespace) -> Parameters:
         deliveries=options.deliveries,
         churches=options.churches,
         paced_churches=options.paced_churches,
+        opt_outs=options.opt_outs,
         fault_seconds=60.0 * minutes,
         kills=options.kills,
         redis_restarts=options.redis_restarts,

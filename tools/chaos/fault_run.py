@@ -22,6 +22,7 @@ from tools.chaos.faults.requeue_failed_jobs import count_failed_jobs, requeue_fa
 from tools.chaos.log_exceptions import count_log_exceptions
 from tools.chaos.parameters import Parameters
 from tools.chaos.report import Report
+from tools.chaos.system.consent_tables import ConsentTables
 from tools.chaos.system.product_tables import ProductTables
 from tools.chaos.system.supervised_processes import SupervisedProcesses
 from tools.chaos.system.system import CLOCKS, SANDBOX, WORKERS, NotStarted, System
@@ -59,11 +60,13 @@ class FaultRun:
             self.print_line(f"starting the system in {self.folder}")
             self._system.start()
             self._tables = ProductTables(self._system.superuser_url)
+            ConsentTables(self._system.superuser_url).prepare()
             self._system.sandbox.set_faults(carrier_episodes.BASELINE)
             self._system.mail_sandbox.set_faults(*mail_server_episodes.BASELINE)
             self._workload = set_up_workload(self._system, self.parameters)
-            self._clients = self._workload.clients
+            self._clients, self._writers = self._workload.clients, self._workload.writers
             self._deliveries = self.parameters.deliveries + count_paced_deliveries(self.parameters)
+            self._deliveries += sum(writer.answers for writer in self._writers.planned)
             self._injector = FaultInjector(
                 system=self._system,
                 tables=self._tables,
@@ -76,6 +79,7 @@ class FaultRun:
 
     def _inject_faults(self) -> None:
         self._clients.start()
+        self._writers.start()
         while (seconds := time.monotonic() - self._began) < self.parameters.fault_seconds:
             self._injector.inject_due(seconds)
             self._restart_and_print()
@@ -85,14 +89,18 @@ class FaultRun:
     def _finish(self) -> IdleResult:
         """Let the clients finish, requeue the failed jobs, and wait until the system is idle."""
         deadline = time.monotonic() + _LATE_REQUESTS_SECONDS
-        while not (self._clients.is_done and self._injector.is_done) and time.monotonic() < deadline:
+        while not self._is_input_done() and time.monotonic() < deadline:
             self._injector.inject_due(time.monotonic() - self._began)
             self._restart_and_print()
             time.sleep(_LOOP_SECONDS)
         self._clients.stop()
+        self._writers.stop()
         self.print_line("no more faults: waiting until the system is idle")
         self._requeued_at_end = requeue_failed_jobs(self._system.valkey.url())
         return await_idle(self._system, self._tables, self.idle_limits, before_each_poll=self._disarm_restart_and_print)
+
+    def _is_input_done(self) -> bool:
+        return self._clients.is_done and self._writers.is_done and self._injector.is_done
 
     def _restart_and_print(self) -> None:
         self._system.processes.restart_exited()
@@ -134,7 +142,7 @@ class FaultRun:
             injected=self._injector.injected,
             restarts=self._system.processes.restarts,
             responses=self._clients.responses,
-            refused=[*self._clients.refused, *self._clients.unaccepted()],
+            refused=[*self._clients.refused, *self._clients.unaccepted(), *self._writers.unanswered()],
             carrier_faults=self._injector.carrier_faults,
             mail_server_faults=self._injector.mail_server_faults,
             log_exceptions=count_log_exceptions(self.folder),

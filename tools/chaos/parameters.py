@@ -17,6 +17,8 @@ class Ablation(StrEnum):
 
     RECONCILE = "reconcile"
     """Deliveries in doubt are sent again without a look-up at the carrier. The run must report doubled ones."""
+    OPT_OUTS = "opt-outs"
+    """The claim does not look for opt-outs. The run must report people who were written to after their STOP."""
     SWEEP = "sweep"
     """No clock runs, so nothing enqueues work whose job was lost. The run must report lost deliveries."""
 
@@ -30,6 +32,8 @@ class Parameters:
     churches: int = 4
     paced_churches: int = 20
     """Small churches with a pace, served together during the whole run. Their deliveries are not among `deliveries`."""
+    opt_outs: int = 40
+    """How many people write to their church, most of them STOP."""
     fault_seconds: float = 60.0
     """How long faults are injected. The clients send their requests during the first four fifths of it."""
     kills: int = 20

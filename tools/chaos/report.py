@@ -12,9 +12,15 @@ from tools.chaos.comparison.findings import FAILING_KINDS, Finding, FindingKind
 from tools.chaos.comparison.pace_shares import pace_shares
 from tools.chaos.comparison.snapshot import Snapshot
 from tools.chaos.parameters import CHANNEL_SHARES
+from tools.chaos.system.product_tables import BROADCAST
 from tools.chaos.worker.failpoints import STALLS, Failpoint
+from tools.chaos.workload.planned_messages import Target
 from tools.chaos.workload.planned_paced_churches import is_of_paced_church
+from tools.chaos.workload.planned_writers import Words
+from tools.chaos.workload.recipients import MERGE_FIELDS
+from tools.chaos.workload.writers import WrittenText
 
+_PASSED = "PASSED: nothing lost, nothing doubled, nobody written to after STOP, no sender too fast"
 SHOWN = 10
 """The most findings of one kind that are printed."""
 
@@ -53,6 +59,7 @@ class Report:
     def lines(self) -> Iterator[str]:
         yield from _table("What was sent", self._sent())
         yield from _table("Paced churches: the share of its pace that each reached while it had work", self._paces())
+        yield from _table("What people wrote", self._written())
         yield from _table("Faults injected", self._faults())
         yield from _table("Faults of the carrier, in requests and callbacks", dict(sorted(self.carrier_faults.items())))
         yield from _table("Faults of the mail server", dict(sorted(self.mail_server_faults.items())))
@@ -68,7 +75,23 @@ class Report:
                 yield f"  ... and {len(of_kind) - SHOWN:,} more"
         yield from (f"  refused: {text}" for text in self.refused[:SHOWN])
         yield ""
-        yield "PASSED: nothing lost, nothing doubled, no sender too fast" if self.is_passed else "FAILED"
+        yield _PASSED if self.is_passed else "FAILED"
+
+    def _written(self) -> dict[str, object]:
+        written = self.snapshot.written
+        kinds = Counter(text.words for text in written)
+        suppressed = [each for each in self.snapshot.decisions if each.status == "suppressed"]
+        return {
+            "people": len({(text.church, text.phone) for text in written}),
+            "texts": len(written),
+            **{f"  {words}": kinds[words] for words in Words},
+            "  delivered more than once by the carrier": sum(text.webhooks > 1 for text in written),
+            "  answered last after": f"{max((_seconds_to_answer(text) for text in written), default=0.0):.1f} s",
+            "opt-outs that hold at the end": len(self.snapshot.opt_outs),
+            "answers to people": sum(message.kind != BROADCAST for message in self.snapshot.messages),
+            "deliveries suppressed when they were written": sum(each.is_new for each in suppressed),
+            "deliveries suppressed at the claim": sum(not each.is_new for each in suppressed),
+        }
 
     def _faults(self) -> dict[str, object]:
         faults: dict[str, object] = {"kills": self.kills, "kills planned": self.kills_planned}
@@ -97,12 +120,15 @@ class Report:
         sent: dict[str, object] = {
             "accepted messages": len(self.snapshot.accepted),
             "  with a later sendAt": sum(each.planned.delay_seconds > 0 for each in self.snapshot.accepted),
+            "  to groups": sum(each.planned.target is Target.GROUPS for each in self.snapshot.accepted),
+            "  with merge fields": sum(MERGE_FIELDS in each.planned.body for each in self.snapshot.accepted),
             "  of schedules": sum(message.schedule_id is not None for message in self.snapshot.messages),
             "schedules": len(self.snapshot.schedules),
         }
         outcomes = Counter(run.outcome for run in self.snapshot.runs)
         sent |= {f"  runs {outcome}": count for outcome, count in sorted(outcomes.items())}
-        sent["deliveries"] = len(self.snapshot.deliveries)
+        answers = {message.message_id for message in self.snapshot.messages if message.kind != BROADCAST}
+        sent["deliveries"] = sum(each.message_id not in answers for each in self.snapshot.deliveries)
         paced = [each.planned for each in self.snapshot.accepted if is_of_paced_church(each.planned)]
         sent["  of paced churches"] = sum(len(message.addresses) for message in paced)
         for channel in CHANNEL_SHARES:
@@ -115,6 +141,10 @@ class Report:
         sent["mails at the mail server"] = len({row.message_id for row in self.snapshot.mails})
         sent["  of these, received more than once"] = repeated.total()
         return sent | {f"    {copies} times": count for copies, count in sorted(repeated.items())}
+
+
+def _seconds_to_answer(text: WrittenText) -> float:
+    return 0.0 if text.answered_at is None else text.answered_at - text.sent_at
 
 
 def _table(title: str, rows: dict[str, object]) -> Iterator[str]:

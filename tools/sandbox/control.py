@@ -53,6 +53,10 @@ class InboundRow:
     attempts: int
     status: int | None
     """The HTTP status of the last answer; None before there is one."""
+    answered_at: float | None
+    """When the webhook was first answered with 2xx, in seconds since the epoch."""
+    is_done: bool
+    """The webhook was answered and is not repeated, or was given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +159,8 @@ class Sandbox:
                 messaging_service_sid=row.pop("messagingServiceSid"),
                 opt_out_type=row.pop("optOutType"),
                 carrier_answer=row.pop("carrierAnswer"),
+                answered_at=row.pop("answeredAt"),
+                is_done=row.pop("isDone"),
                 **row,
             )
             for row in rows

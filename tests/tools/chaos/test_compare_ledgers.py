@@ -11,10 +11,11 @@ import pytest
 from tools.chaos.comparison.compare_ledgers import compare_ledgers
 from tools.chaos.comparison.findings import FindingKind
 from tools.chaos.comparison.snapshot import Snapshot
+from tools.chaos.system.consent_tables import DecisionRow
 from tools.chaos.system.product_tables import DeliveryRow, MessageRow
 from tools.chaos.workload.api_clients import AcceptedMessage
 from tools.chaos.workload.planned_messages import PlannedMessage
-from tools.chaos.workload.recipients import REFUSED
+from tools.chaos.workload.recipients import MERGE_FIELDS, REFUSED
 from tools.sandbox.control import LedgerRow
 
 ANN, BOB = "+12025550001", "+12025550002"
@@ -66,10 +67,14 @@ def submission(delivery_id: str, to: str = ANN, *, sid: str = "S1", status: str 
     )
 
 
-def accepted(*addresses: str) -> AcceptedMessage:
-    planned = PlannedMessage(
-        number=1, at_seconds=0.0, church=0, channel="sms", body="text of m1", addresses=addresses, to_all=False
+def claim(delivery_id: str, *, status: str = "sending", at: float = 0.0) -> DecisionRow:
+    return DecisionRow(
+        delivery_id=delivery_id, attempt=1, status=status, began_at=at, decided_at=at + 0.1, is_new=False
     )
+
+
+def accepted(*addresses: str) -> AcceptedMessage:
+    planned = PlannedMessage(number=1, at_seconds=0.0, church=0, channel="sms", body="text of m1", addresses=addresses)
     return AcceptedMessage(message_id="m1", planned=planned)
 
 
@@ -83,6 +88,7 @@ GOOD = Snapshot(
     ledger=[submission("d1"), submission("d2", BOB, sid="S2")],
     mails=[],
     api_counts={"m1": {"audience": 2, "delivered": 2, "failed": 0}},
+    decisions=[claim("d1"), claim("d2")],
 )
 
 
@@ -175,9 +181,23 @@ CASES: dict[str, tuple[dict[str, Any], FindingKind]] = {
         {"deliveries": first(delivery("d1", status="queued")), "api_counts": counts(queued=1)},
         FindingKind.WRONG_STATUS,
     ),
-    "suppressed, at the carrier": (
-        {"deliveries": first(delivery("d1", status="suppressed")), "api_counts": counts(suppressed=1)},
-        FindingKind.WRONG_STATUS,
+    "suppressed, opted in": (
+        {
+            "deliveries": first(delivery("d1", status="suppressed", carrier_id=None)),
+            "decisions": [claim("d1", status="suppressed"), claim("d2")],
+            "ledger": REST,
+            "api_counts": counts(suppressed=1),
+        },
+        FindingKind.LOST,
+    ),
+    "at the carrier, never claimed": ({"decisions": [claim("d2")]}, FindingKind.MISMATCHED),
+    "suppressed, but not by a claim": (
+        {
+            "deliveries": first(delivery("d1", status="suppressed", carrier_id=None)),
+            "ledger": REST,
+            "api_counts": counts(suppressed=1),
+        },
+        FindingKind.MISMATCHED,
     ),
     "carrier id of another message": ({"deliveries": first(delivery("d1", carrier_id="S7"))}, FindingKind.WRONG_STATUS),
     "not recorded as completed": ({"messages": [message(is_completed=False)]}, FindingKind.UNCOMPLETED),
@@ -192,22 +212,32 @@ def test_each_kind_of_difference_is_found(name: str) -> None:
     assert found[0] is kind, "the worst comes first"
 
 
-def test_suppressed_and_refused_recipients_need_no_message_at_the_carrier() -> None:
-    snapshot = Snapshot(
-        churches=[],
+def test_refused_recipients_need_no_message_at_the_carrier() -> None:
+    snapshot = replace(
+        GOOD,
         accepted=[accepted(ANN, REFUSED_NUMBER)],
-        schedules=[],
-        runs=[],
-        messages=[message()],
-        deliveries=[
-            delivery("d1", status="suppressed", carrier_id=None),
-            delivery("d2", REFUSED_NUMBER, status="failed", carrier_id=None),
-        ],
-        ledger=[],
-        mails=[],
-        api_counts={"m1": {"audience": 2, "suppressed": 1, "failed": 1}},
+        deliveries=[delivery("d1"), delivery("d2", REFUSED_NUMBER, status="failed", carrier_id=None)],
+        ledger=[GOOD.ledger[0]],
+        api_counts={"m1": {"audience": 2, "delivered": 1, "failed": 1}},
     )
     assert compare_ledgers(snapshot) == []
+
+
+def test_each_person_gets_the_words_for_them() -> None:
+    text = f"text of m1 {MERGE_FIELDS}"
+    planned = replace(GOOD.accepted[0].planned, body=text)
+    words = {ANN: "text of m1 for Given1, our singer1", BOB: "text of m1 for Given2, our singer2"}
+    snapshot = replace(
+        GOOD,
+        accepted=[replace(GOOD.accepted[0], planned=planned)],
+        messages=[replace(message(), body=text)],
+        ledger=[replace(row, body=words[row.to]) for row in GOOD.ledger],
+    )
+    assert compare_ledgers(snapshot) == []
+    exchanged = replace(snapshot, ledger=[replace(GOOD.ledger[0], body=words[BOB]), snapshot.ledger[1]])
+    assert finding_kinds(exchanged) == [FindingKind.MISMATCHED]
+    unmerged = replace(snapshot, ledger=[replace(GOOD.ledger[0], body=text), snapshot.ledger[1]])
+    assert finding_kinds(unmerged) == [FindingKind.MISMATCHED]
 
 
 def test_a_delivery_is_sent_while_its_message_has_no_final_status_at_the_carrier() -> None:

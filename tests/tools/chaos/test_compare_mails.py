@@ -40,9 +40,7 @@ def delivery(delivery_id: str, address: str = ANN, *, status: str = "sent", atte
 
 
 def accepted(*addresses: str) -> AcceptedMessage:
-    planned = PlannedMessage(
-        number=1, at_seconds=0.0, church=0, channel="mail", body="text of m1", addresses=addresses, to_all=False
-    )
+    planned = PlannedMessage(number=1, at_seconds=0.0, church=0, channel="mail", body="text of m1", addresses=addresses)
     return AcceptedMessage(message_id="m1", planned=planned)
 
 

@@ -15,7 +15,7 @@ from tools.chaos.workload.created_schedules import CreatedSchedule
 from tools.chaos.workload.planned_messages import PlannedMessage
 from tools.chaos.workload.planned_schedules import PlannedSchedule, Trigger
 
-MESSAGE = PlannedMessage(number=1, at_seconds=0.0, church=0, channel="sms", body="text", addresses=(), to_all=True)
+MESSAGE = PlannedMessage(number=1, at_seconds=0.0, church=0, channel="sms", body="text", addresses=())
 
 
 def schedule(schedule_id: str, trigger: Trigger) -> CreatedSchedule:

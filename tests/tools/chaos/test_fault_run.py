@@ -49,14 +49,16 @@ def number(output: str, name: str) -> int:
 def test_killed_workers_lose_and_double_nothing() -> None:
     done = chaos(
         *("--seed", "1", "--churches", "1", "--deliveries", "200", "--paced-churches", "6", "--minutes", "0.1"),
-        *(*NO_FAULTS, "--kills", "5"),
+        *(*NO_FAULTS, "--kills", "5", "--opt-outs", "12"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert number(done.stdout, "deliveries") == 200 + number(done.stdout, "of paced churches")
     assert number(done.stdout, "churches") == 6
     assert number(done.stdout, "kills") >= 1
+    assert number(done.stdout, "people") == 12
+    assert number(done.stdout, "answers to people") > 0
     assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
-    assert number(done.stdout, "faster than its pace") == 0
+    assert number(done.stdout, "written to after STOP") == number(done.stdout, "faster than its pace") == 0
 
 
 @pytest.mark.extended
@@ -79,6 +81,12 @@ def test_all_kinds_of_fault_lose_and_double_nothing() -> None:
     assert number(done.stdout, "stall Redis") == number(done.stdout, "stall PostgreSQL") == 1
     assert number(done.stdout, "schedules") == number(done.stdout, "runs sent") + number(done.stdout, "runs skipped")
     assert number(done.stdout, "runs sent") > 0
+    assert number(done.stdout, "to groups") > 0
+    assert number(done.stdout, "with merge fields") > 0
+    # People opted out while their texts were queued, and before others were written.
+    assert number(done.stdout, "written to after STOP") == 0
+    assert number(done.stdout, "deliveries suppressed at the claim") > 0
+    assert number(done.stdout, "deliveries suppressed when they were written") > 0
     # Workers were killed in each state that leaves work behind, in the batches of one church and in those of many.
     for point in ("claimed, not submitted", "accepted, nothing recorded", "accepted, half recorded"):
         assert number(done.stdout, f"killed: {point}") >= 1
@@ -95,6 +103,17 @@ def test_a_run_fails_with_doubled_deliveries_when_those_in_doubt_are_sent_again(
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert number(done.stdout, "doubled") > 0
+
+
+@pytest.mark.extended
+def test_a_run_fails_when_the_claim_does_not_look_for_opt_outs() -> None:
+    done = chaos(
+        *("--seed", "42", "--deliveries", "400", "--paced-churches", "10", "--minutes", "0.2"),
+        *(*NO_FAULTS, "--ablate", "opt-outs"),
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert number(done.stdout, "written to after STOP") > 0
+    assert number(done.stdout, "lost") == number(done.stdout, "doubled") == 0
 
 
 @pytest.mark.extended

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from messaging import merge_fields
 from messaging.addresses import parse_email, parse_phone
+from messaging.merge_fields import MergeContact
 from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Parameters
 from tools.chaos.workload.audiences import church_sizes
-from tools.chaos.workload.planned_messages import plan_messages
+from tools.chaos.workload.planned_messages import Target, plan_messages
 from tools.chaos.workload.planned_schedules import plan_schedules
+from tools.chaos.workload.recipients import MERGE_FIELDS, address, contacts, merged_text
 
 LARGE = Parameters(seed=5, deliveries=100_000, fault_seconds=900.0)
 SMALL = Parameters(seed=5, deliveries=1_500, fault_seconds=15.0)
@@ -35,9 +38,32 @@ def test_messages_add_up_to_the_deliveries_and_are_valid(parameters: Parameters)
     assert messages[-1].at_seconds <= parameters.request_seconds
     for message in messages:
         assert len(set(message.addresses)) == len(message.addresses)
-        assert not message.to_all or len(message.addresses) == sizes[message.church]
+        assert message.target is not Target.ALL or len(message.addresses) == sizes[message.church]
         assert (message.channel == MAIL) == (message.subject is not None)
         assert (message.channel == "mms") == (message.pictures > 0)
         parse = parse_email if message.channel == MAIL else parse_phone
         assert parse(message.addresses[-1]) == message.addresses[-1]
     assert {message.channel for message in messages} == set(CHANNEL_SHARES)
+
+
+def test_some_messages_go_to_groups_without_another_group_and_have_merge_fields() -> None:
+    messages = plan_messages(LARGE, deliveries=LARGE.deliveries)
+    sizes = church_sizes(LARGE)
+    to_groups = [message for message in messages if message.target is Target.GROUPS]
+    assert len(to_groups) > 10
+    for message in to_groups:
+        assert message.addresses == tuple(
+            address(message.channel, number)
+            for number in range(sizes[message.church])
+            if (number % 2 == 0 or number % 3 == 0) and number % 5 != 4
+        )
+    merged = [message for message in messages if MERGE_FIELDS in message.body]
+    assert {message.target for message in merged} == {Target.GROUPS, Target.ALL}
+
+
+@pytest.mark.parametrize("number", [0, 6, 41, 9_999, 19_999])
+def test_the_words_for_a_person_are_those_of_the_products_own_rule(number: int) -> None:
+    contact = contacts(number + 1)[number]
+    text = f"Hello {MERGE_FIELDS}"
+    expected = merge_fields.parse(text).merge(MergeContact(name=contact["name"], fields=contact["fields"]))
+    assert merged_text(text, contact["phone"]) == merged_text(text, contact["email"]) == expected

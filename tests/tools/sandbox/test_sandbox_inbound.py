@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from callback_receiver import MEMBER, SENDER, CallbackReceiver
 from carrier_process import running_carrier
@@ -72,6 +74,23 @@ def test_a_failed_webhook_is_repeated_and_a_refused_one_is_not(carrier: Sandbox,
     assert (first.attempts, first.status) == (3, 200)
     assert (second.attempts, second.status) == (1, 403)
     assert len({received.form["MessageSid"] for received in receiver.received[:3]}) == 1
+
+
+def test_the_list_says_when_a_webhook_was_answered_and_that_it_is_not_repeated(
+    carrier: Sandbox, receiver: CallbackReceiver
+) -> None:
+    receiver.answers.extend([503, 200, 403])
+    before = time.time()
+    carrier.write("Hello", sender=MEMBER, to=SENDER)
+    answered(carrier)
+    carrier.write("Hello", sender=MEMBER, to=SENDER)
+    taken, refused = answered(carrier)
+
+    assert taken.answered_at is not None
+    assert before < taken.answered_at < time.time()
+    assert refused.answered_at is None
+    assert taken.is_done
+    assert refused.is_done
 
 
 def test_a_message_may_be_delivered_again_by_its_sid_or_by_a_fault(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from tools.chaos.comparison.compare_inbound import compare_inbound
 from tools.chaos.comparison.compare_mails import compare_mails
+from tools.chaos.comparison.compare_opt_outs import compare_opt_outs
 from tools.chaos.comparison.compare_paces import compare_paces
 from tools.chaos.comparison.compare_schedules import compare_schedules
 from tools.chaos.comparison.compare_texts import compare_texts
@@ -22,6 +24,8 @@ def compare_ledgers(snapshot: Snapshot) -> list[Finding]:
         *_compare_messages(snapshot),
         *compare_texts(snapshot),
         *compare_mails(snapshot),
+        *compare_opt_outs(snapshot),
+        *compare_inbound(snapshot),
         *compare_schedules(snapshot),
         *compare_paces(snapshot),
         *_compare_counts(snapshot),

@@ -11,6 +11,7 @@ from tools.chaos.comparison.received_mails import ReceivedMail
 from tools.chaos.comparison.snapshot import Snapshot
 from tools.chaos.parameters import MAIL
 from tools.chaos.system.product_tables import DeliveryRow, MessageRow
+from tools.chaos.workload.recipients import merged_text
 
 MOST_COPIES = 3
 """Of one mail, with one Message-ID: a mail in doubt is sent again at most twice (docs/decisions/0012)."""
@@ -61,8 +62,8 @@ def _mismatch(row: ReceivedMail, delivery: DeliveryRow | None, message: MessageR
         return f"has the id of a delivery on {delivery.channel}"
     if not delivery.address == row.recipient == row.to:
         return f"was sent to {row.recipient} and names {row.to}, but its delivery is for {delivery.address}"
-    if (message.body, message.subject) != (row.body, row.subject):
-        return f"has another text or subject than message {delivery.message_id}"
+    if (merged_text(message.body, row.recipient), message.subject) != (row.body, row.subject):
+        return f"has another text or subject than message {delivery.message_id} for {row.recipient}"
     return None
 
 

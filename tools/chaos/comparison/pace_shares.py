@@ -18,8 +18,9 @@ def pace_shares(snapshot: Snapshot) -> list[float]:
     due_at = {message.message_id: message.due_at for message in snapshot.messages}
     planned = {each.message_id for each in snapshot.accepted if is_of_paced_church(each.planned)}
     shares: list[float] = []
-    for (_, _, pace), arrivals in paced_arrivals(snapshot).items():
-        if arrivals[0].message_id not in planned:
+    for (_, _, pace), all_arrivals in paced_arrivals(snapshot).items():
+        arrivals = [arrival for arrival in all_arrivals if arrival.message_id in planned]  # without answers to people
+        if not arrivals:
             continue
         counted = arrivals[: max(1, int(_COUNTED_SHARE * len(arrivals)))]
         seconds = counted[-1].at - due_at[counted[0].message_id]

@@ -25,15 +25,18 @@ def paced_arrivals(snapshot: Snapshot) -> Mapping[tuple[str, str, float], Sequen
     paces = {
         (church.church_id, channel): pace for church in snapshot.churches for channel, pace in church.paces.items()
     }
-    message_of = {delivery.delivery_id: delivery.message_id for delivery in snapshot.deliveries}
+    deliveries = {delivery.delivery_id: delivery for delivery in snapshot.deliveries}
     messages = {message.message_id: message for message in snapshot.messages}
     arrivals: defaultdict[tuple[str, str, float], list[Arrival]] = defaultdict(list)
     for row in sorted(snapshot.ledger, key=lambda row: row.created_at):
-        message = messages.get(message_of.get(submission_of(row)[1], ""))
-        if message is None:
+        delivery = deliveries.get(submission_of(row)[1])
+        message = None if delivery is None else messages.get(delivery.message_id)
+        if delivery is None or message is None:
             continue  # compare_texts reports it
         sender = (message.church_id, message.channel)
         if sender in paces:
-            arrival = Arrival(at=row.created_at, segments=message.segments, message_id=message.message_id)
+            arrival = Arrival(
+                at=row.created_at, segments=delivery.segments or message.segments, message_id=message.message_id
+            )
             arrivals[*sender, paces[sender]].append(arrival)
     return arrivals

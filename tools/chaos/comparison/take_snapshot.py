@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tools.chaos.comparison.received_mails import read_received_mails
 from tools.chaos.comparison.snapshot import ApiCounts, Snapshot
+from tools.chaos.system.consent_tables import ConsentTables
 from tools.chaos.system.product_tables import ProductTables, ScheduleRunRow
 from tools.chaos.system.system import System
 from tools.chaos.workload.api_clients import AcceptedMessage
@@ -25,6 +26,7 @@ def take_snapshot(system: System, tables: ProductTables, workload: Workload) -> 
         for each in accepted
         if (counts := _read_counts(system, workload.churches[each.planned.church], each.message_id))
     }
+    consent = ConsentTables(system.superuser_url)
     return Snapshot(
         churches=workload.churches,
         accepted=accepted,
@@ -36,6 +38,11 @@ def take_snapshot(system: System, tables: ProductTables, workload: Workload) -> 
         ledger=system.sandbox.ledger(),
         mails=read_received_mails(system.mail_sandbox),
         api_counts=counts,
+        decisions=consent.decisions(),
+        written=workload.writers.written,
+        inbound=consent.inbound_messages(),
+        consent_events=consent.consent_events(),
+        opt_outs=consent.opt_outs(),
     )
 
 

@@ -15,14 +15,18 @@ from tools.chaos.parameters import MAIL
 
 _TIMEOUTS = "-c statement_timeout=60000 -c lock_timeout=10000"
 
+BROADCAST, CONFIRMATION = "broadcast", "confirmation"
+"""Kinds of messages: what a church writes to many, and the answer to a keyword."""
+
 _DELIVERIES = """
-SELECT delivery_id::text, message_id::text, channel, address, status::text, attempts, carrier_id, error_code, reason
+SELECT delivery_id::text, message_id::text, channel, address, status::text, attempts, carrier_id, error_code, reason,
+       segments
 FROM deliveries
 """
 _MESSAGES = """
 SELECT message_id::text, church_id::text, channel, content AS body, segments, details ->> 'subject' AS subject,
        coalesce(jsonb_array_length(details -> 'mediaUrls'), 0) AS pictures, expanded_at IS NOT NULL AS is_expanded,
-       completed_at IS NOT NULL AS is_completed, extract(epoch FROM send_at)::float AS due_at, schedule_id::text
+       completed_at IS NOT NULL AS is_completed, extract(epoch FROM send_at)::float AS due_at, schedule_id::text, kind
 FROM messages
 """
 _RUNS = "SELECT schedule_id::text, outcome, wall_time IS NULL AS is_run_now, message_id::text FROM schedule_runs"
@@ -57,6 +61,8 @@ class DeliveryRow:
     carrier_id: str | None
     error_code: str | None
     reason: str | None
+    segments: int | None = None
+    """Of its own text; None: those of the message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +81,7 @@ class MessageRow:
     due_at: float
     """When it is to be sent, in seconds since the epoch."""
     schedule_id: str | None
+    kind: str = BROADCAST
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

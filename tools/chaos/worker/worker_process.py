@@ -12,7 +12,7 @@ from pathlib import Path
 from channels.mail import carrier as mail_carrier
 from jobs.worker import run_worker
 from tools.chaos.parameters import Ablation
-from tools.chaos.worker.ablations import resend_in_doubt
+from tools.chaos.worker.ablations import ignore_opt_outs, resend_in_doubt
 from tools.chaos.worker.armed_failpoints import ArmedFailpoints
 from tools.chaos.worker.install_failpoints import install_failpoints
 
@@ -43,6 +43,8 @@ def main() -> None:
     )
     if Ablation.RECONCILE in options.ablate:
         resend_in_doubt()
+    if Ablation.OPT_OUTS in options.ablate:
+        ignore_opt_outs()
     sys.argv[1:] = [options.queue]
     run_worker.main()
 

@@ -30,14 +30,15 @@ def create_paced_churches(superuser_url: str, planned: Sequence[PlannedPacedChur
 def _create(connection: Connection[Any], place: int, planned: PlannedPacedChurch) -> Church:
     church_id = churches.create(connection, name=f"Paced church {place}", time_zone="America/New_York", window=_ALWAYS)
     channel, pace = planned.message.channel, planned.pace
+    phone = f"+1206555{place:04d}"
     senders.save(
         connection,
         church_id=church_id,
         channel=channel,
-        address=f"+1206555{place:04d}",
+        address=phone,
         messaging_service_sid=None,
         segments_per_second=pace,
     )
     key, key_hash = keys.new_key()
     api_keys.add(connection, church_id=church_id, label="fault run", secret_hash=key_hash, scopes=list(keys.SCOPES))
-    return Church(church_id=str(church_id), key=key, paces={channel: pace})
+    return Church(church_id=str(church_id), key=key, paces={channel: pace}, phone=phone)

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
 
 from tools.chaos.parameters import CHANNEL_SHARES, MAIL, Parameters
-from tools.chaos.workload.audiences import church_sizes, draw_list
-from tools.chaos.workload.recipients import contact_addresses
+from tools.chaos.workload.audiences import church_sizes, draw_list, group_addresses
+from tools.chaos.workload.recipients import MERGE_FIELDS, contact_addresses
 
 MOST_PICTURES = 3
 _DELAYED_SHARE = 0.1
 """The share of the messages that is accepted with a later `sendAt`."""
+_TO_ALL_SHARE, _TO_GROUPS_SHARE = 0.1, 0.1
+_MERGED_SHARE = 0.7
+"""The share, of the messages to all contacts or to groups, that have merge fields."""
+
+
+class Target(StrEnum):
+    """Whom a message is for."""
+
+    LIST = "a list of addresses"
+    ALL = "all contacts"
+    GROUPS = "groups"
+    """Several groups, without those who are in another one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +38,11 @@ class PlannedMessage:
     church: int
     channel: str
     body: str
+    """With its merge fields."""
     addresses: tuple[str, ...]
     """E.164 numbers or mail addresses, without duplicates."""
-    to_all: bool
-    """Whether it goes to all contacts of the church, whose addresses are then `addresses`."""
+    target: Target = Target.LIST
+    """Of which `addresses` are the addresses."""
     pictures: int = 0
     delay_seconds: float = 0.0
     """How long after the request its `sendAt` is; 0: it has none."""
@@ -70,16 +84,20 @@ def plan_messages(parameters: Parameters, *, deliveries: int) -> tuple[PlannedMe
     """All messages in the order of their requests; their addresses add up to `deliveries`."""
     random = Random(f"posts {parameters.seed}")  # noqa: S311 - repeatable; another string would change every plan
     sizes = church_sizes(parameters)
-    audiences: list[tuple[int, str, tuple[str, ...], bool]] = []
+    audiences: list[tuple[int, str, Target, tuple[str, ...]]] = []
     remaining = deliveries
     while remaining > 0:
         church = random.randrange(parameters.churches)
         channel = draw_channel(random)
-        to_all = random.random() < 0.1 and sizes[church] <= remaining
-        addresses = (
-            contact_addresses(channel, sizes[church]) if to_all else draw_list(parameters, channel, random, remaining)
-        )
-        audiences.append((church, channel, addresses, to_all))
+        target = _draw_target(random) if sizes[church] <= remaining else Target.LIST
+        match target:
+            case Target.ALL:
+                addresses = contact_addresses(channel, sizes[church])
+            case Target.GROUPS:
+                addresses = group_addresses(channel, sizes[church])
+            case Target.LIST:
+                addresses = draw_list(parameters, channel, random, remaining)
+        audiences.append((church, channel, target, addresses))
         remaining -= len(addresses)
     # Some requests at the very start, the last at the end of `request_seconds`: every fault meets work in progress.
     moments = sorted(random.uniform(-0.05, 1.0) for _ in audiences)
@@ -89,16 +107,27 @@ def plan_messages(parameters: Parameters, *, deliveries: int) -> tuple[PlannedMe
             at_seconds=max(0.0, moment) * parameters.request_seconds,
             church=church,
             channel=channel,
-            body=f"Message {number} of seed {parameters.seed}",
+            body=f"Message {number} of seed {parameters.seed}{_draw_merge_fields(target, random)}",
             addresses=addresses,
-            to_all=to_all,
+            target=target,
             pictures=draw_pictures(channel, random),
             delay_seconds=_draw_delay(parameters, random),
         )
-        for number, (moment, (church, channel, addresses, to_all)) in enumerate(
+        for number, (moment, (church, channel, target, addresses)) in enumerate(
             zip(moments, audiences, strict=True), start=1
         )
     )
+
+
+def _draw_target(random: Random) -> Target:
+    draw = random.random()
+    if draw < _TO_ALL_SHARE:
+        return Target.ALL
+    return Target.GROUPS if draw < _TO_ALL_SHARE + _TO_GROUPS_SHARE else Target.LIST
+
+
+def _draw_merge_fields(target: Target, random: Random) -> str:
+    return f" {MERGE_FIELDS}" if target is not Target.LIST and random.random() < _MERGED_SHARE else ""
 
 
 def _draw_delay(parameters: Parameters, random: Random) -> float:

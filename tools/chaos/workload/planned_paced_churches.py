@@ -70,7 +70,6 @@ def _plan(place: int, parameters: Parameters, random: Random) -> PlannedPacedChu
             channel=channel,
             body=body,
             addresses=draw_recipients(channel, random, size),
-            to_all=False,
             pictures=draw_pictures(channel, random),
             delay_seconds=0.0 if is_at_once else _COMMON_DUE * parameters.fault_seconds - at_seconds,
         ),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tools.chaos.parameters import MAIL
+from tools.chaos.workload.audiences import EXCLUDED_GROUP, GROUPS
 from tools.chaos.workload.churches import Church
-from tools.chaos.workload.planned_messages import PlannedMessage
+from tools.chaos.workload.planned_messages import PlannedMessage, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,12 @@ def message_body(message: PlannedMessage, *, church: Church, pictures: Sequence[
         body["subject"] = message.subject
     if message.pictures:
         body["mediaUrls"] = list(pictures[: message.pictures])
-    if not message.to_all and message.channel == MAIL:
+    if message.target is Target.GROUPS:
+        body |= {"targetType": "groups", "groupIds": [church.groups[name] for name in GROUPS]}
+        if EXCLUDED_GROUP in church.groups:
+            body["excludeGroupIds"] = [church.groups[EXCLUDED_GROUP]]
+    elif message.target is Target.LIST and message.channel == MAIL:
         body |= {"targetType": "addresses", "emailAddresses": list(message.addresses)}
-    elif not message.to_all:
+    elif message.target is Target.LIST:
         body |= {"targetType": "numbers", "phoneNumbers": list(message.addresses)}
     return body

@@ -8,7 +8,7 @@ from random import Random
 
 from tools.chaos.parameters import Parameters
 from tools.chaos.workload.audiences import church_sizes, draw_recipients
-from tools.chaos.workload.planned_messages import PlannedMessage, draw_channel, draw_pictures
+from tools.chaos.workload.planned_messages import PlannedMessage, Target, draw_channel, draw_pictures
 from tools.chaos.workload.recipients import contact_addresses
 
 _FIRST_NUMBER = 1_000_001
@@ -73,7 +73,7 @@ def _plan(place: int, parameters: Parameters, random: Random) -> PlannedSchedule
             channel=channel,
             body=f"Message {number} of seed {parameters.seed}",
             addresses=contact_addresses(channel, sizes[church]) if to_all else recipients,
-            to_all=to_all,
+            target=Target.ALL if to_all else Target.LIST,
             pictures=draw_pictures(channel, random),
         ),
     )

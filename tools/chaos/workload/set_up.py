@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tools.chaos.parameters import Parameters
+from tools.chaos.system.consent_tables import ConsentTables
 from tools.chaos.system.system import System
 from tools.chaos.workload.api_clients import ApiClients
 from tools.chaos.workload.audiences import church_sizes
@@ -18,6 +19,8 @@ from tools.chaos.workload.planned_messages import MOST_PICTURES, church_paces, p
 from tools.chaos.workload.planned_paced_churches import plan_paced_churches
 from tools.chaos.workload.planned_requests import run_now_request, send_request
 from tools.chaos.workload.planned_schedules import Trigger, plan_schedules
+from tools.chaos.workload.planned_writers import plan_writers
+from tools.chaos.workload.writers import Writers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,8 @@ class Workload:
     schedules: Sequence[CreatedSchedule]
     clients: ApiClients
     """Not started yet."""
+    writers: Writers
+    """The same."""
 
 
 def set_up_workload(system: System, parameters: Parameters) -> Workload:
@@ -41,14 +46,18 @@ def set_up_workload(system: System, parameters: Parameters) -> Workload:
     churches = create_churches(system, sizes=church_sizes(parameters), paces=paces)
     paced = plan_paced_churches(parameters)
     churches += create_paced_churches(system.superuser_url, paced)
+    ConsentTables(system.superuser_url).answer_all_keywords()
+    # The carrier refuses nobody: the product alone must write to nobody who sent STOP.
+    system.sandbox.set_inbound(url=f"{system.api_url}/inbound/sms", opt_out_handling="off")
     created = [
         create_schedule(each, church=churches[each.message.church], base_url=system.api_url, pictures=pictures)
         for each in schedules
     ]
+    all_messages = (*messages, *(each.message for each in paced))
     began = datetime.now(UTC)
     requests = [
         send_request(message, church=churches[message.church], pictures=pictures, began=began)
-        for message in (*messages, *(each.message for each in paced))
+        for message in all_messages
     ]
     requests += [
         run_now_request(
@@ -62,4 +71,9 @@ def set_up_workload(system: System, parameters: Parameters) -> Workload:
         requests=sorted(requests, key=lambda request: request.message.at_seconds),
         run_id=f"chaos-{parameters.seed}-{os.getpid()}",
     )
-    return Workload(churches=churches, schedules=created, clients=clients)
+    writers = Writers(
+        sandbox=system.sandbox,
+        numbers=[church.phone for church in churches],
+        planned=plan_writers(parameters, all_messages),
+    )
+    return Workload(churches=churches, schedules=created, clients=clients, writers=writers)

@@ -1,5 +1,6 @@
 """Delivers the messages that people write to the URL that is set for all numbers, and repeats what fails."""
 
+import time
 from asyncio import AbstractEventLoop
 from dataclasses import replace
 from functools import partial
@@ -109,6 +110,8 @@ class InboundDelivery:
         webhook.attempts += 1
         message.attempts += 1
         message.status = status
+        if message.answered_at is None and status is not None and 200 <= status < 300:
+            message.answered_at = time.time()
         if (status is None or status in RETRIED) and webhook.attempts < self._options.attempts:
             backoff_seconds = self._options.backoff_ms / 1000 * 2 ** (webhook.attempts - 1)
             self._send_later(webhook, delay_seconds=backoff_seconds)

@@ -31,6 +31,8 @@ class InboundMessage:
     attempts: int = 0
     status: int | None = None
     """The HTTP status of the last answer to the webhook; None before there is one."""
+    answered_at: float | None = None
+    """When the webhook was first answered with 2xx, in seconds since the epoch."""
     is_done: bool = False
     """The webhook was answered and is not repeated, or was given up."""
 
@@ -47,6 +49,8 @@ class InboundMessage:
             "carrierAnswer": self.carrier_answer,
             "attempts": self.attempts,
             "status": self.status,
+            "answeredAt": self.answered_at,
+            "isDone": self.is_done,
         }
 
 
