@@ -11,6 +11,7 @@ from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_heade
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
+from api.messages.link_shortening import shorten_draft
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -84,7 +85,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     errors = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
-        segments = CHANNELS[body.channel].count_segments(body.content)
+        content = shorten_draft(connection, body)
+        segments = CHANNELS[body.channel].count_segments(content.text)
         need = need_of(
             connection,
             church_id=caller.church_id,
@@ -97,7 +99,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         new = NewMessage(
             church_id=caller.church_id,
             channel=body.channel,
-            content=body.content,
+            content=content.text,
             details=body.details,
             segments=segments,
             target_type=body.target_type,
@@ -107,6 +109,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             request_id=request_id(),
             send_at=due_at,
             urgent_reason=body.urgent_reason,
+            shorten_links=body.shorten_links,
+            links=content.urls,
             need=need,
             accepted_by=caller.actor,
         )

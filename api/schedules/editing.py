@@ -112,6 +112,7 @@ def _as_request_body(caller: KeyHolder, schedule: Schedule) -> dict[str, object]
         "phoneNumbers": schedule.target.get("phoneNumbers"),
         "emailAddresses": schedule.target.get("emailAddresses"),
         "urgent": {"reason": schedule.urgent_reason} if schedule.urgent_reason else None,
+        "shortenLinks": schedule.shorten_links,
         "recurrence": {schedule.rule_kind: schedule.rule},
         "timeZone": schedule.time_zone,
         "startsAt": schedule.starts_at.isoformat(),

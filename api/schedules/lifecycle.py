@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 from uuid import UUID
 
+from psycopg import Connection
 from pydantic import Field, StringConstraints
 
 from api import problems
@@ -13,6 +15,7 @@ from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.daily_usage import need_of
+from api.messages.link_shortening import shorten_text
 from api.messages.responses import AcceptedMessage, accepted
 from api.messages.sending_checks import unavailable
 from api.messages.wait_reasons import notices
@@ -21,6 +24,8 @@ from api.request_ids import request_id
 from api.schedules import responses, schedule_limit
 from api.schedules.locked_schedule import locked_schedule, record_change, schedule_response
 from api.services import services
+from channels.registry import CHANNELS
+from messaging.links import ShortenedText
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
 from store import messages, schedule_runs, schedules
@@ -115,16 +120,20 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     paused, and after it has ended."""
     key = idempotency_key()
     with locked_schedule(caller, schedule_id) as (connection, schedule):
+        content = _content_of(connection, schedule)
+        segments = CHANNELS[schedule.channel].count_segments(content.text)
         need = need_of(
             connection,
             church_id=caller.church_id,
             channel=schedule.channel,
-            segments=schedule.segments,
+            segments=segments,
             target_type=schedule.target_type,
             target=schedule.target,
             send_at=None,
         )
-        new = _message_of(schedule, caller, key, need)
+        new = replace(
+            _message_of(schedule, caller, key, need), content=content.text, segments=segments, links=content.urls
+        )
         if reason := unavailable(schedule.channel):
             raise _refused(reason)
         try:
@@ -180,6 +189,18 @@ def _message_of(schedule: Schedule, caller: KeyHolder, key: str | None, need: Ne
         send_at=None,
         urgent_reason=schedule.urgent_reason,
         schedule_id=schedule.schedule_id,
+        shorten_links=schedule.shorten_links,
         accepted_by=caller.actor,
         need=need,
+    )
+
+
+def _content_of(connection: Connection[Any], schedule: Schedule) -> ShortenedText:
+    """Return the text of the schedule with short links of the message's own."""
+    return shorten_text(
+        connection,
+        church_id=schedule.church_id,
+        channel=schedule.channel,
+        content=schedule.content,
+        wanted=schedule.shorten_links,
     )

@@ -20,6 +20,7 @@ class SmsChannel:
     name = "sms"
     address_kind = AddressKind.PHONE
     keeps_quiet_hours = True
+    shortens_links = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
     daily_limit_weight = 1
     can_fetch_statuses = True

@@ -42,6 +42,7 @@ from channels.mms.media_urls import check_urls, parse_url
 from channels.sms.channel import SmsChannel
 from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
+from messaging.links import ShortLinks
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
 from messaging.wall_time import find_zone
@@ -51,6 +52,7 @@ from tests.harness.mails import envelope, mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
 COMPOSER, BOUNCES, LINKS = Composer(SETTINGS), BounceAddresses(SETTINGS), UnsubscribeLinks(SETTINGS)
+SHORT_LINKS = ShortLinks.of_service(base_url="https://s.example", public_url="https://texts.example.org")
 ABOUT = BouncedAttempt(delivery_id=uuid4(), attempt=1)
 APP = Flask("test")
 _numbers = count()
@@ -217,6 +219,16 @@ CASES = [
         (").", "http://x/"),
         *each("http://x/ ", "http://", "https://x/)\n", "\n", "\n \t", "x\n\n", "\r", "<", "&'\""),
         (" ", "x\n", "x"),
+        size=6_000,
+    ),
+    *cases(
+        "links in a text",
+        lambda text: SHORT_LINKS.shorten(text),
+        *each("http://x/ ", "http://", "https://x/)", "h", "(", "http://x/{", "http://x@"),
+        (")", "http://x/"),
+        (".", "http://x/"),
+        ("(", "http://x/", ")" * 5_000),
+        (").", "http://x/"),
         size=6_000,
     ),
     *cases(

@@ -52,6 +52,11 @@ ROWS = {
         "INSERT INTO inbound_messages (church_id, channel, carrier_id, from_address, to_address, content) "
         "VALUES (%(church_id)s, 'sms', %(unique)s, '+12025550123', '+15005550006', 'Thank you')"
     ),
+    "links": (
+        "INSERT INTO links (code, church_id, message_id, position, short_url, url, expires_at) "
+        "VALUES (translate(left(gen_random_uuid()::text, 12), '01-', 'xyz'), %(church_id)s, uuidv7(), 1, "
+        "'https://s.example/l/x', 'https://a.example', now())"
+    ),
     "schedule_runs": (
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
         "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"
