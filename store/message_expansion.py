@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 
 from messaging.addresses import AddressKind
 from messaging.number_regions import number_region
-from store import contacts, daily_limits, sql
+from store import audiences, contacts, daily_limits, sql
 from store.daily_limits import CountedAudience
 
 _SQL = sql.load("message_expansion")
@@ -84,16 +84,17 @@ def expand(
             "address_kind": address_kind.value,
             "keeps_quiet_hours": keeps_quiet_hours,
             "default_regions": None if default_regions is None else list(default_regions),
+            **audiences.NO_SMART_GROUPS,
         },
     ).fetchall()
     queued: dict[UUID, int] = {message_id: count for message_id, _, count in rows}
-    audiences: dict[UUID, CountedAudience] = {}
+    counted: dict[UUID, CountedAudience] = {}
     if queued and segment_weight:
-        audiences = daily_limits.count_audiences(
+        counted = daily_limits.count_audiences(
             connection, queued=queued, segment_weight=segment_weight, default_limit=default_limit
         )
     return {
-        message_id: _expansion(written=written, queued=count, audience=audiences.get(message_id))
+        message_id: _expansion(written=written, queued=count, audience=counted.get(message_id))
         for message_id, written, count in rows
     }
 

@@ -1,7 +1,11 @@
-"""Loads the named queries of `queries/*.sql`."""
+"""Loads the named queries of `queries/*.sql`.
+
+A line `-- include: NAME` in a query is replaced by `queries/fragments/NAME.sql`, which several queries share.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,6 +15,7 @@ from uuid import UUID
 import aiosql
 
 _FOLDER = Path(__file__).parent / "queries"
+_INCLUDE = re.compile(r"^-- include: (\w+)\n", re.MULTILINE)
 
 FIRST_ID = UUID(int=0)
 LAST_ID = UUID(int=2**128 - 1)
@@ -29,9 +34,14 @@ def load(name: str) -> dict[str, LiteralString]:
 
     They are typed as LiteralString because they come from files that are shipped with the code.
     """
-    queries = aiosql.from_path(_FOLDER / f"{name}.sql", "psycopg", mandatory_parameters=False)
+    text = _INCLUDE.sub(_read_fragment, (_FOLDER / f"{name}.sql").read_text())
+    queries = aiosql.from_str(text, "psycopg", mandatory_parameters=False)
     return {
         query: cast(LiteralString, getattr(queries, query).sql)
         for query in queries.available_queries
         if not query.endswith("_cursor")
     }
+
+
+def _read_fragment(line: re.Match[str]) -> str:
+    return (_FOLDER / "fragments" / f"{line[1]}.sql").read_text()

@@ -8,6 +8,19 @@ CROSS JOIN LATERAL (
         WHEN 'all' THEN NOT EXISTS (
             SELECT FROM contacts WHERE contacts.church_id = messages.church_id OFFSET :small_size::bigint
         )
+        WHEN 'groups' THEN NOT EXISTS ( -- of a smart group, all contacts are read
+            SELECT
+            FROM jsonb_array_elements_text(
+                coalesce(messages.target -> 'groupIds', '[]') || coalesce(messages.target -> 'excludeGroupIds', '[]')
+            ) AS listed (group_id)
+            JOIN groups ON groups.group_id = listed.group_id::uuid AND groups.church_id = messages.church_id
+            CROSS JOIN LATERAL (
+                SELECT FROM group_members WHERE group_members.group_id = groups.group_id AND groups.condition IS NULL
+                UNION ALL
+                SELECT FROM contacts WHERE contacts.church_id = groups.church_id AND groups.condition IS NOT NULL
+            ) AS read_for_it
+            OFFSET :small_size::bigint
+        )
         ELSE jsonb_array_length(
             coalesce(messages.target -> 'contactIds', messages.target -> 'phoneNumbers', messages.target -> 'emailAddresses')
         ) <= :small_size::bigint
@@ -51,7 +64,6 @@ WHERE message_id = :message_id;
 -- audience.
 -- On channels with quiet hours a delivery outside the texting hours is due when they begin, unless the message is urgent. The
 -- zone is the contact's own, else the number's, else the church's; the hours are evaluated once for each message and zone.
--- Numbers of regions that the church may not text, and of kinds that are never texted (region ''), are suppressed.
 -- Returns the messages that this run expanded, how many deliveries were written, and how many of them are queued.
 WITH message AS (
     UPDATE messages
@@ -62,40 +74,9 @@ WITH message AS (
     RETURNING messages.message_id, messages.church_id, messages.channel, messages.target_type, messages.target,
               messages.send_at, messages.paused_at, messages.urgent_reason, churches.time_zone, churches.window_opens,
               churches.window_closes, coalesce(churches.regions, :default_regions::text[]) AS regions
-), audience AS (
-    SELECT message.message_id,
-           contacts.contact_id,
-           CASE :address_kind::text WHEN 'phone' THEN contacts.phone WHEN 'email' THEN contacts.email END AS address,
-           coalesce(contacts.time_zone, contacts.number_zones, '') AS zones,
-           contacts.number_region AS region
-    FROM message
-    JOIN contacts ON contacts.church_id = message.church_id
-    WHERE message.target_type = 'all'
-    UNION ALL
-    SELECT message.message_id,
-           listed.contact_id::uuid,
-           CASE :address_kind::text WHEN 'phone' THEN contact.phone WHEN 'email' THEN contact.email END,
-           coalesce(contact.time_zone, contact.number_zones, ''),
-           contact.number_region
-    FROM message
-    CROSS JOIN LATERAL jsonb_array_elements_text(message.target -> 'contactIds') AS listed (contact_id)
-    LEFT JOIN LATERAL (
-        SELECT contacts.phone, contacts.email, contacts.time_zone, contacts.number_zones, contacts.number_region
-        FROM contacts
-        WHERE contacts.church_id = message.church_id AND contacts.contact_id = listed.contact_id::uuid
-        LIMIT 1 -- looked up one by one: otherwise the planner may read all contacts of all churches
-    ) AS contact ON true
-    WHERE message.target_type = 'contacts'
-    UNION ALL
-    SELECT message.message_id, NULL, listed.address, coalesce(listed.zones, ''), listed.region
-    FROM message
-    CROSS JOIN LATERAL ROWS FROM (
-        jsonb_array_elements_text(coalesce(message.target -> 'phoneNumbers', message.target -> 'emailAddresses')),
-        jsonb_array_elements_text(coalesce(message.target -> 'numberZones', '[]')),
-        jsonb_array_elements_text(coalesce(message.target -> 'numberRegions', '[]'))
-    ) AS listed (address, zones, region)
-    WHERE message.target_type IN ('numbers', 'addresses')
-), quiet_zones AS MATERIALIZED ( -- otherwise the hours would be evaluated for each recipient
+),
+-- include: audience
+quiet_zones AS MATERIALIZED ( -- otherwise the hours would be evaluated for each recipient
     SELECT message.message_id,
            audience_zones.zones,
            CASE WHEN :keeps_quiet_hours::boolean AND message.urgent_reason IS NULL THEN
@@ -106,36 +87,20 @@ WITH message AS (
            END AS opens_at
     FROM message
     JOIN (SELECT DISTINCT message_id, zones FROM audience) AS audience_zones USING (message_id)
-), recipients AS (
-    SELECT message.message_id, message.church_id, message.channel, message.send_at, message.paused_at,
-           quiet_zones.opens_at,
-           audience.contact_id,
-           audience.address,
-           audience.zones,
-           CASE
-               WHEN audience.address IS NULL THEN 'no address'
-               WHEN opt_outs.source = 'bounce' THEN 'bounced before'
-               WHEN opt_outs.address IS NOT NULL THEN 'opted out'
-               WHEN :address_kind::text = 'phone' AND coalesce(audience.region, '') = '' THEN 'number is never texted'
-               WHEN :address_kind::text = 'phone' AND audience.region <> ALL (message.regions) THEN 'region not allowed'
-               WHEN row_number() OVER (
-                   PARTITION BY audience.address, audience.message_id ORDER BY audience.contact_id
-               ) > 1 THEN 'duplicate'
-           END AS reason
-    FROM message
-    JOIN audience USING (message_id)
-    JOIN quiet_zones USING (message_id, zones)
-    LEFT JOIN opt_outs ON opt_outs.church_id = message.church_id AND opt_outs.address = audience.address
-), written AS (
+),
+-- include: recipients
+written AS (
     INSERT INTO deliveries (
         message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at
     )
-    SELECT message_id, church_id, channel, contact_id, address,
-           CASE WHEN :keeps_quiet_hours::boolean THEN nullif(zones, '') END,
-           CASE WHEN reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
-           coalesce(reason, CASE WHEN opens_at IS NOT NULL THEN 'quiet hours' END),
-           CASE WHEN paused_at IS NULL THEN coalesce(opens_at, send_at) ELSE 'infinity' END
-    FROM recipients
+    SELECT message.message_id, message.church_id, message.channel, recipients.contact_id, recipients.address,
+           CASE WHEN :keeps_quiet_hours::boolean THEN nullif(recipients.zones, '') END,
+           CASE WHEN recipients.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
+           coalesce(recipients.reason, CASE WHEN quiet_zones.opens_at IS NOT NULL THEN 'quiet hours' END),
+           CASE WHEN message.paused_at IS NULL THEN coalesce(quiet_zones.opens_at, message.send_at) ELSE 'infinity' END
+    FROM message
+    JOIN recipients USING (message_id)
+    JOIN quiet_zones USING (message_id, zones)
     RETURNING message_id, status
 ), counts AS (
     SELECT message_id, count(*) AS written, count(*) FILTER (WHERE status = 'queued') AS queued

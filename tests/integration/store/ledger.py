@@ -130,7 +130,7 @@ class Ledger:
             channel="sms",
             content="Service at ten.",
             segments=segments,
-            target_type={"contactIds": "contacts", "phoneNumbers": "numbers"}.get(kind, "all"),
+            target_type={"contactIds": "contacts", "phoneNumbers": "numbers", "groupIds": "groups"}.get(kind, "all"),
             target={name: [str(value) for value in values] for name, values in (target or {}).items()},
             idempotency_key=key,
             request_hash=b"hash",

@@ -20,6 +20,8 @@ HOT = (
     "audit.page_events_of_actor",
     "audit.page_events_of_church",
     "audit.page_events_of_subject",
+    "audiences.count_recipients",
+    "audiences.list_recipients",
     "analytics.page_counted_messages",
     "analytics.sum_opt_outs",
     "analytics.sum_totals",
@@ -97,7 +99,7 @@ HOT = (
     "reconciliation.record_missing",
     "reconciliation.clear_settled_at_of_holders",
 )
-LARGE = {"audit_events", "contacts", "deliveries", "links", "message_totals", "receipts"}
+LARGE = {"audit_events", "contacts", "deliveries", "group_members", "links", "message_totals", "receipts"}
 _SMALL = {
     "deliveries_doubtful",
     "deliveries_due",
@@ -113,6 +115,9 @@ INSERT INTO churches (name) SELECT 'Church ' || n FROM generate_series(1, 100) A
 INSERT INTO senders (church_id, channel, address) SELECT church_id, 'sms', '+15005550006' FROM churches;
 INSERT INTO contacts (church_id, name, phone)
 SELECT church_id, 'Person', '+1202' || (5000000 + n) FROM churches, generate_series(1, 200) AS n;
+INSERT INTO groups (church_id, name) SELECT church_id, 'Group ' || n FROM churches, generate_series(1, 5) AS n;
+INSERT INTO group_members (group_id, contact_id, church_id)
+SELECT group_id, contact_id, church_id FROM groups JOIN contacts USING (church_id);
 INSERT INTO messages (
     church_id, channel, content, segments, target_type, target, request_hash, request_id, send_at, expanded_at,
     completed_at
