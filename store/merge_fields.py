@@ -1,0 +1,39 @@
+"""The merge fields of a message as they are stored: what PostgreSQL merges them with (0023_merge_fields.sql)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from messaging.merge_fields import MergeField, MergeText
+
+StoredMergeFields = dict[str, Any]
+"""The column `merge_fields` of messages and schedules."""
+
+
+def to_store(
+    texts: Mapping[str, MergeText], *, longest: Mapping[str, int], needs_text: bool, counts_segments: bool
+) -> StoredMergeFields:
+    """Returns what is stored for the texts of one message: its `content`, and details such as a `subject`.
+
+    `longest`: the most characters of each text of one recipient. `needs_text`: a recipient for whom a text is empty
+    gets nothing. `counts_segments`: whether the segments depend on the text.
+    """
+    fields = list(dict.fromkeys(placed.field for text in texts.values() for placed in text.placed_fields))
+    return {
+        "fields": [
+            {"name": each.name, "default": each.default, "before": each.before, "after": each.after} for each in fields
+        ],
+        "formats": {name: _format(text, fields) for name, text in texts.items()},
+        "longest": dict(longest),
+        "needsText": needs_text,
+        "countsSegments": counts_segments,
+    }
+
+
+def _format(text: MergeText, fields: list[MergeField]) -> str:
+    """Return the text as a format string of PostgreSQL's format(): %1$s stands for the first of the fields."""
+    numbers = {each: number for number, each in enumerate(fields, start=1)}
+    return "".join(
+        part.replace("%", "%%") if isinstance(part, str) else f"%{numbers[part.field]}$s" for part in text.parts
+    )
