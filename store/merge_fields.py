@@ -24,8 +24,10 @@ def to_store(
         "fields": [
             {"name": each.name, "default": each.default, "before": each.before, "after": each.after} for each in fields
         ],
-        "formats": {name: _format(text, fields) for name, text in texts.items()},
-        "longest": dict(longest),
+        "texts": [
+            {"name": name, "format": _format(texts[name], fields), "longest": longest[name]}
+            for name in sorted(texts, key=lambda name: name != "content")
+        ],
         "needsText": needs_text,
         "countsSegments": counts_segments,
     }

@@ -6,10 +6,11 @@ SET lock_timeout = '10s';
 
 -- What is read from the text of a message with merge fields; NULL: it has none, and everybody gets its content.
 -- {"fields": [{"name": ..., "default": ..., "before": ..., "after": ...}, ...],
---  "formats": {"content": "Hi%1$s!", "subject": ...},    as of format(): %1$s stands for the first of the fields
---  "longest": {"content": 1600, ...},                    in characters
---  "needsText": true,                                    an empty text is not sent
---  "countsSegments": true}                               false: a delivery has the segments of its message
+--  "texts": [{"name": "content", "format": "Hi%1$s!", "longest": 1600}, ...],
+--  "needsText": true,        an empty text is not sent
+--  "countsSegments": true}   false: a delivery has the segments of its message
+-- The texts are the content, and then details such as a subject. A format is one of format(): %1$s stands for the first of the
+-- fields. The longest are characters.
 ALTER TABLE messages
     ADD COLUMN merge_fields jsonb,
     -- When its deliveries got their values. A process of the former release does not set it, so the check below keeps it from
@@ -56,8 +57,7 @@ CREATE TRIGGER take_merge_fields_of_schedule BEFORE INSERT ON messages
 RESET lock_timeout;
 
 -- The number of SMS segments of a text, as count_segments() of messaging/segments.py. A character that takes two places is
--- not split over two segments: where there may be one at the end of a segment, it is written as the two characters U+FFFF and x,
--- and a segment is as many characters as fit of which the last is not U+FFFF.
+-- not split over two segments: it is written as the two characters U+FFFF and x, of which U+FFFF does not end a segment.
 CREATE FUNCTION text_segments(content text) RETURNS smallint
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -65,30 +65,32 @@ DECLARE
     doubled    integer;
     in_one     integer := 160;
     in_many    integer := 153;
+    two_places text := '[\f\u005b-\u005e\u007b-\u007e\u20ac]';
     places     text;
+    place      integer := 1;
+    segments   smallint := 0;
 BEGIN
     -- GSM 7-bit default alphabet and its extension (3GPP TS 23.038, 6.2.1). Those of the extension take two places.
-    IF content !~ '[^\n\r\f\u001b\u0020-\u005f\u0061-\u007e\u00a1\u00a3-\u00a5\u00a7\u00bf\u00c4-\u00c7\u00c9\u00d1\u00d6\u00d8\u00dc\u00df\u00e0\u00e4-\u00e6\u00e8\u00e9\u00ec\u00f1\u00f2\u00f6\u00f8\u00f9\u00fc\u0393\u0394\u0398\u039b\u039e\u03a0\u03a3\u03a6\u03a8\u03a9\u20ac]'
+    IF content ~ '[^\n\r\f\u001b\u0020-\u005f\u0061-\u007e\u00a1\u00a3-\u00a5\u00a7\u00bf\u00c4-\u00c7\u00c9\u00d1\u00d6\u00d8\u00dc\u00df\u00e0\u00e4-\u00e6\u00e8\u00e9\u00ec\u00f1\u00f2\u00f6\u00f8\u00f9\u00fc\u0393\u0394\u0398\u039b\u039e\u03a0\u03a3\u03a6\u03a8\u03a9\u20ac]'
     THEN
-        doubled := regexp_count(content, '[\f\u005b-\u005e\u007b-\u007e\u20ac]');
-    ELSE
         -- UCS-2: characters beyond U+FFFF are surrogate pairs.
         in_one := 70;
         in_many := 67;
-        doubled := regexp_count(content, '[\U00010000-\U0010ffff]');
+        two_places := '[\U00010000-\U0010ffff]';
     END IF;
+    doubled := regexp_count(content, two_places);
     IF characters + doubled <= in_one THEN
         RETURN 1;
     END IF;
     IF doubled = 0 THEN
         RETURN (characters + in_many - 1) / in_many;
     END IF;
-    places := regexp_replace(
-        translate(content, U&'\FFFF', 'x'),
-        CASE in_one WHEN 160 THEN '[\f\u005b-\u005e\u007b-\u007e\u20ac]' ELSE '[\U00010000-\U0010ffff]' END,
-        U&'\FFFFx', 'g'
-    );
-    RETURN regexp_count(places, CASE in_one WHEN 160 THEN '.{0,152}[^\uffff]' ELSE '.{0,66}[^\uffff]' END);
+    places := regexp_replace(translate(content, U&'\FFFF', 'x'), two_places, U&'\FFFFx', 'g');
+    WHILE place <= characters + doubled LOOP
+        place := place + in_many - CASE WHEN substr(places, place + in_many - 1, 1) = U&'\FFFF' THEN 1 ELSE 0 END;
+        segments := segments + 1;
+    END LOOP;
+    RETURN segments;
 END
 $$;
 
@@ -124,10 +126,10 @@ BEGIN
 END
 $$;
 
--- The text of one recipient: `template` is one of the formats of messages.merge_fields. NULL when the values were removed.
-CREATE FUNCTION merged_text(template text, merge_values text[]) RETURNS text
+-- The text of one recipient: `template` is one of the texts of messages.merge_fields. NULL when the values were removed.
+CREATE FUNCTION merged_text(template jsonb, merge_values text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN merge_values IS NOT NULL THEN format(template, VARIADIC merge_values) END;
+RETURN CASE WHEN merge_values IS NOT NULL THEN format(template ->> 'format', VARIADIC merge_values) END;
 
 -- What a delivery of a message with merge fields gets when it is written: the values of the contact (all NULL: the recipient is
 -- not a contact), the segments of the text with them, and why it is not sent, if it is not.
@@ -137,13 +139,14 @@ CREATE FUNCTION merge_contact(
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    field      jsonb;
+    field       jsonb;
     field_value text;
-    template   record;
-    merged     text;
+    template    jsonb;
+    merged      text;
 BEGIN
     merge_values := '{}';
-    FOR field IN SELECT jsonb_array_elements(merge_fields -> 'fields') LOOP
+    FOR place IN 0 .. jsonb_array_length(merge_fields -> 'fields') - 1 LOOP
+        field := merge_fields -> 'fields' -> place;
         field_value := contact_value(field ->> 'name', name, phone, email, fields);
         IF field_value IS NULL OR field_value = '' THEN
             field_value := field ->> 'default';
@@ -153,13 +156,16 @@ BEGIN
         END IF;
         merge_values := merge_values || field_value;
     END LOOP;
-    FOR template IN SELECT key, value FROM jsonb_each_text(merge_fields -> 'formats') LOOP
-        merged := format(template.value, VARIADIC merge_values);
-        IF length(merged) > (merge_fields -> 'longest' ->> template.key)::integer THEN
+    FOR place IN 0 .. jsonb_array_length(merge_fields -> 'texts') - 1 LOOP
+        template := merge_fields -> 'texts' -> place;
+        merged := format(template ->> 'format', VARIADIC merge_values);
+        IF length(merged) > (template ->> 'longest')::integer THEN
             reason := 'text too long';
-        ELSIF (merge_fields ->> 'needsText')::boolean AND merged !~ '[^\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' THEN
+        ELSIF (merge_fields ->> 'needsText')::boolean
+            AND merged !~ '[^\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]'
+        THEN
             reason := 'text is empty';
-        ELSIF template.key = 'content' AND (merge_fields ->> 'countsSegments')::boolean THEN
+        ELSIF place = 0 AND (merge_fields ->> 'countsSegments')::boolean THEN
             segments := text_segments(merged);
         END IF;
     END LOOP;
@@ -170,14 +176,14 @@ $$;
 CREATE FUNCTION delivery_content(content text, merge_fields jsonb, merge_values text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE WHEN merge_fields IS NULL THEN content
-            ELSE merged_text(merge_fields -> 'formats' ->> 'content', merge_values) END;
+            ELSE merged_text(merge_fields -> 'texts' -> 0, merge_values) END;
 CREATE FUNCTION delivery_details(details jsonb, merge_fields jsonb, merge_values text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
     RETURN details || coalesce((
-        SELECT jsonb_object_agg(key, merged_text(value, merge_values))
-        FROM jsonb_each_text(merge_fields -> 'formats')
-        WHERE key <> 'content'
+        SELECT jsonb_object_agg(template ->> 'name', merged_text(template, merge_values))
+        FROM jsonb_array_elements(merge_fields -> 'texts') AS template
+        WHERE template ->> 'name' <> 'content'
     ), '{}');
 END
 $$;
