@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -60,6 +61,18 @@ Details = Mapping[str, Any]
 """The fields of a message beyond its content, by their names in JSON."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MergeRules:
+    """What holds for the texts of a message that may have merge fields (messaging/merge_fields.py)."""
+
+    longest: Mapping[str, int]
+    """The texts, with the most characters that one recipient gets: `content`, and details such as a subject."""
+    needs_text: bool
+    """Whether a recipient for whom a text is empty gets nothing."""
+    counts_segments: bool
+    """Whether the segments of a delivery depend on its text."""
+
+
 class Channel(Protocol):
     """Everything that differs between channels."""
 
@@ -107,6 +120,9 @@ class Channel(Protocol):
         valid by `check_details`. Raises TooManyChecks.
         """
         ...
+
+    @property
+    def merge_rules(self) -> MergeRules: ...
 
     def count_segments(self, content: str) -> int:
         """How many segments one delivery of the content uses of the sender's rate, at least 1."""

@@ -85,20 +85,25 @@ class _Reservation:
     def month(self) -> date:
         return self.day.replace(day=1)
 
-    def allowed(self, queued: int, *, added_on_day: int, added_in_month: int) -> tuple[int, str]:
-        """Return how many of the queued deliveries fit into what others have not reserved, and what limits them.
+    def room(self, *, added_on_day: int, added_in_month: int) -> tuple[float, str]:
+        """Return how many segments others have not reserved, and what limits them.
 
         `added_on_day` and `added_in_month` were counted since the row was read.
         """
-        on_day = self._fitting(self.daily_limit, self.on_day + added_on_day)
-        in_month = self._fitting(self.monthly_quota, self.in_month + added_in_month)
-        reason = DAILY_LIMIT_REASON if on_day <= in_month else MONTHLY_QUOTA_REASON
-        return int(min(queued, on_day, in_month)), reason
+        on_day = self._left(self.daily_limit, self.on_day + added_on_day)
+        in_month = self._left(self.monthly_quota, self.in_month + added_in_month)
+        return min(on_day, in_month), DAILY_LIMIT_REASON if on_day <= in_month else MONTHLY_QUOTA_REASON
 
-    def _fitting(self, limit: int | None, counted: int) -> float:
-        if limit is None:
-            return inf
-        return max(0, (limit - counted + self.reserved) // self.segments_each)
+    def _left(self, limit: int | None, counted: int) -> float:
+        return inf if limit is None else max(0, limit - counted + self.reserved)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuedDeliveries:
+    """How many deliveries a message has queued. `segments`: of their texts together, if each has a text of its own."""
+
+    deliveries: int
+    segments: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +111,8 @@ class CountedAudience:
     """How many deliveries of a message may be sent."""
 
     sent: int
+    segments: int
+    """What these count against the limits."""
     nearly_used: bool
     """Whether most of the church's monthly quota is used now and was not before this message was counted."""
 
@@ -168,11 +175,9 @@ def measure(
     return _measure(connection, _SQL["measure_listed"], {**names, "listed": len(set(listed))})
 
 
-def measure_resend(
-    connection: Connection[Any], *, church_id: UUID, deliveries: int, segments_each: int, default_limit: int
-) -> Need | None:
-    """Returns what it takes to send this many deliveries again today; None if the channel is not counted."""
-    if segments_each == 0 or deliveries == 0:
+def measure_resend(connection: Connection[Any], *, church_id: UUID, segments: int, default_limit: int) -> Need | None:
+    """Returns what it takes to send this many segments again today; None if there are none to count."""
+    if segments == 0:
         return None
     return _measure(
         connection,
@@ -180,8 +185,8 @@ def measure_resend(
         {
             "church_id": church_id,
             "send_at": None,
-            "segments_each": segments_each,
-            "listed": deliveries,
+            "segments_each": segments,
+            "listed": 1,
             "default_limit": default_limit,
         },
     )
@@ -272,11 +277,15 @@ def forget_reservation(connection: Connection[Any], *, church_id: UUID, message_
 
 
 def count_audiences(
-    connection: Connection[Any], *, queued: Mapping[UUID, int], segment_weight: int, default_limit: int | None
+    connection: Connection[Any],
+    *,
+    queued: Mapping[UUID, QueuedDeliveries],
+    segment_weight: int,
+    default_limit: int | None,
 ) -> dict[UUID, CountedAudience]:
     """Count messages that were just expanded by their real size, and return how many deliveries of each may be sent.
 
-    `queued` is how many deliveries each message has queued. Those beyond a limit fail with the reason `daily limit` or
+    `queued` is what each message has queued. Those beyond a limit fail with the reason `daily limit` or
     `monthly quota`. `default_limit` None: only the churches' own apply.
     """
     names = {"message_ids": list(queued), "segment_weight": segment_weight, "default_limit": default_limit}
@@ -288,25 +297,40 @@ def count_audiences(
     in_months: Counter[tuple[UUID, date]] = Counter()
     for each in reservations:
         day, month = (each.church_id, each.day), (each.church_id, each.month)
-        allowed, reason = each.allowed(
-            queued[each.message_id], added_on_day=on_days[day], added_in_month=in_months[month]
-        )
-        if allowed < queued[each.message_id]:
+        room, reason = each.room(added_on_day=on_days[day], added_in_month=in_months[month])
+        allowed, segments = _fitting(connection, each, queued[each.message_id], room=room, weight=segment_weight)
+        if allowed < queued[each.message_id].deliveries:
             beyond = {"message_id": each.message_id, "allowed": allowed, "reason": reason}
             connection.execute(_SQL["fail_deliveries_beyond_limit"], beyond)
-        added, before = allowed * each.segments_each - each.reserved, each.in_month + in_months[month]
+        added, before = segments - each.reserved, each.in_month + in_months[month]
         if added:
             changed.append(each)
             on_days[day] += added
             in_months[month] += added
         audiences[each.message_id] = CountedAudience(
             sent=allowed,
+            segments=segments,
             nearly_used=is_nearly_used(before + added, each.monthly_quota)
             and not is_nearly_used(before, each.monthly_quota),
         )
     if changed:
         _correct_reservations(connection, changed, audiences=audiences, on_days=on_days)
     return audiences
+
+
+def _fitting(
+    connection: Connection[Any], each: _Reservation, queued: QueuedDeliveries, *, room: float, weight: int
+) -> tuple[int, int]:
+    """Return how many of the message's deliveries fit, the first ones, and what they count."""
+    if queued.segments is None:
+        allowed = int(min(queued.deliveries, room // each.segments_each))
+        return allowed, allowed * each.segments_each
+    if queued.segments * weight <= room:
+        return queued.deliveries, queued.segments * weight
+    names = {"message_id": each.message_id, "room": int(room // weight)}
+    row = connection.execute(_SQL["count_fitting"], names).fetchone()
+    assert row is not None  # noqa: S101 - counts are always returned
+    return row[0], row[1] * weight
 
 
 def _correct_reservations(
@@ -326,7 +350,7 @@ def _correct_reservations(
         {
             "message_ids": [each.message_id for each in changed],
             "days": [each.day for each in changed],
-            "segments": [audiences[each.message_id].sent * each.segments_each for each in changed],
+            "segments": [audiences[each.message_id].segments for each in changed],
         },
     )
 

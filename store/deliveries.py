@@ -45,6 +45,11 @@ class Delivery:
     carrier_id: str | None
     updated_at: datetime
     waits_until: datetime | None
+    segments: int | None
+    """Of its own text, if its message has merge fields whose values change the number."""
+    content: str | None
+    """Its own text; None if everybody gets the text of the message."""
+    details: dict[str, Any] | None
 
 
 def record(connection: Connection[Any], results: Sequence[DeliveryUpdate], *, ids_conflict: bool = False) -> int:
@@ -117,6 +122,12 @@ def opt_out_recipients(connection: Connection[Any], delivery_ids: Sequence[UUID]
 def expire_leases(connection: Connection[Any]) -> int:
     """Set every delivery whose lease expired to `unknown`, and return how many."""
     return connection.execute(_SQL["expire_leases"]).rowcount
+
+
+def segments_of(connection: Connection[Any], delivery_id: UUID) -> int | None:
+    """Returns the segments of the delivery's own text; None if they are those of its message."""
+    row = connection.execute(_SQL["get_segments"], {"delivery_id": delivery_id}).fetchone()
+    return row[0] if row else None
 
 
 def page(

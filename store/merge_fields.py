@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
 
 from messaging.merge_fields import MergeField, MergeText
+from store import sql
+
+_SQL = sql.load("merge_fields")
 
 StoredMergeFields = dict[str, Any]
 """The column `merge_fields` of messages and schedules."""
@@ -31,6 +37,20 @@ def to_store(
         "needsText": needs_text,
         "countsSegments": counts_segments,
     }
+
+
+def with_content(stored: StoredMergeFields, content: MergeText) -> StoredMergeFields:
+    """Returns the same merge fields with another `content`, which has no field that the former did not have."""
+    fields = [MergeField(**each) for each in stored["fields"]]
+    texts = [
+        {**text, "format": _format(content, fields)} if text["name"] == "content" else text for text in stored["texts"]
+    ]
+    return {**stored, "texts": texts}
+
+
+def list_contact_fields(connection: Connection[Any], church_id: UUID) -> list[str]:
+    """Returns the names of the church's own fields of contacts."""
+    return [name for (name,) in connection.execute(_SQL["list_contact_fields"], {"church_id": church_id})]
 
 
 def _format(text: MergeText, fields: list[MergeField]) -> str:

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from messaging.addresses import AddressKind
 from messaging.number_regions import number_region
 from store import audiences, contacts, daily_limits, sql
-from store.daily_limits import CountedAudience
+from store.daily_limits import CountedAudience, QueuedDeliveries
 
 _SQL = sql.load("message_expansion")
 
@@ -87,7 +87,9 @@ def expand(
             **audiences.NO_SMART_GROUPS,
         },
     ).fetchall()
-    queued: dict[UUID, int] = {message_id: count for message_id, _, count in rows}
+    queued = {
+        message_id: QueuedDeliveries(deliveries=count, segments=segments) for message_id, _, count, segments in rows
+    }
     counted: dict[UUID, CountedAudience] = {}
     if queued and segment_weight:
         counted = daily_limits.count_audiences(
@@ -95,7 +97,7 @@ def expand(
         )
     return {
         message_id: _expansion(written=written, queued=count, audience=counted.get(message_id))
-        for message_id, written, count in rows
+        for message_id, written, count, _ in rows
     }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection, Cursor
@@ -12,9 +13,18 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from store import message_totals, sql
+from store.merge_fields import StoredMergeFields
 from store.messages import Message
 
 _SQL = sql.load("message_lifecycle")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangedDeliveries:
+    """How many deliveries were changed, and how many segments their texts have together."""
+
+    deliveries: int
+    segments: int
 
 
 def complete(connection: Connection[Any], *, church_ids: Sequence[UUID] | None = None) -> int:
@@ -39,11 +49,19 @@ def lock(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> M
         return cursor.execute(_SQL["lock_message"], {"church_id": church_id, "message_id": message_id}).fetchone()
 
 
-def cancel(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> int:
-    """Cancel the message, and return how many deliveries were canceled."""
+def cancel(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> ChangedDeliveries:
+    """Cancel the message, and return the deliveries that were canceled."""
     names = {"church_id": church_id, "message_id": message_id}
     connection.execute(_SQL["cancel_message"], names)
-    return connection.execute(_SQL["cancel_deliveries"], names).rowcount
+    return changed(connection, _SQL["cancel_deliveries"], names)
+
+
+def changed(connection: Connection[Any], query: LiteralString, names: Mapping[str, Any]) -> ChangedDeliveries:
+    """Run a query that changes deliveries and returns how many, and their segments."""
+    with connection.cursor(row_factory=class_row(ChangedDeliveries)) as cursor:
+        found = cursor.execute(query, names).fetchone()
+    assert found is not None  # noqa: S101 - counts are always returned
+    return found
 
 
 def pause(connection: Connection[Any], *, church_id: UUID, message_id: UUID) -> None:
@@ -67,15 +85,15 @@ def retry_failed(
     message_id: UUID,
     reasons: Sequence[str] | None,
     error_codes: Sequence[str] | None,
-) -> int:
-    """Queue failed deliveries again, all or those with these reasons and error codes, and return how many."""
+) -> ChangedDeliveries:
+    """Queue failed deliveries again, all or those with these reasons and error codes, and return them."""
     names = {"church_id": church_id, "message_id": message_id}
     filters = {
         "reasons": None if reasons is None else list(reasons),
         "error_codes": None if error_codes is None else list(error_codes),
     }
-    queued = connection.execute(_SQL["retry_deliveries"], {**names, **filters}).rowcount
-    if queued:
+    queued = changed(connection, _SQL["retry_deliveries"], {**names, **filters})
+    if queued.deliveries:
         reopen(connection, church_id=church_id, message_id=message_id)
     return queued
 
@@ -108,6 +126,7 @@ def change(
     content: str,
     details: Mapping[str, Any],
     segments: int,
+    merge_fields: StoredMergeFields | None,
     target_type: str,
     target: dict[str, list[str]],
     send_at: datetime | None,
@@ -122,6 +141,7 @@ def change(
             "content": content,
             "details": Jsonb(dict(details)),
             "segments": segments,
+            "merge_fields": None if merge_fields is None else Jsonb(merge_fields),
             "target_type": target_type,
             "target": Jsonb(target),
             "send_at": send_at,

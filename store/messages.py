@@ -16,6 +16,7 @@ from messaging.states import Status
 from store import daily_limits, links, sql, suspensions
 from store.audit import Actor
 from store.daily_limits import Fits, Need
+from store.merge_fields import StoredMergeFields
 
 _SQL = sql.load("messages")
 
@@ -93,6 +94,8 @@ class NewMessage:
     """The URL that each short URL in the content replaces."""
     accepted_by: Actor | None = None
     """Who sent it, for the audit. None: it is a run of a schedule, which is recorded as such."""
+    merge_fields: StoredMergeFields | None = None
+    """None: everybody gets the same text. A message of a schedule has those of the schedule."""
     need: Need | None = None
     """What is reserved of the limits on insert. None: the message is counted when it is expanded."""
 
@@ -121,6 +124,7 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "urgent_reason": new.urgent_reason,
         "schedule_id": new.schedule_id,
         "shorten_links": new.shorten_links,
+        "merge_fields": None if new.merge_fields is None else Jsonb(new.merge_fields),
         "actor_kind": new.accepted_by.kind if new.accepted_by else None,
         "actor": new.accepted_by.name if new.accepted_by else None,
         "counted_on": new.need.day if new.need else None,

@@ -13,7 +13,8 @@ from psycopg.rows import class_row
 
 from messaging.reconciliation import CarrierIdOwner, ReconciliationPolicy
 from messaging.submissions import InDoubtDelivery, Sender
-from store import sql
+from store import message_lifecycle, sql
+from store.message_lifecycle import ChangedDeliveries
 from store.unique_violations import retry_unique_violations
 
 _SQL = sql.load("reconciliation")
@@ -153,7 +154,7 @@ def resolve(
     """Record a person's decision. Returns False if the delivery is not in doubt, None if it does not exist."""
     names = {"church_id": church_id, "message_id": message_id, "delivery_id": delivery_id}
     decision = {"status": status, "reasons": None, "least_seconds": 0.0}
-    if connection.execute(_SQL["resolve_deliveries"], {**names, **decision}).rowcount:
+    if message_lifecycle.changed(connection, _SQL["resolve_deliveries"], {**names, **decision}).deliveries:
         return True
     row = connection.execute(_SQL["delivery_exists"], names).fetchone()
     return False if row and row[0] else None
@@ -167,12 +168,13 @@ def resolve_all(
     status: Resolution,
     reasons: Sequence[str] | None = None,
     least_seconds: float = 0.0,
-) -> int:
-    """Record a person's decision on all deliveries of the message that are in doubt, and return on how many.
+) -> ChangedDeliveries:
+    """Record a person's decision on all deliveries of the message that are in doubt, and return them.
 
     `reasons` and `least_seconds` restrict it to deliveries with these reasons, in doubt for at least this long.
     """
-    return connection.execute(
+    return message_lifecycle.changed(
+        connection,
         _SQL["resolve_deliveries"],
         {
             "church_id": church_id,
@@ -182,7 +184,7 @@ def resolve_all(
             "reasons": None if reasons is None else list(reasons),
             "least_seconds": least_seconds,
         },
-    ).rowcount
+    )
 
 
 def list_in_doubt(

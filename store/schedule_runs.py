@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from messaging.links import LinkRules
+from messaging.merge_fields import BUILT_IN_FIELDS
 from messaging.missed_runs import DecidedRun, MissedPolicy, RunOutcome, decide_runs
 from messaging.recurrence.rule import InvalidRecurrence, TooManySteps
 from messaging.recurrence.runs import Recurrence, ScheduledRun
@@ -165,10 +166,11 @@ def record(
             "outcomes": [decided.outcome.value for _, decided in runs],
             "reasons": [decided.reason for _, decided in runs],
             "send_ats": [decided.send_at for _, decided in runs],
+            "built_in_fields": list(BUILT_IN_FIELDS),
         },
     ).rowcount
     if messages and link_rules is not None:
-        run_links.shorten(
+        run_links.shorten_runs(
             connection,
             link_rules,
             schedule_ids=[schedule_id for schedule_id, _ in runs],

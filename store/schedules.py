@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from messaging.recurrence.runs import Recurrence, ScheduledRun, recurrence_by_cron, recurrence_by_rrule
 from messaging.wall_time import find_zone
 from store import sql
+from store.merge_fields import StoredMergeFields
 
 _SQL = sql.load("schedules")
 
@@ -87,10 +88,11 @@ def insert(
     next_run: ScheduledRun,
     idempotency_key: str | None,
     request_hash: bytes,
+    merge_fields: StoredMergeFields | None = None,
 ) -> tuple[Schedule, bool]:
     """Returns the schedule and whether it is new: False if the idempotency key was used before, with that schedule."""
     parameters = {
-        **_parameters(definition),
+        **_parameters(definition, merge_fields),
         **_next_run(next_run),
         "church_id": church_id,
         "idempotency_key": idempotency_key,
@@ -121,11 +123,18 @@ def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, l
 
 
 def change(
-    connection: Connection[Any], schedule: Schedule, definition: ScheduleDefinition, *, next_run: ScheduledRun | None
+    connection: Connection[Any],
+    schedule: Schedule,
+    definition: ScheduleDefinition,
+    *,
+    next_run: ScheduledRun | None,
+    merge_fields: StoredMergeFields | None = None,
 ) -> None:
     """Replace the definition of the schedule."""
     names = {"church_id": schedule.church_id, "schedule_id": schedule.schedule_id}
-    connection.execute(_SQL["change_schedule"], {**_parameters(definition), **_next_run(next_run), **names})
+    connection.execute(
+        _SQL["change_schedule"], {**_parameters(definition, merge_fields), **_next_run(next_run), **names}
+    )
 
 
 def pause(connection: Connection[Any], *, church_id: UUID, schedule_id: UUID, reason: str) -> None:
@@ -166,9 +175,14 @@ def _one(connection: Connection[Any], query: LiteralString, parameters: dict[str
         return cursor.execute(query, parameters).fetchone()
 
 
-def _parameters(definition: ScheduleDefinition) -> dict[str, Any]:
+def _parameters(definition: ScheduleDefinition, merge_fields: StoredMergeFields | None) -> dict[str, Any]:
     values = {name: getattr(definition, name) for name in ScheduleDefinition.__dataclass_fields__}
-    return {**values, "details": Jsonb(definition.details), "target": Jsonb(definition.target)}
+    return {
+        **values,
+        "details": Jsonb(definition.details),
+        "target": Jsonb(definition.target),
+        "merge_fields": None if merge_fields is None else Jsonb(merge_fields),
+    }
 
 
 def _next_run(run: ScheduledRun | None) -> dict[str, datetime | None]:

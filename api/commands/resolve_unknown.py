@@ -97,28 +97,28 @@ def _resolve(in_doubt: MessageInDoubt, decision: Resolution, least_seconds: floa
             status=decision,
             least_seconds=least_seconds,
         )
-        sends_again = resolved > 0 and decision == "queued"
+        sends_again = resolved.deliveries > 0 and decision == "queued"
         if sends_again:
             message_lifecycle.reopen(connection, church_id=in_doubt.church_id, message_id=in_doubt.message_id)
-            _count_against_limit(connection, message, church_id=in_doubt.church_id, deliveries=resolved)
-        if resolved:
+            _count_against_limit(connection, message, church_id=in_doubt.church_id, segments=resolved.segments)
+        if resolved.deliveries:
             audit.record(
                 connection,
                 actor=command_actor(),
                 action="message.resolved",
                 subject=str(in_doubt.message_id),
                 church_id=in_doubt.church_id,
-                details={"status": decision, "deliveries": resolved},
+                details={"status": decision, "deliveries": resolved.deliveries},
             )
     if sends_again:
         services().job_queue.enqueue_batch(channel=in_doubt.channel, church_id=in_doubt.church_id)
-    return resolved
+    return resolved.deliveries
 
 
-def _count_against_limit(connection: Connection[Any], message: Message, *, church_id: UUID, deliveries: int) -> None:
-    """Count the deliveries that are sent again against the church's limits."""
+def _count_against_limit(connection: Connection[Any], message: Message, *, church_id: UUID, segments: int) -> None:
+    """Count the segments of deliveries that are sent again against the church's limits."""
     try:
-        daily_usage.reserve_again(connection, church_id=church_id, message=message, deliveries=deliveries)
+        daily_usage.reserve_again(connection, church_id=church_id, message=message, segments=segments)
     except LimitReached as error:
         raise click.ClickException(
             f"Message {message.message_id} is unchanged: {error}. "

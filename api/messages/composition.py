@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 from uuid import UUID
@@ -17,12 +18,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails
 
 from api.address_fields import Email, Phone
 from api.base_models import STORABLE, Moment, RequestModel, field_error
 from api.messages import channel_fields
 from channels.registry import CHANNELS
 from messaging.addresses import AddressKind, locate_phone
+from messaging.merge_fields import MergeFieldError, parse
 
 MAX_RECIPIENTS = 10_000
 """The most recipients that a request may list. The target "all" has no limit."""
@@ -78,7 +81,10 @@ class Draft(RequestModel):
         description=(
             "The text of the message. Required, except for mms: a picture message needs no text. At most 1,600 "
             "characters for sms and mms, and 100,000 for mail. In an e-mail, blank lines separate paragraphs, and "
-            "URLs that begin with https:// become links."
+            "URLs that begin with https:// become links. A merge field such as `{{firstName|friend}}` becomes the "
+            "value of each recipient, or the default after the bar. The fields are `name`, `firstName`, `lastName`, "
+            "`phone`, `email`, and the church's own fields of contacts; recipients in `phoneNumbers` and "
+            "`emailAddresses` get the defaults. `\\{{` is a literal `{{`."
         ),
     )
     target_type: Literal["all", "contacts", "numbers", "addresses"] = Field(
@@ -122,7 +128,7 @@ class Draft(RequestModel):
     def _check_content(cls, content: str, info: ValidationInfo) -> str:
         channel = CHANNELS.get(info.data.get("channel", ""))
         message = channel.check_content(content) if channel else None
-        if message is not None:
+        if message := message or _brace_error(content):
             raise field_error(message)
         return content
 
@@ -141,6 +147,7 @@ class Draft(RequestModel):
             details = {name: value for name, value in body.items() if name not in common}
             channel_name = body.get("channel", cls.model_fields["channel"].default)
             errors += channel_fields.channel_field_errors(channel_name, details)
+            errors += _brace_errors(channel_name, details)
         if draft is None or errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
         return draft
@@ -229,6 +236,24 @@ class Composition(Draft):
         if send_at.replace(tzinfo=send_at.tzinfo or UTC) - datetime.now(UTC) > MAX_AHEAD + margin:
             raise field_error(TOO_FAR)
         return send_at.astimezone(UTC) if send_at.tzinfo else send_at
+
+
+def _brace_error(text: str) -> str | None:
+    """Return what is wrong with the merge fields of a text by itself. Whether contacts have the fields is not known."""
+    try:
+        parse(text)
+    except MergeFieldError as error:
+        return str(error)
+    return None
+
+
+def _brace_errors(channel_name: object, details: dict[str, Any]) -> Iterator[InitErrorDetails]:
+    """Yield the errors of merge fields in the channel's own fields."""
+    channel = CHANNELS.get(channel_name) if isinstance(channel_name, str) else None
+    for name in channel.merge_rules.longest if channel else ():
+        text = details.get(name)
+        if isinstance(text, str) and (message := _brace_error(text)):
+            yield InitErrorDetails(type=field_error(message), loc=(name,), input=None)
 
 
 def _check_list(listed: _Listed, data: dict[str, Any], *, target_type: str) -> _Listed:

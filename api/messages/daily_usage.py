@@ -55,13 +55,12 @@ def refuse_runs_beyond(connection: Connection[Any], *, church_id: UUID, definiti
     daily_limits.require_within_limit(need)
 
 
-def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Message, deliveries: int) -> None:
-    """Count deliveries that are sent again against today's limit. Raises LimitReached."""
+def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Message, segments: int) -> None:
+    """Count the segments of deliveries that are sent again against today's limit. Raises LimitReached."""
     need = daily_limits.measure_resend(
         connection,
         church_id=church_id,
-        deliveries=deliveries,
-        segments_each=_segments_each(message),
+        segments=segments * CHANNELS[message.channel].daily_limit_weight,
         default_limit=services().settings.daily_segment_limit,
     )
     if need is not None:
@@ -69,15 +68,11 @@ def reserve_again(connection: Connection[Any], *, church_id: UUID, message: Mess
         daily_limits.forget_reservation(connection, church_id=church_id, message_id=message.message_id)
 
 
-def give_back(connection: Connection[Any], *, church_id: UUID, message: Message, canceled: int) -> None:
+def give_back(connection: Connection[Any], *, church_id: UUID, message: Message, segments: int) -> None:
     """Return the segments of canceled deliveries to the limits. `message` is the message before it was canceled."""
     daily_limits.release(
         connection,
         church_id=church_id,
         message_id=message.message_id,
-        segments=None if message.expanded_at is None else canceled * _segments_each(message),
+        segments=None if message.expanded_at is None else segments * CHANNELS[message.channel].daily_limit_weight,
     )
-
-
-def _segments_each(message: Message) -> int:
-    return message.segments * CHANNELS[message.channel].daily_limit_weight

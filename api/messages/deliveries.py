@@ -58,6 +58,21 @@ class DeliveryView(ResponseModel):
     attempts: int = Field(description="How many times it was submitted to the carrier, or was about to be.")
     carrier_id: str | None = Field(description="The carrier's id of the delivery, if it reported one.")
     updated_at: Timestamp = Field(description="When the delivery last changed.")
+    segments: int | None = Field(
+        description=(
+            "The segments of the recipient's own text, if its message has merge fields and is a text; else null: those "
+            "of the message."
+        )
+    )
+    content: str | None = Field(
+        description=(
+            "The text of this recipient, if its message has merge fields. It is fixed when the delivery is created. "
+            "Null if everybody gets the `content` of the message, or if the text is no longer kept."
+        )
+    )
+    details: dict[str, Any] | None = Field(
+        description="As `content`: the channel's own fields for this recipient, such as the `subject` of an e-mail."
+    )
     waits_until: Timestamp | None = Field(
         description="The earliest time at which a `queued` delivery is sent: after a retry delay, or after quiet hours."
     )
@@ -123,4 +138,7 @@ def _view(delivery: deliveries.Delivery) -> DeliveryView:
         carrier_id=delivery.carrier_id,
         updated_at=delivery.updated_at,
         waits_until=delivery.waits_until,
+        segments=delivery.segments,
+        content=delivery.content,
+        details=delivery.details,
     )

@@ -15,10 +15,10 @@ from api.messages.counted_message import counted_message
 from api.messages.daily_usage import need_of
 from api.messages.draft_edit import DraftEdit
 from api.messages.link_editing import edited_with_links, store_links
+from api.messages.merging import count_segments, stored_merge_fields
 from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.problems import RequestRefused
 from api.services import services
-from channels.registry import CHANNELS
 from store import audit, daily_limits, message_lifecycle, messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
@@ -61,14 +61,14 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         if message.expanded_at is not None or message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, f"The message can no longer be changed: it is {message.status}.")
         target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
-        edited, content = edited_with_links(
+        edited, links = edited_with_links(
             connection, message=message, current=_as_request_body(caller, message, target), edit=body
         )
         if "send_at" in body.model_fields_set:
             send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=edited.send_at)
         else:
             send_at = message.send_at
-        new_target, segments = edited.target, CHANNELS[edited.channel].count_segments(content.text)
+        new_target, segments = edited.target, count_segments(edited)
         check_sendable(connection, church_id=caller.church_id, draft=edited, target=new_target, errors=errors)
         need = need_of(
             connection,
@@ -84,15 +84,16 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             connection,
             church_id=caller.church_id,
             message_id=message_id,
-            content=content.text,
+            content=edited.content,
             details=edited.details,
             segments=segments,
+            merge_fields=stored_merge_fields(edited),
             target_type=edited.target_type,
             target=new_target,
             send_at=send_at,
             urgent_reason=edited.urgent_reason,
         )
-        store_links(connection, draft=edited, message_id=message_id, content=content, send_at=send_at)
+        store_links(connection, draft=edited, message_id=message_id, links=links, send_at=send_at)
         audit.record(
             connection,
             actor=caller.actor,

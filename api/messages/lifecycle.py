@@ -69,8 +69,8 @@ def cancel_message(*, caller: KeyHolder, message_id: UUID) -> ApiResponse:
             )
         if message.canceled_at is None:
             canceled = message_lifecycle.cancel(connection, church_id=caller.church_id, message_id=message_id)
-            daily_usage.give_back(connection, church_id=caller.church_id, message=message, canceled=canceled)
-            _record(connection, caller, "message.canceled", message, deliveries=canceled)
+            daily_usage.give_back(connection, church_id=caller.church_id, message=message, segments=canceled.segments)
+            _record(connection, caller, "message.canceled", message, deliveries=canceled.deliveries)
         return _message_response(connection, caller, message_id)
 
 
@@ -138,12 +138,12 @@ def retry_failed(*, caller: KeyHolder, message_id: UUID, body: Retry) -> ApiResp
             reasons=body.reasons,
             error_codes=body.error_codes,
         )
-        daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=retried)
-        if retried:
-            _record(connection, caller, "message.retried", message, deliveries=retried)
+        daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, segments=retried.segments)
+        if retried.deliveries:
+            _record(connection, caller, "message.retried", message, deliveries=retried.deliveries)
         shown = _counted(connection, caller, message_id)
     services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
-    return ApiResponse(status=200, content=RetryResult(retried=retried, message=shown))
+    return ApiResponse(status=200, content=RetryResult(retried=retried.deliveries, message=shown))
 
 
 @contextmanager

@@ -12,28 +12,29 @@ from psycopg import Connection
 from api.messages.composition import Composition
 from api.messages.draft_edit import DraftEdit, apply_edit
 from api.messages.link_shortening import shorten_draft
-from messaging.links import ShortenedText, restore
-from store import links
+from messaging.links import restore
+from store import links as stored_links
 from store.messages import Message
 
 
 def edited_with_links(
     connection: Connection[Any], *, message: Message, current: Mapping[str, Any], edit: DraftEdit
-) -> tuple[Composition, ShortenedText]:
-    """Return the message with the edit applied, and the text to send. `current` is as in apply_edit().
+) -> tuple[Composition, Mapping[str, str]]:
+    """Return the message with the edit applied and with the text to send, and its URLs by their short URL.
 
+    `current` is as in apply_edit().
     The edit applies to the text as it was written: short URLs in it and in the edit stand for the URLs that they
     replaced. A URL that the message keeps also keeps its short URL, which somebody may have copied.
     """
     church_id = UUID(str(current["churchId"]))
-    found = links.of_message(connection, church_id=church_id, message_id=message.message_id)
+    found = stored_links.of_message(connection, church_id=church_id, message_id=message.message_id)
     urls = {link.short_url: link.url for link in found if link.url is not None}
-    choice = links.choice_of_message(connection, church_id=church_id, message_id=message.message_id)
+    choice = stored_links.choice_of_message(connection, church_id=church_id, message_id=message.message_id)
     written = {**current, "content": restore(message.content, urls), "shortenLinks": choice}
     edited = apply_edit(Composition, written, edit)
     edited = edited.model_copy(update={"content": restore(edited.content, urls)})
     kept = {url: short_url for short_url, url in urls.items()}
-    return edited, shorten_draft(connection, edited, kept=kept)
+    return shorten_draft(connection, edited, kept=kept)
 
 
 def store_links(
@@ -41,10 +42,10 @@ def store_links(
     *,
     draft: Composition,
     message_id: UUID,
-    content: ShortenedText,
+    links: Mapping[str, str],
     send_at: datetime | None,
 ) -> None:
     """Store the links of the edited message. Those that are not in its text any more stop working."""
     church_id = draft.church_id
-    links.set_of_message(connection, church_id=church_id, message_id=message_id, urls=content.urls, send_at=send_at)
-    links.set_choice(connection, church_id=church_id, message_id=message_id, shorten_links=draft.shorten_links)
+    stored_links.set_of_message(connection, church_id=church_id, message_id=message_id, urls=links, send_at=send_at)
+    stored_links.set_choice(connection, church_id=church_id, message_id=message_id, shorten_links=draft.shorten_links)

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from api import problems
-from api.messages.composition import Draft
+from api.messages.draft_edit import AnyDraft
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS, link_rules
@@ -46,10 +46,10 @@ def shorten_text(
 
 
 def shorten_draft(
-    connection: Connection[Any], draft: Draft, *, kept: Mapping[str, str] = _NONE, code: str | None = None
-) -> ShortenedText:
-    """Return the text of a draft to send, as shorten_text() does."""
-    return shorten_text(
+    connection: Connection[Any], draft: AnyDraft, *, kept: Mapping[str, str] = _NONE, code: str | None = None
+) -> tuple[AnyDraft, Mapping[str, str]]:
+    """Return the draft with the text to send, and the URLs by their short URL, as shorten_text() does."""
+    shortened = shorten_text(
         connection,
         church_id=draft.church_id,
         channel=draft.channel,
@@ -58,6 +58,7 @@ def shorten_draft(
         kept=kept,
         code=code,
     )
+    return draft.model_copy(update={"content": shortened.text}), shortened.urls
 
 
 def _short_links(

@@ -16,7 +16,7 @@ from api.messages import daily_usage, responses
 from api.messages.counted_message import counted_message
 from api.problems import RequestRefused
 from api.services import services
-from store import audit, message_lifecycle, messages, reconciliation
+from store import audit, deliveries, message_lifecycle, messages, reconciliation
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import Message
@@ -86,7 +86,8 @@ def resolve_delivery(*, caller: KeyHolder, message_id: UUID, delivery_id: UUID, 
             raise RequestRefused(problems.WRONG_STATE, "The delivery is not in doubt.")
         if body.status == "queued":
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
-            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=1)
+            segments = deliveries.segments_of(connection, delivery_id) or message.segments
+            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, segments=segments)
         audit.record(
             connection,
             actor=caller.actor,
@@ -124,25 +125,27 @@ def resolve_deliveries(*, caller: KeyHolder, message_id: UUID, body: BulkResolut
             reasons=body.reasons,
             least_seconds=60.0 * body.unknown_for_minutes,
         )
-        sends_again = resolved > 0 and body.status == "queued"
+        sends_again = resolved.deliveries > 0 and body.status == "queued"
         if sends_again:
             message_lifecycle.reopen(connection, church_id=caller.church_id, message_id=message_id)
-            daily_usage.reserve_again(connection, church_id=caller.church_id, message=message, deliveries=resolved)
-        if resolved:
+            daily_usage.reserve_again(
+                connection, church_id=caller.church_id, message=message, segments=resolved.segments
+            )
+        if resolved.deliveries:
             audit.record(
                 connection,
                 actor=caller.actor,
                 action="message.resolved",
                 subject=str(message_id),
                 church_id=caller.church_id,
-                details={"status": body.status, "deliveries": resolved},
+                details={"status": body.status, "deliveries": resolved.deliveries},
             )
         resolved_message = messages.get(connection, church_id=caller.church_id, message_id=message_id)
         assert resolved_message is not None  # noqa: S101 - it is locked
         shown = counted_message(connection, church_id=caller.church_id, message=resolved_message)
     if sends_again:
         services().job_queue.enqueue_batch(channel=message.channel, church_id=caller.church_id)
-    return ApiResponse(status=200, content=ResolveResult(resolved=resolved, message=shown))
+    return ApiResponse(status=200, content=ResolveResult(resolved=resolved.deliveries, message=shown))
 
 
 def _refuse_sending_canceled(message: Message, body: Resolution) -> None:

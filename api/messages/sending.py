@@ -12,13 +12,13 @@ from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
 from api.messages.link_shortening import shorten_draft
+from api.messages.merging import count_segments, stored_merge_fields
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
 from api.request_digest import request_digest
 from api.request_ids import request_id
 from api.services import services
-from channels.registry import CHANNELS
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.messages import NewMessage
@@ -85,8 +85,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     errors = reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
-        content = shorten_draft(connection, body)
-        segments = CHANNELS[body.channel].count_segments(content.text)
+        to_send, links = shorten_draft(connection, body)
+        segments = count_segments(to_send)
         need = need_of(
             connection,
             church_id=caller.church_id,
@@ -99,7 +99,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         new = NewMessage(
             church_id=caller.church_id,
             channel=body.channel,
-            content=content.text,
+            content=to_send.content,
             details=body.details,
             segments=segments,
             target_type=body.target_type,
@@ -110,7 +110,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             send_at=due_at,
             urgent_reason=body.urgent_reason,
             shorten_links=body.shorten_links,
-            links=content.urls,
+            links=links,
+            merge_fields=stored_merge_fields(to_send),
             need=need,
             accepted_by=caller.actor,
         )

@@ -14,6 +14,7 @@ from psycopg import Connection
 from api import problems
 from api.messages.composition import Draft
 from api.messages.draft_edit import DraftEdit
+from api.messages.merging import merge_field_errors
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
@@ -59,7 +60,7 @@ def check_sendable(
     errors: Sequence[FieldError] = (),
 ) -> None:
     """Raise RequestRefused (422) if there are `errors`, or further ones. `target` is the draft's."""
-    all_errors = [*errors, *_recipient_errors(connection, church_id, draft, target)]
+    all_errors = [*errors, *_draft_errors(connection, church_id, draft, target)]
     if reason := unavailable(draft.channel):
         all_errors.insert(0, FieldError(field="channel", message=reason))
     elif not senders.exists(connection, church_id=church_id, channel=draft.channel):
@@ -78,13 +79,13 @@ def insert_checked(
     """
     if reason := unavailable(draft.channel):
         error = FieldError(field="channel", message=reason)
-        raise _refused([error, *errors, *_recipient_errors(connection, new.church_id, draft, new.target)])
+        raise _refused([error, *errors, *_draft_errors(connection, new.church_id, draft, new.target)])
     try:
         message, is_new = messages.insert(connection, new)
     except NoSender:
-        recipient_errors = _recipient_errors(connection, new.church_id, draft, new.target)
-        raise _refused([_no_sender(draft), *errors, *recipient_errors]) from None
-    if is_new and (all_errors := [*errors, *_recipient_errors(connection, new.church_id, draft, new.target)]):
+        draft_errors = _draft_errors(connection, new.church_id, draft, new.target)
+        raise _refused([_no_sender(draft), *errors, *draft_errors]) from None
+    if is_new and (all_errors := [*errors, *_draft_errors(connection, new.church_id, draft, new.target)]):
         raise _refused(all_errors)
     return message, is_new
 
@@ -107,8 +108,12 @@ def region_error(region: str, allowed: frozenset[str]) -> str | None:
     return f"is a number in {region}, but the church may text only {listed}: the operator can allow more regions"
 
 
-def _recipient_errors(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
-    return [*_unknown_contact_errors(connection, church_id, draft), *_region_errors(connection, church_id, target)]
+def _draft_errors(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
+    return [
+        *merge_field_errors(connection, church_id, draft),
+        *_unknown_contact_errors(connection, church_id, draft),
+        *_region_errors(connection, church_id, target),
+    ]
 
 
 def _region_errors(connection: Connection[Any], church_id: UUID, target: Target) -> list[FieldError]:

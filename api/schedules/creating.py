@@ -7,6 +7,7 @@ from api.authentication import with_key
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.daily_usage import refuse_runs_beyond
+from api.messages.merging import stored_merge_fields
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -77,6 +78,7 @@ def create_schedule(*, caller: KeyHolder, body: NewSchedule) -> ApiResponse:
                 next_run=first_run,
                 idempotency_key=key,
                 request_hash=request_digest(body),
+                merge_fields=stored_merge_fields(body),
             )
         if is_new:
             suspensions.refuse_suspended(connection, caller.church_id)

@@ -12,9 +12,9 @@ from psycopg import Connection
 
 from api import problems
 from api.messages.link_shortening import shorten_draft
+from api.messages.merging import count_segments
 from api.problems import FieldError, RequestRefused
 from api.schedules.new_schedule import START_OUT_OF_RANGE, NewSchedule, is_start_in_range
-from channels.registry import CHANNELS
 from messaging.links import SAMPLE_CODE
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
@@ -44,12 +44,12 @@ def define_schedule(
     if not is_start_in_range(starts_at):  # a DTSTART in the rule: the model has checked `startsAt`
         raise _refused(f"recurrence.{kind}", f"has a DTSTART, which {START_OUT_OF_RANGE}")
     # It costs what the texts of the schedule will cost: each run has short links of its own.
-    sample = shorten_draft(connection, schedule, code=SAMPLE_CODE)
+    sample, _ = shorten_draft(connection, schedule, code=SAMPLE_CODE)
     definition = ScheduleDefinition(
         channel=schedule.channel,
         content=schedule.content,
         details=schedule.details,
-        segments=CHANNELS[schedule.channel].count_segments(sample.text),
+        segments=count_segments(sample),
         target_type=schedule.target_type,
         target=schedule.target,
         urgent_reason=schedule.urgent_reason,

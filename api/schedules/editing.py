@@ -14,6 +14,7 @@ from api.base_models import RequestModel, WallTime
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages.daily_usage import refuse_runs_beyond
 from api.messages.draft_edit import DraftEdit, apply_edit, describe_without_defaults
+from api.messages.merging import stored_merge_fields
 from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
@@ -78,7 +79,9 @@ def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit)
         check_sendable(connection, church_id=caller.church_id, draft=edited, target=definition.target, errors=errors)
         refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)
         with schedule_limit.enforced_on_change(connection, schedule, next_run=next_run):
-            schedules.change(connection, schedule, definition, next_run=next_run)
+            schedules.change(
+                connection, schedule, definition, next_run=next_run, merge_fields=stored_merge_fields(edited)
+            )
         record_change(connection, caller, "schedule.changed", schedule_id, fields=body.changed_fields)
         return schedule_response(connection, caller, schedule_id)
 

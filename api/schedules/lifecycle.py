@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from psycopg import Connection
 from pydantic import Field, StringConstraints
 
 from api import problems
@@ -15,7 +13,6 @@ from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.daily_usage import need_of
-from api.messages.link_shortening import shorten_text
 from api.messages.responses import AcceptedMessage, accepted
 from api.messages.sending_checks import unavailable
 from api.messages.wait_reasons import notices
@@ -24,11 +21,10 @@ from api.request_ids import request_id
 from api.schedules import responses, schedule_limit
 from api.schedules.locked_schedule import locked_schedule, record_change, schedule_response
 from api.services import services
-from channels.registry import CHANNELS
-from messaging.links import ShortenedText
+from channels.registry import link_rules
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
-from store import messages, schedule_runs, schedules
+from store import messages, run_links, schedule_runs, schedules
 from store.api_keys import KeyHolder
 from store.daily_limits import Need
 from store.messages import NewMessage, NoSender
@@ -120,20 +116,16 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
     paused, and after it has ended."""
     key = idempotency_key()
     with locked_schedule(caller, schedule_id) as (connection, schedule):
-        content = _content_of(connection, schedule)
-        segments = CHANNELS[schedule.channel].count_segments(content.text)
         need = need_of(
             connection,
             church_id=caller.church_id,
             channel=schedule.channel,
-            segments=segments,
+            segments=schedule.segments,
             target_type=schedule.target_type,
             target=schedule.target,
             send_at=None,
         )
-        new = replace(
-            _message_of(schedule, caller, key, need), content=content.text, segments=segments, links=content.urls
-        )
+        new = _message_of(schedule, caller, key, need)
         if reason := unavailable(schedule.channel):
             raise _refused(reason)
         try:
@@ -155,6 +147,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             schedule_runs.record_manual_run(
                 connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
             )
+            run_links.shorten(connection, link_rules(services().settings), message_ids=[message.message_id])
             record_change(connection, caller, "schedule.run", schedule_id, messageId=str(message.message_id))
     if is_new:
         services().job_queue.enqueue_expansion(channel=message.channel)
@@ -192,15 +185,4 @@ def _message_of(schedule: Schedule, caller: KeyHolder, key: str | None, need: Ne
         shorten_links=schedule.shorten_links,
         accepted_by=caller.actor,
         need=need,
-    )
-
-
-def _content_of(connection: Connection[Any], schedule: Schedule) -> ShortenedText:
-    """Return the text of the schedule with short links of the message's own."""
-    return shorten_text(
-        connection,
-        church_id=schedule.church_id,
-        channel=schedule.channel,
-        content=schedule.content,
-        wanted=schedule.shorten_links,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from channels.base import Carrier, Details
+from channels.base import Carrier, Details, MergeRules
 from channels.incoming import Inbox, Route, RouteStore
 from channels.mail import unsubscribe
 from channels.mail.bounce_route import bounce_route
@@ -33,6 +33,9 @@ class MailChannel:
             "description": "The subject, on one line, as plain text without encoded words (RFC 2047).",
         }
     }
+    merge_rules = MergeRules(
+        longest={"content": MAX_CHARACTERS, "subject": MAX_SUBJECT_CHARACTERS}, needs_text=True, counts_segments=False
+    )
     daily_limit_weight = 0  # a single mail costs nothing
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}

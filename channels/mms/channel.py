@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from channels.base import Carrier, Details
+from channels.base import Carrier, Details, MergeRules
 from channels.incoming import Inbox, Route, RouteStore
 from channels.mms import media_checks
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe
@@ -38,6 +38,7 @@ class MmsChannel:
             ),
         }
     }
+    merge_rules = MergeRules(longest={"content": segments.MAX_CHARACTERS}, needs_text=False, counts_segments=False)
     daily_limit_weight = 3  # a picture message costs about as much as three texts
     can_fetch_statuses = True
     keeps_quiet_hours = True

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from channels.base import Carrier, Details
+from channels.base import Carrier, Details, MergeRules
 from channels.incoming import Inbox, Route, RouteStore
 from channels.twilio.carrier import TwilioCarrier
 from channels.twilio.errors import RETRYABLE_RECEIPT_CODES, explain_code
@@ -22,6 +22,7 @@ class SmsChannel:
     keeps_quiet_hours = True
     shortens_links = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
+    merge_rules = MergeRules(longest={"content": MAX_CHARACTERS}, needs_text=True, counts_segments=True)
     daily_limit_weight = 1
     can_fetch_statuses = True
     retryable_codes = RETRYABLE_RECEIPT_CODES

@@ -126,11 +126,6 @@ BEGIN
 END
 $$;
 
--- The text of one recipient: `template` is one of the texts of messages.merge_fields. NULL when the values were removed.
-CREATE FUNCTION merged_text(template jsonb, merge_values text[]) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN merge_values IS NOT NULL THEN format(template ->> 'format', VARIADIC merge_values) END;
-
 -- What a delivery of a message with merge fields gets when it is written: the values of the contact (all NULL: the recipient is
 -- not a contact), the segments of the text with them, and why it is not sent, if it is not.
 CREATE FUNCTION merge_contact(
@@ -172,16 +167,20 @@ BEGIN
 END
 $$;
 
--- The content and the details of one delivery, for everything that shows or submits it.
+-- The content and the details of one delivery, for everything that shows or submits it: those of its message, with the values of
+-- the recipient if it has any.
 CREATE FUNCTION delivery_content(content text, merge_fields jsonb, merge_values text[]) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN CASE WHEN merge_fields IS NULL THEN content
-            ELSE merged_text(merge_fields -> 'texts' -> 0, merge_values) END;
+RETURN CASE WHEN merge_fields IS NULL OR merge_values IS NULL THEN content
+            ELSE format(merge_fields -> 'texts' -> 0 ->> 'format', VARIADIC merge_values) END;
 CREATE FUNCTION delivery_details(details jsonb, merge_fields jsonb, merge_values text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN
+    IF merge_fields IS NULL OR merge_values IS NULL THEN
+        RETURN details;
+    END IF;
     RETURN details || coalesce((
-        SELECT jsonb_object_agg(template ->> 'name', merged_text(template, merge_values))
+        SELECT jsonb_object_agg(template ->> 'name', format(template ->> 'format', VARIADIC merge_values))
         FROM jsonb_array_elements(merge_fields -> 'texts') AS template
         WHERE template ->> 'name' <> 'content'
     ), '{}');

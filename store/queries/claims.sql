@@ -47,6 +47,7 @@ WHERE ready.tokens_before < :row_limit;
 -- may have missed this delivery.
 -- Quiet hours: a delivery outside its texting hours, or whose hours end before the lease does, is postponed until they begin.
 -- This is evaluated once for each time zone among the due deliveries of a church.
+-- Merge fields: a delivery with values of its own gets its own text and segments; they were fixed when it was written.
 -- Age: a delivery older than the limit fails, for example after its sender was paused for days. The age counts from the
 -- latest of the message's send_at, a person's action (resume, retry, resolve), and the end of the quiet hours it waited for.
 -- Receipts: a delivery with an unapplied receipt is skipped, because the receipt may show that the recipient has the
@@ -71,7 +72,8 @@ WITH sender AS MATERIALIZED (
     FROM sender
     CROSS JOIN LATERAL (
         SELECT deliveries.delivery_id, deliveries.message_id, deliveries.due_at, deliveries.address, deliveries.reason,
-               deliveries.age_from, coalesce(deliveries.time_zones, '') AS zones
+               deliveries.age_from, coalesce(deliveries.time_zones, '') AS zones, deliveries.merge_values,
+               deliveries.segments
         FROM deliveries
         WHERE deliveries.church_id = sender.church_id AND deliveries.channel = :channel
           AND deliveries.status = 'queued' AND deliveries.due_at <= now()
@@ -98,10 +100,13 @@ WITH sender AS MATERIALIZED (
     WHERE :keeps_quiet_hours::boolean
 ), with_cost AS (
     SELECT decided.*,
-           CASE WHEN decided.status = 'sending' THEN decided.message_segments ELSE 0 END AS segments
+           CASE WHEN decided.status = 'sending' THEN decided.own_segments ELSE 0 END AS segments
     FROM (
-        SELECT due.church_id, due.delivery_id, due.due_at, messages.content, messages.details, messages.request_id,
-               messages.segments AS message_segments, quiet_zones.opens_at, age.age_from,
+        SELECT due.church_id, due.delivery_id, due.due_at, messages.request_id, quiet_zones.opens_at, age.age_from,
+               delivery_content(messages.content, messages.merge_fields, due.merge_values) AS content,
+               CASE WHEN due.merge_values IS NULL THEN messages.details
+                    ELSE delivery_details(messages.details, messages.merge_fields, due.merge_values) END AS details,
+               coalesce(due.segments, messages.segments) AS own_segments,
                CASE
                    WHEN opt_outs.address IS NOT NULL THEN 'suppressed'
                    WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
@@ -160,6 +165,7 @@ WITH sender AS MATERIALIZED (
             WHEN taken.status = 'queued' AND taken.opens_at IS NOT NULL THEN 'quiet hours'
         END,
         attempts = deliveries.attempts + CASE WHEN taken.status = 'sending' THEN 1 ELSE 0 END,
+        merged_attempt = CASE WHEN deliveries.merge_values IS NOT NULL THEN deliveries.attempts + 1 END,
         due_at = CASE WHEN taken.status = 'queued' THEN coalesce(taken.opens_at, now() + interval '5 seconds')
                       ELSE deliveries.due_at END,
         lease_until = CASE WHEN taken.status = 'sending' THEN now() + :lease_seconds * interval '1 second' END,

@@ -154,6 +154,21 @@ SET counted_on = reserved.day, counted_segments = reserved.segments
 FROM unnest(:message_ids::uuid[], :days::date[], :segments::bigint[]) AS reserved (message_id, day, segments)
 WHERE messages.message_id = reserved.message_id;
 
+-- name: count_fitting
+-- How many of the first queued deliveries of a message have no more than `room` segments together, and how many they have. For
+-- messages with merge fields, whose texts have segments of their own.
+SELECT count(*), coalesce(sum(segments), 0)
+FROM (
+    SELECT own.segments, sum(own.segments) OVER (ORDER BY own.delivery_id) AS so_far
+    FROM (
+        SELECT deliveries.delivery_id, coalesce(deliveries.segments, messages.segments) AS segments
+        FROM deliveries
+        JOIN messages USING (message_id)
+        WHERE deliveries.message_id = :message_id AND deliveries.status = 'queued'
+    ) AS own
+) AS summed
+WHERE so_far <= :room::bigint;
+
 -- name: fail_deliveries_beyond_limit!
 -- Fails the last deliveries of a message that was just expanded: those beyond the limit or the quota. `retry-failed` can send them later.
 UPDATE deliveries

@@ -110,13 +110,27 @@ WHERE delivery_id IN (
     FOR UPDATE SKIP LOCKED
 ) AND status = 'sending';
 
+-- name: get_segments
+SELECT segments FROM deliveries WHERE delivery_id = :delivery_id;
+
 -- name: page_deliveries
--- `after` always bounds the index scan, also in a generic plan.
-SELECT delivery_id, contact_id, address, status, reason, error_code, attempts, carrier_id, updated_at,
-       CASE WHEN status = 'queued' AND due_at > now() AND due_at < 'infinity' THEN due_at END AS waits_until
+-- `after` always bounds the index scan, also in a generic plan. Content and details are those of the recipient, of a message with
+-- merge fields; else NULL.
+SELECT deliveries.delivery_id, deliveries.contact_id, deliveries.address, deliveries.status, deliveries.reason,
+       deliveries.error_code, deliveries.attempts, deliveries.carrier_id, deliveries.updated_at, deliveries.segments,
+       CASE WHEN deliveries.status = 'queued' AND deliveries.due_at > now() AND deliveries.due_at < 'infinity'
+            THEN deliveries.due_at END AS waits_until,
+       CASE WHEN deliveries.merge_values IS NOT NULL THEN (
+           SELECT delivery_content(messages.content, messages.merge_fields, deliveries.merge_values)
+           FROM messages WHERE messages.message_id = :message_id
+       ) END AS content,
+       CASE WHEN deliveries.merge_values IS NOT NULL THEN (
+           SELECT delivery_details(messages.details, messages.merge_fields, deliveries.merge_values)
+           FROM messages WHERE messages.message_id = :message_id
+       ) END AS details
 FROM deliveries
-WHERE church_id = :church_id AND message_id = :message_id
-  AND delivery_id > :after
-  AND (:statuses::text[] IS NULL OR status = ANY (:statuses::delivery_status[]))
-ORDER BY delivery_id
+WHERE deliveries.church_id = :church_id AND deliveries.message_id = :message_id
+  AND deliveries.delivery_id > :after
+  AND (:statuses::text[] IS NULL OR deliveries.status = ANY (:statuses::delivery_status[]))
+ORDER BY deliveries.delivery_id
 LIMIT :row_limit;

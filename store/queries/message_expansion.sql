@@ -64,15 +64,18 @@ WHERE message_id = :message_id;
 -- audience.
 -- On channels with quiet hours a delivery outside the texting hours is due when they begin, unless the message is urgent. The
 -- zone is the contact's own, else the number's, else the church's; the hours are evaluated once for each message and zone.
--- Returns the messages that this run expanded, how many deliveries were written, and how many of them are queued.
+-- A delivery of a message with merge fields gets the values of its contact and the segments of its text; one whose text cannot be
+-- sent fails.
+-- Returns the messages that this run expanded, how many deliveries were written, how many of them are queued, and the segments
+-- of these if they have their own.
 WITH message AS (
     UPDATE messages
-    SET expanded_at = now()
+    SET expanded_at = now(), merged_at = CASE WHEN messages.merge_fields IS NOT NULL THEN now() END
     FROM churches
     WHERE messages.message_id = ANY (:message_ids::uuid[]) AND messages.expanded_at IS NULL AND messages.send_at <= now()
       AND messages.canceled_at IS NULL AND churches.church_id = messages.church_id
     RETURNING messages.message_id, messages.church_id, messages.channel, messages.target_type, messages.target,
-              messages.send_at, messages.paused_at, messages.urgent_reason, churches.time_zone, churches.window_opens,
+              messages.send_at, messages.paused_at, messages.urgent_reason, messages.merge_fields, churches.time_zone, churches.window_opens,
               churches.window_closes, coalesce(churches.regions, :default_regions::text[]) AS regions
 ),
 -- include: audience
@@ -91,23 +94,39 @@ quiet_zones AS MATERIALIZED ( -- otherwise the hours would be evaluated for each
 -- include: recipients
 written AS (
     INSERT INTO deliveries (
-        message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at
+        message_id, church_id, channel, contact_id, address, time_zones, status, reason, due_at, merge_values, segments
     )
     SELECT message.message_id, message.church_id, message.channel, recipients.contact_id, recipients.address,
            CASE WHEN :keeps_quiet_hours::boolean THEN nullif(recipients.zones, '') END,
-           CASE WHEN recipients.reason IS NULL THEN 'queued' ELSE 'suppressed' END::delivery_status,
-           coalesce(recipients.reason, CASE WHEN quiet_zones.opens_at IS NOT NULL THEN 'quiet hours' END),
-           CASE WHEN message.paused_at IS NULL THEN coalesce(quiet_zones.opens_at, message.send_at) ELSE 'infinity' END
+           CASE
+               WHEN recipients.reason IS NOT NULL THEN 'suppressed'
+               WHEN merged.reason IS NOT NULL THEN 'failed'
+               ELSE 'queued'
+           END::delivery_status,
+           coalesce(recipients.reason, merged.reason, CASE WHEN quiet_zones.opens_at IS NOT NULL THEN 'quiet hours' END),
+           CASE WHEN message.paused_at IS NULL THEN coalesce(quiet_zones.opens_at, message.send_at) ELSE 'infinity' END,
+           merged.merge_values, merged.segments
     FROM message
     JOIN recipients USING (message_id)
     JOIN quiet_zones USING (message_id, zones)
-    RETURNING message_id, status
+    LEFT JOIN LATERAL ( -- nothing is looked up for a message without merge fields
+        SELECT merged_for.*
+        FROM (SELECT) AS recipient
+        LEFT JOIN contacts ON contacts.church_id = message.church_id AND contacts.contact_id = recipients.contact_id
+        CROSS JOIN LATERAL merge_contact(
+            message.merge_fields, contacts.name, contacts.phone, contacts.email, contacts.fields
+        ) AS merged_for
+        WHERE message.merge_fields IS NOT NULL AND recipients.reason IS NULL
+        LIMIT 1
+    ) AS merged ON true
+    RETURNING message_id, status, segments
 ), counts AS (
-    SELECT message_id, count(*) AS written, count(*) FILTER (WHERE status = 'queued') AS queued
+    SELECT message_id, count(*) AS written, count(*) FILTER (WHERE status = 'queued') AS queued,
+           sum(segments) FILTER (WHERE status = 'queued') AS queued_segments
     FROM written
     GROUP BY message_id
 )
-SELECT message.message_id, coalesce(counts.written, 0), coalesce(counts.queued, 0)
+SELECT message.message_id, coalesce(counts.written, 0), coalesce(counts.queued, 0), counts.queued_segments
 FROM message
 LEFT JOIN counts USING (message_id);
 

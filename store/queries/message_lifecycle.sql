@@ -43,18 +43,25 @@ UPDATE messages
 SET canceled_at = now(), paused_at = NULL
 WHERE church_id = :church_id AND message_id = :message_id;
 
--- name: cancel_deliveries!
--- Cancels the deliveries that were not submitted. Those that the carrier has, or may have, keep their status.
-UPDATE deliveries
-SET status = 'canceled', updated_at = now()
-FROM (
-    SELECT delivery_id
-    FROM deliveries
-    WHERE message_id = :message_id AND status = 'queued'
-    ORDER BY delivery_id
-    FOR UPDATE
-) AS unsent
-WHERE deliveries.delivery_id = unsent.delivery_id AND deliveries.status = 'queued';
+-- name: cancel_deliveries
+-- Cancels the deliveries that were not submitted. Those that the carrier has, or may have, keep their status. Returns how many
+-- were canceled, and their segments.
+WITH canceled AS (
+    UPDATE deliveries
+    SET status = 'canceled', updated_at = now()
+    FROM (
+        SELECT delivery_id
+        FROM deliveries
+        WHERE message_id = :message_id AND status = 'queued'
+        ORDER BY delivery_id
+        FOR UPDATE
+    ) AS unsent
+    WHERE deliveries.delivery_id = unsent.delivery_id AND deliveries.status = 'queued'
+    RETURNING deliveries.segments
+)
+SELECT count(*) AS deliveries,
+       coalesce(sum(coalesce(segments, (SELECT segments FROM messages WHERE message_id = :message_id))), 0) AS segments
+FROM canceled;
 
 -- name: pause_message!
 UPDATE messages
@@ -93,33 +100,41 @@ FROM (
 ) AS paused
 WHERE deliveries.delivery_id = paused.delivery_id AND deliveries.status = 'queued';
 
--- name: retry_deliveries!
+-- name: retry_deliveries
 -- Queues failed and undelivered deliveries again: all, or only those with the given reasons and error codes. `attempts` is
 -- incremented, so that a late receipt of the old attempt is not taken for the new one's, and the age restarts. Recipients who
 -- opted out are suppressed by the claim. Deliveries of a paused message are due at infinity, like its other deliveries. Those
--- without an address stay: it was redacted.
-UPDATE deliveries
-SET status = 'queued',
-    due_at = (
-        SELECT CASE WHEN paused_at IS NULL THEN now() ELSE 'infinity' END FROM messages WHERE message_id = :message_id
-    ),
-    age_from = now(),
-    tries = 0,
-    attempts = attempts + 1,
-    carrier_id = NULL,
-    updated_at = now()
-FROM (
-    SELECT delivery_id
-    FROM deliveries
-    WHERE message_id = :message_id
-      AND status IN ('failed', 'undelivered')
-      AND address IS NOT NULL
-      AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
-      AND (:error_codes::text[] IS NULL OR error_code = ANY (:error_codes::text[]))
-    ORDER BY delivery_id
-    FOR UPDATE
-) AS failed
-WHERE deliveries.delivery_id = failed.delivery_id AND deliveries.status IN ('failed', 'undelivered');
+-- without an address stay: it was redacted. So do those whose text cannot be sent: it stays the same. Returns how many were
+-- queued, and their segments.
+WITH queued AS (
+    UPDATE deliveries
+    SET status = 'queued',
+        due_at = (
+            SELECT CASE WHEN paused_at IS NULL THEN now() ELSE 'infinity' END FROM messages WHERE message_id = :message_id
+        ),
+        age_from = now(),
+        tries = 0,
+        attempts = attempts + 1,
+        carrier_id = NULL,
+        updated_at = now()
+    FROM (
+        SELECT delivery_id
+        FROM deliveries
+        WHERE message_id = :message_id
+          AND status IN ('failed', 'undelivered')
+          AND address IS NOT NULL
+          AND (merge_values IS NULL OR reason IS NULL OR reason NOT IN ('text too long', 'text is empty'))
+          AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
+          AND (:error_codes::text[] IS NULL OR error_code = ANY (:error_codes::text[]))
+        ORDER BY delivery_id
+        FOR UPDATE
+    ) AS failed
+    WHERE deliveries.delivery_id = failed.delivery_id AND deliveries.status IN ('failed', 'undelivered')
+    RETURNING deliveries.segments
+)
+SELECT count(*) AS deliveries,
+       coalesce(sum(coalesce(segments, (SELECT segments FROM messages WHERE message_id = :message_id))), 0) AS segments
+FROM queued;
 
 -- name: reopen_message!
 UPDATE messages
@@ -158,6 +173,7 @@ UPDATE messages
 SET content = :content,
     details = :details,
     segments = :segments,
+    merge_fields = :merge_fields,
     target_type = :target_type,
     target = :target,
     send_at = coalesce(:send_at, now()),

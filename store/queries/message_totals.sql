@@ -40,7 +40,7 @@ WITH due AS MATERIALIZED (
     LIMIT :row_limit
 ), raw_counts AS MATERIALIZED (
     SELECT due.message_id, of_message.status, of_message.reason, of_message.error_code, of_message.bucket,
-           of_message.deliveries
+           of_message.deliveries, of_message.more_segments
     FROM due
     CROSS JOIN LATERAL (
         SELECT deliveries.status, deliveries.reason, deliveries.error_code,
@@ -51,7 +51,9 @@ WITH due AS MATERIALIZED (
                        CASE WHEN due.resumed_at < deliveries.updated_at THEN due.resumed_at END
                    )))) / ln(:bucket_growth::double precision))
                ) END::smallint AS bucket,
-               count(*) AS deliveries
+               count(*) AS deliveries,
+               -- Of texts with merge fields; NULL for the others, whose segments are those of the message.
+               sum(deliveries.segments - due.segments) AS more_segments
         FROM deliveries
         WHERE deliveries.message_id = due.message_id
         GROUP BY 1, 2, 3, 4
@@ -73,11 +75,12 @@ WITH due AS MATERIALIZED (
                END
                ELSE ''
            END AS reason,
-           bucket, sum(deliveries) AS deliveries
+           bucket, sum(deliveries) AS deliveries, sum(more_segments) AS more_segments
     FROM raw_counts
     GROUP BY 1, 2, 3, 4
 ), counted AS MATERIALIZED (
     SELECT message_id, status, reason, sum(deliveries)::bigint AS deliveries,
+           coalesce(sum(more_segments), 0)::bigint AS more_segments,
            coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}') AS time_buckets,
            coalesce(array_agg(deliveries::integer ORDER BY bucket) FILTER (WHERE bucket IS NOT NULL), '{}') AS time_counts
     FROM counted_times
@@ -124,7 +127,7 @@ WITH due AS MATERIALIZED (
         message_id, church_id, channel, send_at, status, reason, deliveries, segments, time_buckets, time_counts
     )
     SELECT due.message_id, due.church_id, due.channel, due.send_at, counted.status, counted.reason, counted.deliveries,
-           counted.deliveries * due.segments, counted.time_buckets, counted.time_counts
+           counted.deliveries * due.segments + counted.more_segments, counted.time_buckets, counted.time_counts
     FROM replaced
     JOIN due USING (message_id)
     JOIN counted USING (message_id)

@@ -36,7 +36,9 @@ LIMIT :row_limit;
 -- name: find_deliveries
 -- The deliveries of these messages to the addresses. There is no index of addresses: LATERAL probes the index of each message
 -- for each address, as in find_carrier_id_owners; it has suppressed deliveries under NULL.
-SELECT deliveries.delivery_id, messages.message_id, messages.channel, messages.content, messages.details, messages.send_at,
+SELECT deliveries.delivery_id, messages.message_id, messages.channel,
+       delivery_content(messages.content, messages.merge_fields, deliveries.merge_values) AS content,
+       delivery_details(messages.details, messages.merge_fields, deliveries.merge_values) AS details, messages.send_at,
        deliveries.address, deliveries.status, deliveries.reason, deliveries.error_code, deliveries.attempts,
        deliveries.carrier_id, deliveries.updated_at
 FROM unnest(:message_ids::uuid[]) AS listed (message_id)
@@ -119,6 +121,7 @@ WITH found AS MATERIALIZED (
     SET address = NULL,
         contact_id = NULL,
         time_zones = NULL,
+        merge_values = NULL,
         status = CASE locked.status WHEN 'queued' THEN 'suppressed' ELSE locked.status END,
         reason = CASE locked.status WHEN 'queued' THEN 'erased' ELSE deliveries.reason END,
         updated_at = CASE locked.status WHEN 'queued' THEN now() ELSE deliveries.updated_at END

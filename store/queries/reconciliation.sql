@@ -16,9 +16,11 @@ WITH in_doubt AS MATERIALIZED (
     FROM in_doubt
     WHERE deliveries.delivery_id = in_doubt.delivery_id
     RETURNING deliveries.delivery_id, deliveries.message_id, deliveries.church_id, deliveries.channel,
-              deliveries.attempts, deliveries.repeats, deliveries.address
+              deliveries.attempts, deliveries.repeats, deliveries.address, deliveries.merge_values
 )
-SELECT claimed.delivery_id, claimed.attempts AS attempt, claimed.repeats, claimed.address, messages.content, messages.details,
+SELECT claimed.delivery_id, claimed.attempts AS attempt, claimed.repeats, claimed.address,
+       delivery_content(messages.content, messages.merge_fields, claimed.merge_values) AS content,
+       delivery_details(messages.details, messages.merge_fields, claimed.merge_values) AS details,
        messages.created_at AS since, senders.address AS sender_address, senders.messaging_service_sid
 FROM claimed
 JOIN messages ON messages.message_id = claimed.message_id
@@ -51,8 +53,10 @@ FROM deliveries AS in_doubt
 JOIN messages AS own ON own.message_id = in_doubt.message_id
 JOIN deliveries AS others ON others.status = 'sending' AND others.address = in_doubt.address
     AND others.church_id = in_doubt.church_id
-JOIN messages ON messages.message_id = others.message_id AND messages.content = own.content
-WHERE in_doubt.delivery_id = ANY (:delivery_ids::uuid[]);
+JOIN messages ON messages.message_id = others.message_id
+WHERE in_doubt.delivery_id = ANY (:delivery_ids::uuid[])
+  AND delivery_content(messages.content, messages.merge_fields, others.merge_values)
+    = delivery_content(own.content, own.merge_fields, in_doubt.merge_values);
 
 -- name: lock_reconciliation
 -- One reconciliation at a time reads the owners of carrier ids and writes: otherwise two could assign one id to two deliveries.
@@ -171,32 +175,38 @@ WHERE message_id IN (
     FOR UPDATE
 );
 
--- name: resolve_deliveries!
+-- name: resolve_deliveries
 -- A person resolves one delivery in doubt, or all of a message. To send them again, `attempts` is incremented, so that a late
 -- receipt of the old attempt is not taken for the new one's, and the age restarts. Otherwise the attempt stays, and its
--- receipts can still correct the decision.
-UPDATE deliveries
-SET status = :status::text::delivery_status,
-    attempts = attempts + CASE WHEN :status::text = 'queued' THEN 1 ELSE 0 END,
-    carrier_id = CASE WHEN :status::text = 'queued' THEN NULL ELSE carrier_id END,
-    age_from = CASE WHEN :status::text = 'queued' THEN now() ELSE age_from END,
-    due_at = CASE WHEN :status::text = 'queued'
-                      AND (SELECT paused_at FROM messages WHERE message_id = :message_id) IS NOT NULL THEN 'infinity'
-                  ELSE now() END,
-    tries = 0,
-    reason = 'decided by a person',
-    updated_at = now()
-FROM (
-    SELECT delivery_id
-    FROM deliveries
-    WHERE church_id = :church_id AND message_id = :message_id AND status = 'unknown'
-      AND (:delivery_id::uuid IS NULL OR delivery_id = :delivery_id::uuid)
-      AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
-      AND updated_at <= now() - :least_seconds * interval '1 second'
-    ORDER BY delivery_id
-    FOR UPDATE
-) AS in_doubt
-WHERE deliveries.delivery_id = in_doubt.delivery_id AND deliveries.status = 'unknown';
+-- receipts can still correct the decision. Returns how many were resolved, and their segments.
+WITH resolved AS (
+    UPDATE deliveries
+    SET status = :status::text::delivery_status,
+        attempts = attempts + CASE WHEN :status::text = 'queued' THEN 1 ELSE 0 END,
+        carrier_id = CASE WHEN :status::text = 'queued' THEN NULL ELSE carrier_id END,
+        age_from = CASE WHEN :status::text = 'queued' THEN now() ELSE age_from END,
+        due_at = CASE WHEN :status::text = 'queued'
+                          AND (SELECT paused_at FROM messages WHERE message_id = :message_id) IS NOT NULL THEN 'infinity'
+                      ELSE now() END,
+        tries = 0,
+        reason = 'decided by a person',
+        updated_at = now()
+    FROM (
+        SELECT delivery_id
+        FROM deliveries
+        WHERE church_id = :church_id AND message_id = :message_id AND status = 'unknown'
+          AND (:delivery_id::uuid IS NULL OR delivery_id = :delivery_id::uuid)
+          AND (:reasons::text[] IS NULL OR reason = ANY (:reasons::text[]))
+          AND updated_at <= now() - :least_seconds * interval '1 second'
+        ORDER BY delivery_id
+        FOR UPDATE
+    ) AS in_doubt
+    WHERE deliveries.delivery_id = in_doubt.delivery_id AND deliveries.status = 'unknown'
+    RETURNING deliveries.segments
+)
+SELECT count(*) AS deliveries,
+       coalesce(sum(coalesce(segments, (SELECT segments FROM messages WHERE message_id = :message_id))), 0) AS segments
+FROM resolved;
 
 -- name: list_in_doubt
 -- Messages with deliveries that have been in doubt for at least this long, the oldest first.

@@ -157,7 +157,7 @@ WITH oldest AS MATERIALIZED (
 SELECT count(*), max(receipt_id) FROM deleted;
 
 -- name: redact_deliveries
--- Removes the addresses of up to `row_limit` deliveries of settled messages. In doubt: as in begin_pruning. Messages that are
+-- Removes the addresses, and the values of merge fields, of up to `row_limit` deliveries of settled messages. In doubt: as in begin_pruning. Messages that are
 -- being pruned are left out: their deliveries are deleted.
 WITH slice AS MATERIALIZED (
     SELECT addressed.delivery_id
@@ -185,7 +185,7 @@ WITH slice AS MATERIALIZED (
     LIMIT :row_limit
 ), redacted AS (
     UPDATE deliveries
-    SET address = NULL, time_zones = NULL
+    SET address = NULL, time_zones = NULL, merge_values = NULL
     FROM slice
     WHERE deliveries.delivery_id = slice.delivery_id AND deliveries.status NOT IN ('queued', 'sending', 'unknown')
     RETURNING deliveries.delivery_id
@@ -216,6 +216,7 @@ WITH due AS MATERIALIZED (
     UPDATE messages
     SET content = '',
         details = '{}',
+        merge_fields = NULL,
         target = messages.target - ARRAY['phoneNumbers', 'numberZones', 'numberRegions', 'emailAddresses'],
         redacted_at = now()
     FROM due

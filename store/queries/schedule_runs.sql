@@ -29,7 +29,8 @@ FOR UPDATE OF schedules SKIP LOCKED;
 
 -- name: record_runs!
 -- Records each run once and inserts its message. A run that is recorded already has no second message. A run of a church
--- that is suspended or has no sender is recorded as skipped, without a message. Counts the messages for /metrics.
+-- that is suspended or has no sender is recorded as skipped, without a message; so is one with a merge field that was removed. A
+-- message gets the merge fields of its schedule by a trigger (0023_merge_fields.sql). Counts the messages for /metrics.
 WITH run AS (
     SELECT *
     FROM unnest(
@@ -50,6 +51,14 @@ WITH run AS (
         SELECT CASE
             WHEN churches.suspended_at IS NOT NULL THEN 'the church is suspended'
             WHEN senders.channel IS NULL THEN 'the church has no sender for it'
+            WHEN EXISTS (
+                SELECT
+                FROM jsonb_array_elements(schedules.merge_fields -> 'fields') AS field
+                WHERE field ->> 'name' <> ALL (:built_in_fields::text[]) AND NOT EXISTS (
+                    SELECT FROM contact_fields
+                    WHERE contact_fields.church_id = schedules.church_id AND contact_fields.name = field ->> 'name'
+                )
+            ) THEN 'its text has a merge field that contacts do not have any more'
         END AS reason
     ) AS obstacle
     ORDER BY run.run_at

@@ -2,13 +2,13 @@
 -- Returns no row when the church has used the idempotency key before.
 INSERT INTO schedules (
     church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule, time_zone,
-    starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time, idempotency_key,
-    request_hash
+    starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+    idempotency_key, request_hash, merge_fields
 )
 VALUES (
     :church_id, :channel, :content, :details, :segments, :target_type, :target, :urgent_reason, :rule_kind, :rule,
     :time_zone, :starts_at, :ends_at, :counted_end, :shorten_links, :missed_policy, :missed_within_seconds, :next_run_at,
-    :next_wall_time, :idempotency_key, :request_hash
+    :next_wall_time, :idempotency_key, :request_hash, :merge_fields
 )
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind,
@@ -57,6 +57,7 @@ SET channel = :channel,
     content = :content,
     details = :details,
     segments = :segments,
+    merge_fields = :merge_fields,
     target_type = :target_type,
     target = :target,
     urgent_reason = :urgent_reason,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from channels.base import Details
+from channels.base import Details, MergeRules
 from channels.incoming import (
     FORM,
     NO_CONTENT,
@@ -96,6 +96,7 @@ class NoteChannel:
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "colour": {"type": "string", "enum": ["yellow", "pink"], "description": "Of the paper."}
     }
+    merge_rules = MergeRules(longest={"content": 100}, needs_text=False, counts_segments=False)
     daily_limit_weight = 1
     can_fetch_statuses = False
     retryable_codes: Mapping[str, float] = {}

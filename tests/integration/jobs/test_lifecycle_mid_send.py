@@ -123,7 +123,7 @@ def test_a_message_that_is_canceled_during_the_send_has_only_sent_and_canceled_d
     message = start_sending(database, job_queue, church_id, sandbox)
 
     with church_scope(database, church_id) as connection:
-        canceled = message_lifecycle.cancel(connection, church_id=church_id, message_id=message)
+        canceled = message_lifecycle.cancel(connection, church_id=church_id, message_id=message).deliveries
     finish_submissions(database, job_queue, church_id)
 
     assert canceled > 0

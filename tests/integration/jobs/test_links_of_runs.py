@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from channels.registry import link_rules
 from jobs import run_schedules as job
 from messaging.links import LinkRules
+from messaging.merge_fields import MergeContact, parse
 from settings import load_settings
-from store import links
+from store import links, merge_fields
 from store.database import Database, church_scope, open_database, system_scope
 from store.links import Link, LinkSettings
 from tests.harness.churches import create_church
@@ -92,6 +94,24 @@ def test_each_run_has_links_of_its_own(database: Database, church_id: UUID, rule
         short_urls.add(link.short_url)
     assert len(short_urls) == 2
     assert rows(database, "SELECT content FROM schedules") == [(f"Supper: {SUPPER}",)]
+
+
+def test_merge_fields_and_short_links_stand_in_one_text(database: Database, church_id: UUID, rules: LinkRules) -> None:
+    content = "Hi {{firstName|friend}}, 100%: https://a.example/50%25?x=%1$s or https://a.example/{{name}}, https://a.example/"
+    text = parse(content)
+    stored = merge_fields.to_store({"content": text}, longest={"content": 1600}, needs_text=True, counts_segments=True)
+    a_schedule(database, church_id, content=content)
+    rows(database, "UPDATE schedules SET merge_fields = %(stored)s", stored=Jsonb(stored))
+
+    job.run_schedules(database, now=FIRST, link_rules=rules)
+
+    [(message_id, short_content, _)] = contents(database)
+    first, second = links_of(database, church_id, message_id)
+    assert [link.url for link in (first, second)] == ["https://a.example/50%25?x=%1$s", "https://a.example/"]
+    [(template,)] = rows(database, "SELECT merge_fields -> 'texts' -> 0 ->> 'format' FROM messages")
+    [(merged,)] = rows(database, "SELECT format(%(template)s, ' Ruth', 'Ruth Ames')", template=template)
+    assert merged == f"Hi Ruth, 100%: {first.short_url} or https://a.example/Ruth Ames, {second.short_url}"
+    assert parse(short_content).merge(MergeContact(name="Ruth Ames")) == merged
 
 
 def test_a_run_that_is_recorded_again_keeps_its_links(database: Database, church_id: UUID, rules: LinkRules) -> None:

@@ -159,7 +159,7 @@ class World:
             with system_scope(self.ledger.database) as connection:
                 self.resolved += reconciliation.resolve_all(
                     connection, church_id=self.church_id, message_id=message_id, status="queued"
-                )
+                ).deliveries
                 message_lifecycle.reopen(connection, church_id=self.church_id, message_id=message_id)
 
     def message_ids(self) -> list[UUID]:

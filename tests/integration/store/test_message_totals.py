@@ -223,9 +223,10 @@ def retry_after_failure(ledger: Ledger, church_id: UUID, message: Message, deliv
     assert is_final(ledger, message)
     with system_scope(ledger.database) as connection:
         message_lifecycle.lock(connection, church_id=church_id, message_id=message.message_id)
-        assert message_lifecycle.retry_failed(
+        retried = message_lifecycle.retry_failed(
             connection, church_id=church_id, message_id=message.message_id, reasons=None, error_codes=None
         )
+    assert retried.deliveries == 1
 
 
 @pytest.mark.parametrize("change", [late_receipt, late_retryable_receipt, late_doubt, retry_after_failure])

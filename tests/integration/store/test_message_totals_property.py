@@ -101,7 +101,7 @@ def resolve(sent_message: Sent, draw: st.DataObject) -> None:
     with system_scope(sent_message.ledger.database) as connection:
         message_lifecycle.lock(connection, church_id=church_id, message_id=message_id)
         resolved = reconciliation.resolve_all(connection, church_id=church_id, message_id=message_id, status=status)
-        if resolved and status == "queued":
+        if resolved.deliveries and status == "queued":
             message_lifecycle.reopen(connection, church_id=church_id, message_id=message_id)
 
 

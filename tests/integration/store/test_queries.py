@@ -29,6 +29,7 @@ HOT = (
     "messages.insert_message",
     "contacts.page_contacts",
     "contacts.unknown_contacts",
+    "daily_limits.count_fitting",
     "daily_limits.fail_deliveries_beyond_limit",
     "daily_limits.measure_all",
     "daily_limits.measure_contacts",

@@ -59,7 +59,7 @@ def retry(ledger: Ledger, church_id: UUID, message: Message) -> int:
     with system_scope(ledger.database) as connection:
         return message_lifecycle.retry_failed(
             connection, church_id=church_id, message_id=message.message_id, reasons=None, error_codes=None
-        )
+        ).deliveries
 
 
 def test_stale_deliveries_of_a_resumed_sender_fail(ledger: Ledger, church_id: UUID, message: Message) -> None:
