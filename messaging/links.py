@@ -100,6 +100,11 @@ def looks_like_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
+def find_url_like(text: str) -> Iterator[tuple[int, int]]:
+    """Yields where each text begins and ends that looks like an http or https URL, whether it is one or not."""
+    return (found.span() for found in _URL.finditer(text))
+
+
 def find_urls(text: str) -> Iterator[FoundUrl]:
     """Yields the http and https URLs of a text that can be shortened.
 

@@ -45,6 +45,7 @@ from messaging.addresses import parse_email, parse_phone
 from messaging.links import ShortLinks
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
+from messaging.text_warnings import text_warnings
 from messaging.wall_time import find_zone
 from tests.harness.cost_growth import MAX_GROWTH, cost_growth
 from tests.harness.incoming_requests import incoming_request
@@ -229,6 +230,14 @@ CASES = [
         (".", "http://x/"),
         ("(", "http://x/", ")" * 5_000),
         (").", "http://x/"),
+        size=6_000,
+    ),
+    *cases(
+        "warnings about a text",
+        lambda text: text_warnings(text, church_name="Grace", count_segments=len),
+        *each(
+            "a", "\u2019", "\U0001f64f", " \U0001f64f", "\u200d", "a.", "bit.ly/", "reply ", "http://", "{{", "}}", "A "
+        ),
         size=6_000,
     ),
     *cases(
