@@ -84,7 +84,9 @@ def cheaper_text(text: str, *, count_segments: Callable[[str], int]) -> str | No
     and so do letters of other scripts. `count_segments` returns the segments of a text, for example of a recipient's.
     """
     cheaper = _outside_urls(text, _plain)
-    if cheaper == text or not cheaper.strip() or count_segments(cheaper) >= count_segments(text):
+    if cheaper == text or cheaper.count("{{") != text.count("{{") or not cheaper.strip():
+        return None
+    if count_segments(cheaper) >= count_segments(text):
         return None
     return cheaper
 

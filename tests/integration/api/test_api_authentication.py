@@ -140,6 +140,7 @@ class ValidRequest:
 
 REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "send_message": lambda first: ValidRequest(body=first.composition),
+    "preview_message": lambda first: ValidRequest(body=first.composition),
     "list_messages": lambda first: ValidRequest(shows=first.message.message_id),
     "get_message": lambda first: ValidRequest(ids={"message_id": first.message.message_id}),
     "list_links": lambda first: ValidRequest(
