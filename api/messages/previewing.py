@@ -33,7 +33,7 @@ from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
 from api.services import services
-from channels.mms.per_church_limits import ChurchSlots, NoFreeSlot
+from channels.per_church_limits import ChurchSlots, NoFreeSlot
 from channels.registry import CHANNELS
 from messaging.cheaper_text import uses_ucs2
 from messaging.links import SAMPLE_CODE

@@ -75,8 +75,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     """Accepts a message to all contacts, or to some contacts, numbers or addresses, to be sent now or later. The
     response comes before anything is sent; to see the progress, get `links.self`. Send an `Idempotency-Key`, so that
     you can safely repeat the request unchanged when you do not know whether it arrived. `warnings` says if something
-    prevents the message from being sent at present, or if it has no recipients.
-    """
+    prevents the message from being sent at present, or if it has no recipients."""
     key = idempotency_key()
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")

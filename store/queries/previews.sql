@@ -1,6 +1,6 @@
--- name: begin_reading!
+-- name: begin_reading
 -- A preview writes nothing, whatever its statements are.
-SET TRANSACTION READ ONLY;
+SELECT set_config('transaction_read_only', 'on', true);
 
 -- name: get_circumstances
 -- What decides when and at what price a message of the church would be sent: its hours and its sender, what waits before it, and
@@ -103,7 +103,7 @@ merged AS MATERIALIZED (
     SELECT value.place, count(*) AS people
     FROM merged
     CROSS JOIN LATERAL unnest(merged.merge_values) WITH ORDINALITY AS value (text, place)
-    WHERE merged.reason IS NULL AND value.text = ''
+    WHERE merged.reason IS NULL AND '' = ANY (merged.merge_values) AND value.text = ''
     GROUP BY value.place
 ), example AS (
     (

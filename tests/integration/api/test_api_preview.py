@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.messages import previewing
 from api.services import services
-from channels.mms.per_church_limits import ChurchSlots
+from channels.per_church_limits import ChurchSlots
 from messaging.addresses import AddressKind
 from messaging.quiet_hours import Window
 from settings import Settings
@@ -337,7 +337,7 @@ def test_a_preview_for_nobody(client: FlaskClient, church: KnownChurch) -> None:
 
 
 def test_errors_are_those_of_a_send(client: FlaskClient, church: KnownChurch, other_church: KnownChurch) -> None:
-    for changes in (
+    bodies: list[dict[str, Any]] = [
         {"content": " "},
         {"targetType": "nobody"},
         {"targetType": "contacts", "contactIds": ["0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11"]},
@@ -348,7 +348,8 @@ def test_errors_are_those_of_a_send(client: FlaskClient, church: KnownChurch, ot
         {"sendAt": "2999-01-01T00:00:00Z"},
         {"shortenLinks": "yes"},
         {"unknown": 1},
-    ):
+    ]
+    for changes in bodies:
         previewed, sent = (
             client.post(path, json=a_message(church, **changes), headers=church.bearer) for path in (PREVIEW, SEND)
         )

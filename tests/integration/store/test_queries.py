@@ -79,6 +79,8 @@ HOT = (
     "links.delete_dead_links",
     "links.list_links",
     "links.set_links",
+    "previews.get_circumstances",
+    "previews.preview_recipients",
     "people.delete_contacts",
     "people.erase_deliveries",
     "people.find_contacts",
