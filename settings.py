@@ -99,6 +99,9 @@ class Settings(AlertSettings, RedisSettings, DatabaseSettings):
     public_url: HttpUrl
     """The address at which the carrier reaches this service. Status callbacks are sent to it and signed for it."""
 
+    link_domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")] | None = None
+    """The domain of short links of churches without one of their own, with HTTPS. Unset: those of `public_url`."""
+
     media_allow_private: bool = False
     """For development only: allows media at http URLs, on any port, and in this machine's own network."""
 
@@ -210,6 +213,11 @@ class Settings(AlertSettings, RedisSettings, DatabaseSettings):
         if self.deliveries_kept_days < self.receipts_kept_days:
             raise ValueError("DELIVERIES_KEPT_DAYS: must be at least RECEIPTS_KEPT_DAYS")
         return self
+
+    @property
+    def link_base_url(self) -> str:
+        """What the short links of churches without a domain of their own begin with, without a slash at the end."""
+        return f"https://{self.link_domain}" if self.link_domain else self.public_url.rstrip("/")
 
     @property
     def default_regions(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from api import (
     health,
     imports,
     json_bodies,
+    links,
     messages,
     people,
     request_ids,
@@ -35,12 +36,15 @@ from api import (
 from api.channel_routes import mounting as channel_routes
 from api.database_wait import DatabaseWaitLimit
 from api.endpoints import Endpoint, mount
+from api.links import link_domains
+from api.links import redirecting as link_redirects
 from api.metrics import mounting as metrics
 from api.operator import mounting as operator
 from settings import Settings, load_settings
 
 ENDPOINTS = (
     *messages.ENDPOINTS,
+    *links.ENDPOINTS,
     *schedules.ENDPOINTS,
     *templates.ENDPOINTS,
     *contacts.ENDPOINTS,
@@ -75,11 +79,12 @@ def create_app(settings: Settings | None = None, *, warm: bool = True) -> Flask:
     services.install(app, lambda: shared)
     app.config["MAX_CONTENT_LENGTH"] = json_bodies.MAX_BYTES
     app.url_map.merge_slashes = False
-    for layer in (request_ids, request_measurements, security_headers, authentication, errors):
+    for layer in (request_ids, request_measurements, security_headers, link_domains, authentication, errors):
         layer.install(app)
     authentication.declare(app, "static", authentication.PUBLIC)
     mount(app, ENDPOINTS)
     channel_routes.mount(app)
+    link_redirects.mount(app)
     metrics.mount(app)
     app.wsgi_app = DatabaseWaitLimit(app.wsgi_app)
     if settings.trusted_proxies:

@@ -218,6 +218,12 @@ TOO_MANY_CHECKS = Problem(
         "are slow. Wait as many seconds as `Retry-After` says, then repeat the request. Nothing was stored."
     ),
 )
+TOO_MANY_PREVIEWS = Problem(
+    slug="too-many-previews",
+    status=429,
+    title="Too many previews are being calculated",
+    advice="Wait as many seconds as `Retry-After` says, then repeat the request.",
+)
 DAILY_LIMIT = Problem(
     slug="daily-limit-reached",
     status=429,
@@ -293,6 +299,7 @@ CATALOGUE: tuple[Problem, ...] = (
     INVALID,
     UNREADABLE_FILE,
     TOO_MANY_CHECKS,
+    TOO_MANY_PREVIEWS,
     DAILY_LIMIT,
     MONTHLY_QUOTA,
     HEADERS_TOO_LARGE,

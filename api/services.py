@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # imported when the services are opened, so that `flask --hel
     from metrics.measurements import Measurements
     from settings import Settings
     from store.database import Database
+    from store.link_clicks import LinkClicks
     from store.measurement_writer import MeasurementWriter
 
 _NAME = "koinonia"
@@ -25,10 +26,12 @@ class Services:
     job_queue: JobQueue
     measurements: Measurements
     measurement_writer: MeasurementWriter
+    link_clicks: LinkClicks
 
     def close(self) -> None:
         """Close the connections. May be called twice."""
         self.job_queue.close()
+        self.link_clicks.close()
         self.measurement_writer.close()
         self.database.close()
 
@@ -38,6 +41,7 @@ def open_services(settings: Settings) -> Services:
     from jobs.job_queue.open_job_queue import open_buffered_job_queue
     from metrics.measurements import Measurements
     from store.database import open_database
+    from store.link_clicks import LinkClicks
     from store.measurement_writer import MeasurementWriter
     from store.timeouts import WEB
 
@@ -49,6 +53,7 @@ def open_services(settings: Settings) -> Services:
         job_queue=open_buffered_job_queue(settings),
         measurements=measurements,
         measurement_writer=MeasurementWriter(database, measurements),
+        link_clicks=LinkClicks(database),
     )
 
 

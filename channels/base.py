@@ -129,6 +129,11 @@ class Channel(Protocol):
         ...
 
     @property
+    def shortens_links(self) -> bool:
+        """Whether the links in its texts may be replaced by short ones. In a mail they are clickable words anyway."""
+        ...
+
+    @property
     def daily_limit_weight(self) -> int:
         """How much each segment counts against a church's daily limit; 0 when the channel is not limited."""
         ...

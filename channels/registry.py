@@ -12,6 +12,7 @@ from channels.mms.channel import MmsChannel
 from channels.sms.channel import SmsChannel
 from channels.twilio import checks as twilio_checks
 from channels.twilio import public_url
+from messaging.links import LinkRules, ShortLinks
 from settings import Settings
 
 CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (SmsChannel(), MmsChannel(), MailChannel())}
@@ -22,6 +23,19 @@ _CARRIER_CHECKS: tuple[Callable[[Settings, Sequence[SenderToCheck] | None], Sequ
     server_check.carrier_checks,
 )
 _SETTINGS_PROBLEMS: tuple[Callable[[Settings], str | None], ...] = (public_url.callback_problem,)
+
+
+def link_rules(settings: Settings) -> LinkRules:
+    """Return how links are shortened with these settings."""
+
+    def segments_of(channel_name: str, text: str) -> int | None:
+        channel = CHANNELS[channel_name]
+        if not channel.shortens_links or channel.check_content(text) is not None:
+            return None
+        return channel.count_segments(text)
+
+    service = ShortLinks.of_service(base_url=settings.link_base_url, public_url=settings.public_url)
+    return LinkRules(service=service, segments_of=segments_of)
 
 
 def carrier_checks(settings: Settings, senders: Sequence[SenderToCheck] | None) -> list[Step]:

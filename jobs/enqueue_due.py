@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from channels.registry import link_rules
 from jobs.job_queue.job_kinds import ENQUEUE_DUE
 from jobs.run_schedules import run_schedules
 from jobs.worker.runtime import Runtime, current_runtime
@@ -21,7 +22,7 @@ def enqueue_due() -> None:
     """
     runtime = current_runtime()
     _enqueue_due_jobs(runtime)
-    result = run_schedules(runtime.database)
+    result = run_schedules(runtime.database, link_rules=link_rules(runtime.settings))
     if result.messages:
         _enqueue_due_jobs(runtime)
     if not result.is_finished:

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 import logs
 from jobs.worker.runtime import Runtime, current_runtime
-from store import import_retention, incidents, operator_sessions, retention
+from store import import_retention, incidents, links, operator_sessions, retention
 from store.database import system_scope
 from store.retention import Doubts
 
@@ -113,6 +113,7 @@ def _redact_inbound(runtime: Runtime, *, kept_days: int) -> int:
 
 def _delete_records(runtime: Runtime, *, kept_days: int) -> None:
     _repeat(runtime, lambda connection: retention.delete_schedule_runs(connection, kept_days=kept_days, limit=SLICE))
+    _repeat(runtime, lambda connection: links.delete_dead(connection, limit=SLICE))
     _repeat(runtime, lambda connection: incidents.delete_recovered(connection, older_than_days=kept_days, limit=SLICE))
     with system_scope(runtime.database) as connection:
         retention.delete_refused_callbacks(connection, kept_days=kept_days)

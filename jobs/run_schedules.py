@@ -14,6 +14,7 @@ from rq.timeouts import BaseTimeoutException
 
 import logs
 from messaging.backoff import backoff_seconds
+from messaging.links import LinkRules
 from store import schedule_runs, schedules
 from store.database import Database, system_scope
 from store.schedule_runs import EvaluatedSchedule
@@ -44,8 +45,12 @@ class RunSchedulesResult:
     """Nothing more is due. False when the time budget was used up."""
 
 
-def run_schedules(database: Database, *, now: datetime | None = None) -> RunSchedulesResult:
+def run_schedules(
+    database: Database, *, now: datetime | None = None, link_rules: LinkRules | None = None
+) -> RunSchedulesResult:
     """Record the runs that are due at `now` (default: the database's clock), each once, within the time budget.
+
+    `link_rules`: how the links of their messages are shortened; None: they are not.
 
     Works in slices. Each slice is one transaction: it locks schedules, and writes their runs, the messages and the
     times of the next runs. So two processes create one message, and the last slice of a process that is killed is
@@ -58,7 +63,7 @@ def run_schedules(database: Database, *, now: datetime | None = None) -> RunSche
             instant = now or schedule_runs.read_clock(connection)
             due = schedule_runs.lock_due(connection, now=instant, limit=SCHEDULES_AT_ONCE)
             evaluated = _evaluate(connection, due, now=instant, deadline=deadline)
-            created += _record(connection, evaluated, now=instant)
+            created += _record(connection, evaluated, now=instant, link_rules=link_rules)
         if not due or time.monotonic() >= deadline:
             return RunSchedulesResult(messages=created, is_finished=not due)
 
@@ -86,7 +91,11 @@ def _evaluate(
 
 
 def _record(
-    connection: Connection[Any], evaluated: Sequence[tuple[Schedule, EvaluatedSchedule]], *, now: datetime
+    connection: Connection[Any],
+    evaluated: Sequence[tuple[Schedule, EvaluatedSchedule]],
+    *,
+    now: datetime,
+    link_rules: LinkRules | None,
 ) -> int:
     """Record all of them together; if the database refuses that, one by one, and delay those that it refuses."""
     for schedule, evaluation in evaluated:
@@ -100,19 +109,28 @@ def _record(
         return 0
     try:
         with connection.transaction():
-            return schedule_runs.record(connection, [evaluation for _, evaluation in evaluated])
+            evaluations = [evaluation for _, evaluation in evaluated]
+            return schedule_runs.record(connection, evaluations, link_rules=link_rules)
     except psycopg.Error:
         if connection.closed:
             raise
-    return sum(_record_one(connection, schedule, evaluation, now=now) for schedule, evaluation in evaluated)
+    return sum(
+        _record_one(connection, schedule, evaluation, now=now, link_rules=link_rules)
+        for schedule, evaluation in evaluated
+    )
 
 
 def _record_one(
-    connection: Connection[Any], schedule: Schedule, evaluation: EvaluatedSchedule, *, now: datetime
+    connection: Connection[Any],
+    schedule: Schedule,
+    evaluation: EvaluatedSchedule,
+    *,
+    now: datetime,
+    link_rules: LinkRules | None,
 ) -> int:
     try:
         with connection.transaction():
-            return schedule_runs.record(connection, [evaluation])
+            return schedule_runs.record(connection, [evaluation], link_rules=link_rules)
     except psycopg.Error as error:
         if connection.closed:
             raise

@@ -56,19 +56,20 @@ def count(connection: Connection[Any], audience: Audience) -> dict[str | None, i
 
     The sum is what a message to this target has as its `audience`.
     """
-    return dict(connection.execute(_SQL["count_recipients"], _names(connection, audience)).fetchall())
+    return dict(connection.execute(_SQL["count_recipients"], parameters(connection, audience)).fetchall())
 
 
 def list_recipients(
     connection: Connection[Any], audience: Audience, *, limit: int, only_reached: bool = False
 ) -> list[Recipient]:
     """Returns the first recipients, in the order of contacts; `only_reached`: without those who get nothing."""
-    names = {**_names(connection, audience), "row_limit": limit, "only_reached": only_reached}
+    names = {**parameters(connection, audience), "row_limit": limit, "only_reached": only_reached}
     with connection.cursor(row_factory=class_row(Recipient)) as cursor:
         return cursor.execute(_SQL["list_recipients"], names).fetchall()
 
 
-def _names(connection: Connection[Any], audience: Audience) -> dict[str, Any]:
+def parameters(connection: Connection[Any], audience: Audience) -> dict[str, Any]:
+    """Returns the parameters of a query that contains the fragments."""
     return {
         "church_id": audience.church_id,
         "channel": audience.channel,

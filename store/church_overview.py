@@ -46,6 +46,9 @@ class ChurchState:
     daily_segment_limit: int | None
     regions: list[str] | None
     """None: the default of the settings, as for the limit."""
+    link_domain: str | None
+    shortens_links: bool
+    """As in LinkSettings."""
     day: date
     """Today in its time zone."""
     segments_today: int

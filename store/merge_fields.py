@@ -39,6 +39,15 @@ def to_store(
     }
 
 
+def with_content(stored: StoredMergeFields, content: MergeText) -> StoredMergeFields:
+    """Returns the same merge fields with another `content`, which has no field that the former did not have."""
+    fields = [MergeField(**each) for each in stored["fields"]]
+    texts = [
+        {**text, "format": _format(content, fields)} if text["name"] == "content" else text for text in stored["texts"]
+    ]
+    return {**stored, "texts": texts}
+
+
 def list_contact_fields(connection: Connection[Any], church_id: UUID) -> list[str]:
     """Returns the names of the church's own fields of contacts."""
     return [name for (name,) in connection.execute(_SQL["list_contact_fields"], {"church_id": church_id})]

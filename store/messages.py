@@ -13,7 +13,7 @@ from psycopg.rows import class_row, kwargs_row
 from psycopg.types.json import Jsonb
 
 from messaging.states import Status
-from store import daily_limits, sql, suspensions
+from store import daily_limits, links, sql, suspensions
 from store.audit import Actor
 from store.daily_limits import Fits, Need
 from store.merge_fields import StoredMergeFields
@@ -88,6 +88,10 @@ class NewMessage:
     """Why it may be sent in quiet hours too."""
     schedule_id: UUID | None = None
     """The schedule of which it is a run."""
+    shorten_links: bool | None = None
+    """Whether the request wants short links; None: it does not say."""
+    links: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The URL that each short URL in the content replaces."""
     accepted_by: Actor | None = None
     """Who sent it, for the audit. None: it is a run of a schedule, which is recorded as such."""
     merge_fields: StoredMergeFields | None = None
@@ -119,6 +123,7 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         "send_at": new.send_at,
         "urgent_reason": new.urgent_reason,
         "schedule_id": new.schedule_id,
+        "shorten_links": new.shorten_links,
         "merge_fields": None if new.merge_fields is None else Jsonb(new.merge_fields),
         "actor_kind": new.accepted_by.kind if new.accepted_by else None,
         "actor": new.accepted_by.name if new.accepted_by else None,
@@ -133,6 +138,14 @@ def insert(connection: Connection[Any], new: NewMessage) -> tuple[Message, bool]
         message, fits = inserted
         if new.need is not None and not fits.day:
             daily_limits.refuse(connection, church_id=new.church_id, need=new.need, fits=fits)
+        if new.links:
+            links.set_of_message(
+                connection,
+                church_id=new.church_id,
+                message_id=message.message_id,
+                urls=new.links,
+                send_at=message.send_at,
+            )
         return message, True
     with connection.cursor(row_factory=class_row(Message)) as cursor:
         existing = cursor.execute(_SQL["find_by_idempotency_key"], parameters).fetchone()

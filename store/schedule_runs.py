@@ -11,12 +11,13 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from messaging.links import LinkRules
 from messaging.merge_fields import BUILT_IN_FIELDS
 from messaging.missed_runs import DecidedRun, MissedPolicy, RunOutcome, decide_runs
 from messaging.recurrence.rule import InvalidRecurrence, TooManySteps
 from messaging.recurrence.runs import Recurrence, ScheduledRun
 from messaging.wall_time import UnknownZone, to_instant
-from store import sql
+from store import run_links, sql
 from store.schedules import Schedule
 
 _SQL = sql.load("schedule_runs")
@@ -126,14 +127,16 @@ def _stopped(schedule: Schedule, *, reason: str) -> EvaluatedSchedule:
     )
 
 
-def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) -> Schedule:
-    """Record the due runs of a locked schedule, and return it as it is then.
+def catch_up(
+    connection: Connection[Any], schedule: Schedule, *, now: datetime, link_rules: LinkRules | None = None
+) -> Schedule:
+    """Record the due runs of a locked schedule, and return it as it is then. `link_rules` is as in record().
 
     Run before a person changes the schedule: the old definition applies to the runs that are due.
     """
     while schedule.next_run_at is not None and schedule.next_run_at <= now:
         evaluated = evaluate(schedule, now=now)
-        record(connection, [evaluated])
+        record(connection, [evaluated], link_rules=link_rules)
         next_run = evaluated.next_run
         schedule = replace(
             schedule,
@@ -146,10 +149,12 @@ def catch_up(connection: Connection[Any], schedule: Schedule, *, now: datetime) 
     return schedule
 
 
-def record(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) -> int:
+def record(
+    connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule], *, link_rules: LinkRules | None = None
+) -> int:
     """Record the runs, insert the messages of those that are sent, and set the next runs.
 
-    Returns the number of messages.
+    Returns the number of messages. `link_rules`: how their links are shortened, if they are to be; None: they are not.
     """
     runs = [(schedule.schedule_id, decided) for schedule in evaluated for decided in schedule.runs]
     messages = connection.execute(
@@ -164,6 +169,13 @@ def record(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) 
             "built_in_fields": list(BUILT_IN_FIELDS),
         },
     ).rowcount
+    if messages and link_rules is not None:
+        run_links.shorten_runs(
+            connection,
+            link_rules,
+            schedule_ids=[schedule_id for schedule_id, _ in runs],
+            run_ats=[decided.run.at for _, decided in runs],
+        )
     connection.execute(
         _SQL["set_next_runs"],
         {

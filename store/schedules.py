@@ -42,6 +42,8 @@ class ScheduleDefinition:
     missed_within_seconds: int
     counted_end: datetime | None = None
     """The last wall time that the rule's COUNT allows. None without a COUNT, or if it is not calculated yet."""
+    shorten_links: bool | None = None
+    """Whether the links of its messages are shortened; None: as the church does by default."""
 
     def recurrence(self) -> Recurrence:
         """Returns the recurrence of the rule. Raises InvalidRecurrence, UnknownZone."""

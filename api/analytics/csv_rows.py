@@ -10,7 +10,8 @@ from api.csv_table import Cell, CsvTable
 from messaging.states import Status
 
 if TYPE_CHECKING:
-    from api.analytics.responses import AnalyticsItem, Cost, Usage
+    from api.analytics.responses import AnalyticsItem, Usage
+    from api.costs import Cost
 
 ANALYTICS_HEADINGS = (
     *("day", "channel", "messageId", "sendAt", "messages", "audience"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from api.base_models import ResponseModel, Timestamp
+from api.costs import Cost, shown_amount
 from api.messages.responses import Counts
 from messaging.delivery_times import percentile
 from messaging.states import Status
@@ -18,15 +18,6 @@ from store.analytics import CountedMessage, Sums
 
 SENT = (Status.SENT, Status.UNDELIVERED, Status.DELIVERED)
 """What the carrier accepted and bills."""
-
-
-class Cost(ResponseModel):
-    """What the segments cost in one currency."""
-
-    currency: str = Field(description="ISO 4217.")
-    amount: str = Field(
-        description="Segments times their price, exact, as a decimal.", json_schema_extra={"examples": ["12.3456"]}
-    )
 
 
 class Reason(ResponseModel):
@@ -192,11 +183,6 @@ def spent(sums: Sums) -> dict[str, Any]:
 def costs_of(sums: Sums) -> list[Cost]:
     found = zip(sums.currencies, sums.amounts, strict=True)
     return [Cost(currency=currency, amount=shown_amount(amount)) for currency, amount in found]
-
-
-def shown_amount(amount: Decimal) -> str:
-    """Return the exact decimal without trailing zeros, never in scientific notation."""
-    return f"{amount.normalize():f}"
 
 
 def sent_deliveries(sums: Sums) -> int:

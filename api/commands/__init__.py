@@ -25,7 +25,7 @@ SECTIONS = (
     ),
     Section(
         "Churches",
-        _commands("create_church", "church", "set_texting_hours", "set_limits", "show_limits"),
+        _commands("create_church", "church", "set_texting_hours", "set_limits", "show_limits", "set_link_domain"),
     ),
     Section("Contacts", _commands("import_contacts", "list_groups")),
     Section("Prices and quotas", _commands("usage", "set_quota", "show_quota", "set_price", "show_prices")),

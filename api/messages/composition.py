@@ -141,6 +141,13 @@ class Draft(RequestModel):
             "Set this to send the message in quiet hours too: outside the hours in which the church texts people."
         ),
     )
+    shorten_links: bool | None = Field(
+        default=None,
+        description=(
+            "Whether links in the text are replaced by short ones whose clicks are counted: "
+            "`GET /api/messages/{id}/links`. Only for sms and mms. The default is the church's, which an operator sets."
+        ),
+    )
 
     @field_validator("content")
     @classmethod
@@ -176,6 +183,14 @@ class Draft(RequestModel):
         if draft is None or errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)
         return draft
+
+    @field_validator("shorten_links")
+    @classmethod
+    def _check_shorten_links(cls, shorten_links: bool | None, info: ValidationInfo) -> bool | None:
+        channel = CHANNELS.get(info.data.get("channel", ""))
+        if shorten_links and channel is not None and not channel.shortens_links:
+            raise field_error(f"does not suit {channel.name}: its links are not shortened")
+        return shorten_links
 
     @field_validator("target_type")
     @classmethod

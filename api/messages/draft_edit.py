@@ -70,6 +70,9 @@ class DraftEdit(RequestModel):
     urgent: Urgency | None = Field(
         default=None, description="Set this to send the message in quiet hours too; null to keep quiet hours."
     )
+    shorten_links: bool | None = Field(
+        default=None, description="Whether links are replaced by short ones; null for the church's default."
+    )
 
     @model_validator(mode="after")
     def _check_edit(self) -> Self:

@@ -11,10 +11,10 @@ from api.authentication import with_key
 from api.base_models import Moment
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import responses, send_times
-from api.messages.composition import Composition
 from api.messages.counted_message import counted_message
 from api.messages.daily_usage import need_of
-from api.messages.draft_edit import DraftEdit, apply_edit
+from api.messages.draft_edit import DraftEdit
+from api.messages.link_editing import edited_with_links, store_links
 from api.messages.merging import count_segments, stored_merge_fields
 from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.problems import RequestRefused
@@ -61,7 +61,9 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
         if message.expanded_at is not None or message.canceled_at is not None:
             raise RequestRefused(problems.WRONG_STATE, f"The message can no longer be changed: it is {message.status}.")
         target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
-        edited = apply_edit(Composition, _as_request_body(caller, message, target), body)
+        edited, links = edited_with_links(
+            connection, message=message, current=_as_request_body(caller, message, target), edit=body
+        )
         if "send_at" in body.model_fields_set:
             send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=edited.send_at)
         else:
@@ -91,6 +93,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             send_at=send_at,
             urgent_reason=edited.urgent_reason,
         )
+        store_links(connection, draft=edited, message_id=message_id, links=links, send_at=send_at)
         audit.record(
             connection,
             actor=caller.actor,

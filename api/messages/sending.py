@@ -11,6 +11,7 @@ from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_heade
 from api.messages import responses, send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
+from api.messages.link_shortening import shorten_draft
 from api.messages.merging import count_segments, length_warnings, stored_merge_fields
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
@@ -75,8 +76,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     """Accepts a message to all contacts, or to some contacts, numbers or addresses, to be sent now or later. The
     response comes before anything is sent; to see the progress, get `links.self`. Send an `Idempotency-Key`, so that
     you can safely repeat the request unchanged when you do not know whether it arrived. `warnings` says if something
-    prevents the message from being sent at present, or if it has no recipients.
-    """
+    prevents the message from being sent at present, or if it has no recipients."""
     key = idempotency_key()
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
@@ -86,7 +86,8 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     target, errors = body.target, errors or reference_errors(body)
     with church_scope(services().database, caller.church_id) as connection:
         due_at = send_times.due_at(connection, church_id=caller.church_id, send_at=body.send_at)
-        segments = count_segments(body)
+        to_send, links = shorten_draft(connection, body)
+        segments = count_segments(to_send)
         need = need_of(
             connection,
             church_id=caller.church_id,
@@ -99,7 +100,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         new = NewMessage(
             church_id=caller.church_id,
             channel=body.channel,
-            content=body.content,
+            content=to_send.content,
             details=body.details,
             segments=segments,
             target_type=body.target_type,
@@ -109,7 +110,9 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             request_id=request_id(),
             send_at=due_at,
             urgent_reason=body.urgent_reason,
-            merge_fields=stored_merge_fields(body),
+            shorten_links=body.shorten_links,
+            links=links,
+            merge_fields=stored_merge_fields(to_send),
             need=need,
             accepted_by=caller.actor,
         )
@@ -123,7 +126,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             need=need,
             is_new=is_new,
         )
-        warnings += length_warnings(connection, caller.church_id, body)
+        warnings += length_warnings(connection, caller.church_id, to_send)
     if message.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:

@@ -11,9 +11,11 @@ from uuid import UUID
 from psycopg import Connection
 
 from api import problems
+from api.messages.link_shortening import shorten_draft
 from api.messages.merging import count_segments
 from api.problems import FieldError, RequestRefused
 from api.schedules.new_schedule import START_OUT_OF_RANGE, NewSchedule, is_start_in_range
+from messaging.links import SAMPLE_CODE
 from messaging.recurrence.rrule import read_rrule
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.recurrence.runs import ScheduledRun
@@ -41,11 +43,13 @@ def define_schedule(
         raise _refused("startsAt", "is required with an rrule, because it sets the time of day")
     if not is_start_in_range(starts_at):  # a DTSTART in the rule: the model has checked `startsAt`
         raise _refused(f"recurrence.{kind}", f"has a DTSTART, which {START_OUT_OF_RANGE}")
+    # It costs what the texts of the schedule will cost: each run has short links of its own.
+    sample, _ = shorten_draft(connection, schedule, code=SAMPLE_CODE)
     definition = ScheduleDefinition(
         channel=schedule.channel,
         content=schedule.content,
         details=schedule.details,
-        segments=count_segments(schedule),
+        segments=count_segments(sample),
         target_type=schedule.target_type,
         target=schedule.target,
         urgent_reason=schedule.urgent_reason,
@@ -56,6 +60,7 @@ def define_schedule(
         ends_at=schedule.ends_at,
         missed_policy=schedule.missed_runs.policy,
         missed_within_seconds=60 * schedule.missed_runs.within_minutes,
+        shorten_links=schedule.shorten_links,
     )
     try:
         recurrence = definition.recurrence()

@@ -117,6 +117,7 @@ def _as_request_body(caller: KeyHolder, schedule: Schedule) -> dict[str, object]
         "groupIds": schedule.target.get("groupIds"),
         "excludeGroupIds": schedule.target.get("excludeGroupIds"),
         "urgent": {"reason": schedule.urgent_reason} if schedule.urgent_reason else None,
+        "shortenLinks": schedule.shorten_links,
         "recurrence": {schedule.rule_kind: schedule.rule},
         "timeZone": schedule.time_zone,
         "startsAt": schedule.starts_at.isoformat(),

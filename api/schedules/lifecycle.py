@@ -21,9 +21,10 @@ from api.request_ids import request_id
 from api.schedules import responses, schedule_limit
 from api.schedules.locked_schedule import locked_schedule, record_change, schedule_response
 from api.services import services
+from channels.registry import link_rules
 from messaging.recurrence.rule import InvalidRecurrence
 from messaging.wall_time import UnknownZone
-from store import merge_fields, messages, schedule_runs, schedules
+from store import merge_fields, messages, run_links, schedule_runs, schedules
 from store.api_keys import KeyHolder
 from store.daily_limits import Need
 from store.messages import NewMessage, NoSender
@@ -149,6 +150,7 @@ def run_schedule_now(*, caller: KeyHolder, schedule_id: UUID) -> ApiResponse:
             schedule_runs.record_manual_run(
                 connection, church_id=caller.church_id, schedule_id=schedule_id, message_id=message.message_id
             )
+            run_links.shorten(connection, link_rules(services().settings), message_ids=[message.message_id])
             record_change(connection, caller, "schedule.run", schedule_id, messageId=str(message.message_id))
     if is_new:
         services().job_queue.enqueue_expansion(channel=message.channel)
@@ -183,6 +185,7 @@ def _message_of(schedule: Schedule, caller: KeyHolder, key: str | None, need: Ne
         send_at=None,
         urgent_reason=schedule.urgent_reason,
         schedule_id=schedule.schedule_id,
+        shorten_links=schedule.shorten_links,
         accepted_by=caller.actor,
         need=need,
     )

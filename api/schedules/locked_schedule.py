@@ -15,6 +15,7 @@ from api.endpoints import ApiResponse
 from api.problems import RequestRefused
 from api.schedules import responses
 from api.services import services
+from channels.registry import link_rules
 from store import audit, schedule_runs, schedules
 from store.api_keys import KeyHolder
 from store.database import church_scope
@@ -67,7 +68,7 @@ def _with_due_runs_recorded(connection: Connection[Any], schedule: Schedule) -> 
         return schedule
     try:
         with connection.transaction():
-            return schedule_runs.catch_up(connection, schedule, now=now)
+            return schedule_runs.catch_up(connection, schedule, now=now, link_rules=link_rules(services().settings))
     except OperationalError:
         raise
     except Exception as error:  # noqa: BLE001 - logged without its text, which may quote the message's content

@@ -73,6 +73,9 @@ class ScheduleView(ResponseModel):
     )
     target_type: TargetType
     urgent_reason: str | None = Field(description="Why its messages are sent in quiet hours too; null if they are not.")
+    shorten_links: bool | None = Field(
+        description="Whether the links of its messages are replaced by short ones; null: as the church does by default."
+    )
     recurrence: RecurrenceView
     time_zone: str
     starts_at: str = Field(description="When the schedule starts: a local time in its time zone.")
@@ -217,6 +220,7 @@ def _fields(schedule: Schedule) -> dict[str, object]:
         "segments": schedule.segments,
         "target_type": schedule.target_type,
         "urgent_reason": schedule.urgent_reason,
+        "shorten_links": schedule.shorten_links,
         "recurrence": RecurrenceView(
             rrule=schedule.rule if schedule.rule_kind == "rrule" else None,
             cron=schedule.rule if schedule.rule_kind == "cron" else None,

@@ -24,6 +24,7 @@ class MailChannel:
     name = "mail"
     address_kind = AddressKind.EMAIL
     keeps_quiet_hours = False
+    shortens_links = False
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "subject": {
             "type": "string",

@@ -42,6 +42,7 @@ class MmsChannel:
     daily_limit_weight = 3  # a picture message costs about as much as three texts
     can_fetch_statuses = True
     keeps_quiet_hours = True
+    shortens_links = True
     retryable_codes = RETRYABLE_RECEIPT_CODES
     opted_out_codes = OPTED_OUT_CODES
     routes: Sequence[Route[RouteStore]] = (status_route("mms"),)

@@ -10,7 +10,7 @@ from channels.base import TooManyChecks
 from channels.mms.media_limits import Media, media_error, total_size_error
 from channels.mms.media_probe import MediaProbe, MediaUnavailable
 from channels.mms.media_urls import FIELD, BadUrl, parse_url
-from channels.mms.per_church_limits import ChurchSlots, NoFreeSlot
+from channels.per_church_limits import ChurchSlots, NoFreeSlot
 
 TIMEOUT_SECONDS = 5.0
 """For all files of a message together: DNS, connections, redirects and responses."""

@@ -19,8 +19,8 @@ from uuid import UUID
 
 from channels.mms.media_limits import Media
 from channels.mms.media_urls import BadUrl, MediaUrl
-from channels.mms.per_church_limits import ChurchThreadPool
 from channels.mms.response_head import MAX_HEAD_BYTES, InvalidResponse, Method, ResponseHead, fetch_head
+from channels.per_church_limits import ChurchThreadPool
 from channels.public_addresses import Address, is_public
 
 MAX_REDIRECTS = 3

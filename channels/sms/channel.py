@@ -21,6 +21,7 @@ class SmsChannel:
     name = "sms"
     address_kind = AddressKind.PHONE
     keeps_quiet_hours = True
+    shortens_links = True
     detail_schemas: Mapping[str, Mapping[str, Any]] = {}
     merge_rules = MergeRules(longest={"content": MAX_CHARACTERS}, needs_text=True, counts_segments=True)
     daily_limit_weight = 1

@@ -38,7 +38,8 @@ ORDER BY listed.name, listed.church_id;
 -- Contacts and opt-outs are counted up to `most_counted`.
 SELECT churches.church_id, churches.name, churches.time_zone, churches.created_at, churches.window_opens,
        churches.window_closes, churches.suspended_at, churches.suspended_reason, churches.daily_segment_limit,
-       churches.regions, (now() AT TIME ZONE churches.time_zone)::date AS day,
+       churches.regions, churches.link_domain, churches.shortens_links,
+       (now() AT TIME ZONE churches.time_zone)::date AS day,
        coalesce(daily_segments.segments, 0) AS segments_today,
        (
            SELECT count(*)

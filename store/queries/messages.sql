@@ -5,11 +5,11 @@
 WITH inserted AS (
     INSERT INTO messages (
         church_id, channel, content, details, segments, target_type, target, idempotency_key, request_hash, request_id,
-        send_at, urgent_reason, schedule_id, counted_on, counted_segments, merge_fields
+        send_at, urgent_reason, schedule_id, shorten_links, counted_on, counted_segments, merge_fields
     )
     SELECT church_id, channel, :content, :details, :segments, :target_type, :target, :idempotency_key, :request_hash,
-           :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id, :counted_on, :counted_segments,
-           :merge_fields
+           :request_id, coalesce(:send_at, now()), :urgent_reason, :schedule_id, :shorten_links, :counted_on,
+           :counted_segments, :merge_fields
     FROM senders
     WHERE church_id = :church_id AND channel = :channel AND NOT church_suspended
     ON CONFLICT (church_id, idempotency_key) DO NOTHING

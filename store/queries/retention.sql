@@ -222,6 +222,12 @@ WITH due AS MATERIALIZED (
     FROM due
     WHERE messages.message_id = due.message_id
     RETURNING messages.message_id
+), unlinked AS (
+    -- A URL may name a person. The link does not work any more; its clicks stay.
+    UPDATE links
+    SET url = NULL
+    FROM redacted
+    WHERE links.message_id = redacted.message_id
 )
 SELECT count(*) FROM redacted;
 

@@ -15,7 +15,7 @@ WITH ranked AS (
       AND (delayed_until IS NULL OR delayed_until <= :now)
 )
 SELECT schedules.schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason,
-       rule_kind, rule, time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at,
+       rule_kind, rule, time_zone, starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at,
        next_wall_time, paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash,
        created_at, updated_at
 FROM ranked

@@ -2,30 +2,30 @@
 -- Returns no row when the church has used the idempotency key before.
 INSERT INTO schedules (
     church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule, time_zone,
-    starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time, idempotency_key,
-    request_hash, merge_fields
+    starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+    idempotency_key, request_hash, merge_fields
 )
 VALUES (
     :church_id, :channel, :content, :details, :segments, :target_type, :target, :urgent_reason, :rule_kind, :rule,
-    :time_zone, :starts_at, :ends_at, :counted_end, :missed_policy, :missed_within_seconds, :next_run_at,
+    :time_zone, :starts_at, :ends_at, :counted_end, :shorten_links, :missed_policy, :missed_within_seconds, :next_run_at,
     :next_wall_time, :idempotency_key, :request_hash, :merge_fields
 )
 ON CONFLICT (church_id, idempotency_key) DO NOTHING
 RETURNING schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind,
-          rule, time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at,
+          rule, time_zone, starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at,
           next_wall_time, paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash,
           created_at, updated_at;
 
 -- name: find_by_idempotency_key
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       time_zone, starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
        paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id AND idempotency_key = :idempotency_key;
 
 -- name: get_schedule
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       time_zone, starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
        paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL;
@@ -33,7 +33,7 @@ WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NU
 -- name: lock_schedule
 -- Serializes people's changes of a schedule and the recording of its runs.
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       time_zone, starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
        paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id AND schedule_id = :schedule_id AND deleted_at IS NULL
@@ -42,7 +42,7 @@ FOR UPDATE;
 -- name: page_schedules
 -- Newest first. `before` always bounds the index scan, also in a generic plan.
 SELECT schedule_id, church_id, channel, content, details, segments, target_type, target, urgent_reason, rule_kind, rule,
-       time_zone, starts_at, ends_at, counted_end, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
+       time_zone, starts_at, ends_at, counted_end, shorten_links, missed_policy, missed_within_seconds, next_run_at, next_wall_time,
        paused_at, paused_reason, delayed_until, delay_reason, failed_evaluations, request_hash, created_at, updated_at
 FROM schedules
 WHERE church_id = :church_id
@@ -67,6 +67,7 @@ SET channel = :channel,
     starts_at = :starts_at,
     ends_at = :ends_at,
     counted_end = :counted_end,
+    shorten_links = :shorten_links,
     missed_policy = :missed_policy,
     missed_within_seconds = :missed_within_seconds,
     next_run_at = :next_run_at,

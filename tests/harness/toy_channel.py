@@ -92,6 +92,7 @@ class NoteChannel:
     name = "note"
     address_kind = AddressKind.PHONE
     keeps_quiet_hours = False
+    shortens_links = False
     detail_schemas: Mapping[str, Mapping[str, Any]] = {
         "colour": {"type": "string", "enum": ["yellow", "pink"], "description": "Of the paper."}
     }

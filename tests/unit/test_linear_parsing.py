@@ -46,9 +46,11 @@ from channels.twilio.inbound import read_inbound
 from channels.twilio.receipts import read_receipt
 from messaging.addresses import parse_email, parse_phone
 from messaging.consent_keywords import find_keyword
+from messaging.links import ShortLinks
 from messaging.merge_fields import MergeFieldError, parse
 from messaging.recurrence.cron import read_cron
 from messaging.recurrence.rrule import read_rrule
+from messaging.text_warnings import text_warnings
 from messaging.wall_time import find_zone
 from tests.harness.cost_growth import MAX_GROWTH, cost_growth
 from tests.harness.incoming_requests import incoming_request
@@ -56,6 +58,7 @@ from tests.harness.mails import envelope, mail_settings
 
 SETTINGS = mail_settings(mail_bounce_domain="bounces.example.org")
 COMPOSER, BOUNCES, LINKS = Composer(SETTINGS), BounceAddresses(SETTINGS), UnsubscribeLinks(SETTINGS)
+SHORT_LINKS = ShortLinks.of_service(base_url="https://s.example", public_url="https://texts.example.org")
 ABOUT = BouncedAttempt(delivery_id=uuid4(), attempt=1)
 APP = Flask("test")
 _numbers = count()
@@ -250,6 +253,24 @@ CASES = [
         (").", "http://x/"),
         *each("http://x/ ", "http://", "https://x/)\n", "\n", "\n \t", "x\n\n", "\r", "<", "&'\""),
         (" ", "x\n", "x"),
+        size=6_000,
+    ),
+    *cases(
+        "links in a text",
+        lambda text: SHORT_LINKS.shorten(text),
+        *each("http://x/ ", "http://", "https://x/)", "h", "(", "http://x/{", "http://x@"),
+        (")", "http://x/"),
+        (".", "http://x/"),
+        ("(", "http://x/", ")" * 5_000),
+        (").", "http://x/"),
+        size=6_000,
+    ),
+    *cases(
+        "warnings about a text",
+        lambda text: text_warnings(text, church_name="Grace", count_segments=len),
+        *each(
+            "a", "\u2019", "\U0001f64f", " \U0001f64f", "\u200d", "a.", "bit.ly/", "reply ", "http://", "{{", "}}", "A "
+        ),
         size=6_000,
     ),
     *cases(

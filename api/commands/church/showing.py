@@ -16,6 +16,7 @@ from api.commands.support.option_types import BadInput, ChurchId
 from api.commands.support.tables import print_table, shown_time
 from api.commands.support.transaction import transaction
 from api.services import services
+from messaging.links import PATH
 from store.api_keys import ApiKey
 from store.church_overview import ChurchState, ListedSchedule, OpenMessage, SenderState
 
@@ -75,10 +76,16 @@ def _echo_church(church: ChurchState) -> None:
         ("Texting hours", f"{_time_of_day(church.window_opens)}-{_time_of_day(church.window_closes)}"),
         ("Segments today", f"{church.segments_today:,} of {limit:,} ({church.day.isoformat()})"),
         ("Regions", ",".join(church.regions or settings.default_regions)),
+        ("Short links", _short_links(church)),
         ("Contacts", f"{church.contacts:,}"),
         ("Opt-outs", f"{church.opt_outs:,}"),
     ):
         click.echo(f"{name + ':':<16}{value}")
+
+
+def _short_links(church: ChurchState) -> str:
+    base_url = services().settings.link_base_url if church.link_domain is None else f"https://{church.link_domain}"
+    return f"{base_url}{PATH}… ({'by default' if church.shortens_links else 'when a request asks for it'})"
 
 
 def _echo_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -91,6 +91,11 @@ class FirstChurch:
         return self.post("/api/messages/send", json=self.composition | {"sendAt": tomorrow}).get_json()["id"]
 
     @cached_property
+    def message_with_link(self) -> str:
+        body = self.composition | {"content": "See https://grace.example.org/supper", "shortenLinks": True}
+        return self.post("/api/messages/send", json=body).get_json()["id"]
+
+    @cached_property
     def schedule(self) -> str:
         return self.post("/api/schedules", json=self.plan).get_json()["id"]
 
@@ -194,8 +199,12 @@ class ValidRequest:
 
 REQUESTS: dict[str, Callable[[FirstChurch], ValidRequest]] = {
     "send_message": lambda first: ValidRequest(body=first.composition),
+    "preview_message": lambda first: ValidRequest(body=first.composition),
     "list_messages": lambda first: ValidRequest(shows=first.message.message_id),
     "get_message": lambda first: ValidRequest(ids={"message_id": first.message.message_id}),
+    "list_links": lambda first: ValidRequest(
+        ids={"message_id": first.message_with_link}, shows="https://grace.example.org/supper"
+    ),
     "change_message": lambda first: ValidRequest(
         ids={"message_id": first.scheduled_message}, body={"content": "Changed"}
     ),

@@ -16,7 +16,7 @@ import trustme
 from channels.base import TooManyChecks
 from channels.mms import media_checks, media_probe
 from channels.mms.media_probe import ANY_ADDRESS, PUBLIC_ONLY, MediaProbe, UrlPolicy, resolve
-from channels.mms.per_church_limits import ChurchSlots
+from channels.per_church_limits import ChurchSlots
 from channels.public_addresses import Address
 from tests.harness.media_server import (
     Answer,

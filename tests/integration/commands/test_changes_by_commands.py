@@ -150,6 +150,10 @@ CHANGING: dict[str, Case] = {
         ),
         actions={"message.resolved"},
     ),
+    "set-link-domain": Case(
+        arguments=lambda operator: ("--church", operator.church, "--domain", "grace.example", "--shorten"),
+        actions={"church.links_set"},
+    ),
     "set-texting-hours": Case(
         arguments=lambda operator: ("--church", operator.church, "--hours", "09:00-20:00"),
         actions={"church.texting_hours_set"},

@@ -119,6 +119,12 @@ HOT = (
     "message_progress.preview_groups",
     "requeue_outlook.read_outlooks",
     "suspensions.count_waiting",
+    "links.add_clicks",
+    "links.delete_dead_links",
+    "links.list_links",
+    "links.set_links",
+    "previews.get_circumstances",
+    "previews.preview_recipients",
     "people.delete_contacts",
     "people.delete_conversations",
     "people.erase_deliveries",
@@ -153,6 +159,7 @@ LARGE = {
     "deliveries",
     "group_members",
     "inbound_messages",
+    "links",
     "message_totals",
     "receipts",
 }
@@ -195,6 +202,11 @@ SELECT uuidv7(), church_id, channel, send_at - n * interval '1 hour', 'delivered
 FROM messages, generate_series(1, 50) AS n;
 INSERT INTO receipts (delivery_id, attempt, carrier_id, status, applied_at)
 SELECT delivery_id, 1, 'SM' || delivery_id, 'delivered', now() FROM deliveries;
+INSERT INTO links (code, church_id, message_id, position, short_url, url, expires_at)
+SELECT translate(right(delivery_id::text, 12), '01', 'xy'), church_id, message_id, 1, 'https://s.example', 'https://a.example',
+       now()
+FROM deliveries
+ON CONFLICT DO NOTHING;
 INSERT INTO audit_events (church_id, actor_kind, actor, action, subject)
 SELECT church_id, 'key', church_id::text, 'message.accepted', delivery_id::text FROM deliveries;
 """

@@ -71,6 +71,11 @@ ROWS = {
     "conversations": (
         "INSERT INTO conversations (church_id, address, last_message_id) VALUES (%(church_id)s, %(unique)s, uuidv7())"
     ),
+    "links": (
+        "INSERT INTO links (code, church_id, message_id, position, short_url, url, expires_at) "
+        "VALUES (translate(left(gen_random_uuid()::text, 12), '01-', 'xyz'), %(church_id)s, uuidv7(), 1, "
+        "'https://s.example/l/x', 'https://a.example', now())"
+    ),
     "schedule_runs": (
         "INSERT INTO schedule_runs (schedule_id, run_at, church_id, outcome) "
         "SELECT max(schedule_id::text)::uuid, clock_timestamp(), %(church_id)s, 'missed' FROM schedules"

@@ -1,0 +1,259 @@
+"""POST /api/messages/preview: what would become of a message, without sending it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from math import ceil
+from typing import Any, Literal
+
+from psycopg import Connection
+
+from api import problems
+from api.authentication import with_key
+from api.costs import Cost, shown_amount
+from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.messages import send_times
+from api.messages.composition import Composition
+from api.messages.daily_usage import need_of
+from api.messages.link_shortening import shorten_draft
+from api.messages.merging import count_segments, stored_merge_fields
+from api.messages.preview_responses import (
+    Estimate,
+    Exclusion,
+    MessagePreview,
+    PreviewExample,
+    SegmentCounts,
+    UsedLimit,
+)
+from api.messages.preview_warnings import preview_warnings
+from api.messages.sending_checks import check_sendable, reference_errors
+from api.messages.wait_reasons import notices
+from api.problems import RequestRefused
+from api.services import services
+from channels.per_church_limits import ChurchSlots, NoFreeSlot
+from channels.registry import CHANNELS
+from messaging.cheaper_text import uses_ucs2
+from messaging.links import SAMPLE_CODE
+from messaging.merge_fields import MergeFieldError
+from messaging.quiet_hours import Window
+from messaging.send_estimate import TextingHours, estimate_end
+from messaging.wall_time import find_zone
+from store import previews, suspensions
+from store.api_keys import KeyHolder
+from store.audiences import Audience
+from store.daily_limits import Need
+from store.database import church_scope
+from store.merge_fields import StoredMergeFields
+from store.previews import Circumstances, PreviewedMessage, PreviewedRecipients
+
+_PER_CHURCH = 2
+_slots = ChurchSlots(total=6, per_church=_PER_CHURCH)
+"""A preview of a large church takes a large part of a second. So previews take at most 6 of the 16 threads of a web
+process, and those of one church 2."""
+_EXAMPLES = 3
+_UNSENDABLE = 10**6
+
+
+@endpoint(
+    "POST /api/messages/preview",
+    tag="Messages",
+    summary="Preview a message",
+    authentication=with_key("messages:write"),
+    body=Composition,
+    example={
+        "churchId": "0197a3f0-5e3b-7c11-9d54-0f4f7a5c2b11",
+        "content": "Hi {{firstName|friend}}, service moves to 10:30 this Sunday.",
+        "targetType": "all",
+    },
+    responses=(ResponseSpec(status=200, description="The preview.", content=MessagePreview),),
+    problems=(problems.CHURCH_SUSPENDED, problems.TOO_MANY_PREVIEWS, problems.TOO_MANY_CHECKS),
+)
+def preview_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
+    """Shows what would become of a message if it were sent now: whom it reaches and why others get nothing, how many
+    segments it takes and what they cost, when it would be done, how it looks for three recipients, and what you
+    should know. The body is that of `POST /api/messages/send`, and so are the errors. Nothing is stored. The same may
+    be different when the message is sent: contacts, opt-outs and what else the church sends change."""
+    if body.church_id != caller.church_id:
+        raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
+    try:
+        with _slots.hold(caller.church_id):
+            return ApiResponse(status=200, content=_preview(body))
+    except NoFreeSlot:
+        raise RequestRefused(
+            problems.TOO_MANY_PREVIEWS,
+            f"{_PER_CHURCH} other previews of your church, or many of others, are being calculated.",
+            headers={"Retry-After": str(problems.RETRY_AFTER_SECONDS)},
+        ) from None
+
+
+def _preview(body: Composition) -> MessagePreview:
+    # These take a while for 10,000 recipients, or ask other servers, so no transaction is open.
+    target, errors = body.target, reference_errors(body)
+    with church_scope(services().database, body.church_id) as connection:
+        previews.begin_reading(connection)
+        suspensions.refuse_suspended(connection, body.church_id)
+        check_sendable(connection, church_id=body.church_id, draft=body, target=target, errors=errors)
+        send_at = send_times.due_at(connection, church_id=body.church_id, send_at=body.send_at)
+        to_send, _ = shorten_draft(connection, body, code=SAMPLE_CODE)
+        merge_fields = stored_merge_fields(to_send)
+        need = _need(connection, to_send, target, send_at)
+        found = previews.recipients(connection, _message(to_send, target, merge_fields, send_at))
+        around = previews.circumstances(connection, church_id=body.church_id, channel=body.channel, send_at=send_at)
+        return MessagePreview(
+            audience=found.reached + sum(found.excluded.values()),
+            reached=found.reached,
+            exclusions=[Exclusion(reason=reason, people=found.excluded[reason]) for reason in sorted(found.excluded)],
+            segments=SegmentCounts(min=found.least, max=found.most, sum=found.segments),
+            encoding=_encoding(to_send, found, merge_fields),
+            cost=_cost(found.segments, around.per_segment, around.currency),
+            limits=_limits(connection, to_send, need, found),
+            estimate=_estimate(to_send, found, around, send_at),
+            examples=_examples(to_send, found),
+            warnings=preview_warnings(
+                body,
+                found,
+                count_segments=partial(_segments_of, connection, body),
+                church_name=around.church_name,
+                merge_fields=merge_fields,
+                notices=notices(
+                    connection,
+                    church_id=body.church_id,
+                    channel=body.channel,
+                    target_type=body.target_type,
+                    target=target,
+                    need=need,
+                ),
+            ),
+        )
+
+
+def _need(
+    connection: Connection[Any], draft: Composition, target: dict[str, list[str]], send_at: datetime | None
+) -> Need | None:
+    """Return what a send would reserve of the limits."""
+    return need_of(
+        connection,
+        church_id=draft.church_id,
+        channel=draft.channel,
+        segments=count_segments(draft),
+        target_type=draft.target_type,
+        target=target,
+        send_at=send_at,
+    )
+
+
+def _segments_of(connection: Connection[Any], draft: Composition, text: str) -> int:
+    """Return the segments of another text; very many if it cannot be sent."""
+    try:
+        other, _ = shorten_draft(connection, draft.model_copy(update={"content": text}), code=SAMPLE_CODE)
+        return _UNSENDABLE if CHANNELS[draft.channel].check_content(text) else count_segments(other)
+    except (MergeFieldError, RequestRefused):
+        return _UNSENDABLE
+
+
+def _message(
+    draft: Composition,
+    target: Mapping[str, Sequence[str]],
+    merge_fields: StoredMergeFields | None,
+    send_at: datetime | None,
+) -> PreviewedMessage:
+    channel = CHANNELS[draft.channel]
+    return PreviewedMessage(
+        audience=Audience(
+            church_id=draft.church_id,
+            channel=draft.channel,
+            address_kind=channel.address_kind,
+            target_type=draft.target_type,
+            target=target,
+            default_regions=services().settings.default_regions,
+        ),
+        content=draft.content,
+        details=draft.details,
+        segments=count_segments(draft),
+        merge_fields=merge_fields,
+        keeps_quiet_hours=channel.keeps_quiet_hours and draft.urgent is None,
+        send_at=send_at,
+    )
+
+
+def _encoding(
+    draft: Composition, found: PreviewedRecipients, merge_fields: StoredMergeFields | None
+) -> Literal["GSM-7", "UCS-2", "mixed"] | None:
+    if not CHANNELS[draft.channel].merge_rules.counts_segments:
+        return None
+    plain = draft.content if merge_fields is None else merge_fields["texts"][0]["format"]
+    if uses_ucs2(plain) or (found.ucs2 and found.ucs2 == found.reached):
+        return "UCS-2"
+    return "mixed" if found.ucs2 else "GSM-7"
+
+
+def _cost(segments: int, per_segment: Decimal | None, currency: str | None) -> Cost | None:
+    if per_segment is None or currency is None:
+        return None
+    return Cost(currency=currency, amount=shown_amount(segments * per_segment))
+
+
+def _limits(
+    connection: Connection[Any], draft: Composition, need: Need | None, found: PreviewedRecipients
+) -> list[UsedLimit]:
+    if need is None:
+        return []
+    on_day, in_month = previews.counted(connection, church_id=draft.church_id, day=need.day)
+    weight = CHANNELS[draft.channel].daily_limit_weight
+    needed = max(need.segments, found.segments * weight)
+
+    def used(name: Literal["daily", "monthly"], most: int, counted: int) -> UsedLimit:
+        left = max(0, most - counted)
+        beyond = max(0, found.segments * weight - left)
+        people = ceil(found.reached * beyond / (found.segments * weight)) if beyond else 0
+        return UsedLimit(limit=name, segments=most, left=left, needed=needed, beyond=people)
+
+    daily = used("daily", need.daily_limit, on_day)
+    return [daily] if need.monthly_quota is None else [daily, used("monthly", need.monthly_quota, in_month)]
+
+
+def _estimate(
+    draft: Composition, found: PreviewedRecipients, around: Circumstances, send_at: datetime | None
+) -> Estimate:
+    hours = None
+    if CHANNELS[draft.channel].keeps_quiet_hours and draft.urgent is None:
+        window = Window(opens=around.window_opens, closes=around.window_closes)
+        hours = TextingHours(window=window, zone=find_zone(around.time_zone))
+    due_at = max(send_at or around.read_at, around.read_at, around.slowed_until or around.read_at)
+    done_at = None
+    if found.reached and not around.is_stopped:
+        done_at = estimate_end(
+            found.waves,
+            begins_at=due_at,
+            segments_before=around.segments_before,
+            segments_per_second=around.segments_per_second,
+            hours=hours,
+        )
+    begins_at = min((wave.begins_at or due_at for wave in found.waves), default=due_at)
+    return Estimate(
+        begins_at=begins_at,
+        done_at=done_at,
+        segments_before=around.segments_before,
+        segments_per_second=around.segments_per_second,
+        waits_for_quiet_hours=sum(wave.segments for wave in found.waves if wave.begins_at is not None),
+    )
+
+
+def _examples(draft: Composition, found: PreviewedRecipients) -> list[PreviewExample]:
+    """Return the examples, each recipient once."""
+    has_encoding = CHANNELS[draft.channel].merge_rules.counts_segments
+    examples = {each.contact_id: each for each in reversed(found.examples)}
+    chosen = sorted(examples.values(), key=found.examples.index)[:_EXAMPLES]
+    return [
+        PreviewExample(
+            contact_id=each.contact_id,
+            content=each.content,
+            details=dict(each.details),
+            segments=each.segments,
+            encoding=("UCS-2" if uses_ucs2(each.content) else "GSM-7") if has_encoding else None,
+        )
+        for each in chosen
+    ]
