@@ -19,9 +19,7 @@ def _check_name(name: str) -> str:
         raise field_error(str(error)) from None
 
 
-FieldName = Annotated[
-    str, AfterValidator(_check_name), WithJsonSchema({"type": "string", "pattern": "^[a-z][A-Za-z0-9]{0,39}$"})
-]
+FieldName = Annotated[str, AfterValidator(_check_name), WithJsonSchema({"type": "string"})]
 FieldValue = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_VALUE_CHARACTERS), STORABLE]
 
 

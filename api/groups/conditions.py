@@ -42,7 +42,7 @@ def _check_condition(value: Any) -> Any:
 GroupCondition = Annotated[
     Mapping[str, Any],
     BeforeValidator(_check_condition),
-    WithJsonSchema({"type": "object", "title": "condition", "minProperties": 1}),
+    WithJsonSchema({"type": "object", "title": "condition"}),
 ]
 """A condition as in messaging/group_conditions.py."""
 

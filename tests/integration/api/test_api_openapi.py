@@ -202,7 +202,15 @@ def test_no_field_of_an_edit_has_a_default(client: FlaskClient) -> None:
     schemas = client.get("/openapi.json").get_json()["components"]["schemas"]
     edits = {name: schema for name, schema in schemas.items() if name.endswith("Edit")}
 
-    assert set(edits) == {"MessageEdit", "ScheduleEdit", "MissedRunsEdit", "TemplateEdit"}
+    assert set(edits) == {
+        "ContactEdit",
+        "GroupEdit",
+        "ImportEdit",
+        "MessageEdit",
+        "ScheduleEdit",
+        "MissedRunsEdit",
+        "TemplateEdit",
+    }
     for schema in edits.values():
         assert not [name for name, field in schema["properties"].items() if "default" in field]
 
