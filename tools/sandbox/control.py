@@ -152,7 +152,9 @@ class Sandbox:
 
     def inbound(self) -> list[InboundRow]:
         """Return the messages that people wrote, in order."""
-        rows = [json.loads(line) for line in self._ask("GET", "inbound").splitlines()]
+        rows: list[dict[str, Any]] = []
+        while lines := self._ask("GET", f"inbound?after={len(rows)}").splitlines():
+            rows += [json.loads(line) for line in lines]
         return [
             InboundRow(
                 sender=row.pop("from"),

@@ -39,6 +39,7 @@ def written(words: Words, sent_at: float, answered_at: float | None, *, carrier_
 
 STOP = written(Words.OPT_OUT, STOPPED_AT, ANSWERED_AT)
 START = written(Words.OPT_IN, 110.0, 111.0)
+REPLY = written(Words.REPLY, 120.0, 121.0)
 
 
 def message(message_id: str, kind: str = "broadcast") -> MessageRow:
@@ -203,6 +204,15 @@ CASES: dict[str, tuple[Mapping[str, Any], Sequence[FindingKind]]] = {
             "deliveries": [*GOOD.deliveries, delivery("d9", "m9")],
         },
         [FindingKind.DOUBLED, FindingKind.MISMATCHED],
+    ),
+    "an answer to somebody who wrote nothing": (
+        {
+            "messages": [*GOOD.messages, message("m9", "confirmation")],
+            "deliveries": [*GOOD.deliveries, replace(delivery("d9", "m9"), address="+12025550009")],
+            "inbound": [inbound(STOP), inbound(REPLY, reply_id="m9")],
+            "written": [STOP, REPLY],
+        },
+        [FindingKind.MISMATCHED],
     ),
     "the START did not lift it": (
         {"written": [STOP, START], "inbound": [inbound(STOP), inbound(START)]},
