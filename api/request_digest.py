@@ -17,6 +17,11 @@ def request_digest(body: RequestModel) -> bytes:
     return hashlib.sha256(body.model_dump_json(exclude=_left_out(body)).encode()).digest()
 
 
+def request_digest_to(body: RequestModel, address: str) -> bytes:
+    """Return the digest of a request whose path names the recipient: the same text to another person differs."""
+    return hashlib.sha256(request_digest(body) + address.encode()).digest()
+
+
 def _left_out(body: RequestModel) -> dict[str, Any]:
     """Return the fields to leave out, in the form of pydantic's `exclude`: a nested model has its own mapping."""
     left_out = dict[str, Any]()

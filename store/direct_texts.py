@@ -100,7 +100,7 @@ def insert(connection: Connection[Any], new: NewDirectText, *, rules: TextingRul
         "keeps_quiet_hours": rules.keeps_quiet_hours,
         "suppression": None if suppression is None else suppression.value,
     }
-    written = connection.execute(_SQL["write_delivery" if is_new else "get_conversation_id"], names).fetchone()
+    written = connection.execute(_SQL["write_delivery"] if is_new else _SQL["get_conversation_id"], names).fetchone()
     paced = paced_senders.set_next_claims_of(connection, [new.church_id], channel=new.channel)
     return DirectText(
         message=message,

@@ -102,6 +102,12 @@ def lock_known(connection: Connection[Any], *, church_id: UUID, group_ids: Seque
     return {group_id for group_id, _ in connection.execute(_SQL["lock_known_groups"], names).fetchall()}
 
 
+def find_known(connection: Connection[Any], *, church_id: UUID, group_ids: Sequence[UUID]) -> set[UUID]:
+    """Returns those of the ids that are groups of the church."""
+    names = {"church_id": church_id, "group_ids": list(group_ids)}
+    return {group_id for (group_id,) in connection.execute(_SQL["find_known_groups"], names).fetchall()}
+
+
 def page(connection: Connection[Any], *, church_id: UUID, after: UUID | None, limit: int) -> list[Group]:
     """Returns up to `limit` groups after the id `after`, oldest first."""
     with connection.cursor(row_factory=class_row(Group)) as cursor:

@@ -54,10 +54,13 @@ def page(
 
     `address`: only of this person. `only_unread` leaves out keywords, which nobody needs to read.
     """
-    query = "page_unread" if only_unread else "page_inbound" if address is None else "page_inbound_of_address"
+    if only_unread:
+        query = _SQL["page_unread"]
+    else:
+        query = _SQL["page_inbound"] if address is None else _SQL["page_inbound_of_address"]
     with connection.cursor(row_factory=class_row(ReceivedMessage)) as cursor:
         return cursor.execute(
-            _SQL[query],
+            query,
             {
                 "church_id": church_id,
                 "before": before or sql.LAST_ID,

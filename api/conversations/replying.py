@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
 from api.messages.sending_checks import unavailable
 from api.problems import RequestRefused
-from api.request_digest import request_digest
+from api.request_digest import request_digest_to
 from api.request_ids import request_id
 from api.services import services
 from channels.registry import CHANNELS
@@ -153,7 +152,7 @@ def _write(
         idempotency_key=idempotency_key(),
         request_id=request_id(),
         contact_id=found.contact_id,
-        request_hash=_digest(body, found.address),
+        request_hash=request_digest_to(body, found.address),
         urgent_reason=_URGENT_REASON if is_answer else None,
         accepted_by=caller.actor,
     )
@@ -182,11 +181,6 @@ def _refuse_unreachable(connection: Connection[Any], new: NewDirectText, text: D
         )
     if text.suppression is not None:
         raise RequestRefused(problems.WRONG_STATE, "Numbers of this kind are never texted.")
-
-
-def _digest(body: Reply, address: str) -> bytes:
-    """The same text to another person is another request."""
-    return hashlib.sha256(request_digest(body) + address.encode()).digest()
 
 
 def _accept(new: NewDirectText, text: DirectText) -> ApiResponse:

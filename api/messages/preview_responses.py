@@ -75,6 +75,7 @@ class PreviewWarning(ResponseModel):
         "sender-paused",
         "no-recipients",
         "quota-nearly-used",
+        "texts-too-long",
         "fields-missing",
         "costly-characters",
         "public-shortener",

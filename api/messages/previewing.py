@@ -19,7 +19,7 @@ from api.messages import send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
 from api.messages.link_shortening import shorten_draft
-from api.messages.merging import count_segments, stored_merge_fields
+from api.messages.merging import count_segments, length_warnings, stored_merge_fields
 from api.messages.preview_responses import (
     Estimate,
     Exclusion,
@@ -31,8 +31,9 @@ from api.messages.preview_responses import (
 from api.messages.preview_warnings import preview_warnings
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
-from api.problems import RequestRefused
+from api.problems import FieldError, RequestRefused
 from api.services import services
+from api.templates.filling import with_template
 from channels.per_church_limits import ChurchSlots, NoFreeSlot
 from channels.registry import CHANNELS
 from messaging.cheaper_text import uses_ucs2
@@ -80,7 +81,8 @@ def preview_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
     try:
         with _slots.hold(caller.church_id):
-            return ApiResponse(status=200, content=_preview(body))
+            filled, errors = with_template(body, church_id=caller.church_id)
+            return ApiResponse(status=200, content=_preview(filled, errors))
     except NoFreeSlot:
         raise RequestRefused(
             problems.TOO_MANY_PREVIEWS,
@@ -89,13 +91,15 @@ def preview_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         ) from None
 
 
-def _preview(body: Composition) -> MessagePreview:
+def _preview(body: Composition, template_errors: Sequence[FieldError]) -> MessagePreview:
     # These take a while for 10,000 recipients, or ask other servers, so no transaction is open.
-    target, errors = body.target, reference_errors(body)
+    target, errors = body.target, template_errors or reference_errors(body)
     with church_scope(services().database, body.church_id) as connection:
         previews.begin_reading(connection)
         suspensions.refuse_suspended(connection, body.church_id)
-        check_sendable(connection, church_id=body.church_id, draft=body, target=target, errors=errors)
+        check_sendable(
+            connection, church_id=body.church_id, draft=body, target=target, errors=errors, keeps_groups=False
+        )
         send_at = send_times.due_at(connection, church_id=body.church_id, send_at=body.send_at)
         to_send, _ = shorten_draft(connection, body, code=SAMPLE_CODE)
         merge_fields = stored_merge_fields(to_send)
@@ -118,14 +122,17 @@ def _preview(body: Composition) -> MessagePreview:
                 count_segments=partial(_segments_of, connection, body),
                 church_name=around.church_name,
                 merge_fields=merge_fields,
-                notices=notices(
-                    connection,
-                    church_id=body.church_id,
-                    channel=body.channel,
-                    target_type=body.target_type,
-                    target=target,
-                    need=need,
-                ),
+                notices=[
+                    *notices(
+                        connection,
+                        church_id=body.church_id,
+                        channel=body.channel,
+                        target_type=body.target_type,
+                        target=target,
+                        need=need,
+                    ),
+                    *length_warnings(connection, body.church_id, to_send),
+                ],
             ),
         )
 

@@ -58,9 +58,14 @@ def check_sendable(
     draft: Draft,
     target: Target,
     errors: Sequence[FieldError] = (),
+    keeps_groups: bool = True,
 ) -> None:
-    """Raise RequestRefused (422) if there are `errors`, or further ones. `target` is the draft's."""
-    all_errors = [*errors, *_draft_errors(connection, church_id, draft, target)]
+    """Raise RequestRefused (422) if there are `errors`, or further ones. `target` is the draft's.
+
+    `keeps_groups`: lock the groups of the target, so that none is deleted before the draft is stored. False in a
+    transaction that only reads.
+    """
+    all_errors = [*errors, *_draft_errors(connection, church_id, draft, target, keeps_groups=keeps_groups)]
     if reason := unavailable(draft.channel):
         all_errors.insert(0, FieldError(field="channel", message=reason))
     elif not senders.exists(connection, church_id=church_id, channel=draft.channel):
@@ -108,11 +113,13 @@ def region_error(region: str, allowed: frozenset[str]) -> str | None:
     return f"is a number in {region}, but the church may text only {listed}: the operator can allow more regions"
 
 
-def _draft_errors(connection: Connection[Any], church_id: UUID, draft: Draft, target: Target) -> list[FieldError]:
+def _draft_errors(
+    connection: Connection[Any], church_id: UUID, draft: Draft, target: Target, *, keeps_groups: bool = True
+) -> list[FieldError]:
     return [
         *merge_field_errors(connection, church_id, draft),
         *_unknown_contact_errors(connection, church_id, draft),
-        *_unknown_group_errors(connection, church_id, draft),
+        *_unknown_group_errors(connection, church_id, draft, keeps_groups=keeps_groups),
         *_region_errors(connection, church_id, target),
     ]
 
@@ -142,13 +149,16 @@ def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft:
     ]
 
 
-def _unknown_group_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
-    """Return an error for each id that is not a group of the church. The others are not deleted before the commit."""
+def _unknown_group_errors(
+    connection: Connection[Any], church_id: UUID, draft: Draft, *, keeps_groups: bool
+) -> list[FieldError]:
+    """Return an error for each id that is not a group of the church."""
     listed = {"groupIds": draft.group_ids or (), "excludeGroupIds": draft.exclude_group_ids or ()}
     group_ids = [group_id for ids in listed.values() for group_id in ids]
     if not group_ids:
         return []
-    known = groups.lock_known(connection, church_id=church_id, group_ids=group_ids)
+    find = groups.lock_known if keeps_groups else groups.find_known
+    known = find(connection, church_id=church_id, group_ids=group_ids)
     return [
         FieldError(field=f"{name}[{index}]", message="is not a group of this church")
         for name, ids in listed.items()

@@ -1,7 +1,7 @@
 """Reads the first visible sheet of an Excel workbook (ECMA-376) row by row.
 
 Written here and not taken from a library, because a hostile file must not take more memory than the limits allow
-(docs/decisions/0027-spreadsheets-are-read-without-a-library.md).
+(docs/decisions/0029-spreadsheets-are-read-without-a-library.md).
 """
 
 from __future__ import annotations

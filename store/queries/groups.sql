@@ -39,6 +39,12 @@ WHERE church_id = :church_id AND group_id = ANY (:group_ids::uuid[])
 ORDER BY group_id
 FOR KEY SHARE;
 
+-- name: find_known_groups
+-- The same without a lock, for a transaction that only reads.
+SELECT group_id
+FROM groups
+WHERE church_id = :church_id AND group_id = ANY (:group_ids::uuid[]);
+
 -- name: page_groups
 -- `after` always bounds the index scan.
 SELECT group_id, name, condition, created_at, updated_at

@@ -205,7 +205,6 @@ def test_no_field_of_an_edit_has_a_default(client: FlaskClient) -> None:
     assert set(edits) == {
         "ContactEdit",
         "GroupEdit",
-        "ImportEdit",
         "MessageEdit",
         "ScheduleEdit",
         "MissedRunsEdit",

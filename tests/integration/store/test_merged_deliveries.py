@@ -187,11 +187,14 @@ def test_what_is_sent_again_has_its_own_segments(ledger: Ledger, church_id: UUID
     fail(ledger, ledger.claim(church_id), Status.FAILED if change == "retry" else Status.UNKNOWN)
 
     with system_scope(ledger.database) as connection:
-        names = {"church_id": church_id, "message_id": message.message_id}
         if change == "retry":
-            again = message_lifecycle.retry_failed(connection, **names, reasons=None, error_codes=None)
+            again = message_lifecycle.retry_failed(
+                connection, church_id=church_id, message_id=message.message_id, reasons=None, error_codes=None
+            )
         else:
-            again = reconciliation.resolve_all(connection, **names, status="queued")
+            again = reconciliation.resolve_all(
+                connection, church_id=church_id, message_id=message.message_id, status="queued"
+            )
 
     assert again == ChangedDeliveries(deliveries=3, segments=4)
     assert sorted(texts(ledger.claim(church_id))) == [RUTH, BOAZ, LEA]
@@ -221,10 +224,10 @@ def test_the_values_are_removed_with_the_addresses(ledger: Ledger, church_id: UU
 
 def test_an_erased_person_leaves_no_values(ledger: Ledger, church_id: UUID) -> None:
     message = send_merged(ledger, church_id, "Hi {{firstName}}")
-    names = {"church_id": church_id, "message_ids": [message.message_id], "addresses": [RUTH]}
+    ids = [message.message_id]
     with church_scope(ledger.database, church_id) as connection:
-        [before] = people.find_deliveries(connection, **names)
-        people.erase_deliveries(connection, **names)
+        [before] = people.find_deliveries(connection, church_id=church_id, message_ids=ids, addresses=[RUTH])
+        people.erase_deliveries(connection, church_id=church_id, message_ids=ids, addresses=[RUTH])
 
     assert before.content == "Hi Ruth"
     assert ledger.query("SELECT reason FROM deliveries WHERE merge_values IS NULL") == [("erased",)]
