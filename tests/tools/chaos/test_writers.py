@@ -86,6 +86,8 @@ def test_some_texts_come_twice_or_once_more_and_some_opt_in_again() -> None:
                 assert text.text == writer.texts[text.repeats].text
     repeated = Counter(text.words for text in texts if text.repeats is not None)
     assert min(repeated[Words.OPT_OUT], repeated[Words.OPT_IN]) > 10
+    old_starts = [text for text in texts if text.words is Words.OPT_IN and text.repeats is not None]
+    assert all(text.pause_seconds > ORDER_UNKNOWN_SECONDS for text in old_starts), "late enough to lift the later STOP"
     starts = [text for text in texts if text.words is Words.OPT_IN and text.repeats is None]
     assert {text.pause_seconds > ORDER_UNKNOWN_SECONDS for text in starts} == {True, False}
 

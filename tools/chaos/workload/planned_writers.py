@@ -125,7 +125,7 @@ def _draw_texts(place: int, parameters: Parameters, random: Random) -> tuple[Pla
     stop, start, help_, reply = (_draw_text(words, random) for words in Words)
     pause_seconds = ORDER_UNKNOWN_SECONDS + 0.2 + random.uniform(0, 0.1) * parameters.fault_seconds
     hasty_start, start = start, replace(start, pause_seconds=pause_seconds)
-    stop_again, start_again = replace(stop, repeats=0), replace(start, repeats=1, pause_seconds=0.0)
+    stop_again, start_again = replace(stop, repeats=0), replace(start, repeats=1)
     return (
         (stop,),
         (stop, start),
