@@ -77,7 +77,6 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
     response comes before anything is sent; to see the progress, get `links.self`. Send an `Idempotency-Key`, so that
     you can safely repeat the request unchanged when you do not know whether it arrived. `warnings` says if something
     prevents the message from being sent at present, or if it has no recipients."""
-    key = idempotency_key()
     if body.church_id != caller.church_id:
         raise RequestRefused(problems.FORBIDDEN, "churchId is not the church of the key.")
     # These take a while for 10,000 recipients, or ask other servers, so no transaction is open.
@@ -105,7 +104,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             segments=segments,
             target_type=body.target_type,
             target=target,
-            idempotency_key=key,
+            idempotency_key=idempotency_key(),
             request_hash=request_hash,
             request_id=request_id(),
             send_at=due_at,
@@ -125,8 +124,7 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
             target=target,
             need=need,
             is_new=is_new,
-        )
-        warnings += length_warnings(connection, caller.church_id, to_send)
+        ) + length_warnings(connection, new.church_id, to_send)
     if message.request_hash != request_hash:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,10 +17,31 @@ from store import api_keys, audit
 from store.audit import Actor, AuditEvent
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts, another_key
-from tests.integration.api.test_api_authentication import GUARDED, Call, FirstChurch
+from tests.integration.api.test_api_authentication import GUARDED, Call, FirstChurch, ValidRequest
 
-CHANGING = [endpoint for endpoint in GUARDED if endpoint.method != "GET"]
-READING = [endpoint for endpoint in GUARDED if endpoint.method == "GET"]
+_ONLY_READ = {"preview_message", "preview_group"}
+_RECORDED_READING = {"export_contacts"}
+"""Everybody of a church leaves the service: that is recorded."""
+CHANGING = [
+    endpoint
+    for endpoint in GUARDED
+    if (endpoint.method != "GET" or endpoint.name in _RECORDED_READING) and endpoint.name not in _ONLY_READ
+]
+READING = [endpoint for endpoint in GUARDED if endpoint not in CHANGING]
+
+
+def _remove_member(first: FirstChurch) -> ValidRequest:
+    members = {"contactIds": [str(first.contact)]}
+    first.post(f"/api/groups/{first.group}/members", json=members)
+    return ValidRequest(ids={"group_id": first.group}, body=members)
+
+
+NOT_DONE_BEFORE: dict[str, Callable[[FirstChurch], ValidRequest]] = {
+    "create_group": lambda _: ValidRequest(body={"name": "Another group"}),
+    "create_template": lambda _: ValidRequest(body={"name": "Another template", "content": "For us alone"}),
+    "remove_group_members": _remove_member,
+}
+"""Requests instead of those that change nothing, because what they ask for is so already."""
 
 
 def events_of(database: Database, church_id: UUID) -> list[AuditEvent]:
@@ -58,7 +80,10 @@ def test_every_change_is_recorded_with_the_key_that_made_it(
     endpoint: Endpoint, client: FlaskClient, database: Database, church: KnownChurch
 ) -> None:
     """The endpoints come from the endpoint table, so that one which records nothing fails here."""
-    call = Call(endpoint, FirstChurch(client, database, church))
+    first = FirstChurch(client, database, church)
+    call = Call(endpoint, first)
+    if endpoint.name in NOT_DONE_BEFORE:
+        call.request = NOT_DONE_BEFORE[endpoint.name](first)
     used = another_key(database, church.church_id, scopes=keys.SCOPES)
     before = len(events_of(database, church.church_id))
 

@@ -167,7 +167,13 @@ def test_the_idempotency_key_is_documented_and_in_every_example(client: FlaskCli
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
     }
 
-    assert set(taking) == {SEND, "/api/schedules", "/api/schedules/{scheduleId}/run-now"}
+    assert set(taking) == {
+        SEND,
+        "/api/schedules",
+        "/api/schedules/{scheduleId}/run-now",
+        "/api/conversations/{conversationId}/reply",
+        "/api/inbound/{inboundMessageId}/reply",
+    }
     for path, operation in taking.items():
         success = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
         assert {"Idempotent-Replayed", "Idempotency-Key-Missing"} <= set(success["headers"])

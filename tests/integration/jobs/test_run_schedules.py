@@ -121,8 +121,8 @@ from store.database import open_database
 
 record = job.schedule_runs.record
 
-def record_and_wait(*args):
-    record(*args)
+def record_and_wait(*args, **named):
+    record(*args, **named)
     print("written", flush=True)
     time.sleep(60)
 

@@ -187,8 +187,8 @@ from store.database import open_database
 
 record, slices = job.schedule_runs.record, []
 
-def record_and_wait(connection, evaluated):
-    made = record(connection, evaluated)
+def record_and_wait(*args, **named):
+    made = record(*args, **named)
     slices.append(made)
     if len(slices) == 3:
         print("third slice written", flush=True)
