@@ -24,6 +24,11 @@ def field(name: str, default: str) -> str:
     return f"{{{{{name}|{default}}}}}"
 
 
+def filled(characters: str, length: int, end: str, fields: str) -> str:
+    """Returns a text that has about this length when it is merged."""
+    return (characters * length)[: max(0, length - len(end) - 8)] + end + fields
+
+
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TRICKY = st.sampled_from("aé€[~^\f\n\x1b`’ж😀\uffff\U0001f468\u200dx ")
 TEXTS = st.text(STORABLE, max_size=400) | st.lists(st.tuples(TRICKY, st.integers(1, 170)), max_size=6).map(repeated)
@@ -97,13 +102,13 @@ def test_braces_are_read_as_by_the_rule(connection: psycopg.Connection, content:
     assert merge(connection, {"content": text}, contact)[0] == text.merge(contact)
 
 
-ABOUT_A_SEGMENT = st.integers(0, 4).map([0, 70, 134, 160, 306].__getitem__)
+FIELDS = st.sampled_from(["{{name}}", " {{name}}", "{{name}} {{name}}", "{{name}}{{campus|ab}}", "%{{email}}", ""])
 FILLED = st.builds(
-    lambda characters, length, end, fields: (characters * 310)[: max(0, length - len(end) - 8)] + end + fields,
+    filled,
     st.sampled_from(["a", "a\u20ac", "a\u0436", "\u0436", "\U0001f600", "a\U0001f600", "%"]),
-    ABOUT_A_SEGMENT,
+    st.sampled_from([0, 70, 134, 160, 306]),
     st.text(TRICKY, max_size=6),
-    st.sampled_from(["{{name}}", " {{name}}", "{{name}} {{name}}", "{{name}}{{campus|ab}}", "%{{email}}", ""]),
+    FIELDS,
 )
 
 
