@@ -79,7 +79,8 @@ WITH message AS (
     WHERE messages.message_id = ANY (:message_ids::uuid[]) AND messages.expanded_at IS NULL AND messages.send_at <= now()
       AND messages.canceled_at IS NULL AND churches.church_id = messages.church_id
     RETURNING messages.message_id, messages.church_id, messages.channel, messages.target_type, messages.target,
-              messages.send_at, messages.paused_at, messages.urgent_reason, messages.merge_fields, churches.time_zone, churches.window_opens,
+              messages.send_at, messages.paused_at, messages.urgent_reason, messages.merge_fields,
+              plan_merging(messages.merge_fields) AS merge_plan, churches.time_zone, churches.window_opens,
               churches.window_closes, coalesce(churches.regions, :default_regions::text[]) AS regions
 ),
 -- include: audience
@@ -118,7 +119,7 @@ written AS (
         FROM (SELECT) AS recipient
         LEFT JOIN contacts ON contacts.church_id = message.church_id AND contacts.contact_id = recipients.contact_id
         CROSS JOIN LATERAL merge_contact(
-            message.merge_fields, contacts.name, contacts.phone, contacts.email, contacts.fields
+            message.merge_fields, message.merge_plan, contacts.name, contacts.phone, contacts.email, contacts.fields
         ) AS merged_for
         WHERE message.merge_fields IS NOT NULL AND recipients.reason IS NULL
         LIMIT 1

@@ -64,7 +64,7 @@ SELECT coalesce((SELECT segments FROM daily_segments WHERE church_id = :church_i
 WITH message AS (
     SELECT churches.church_id AS message_id, churches.church_id, :channel::text AS channel, :target_type::text AS target_type,
            :target::jsonb AS target, coalesce(churches.regions, :default_regions::text[]) AS regions, churches.time_zone,
-           churches.window_opens, churches.window_closes
+           churches.window_opens, churches.window_closes, plan_merging(:merge_fields::jsonb) AS merge_plan
     FROM churches
     WHERE churches.church_id = :church_id
 ),
@@ -80,7 +80,7 @@ merged AS MATERIALIZED (
         FROM (SELECT) AS recipient
         LEFT JOIN contacts ON contacts.church_id = message.church_id AND contacts.contact_id = recipients.contact_id
         CROSS JOIN LATERAL merge_contact(
-            :merge_fields::jsonb, contacts.name, contacts.phone, contacts.email, contacts.fields
+            :merge_fields::jsonb, message.merge_plan, contacts.name, contacts.phone, contacts.email, contacts.fields
         ) AS merged_for
         WHERE :merge_fields::jsonb IS NOT NULL AND recipients.reason IS NULL
         LIMIT 1

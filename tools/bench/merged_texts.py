@@ -2,6 +2,7 @@
 
     python -m tools.bench.merged_texts
 
+It also previews a message to many, which counts what each of them would get.
 Prints the CPU time for each text: of the PostgreSQL session by step, and of this process, which does what a worker does
 around the carrier. The difference is the median of the rounds, each compared with the other of the same round.
 """
@@ -24,11 +25,13 @@ from messaging.addresses import AddressKind
 from messaging.merge_fields import parse
 from messaging.retry import RetryPolicy
 from messaging.states import Status
-from store import claims, deliveries, message_expansion, receipts
+from store import claims, deliveries, message_expansion, previews, receipts
+from store.audiences import Audience
 from store.claims import ClaimTerms
-from store.database import Database, open_database, system_scope
+from store.database import Database, church_scope, open_database, system_scope
 from store.deliveries import DeliveryUpdate
-from store.merge_fields import to_store
+from store.merge_fields import StoredMergeFields, to_store
+from store.previews import PreviewedMessage
 from store.receipts import Receipt
 from tools.bench.delivery_changes import cpu_clock, running_server
 
@@ -78,6 +81,12 @@ def main() -> None:
             _compare(
                 f"a recipient, of the expansion of one message to {options.large:,}",
                 lambda content: _expand_large(database, superuser, content, recipients=options.large),
+                rounds=options.rounds,
+                each=options.large,
+            )
+            _compare(
+                f"a recipient, of the preview of one message to {options.large:,}",
+                lambda content: _preview_large(database, superuser, content, recipients=options.large),
                 rounds=options.rounds,
                 each=options.large,
             )
@@ -168,10 +177,36 @@ def _expand_large(database: Database, superuser: psycopg.Connection, content: st
     return {"expand": seconds}
 
 
-def _insert(connection: psycopg.Connection, church_id: UUID, content: str, **target: list[str]) -> UUID:
-    merge_fields = to_store(
-        {"content": parse(content)}, longest={"content": 1600}, needs_text=True, counts_segments=True
+def _preview_large(database: Database, superuser: psycopg.Connection, content: str, *, recipients: int) -> Seconds:
+    with system_scope(database) as connection:
+        church_id: UUID = _one(connection, _CHURCH, contacts=recipients)
+    superuser.execute("VACUUM ANALYZE contacts")
+    message = PreviewedMessage(
+        audience=Audience(
+            church_id=church_id, channel="sms", address_kind=AddressKind.PHONE, target_type="all", target={}
+        ),
+        content=content,
+        details={},
+        segments=1,
+        merge_fields=_merge_fields(content) if content == _MERGED else None,
+        keeps_quiet_hours=True,
+        send_at=None,
     )
+    with church_scope(database, church_id) as connection:
+        cpu_seconds = cpu_clock(connection.info.backend_pid)
+        began, began_python = cpu_seconds(), time.process_time()
+        previewed = previews.recipients(connection, message)
+        seconds = {"preview": cpu_seconds() - began, "python": time.process_time() - began_python}
+    assert previewed.reached == recipients  # noqa: S101
+    superuser.execute("DELETE FROM contacts WHERE church_id = %s", [church_id])
+    return seconds
+
+
+def _merge_fields(content: str) -> StoredMergeFields:
+    return to_store({"content": parse(content)}, longest={"content": 1600}, needs_text=True, counts_segments=True)
+
+
+def _insert(connection: psycopg.Connection, church_id: UUID, content: str, **target: list[str]) -> UUID:
     return _one(
         connection,
         _MESSAGE,
@@ -179,7 +214,7 @@ def _insert(connection: psycopg.Connection, church_id: UUID, content: str, **tar
         content=content,
         target_type="contacts" if target else "all",
         target=Jsonb(target),
-        merge_fields=Jsonb(merge_fields) if content == _MERGED else None,
+        merge_fields=Jsonb(_merge_fields(content)) if content == _MERGED else None,
     )
 
 

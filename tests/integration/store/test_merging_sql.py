@@ -24,6 +24,11 @@ def field(name: str, default: str) -> str:
     return f"{{{{{name}|{default}}}}}"
 
 
+def filled(characters: str, length: int, end: str, fields: str) -> str:
+    """Returns a text that has about this length when it is merged."""
+    return (characters * length)[: max(0, length - len(end) - 8)] + end + fields
+
+
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TRICKY = st.sampled_from("aé€[~^\f\n\x1b`’ж😀\uffff\U0001f468\u200dx ")
 TEXTS = st.text(STORABLE, max_size=400) | st.lists(st.tuples(TRICKY, st.integers(1, 170)), max_size=6).map(repeated)
@@ -97,6 +102,91 @@ def test_braces_are_read_as_by_the_rule(connection: psycopg.Connection, content:
     assert merge(connection, {"content": text}, contact)[0] == text.merge(contact)
 
 
+FIELDS = st.sampled_from(["{{name}}", " {{name}}", "{{name}} {{name}}", "{{name}}{{campus|ab}}", "%{{email}}", ""])
+FILLED = st.builds(
+    filled,
+    st.sampled_from(["a", "a\u20ac", "a\u0436", "\u0436", "\U0001f600", "a\U0001f600", "%"]),
+    st.sampled_from([0, 70, 134, 160, 306]),
+    st.text(TRICKY, max_size=6),
+    FIELDS,
+)
+
+
+@SLOW
+@given(content=FILLED, name=st.text(TRICKY, max_size=14), longest=st.integers(-9, 9), needs_text=st.booleans())
+def test_texts_about_as_long_as_a_segment_or_as_allowed_are_counted_as_by_the_rule(
+    connection: psycopg.Connection, content: str, name: str, longest: int, needs_text: bool
+) -> None:
+    text, contact = parse(content), MergeContact(name=name)
+    expected = text.merge(contact)
+    most = max(0, len(expected) + longest)
+
+    merged, _, segments, reason = merge(connection, {"content": text}, contact, longest=most, needs_text=needs_text)
+
+    assert merged == expected
+    if len(expected) > most:
+        assert reason == "text too long"
+    elif needs_text and not expected.strip():
+        assert reason == "text is empty"
+    else:
+        assert (segments, reason) == (count_segments(expected), None)
+
+
+@pytest.mark.parametrize("character", ["a", "\u20ac", "\u0436", "\U0001f600"])
+@pytest.mark.parametrize("fields", ["{{name}}", "{{name}}{{name}}"])
+def test_merged_texts_of_every_length_are_counted_as_by_the_rule(
+    connection: psycopg.Connection, character: str, fields: str
+) -> None:
+    longest = 250
+    cases = [
+        ("a" * shift + character * length, "b" * letters)
+        for length in range(330)
+        for shift in (0, 1)
+        for letters in (0, 1, 4, 5)
+    ]
+    stored = [
+        Jsonb(
+            to_store(
+                {"content": parse(plain + fields)}, longest={"content": longest}, needs_text=False, counts_segments=True
+            )
+        )
+        for plain, _ in cases
+    ]
+    expected = [plain + name * fields.count("name") for plain, name in cases]
+
+    counted = connection.execute(
+        """
+        SELECT segments, reason
+        FROM unnest(%s::jsonb[], %s::text[]) WITH ORDINALITY AS text (stored, name, place)
+        CROSS JOIN LATERAL merge_contact(stored, plan_merging(stored), name, NULL, NULL, NULL)
+        ORDER BY place
+        """,
+        [stored, [name for _, name in cases]],
+    ).fetchall()
+
+    assert counted == [
+        (None, "text too long") if len(text) > longest else (count_segments(text), None) for text in expected
+    ]
+
+
+def test_a_text_with_thousands_of_fields_is_merged(connection: psycopg.Connection) -> None:
+    text = parse("".join(f"{{{{campus|{number}}}}}" for number in range(5000)))
+
+    assert merge(connection, {"content": text}, None)[0] == text.merge(None)
+
+
+def test_recipients_are_merged_within_the_query_and_not_by_a_call_for_each(connection: psycopg.Connection) -> None:
+    plan = connection.execute(
+        "EXPLAIN (VERBOSE) SELECT merged.* FROM messages JOIN contacts USING (church_id) "
+        "CROSS JOIN LATERAL merge_contact(messages.merge_fields, plan_merging(messages.merge_fields), "
+        "name, phone, email, fields) AS merged"
+    ).fetchall()
+
+    text = "\n".join(line for (line,) in plan)
+    assert "jsonb_array_elements" in text
+    assert "merge_contact" not in text and "contact_value" not in text
+
+
 @pytest.mark.parametrize(
     ("content", "subject", "reason"),
     [
@@ -131,7 +221,7 @@ def merge(
         """
         SELECT delivery_content('', %(stored)s, merge_values),
                delivery_details('{}', %(stored)s, merge_values) ->> 'subject', segments, reason
-        FROM merge_contact(%(stored)s, %(name)s, %(phone)s, %(email)s, %(fields)s)
+        FROM merge_contact(%(stored)s, plan_merging(%(stored)s), %(name)s, %(phone)s, %(email)s, %(fields)s)
         """,
         {
             "stored": stored,
