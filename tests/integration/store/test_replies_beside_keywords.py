@@ -50,7 +50,7 @@ def reply(ledger: Ledger, church_id: UUID) -> None:
 
 
 def test_a_reply_waits_for_the_answer_to_a_keyword_and_does_not_deadlock_with_it(ledger: Ledger) -> None:
-    """What receives a keyword has the conversation and needs the counts of the church; a reply would do the opposite."""
+    """A keyword has the conversation and needs the counts of the church; without a lock, a reply has the opposite."""
     church_id = ledger.church()
 
     with ThreadPoolExecutor(1) as staff:
