@@ -55,9 +55,11 @@ def page(
     `address`: only of this person. `only_unread` leaves out keywords, which nobody needs to read.
     """
     if only_unread:
-        query = _SQL["page_unread"]
+        query = _SQL["page_unread"] if address is None else _SQL["page_unread_of_address"]
+    elif address is not None:
+        query = _SQL["page_inbound_of_address"]
     else:
-        query = _SQL["page_inbound"] if address is None else _SQL["page_inbound_of_address"]
+        query = _SQL["page_inbound"] if with_keywords else _SQL["page_replies"]
     with connection.cursor(row_factory=class_row(ReceivedMessage)) as cursor:
         return cursor.execute(
             query,

@@ -70,8 +70,8 @@ RESET lock_timeout;
 CREATE INDEX IF NOT EXISTS opt_outs_page ON opt_outs (church_id, opted_out_at);
 CREATE INDEX IF NOT EXISTS sender_opt_outs_page ON sender_opt_outs (church_id, opted_out_at);
 
--- Of an unread count. Few: what staff have read is not in it.
-CREATE INDEX IF NOT EXISTS inbound_messages_unread_of_address ON inbound_messages (church_id, from_address)
+-- Of an unread count, and of what one person wrote that is not read. Few: what staff have read is not in it.
+CREATE INDEX IF NOT EXISTS inbound_messages_unread_of_address ON inbound_messages (church_id, from_address, inbound_message_id)
     WHERE read_at IS NULL AND keyword IS NULL;
 -- What is to be redacted when it is old, oldest first.
 CREATE INDEX IF NOT EXISTS inbound_messages_to_redact ON inbound_messages (inbound_message_id) WHERE redacted_at IS NULL;

@@ -295,6 +295,20 @@ def test_a_contact_without_a_number_has_no_conversation(
     assert (answer.status_code, answer.get_json()["detail"]) == (409, "The contact has no phone number.")
 
 
+def test_a_contact_without_a_number_has_none_of_the_redacted_messages(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
+    """Redacted messages have no number either."""
+    receive(ledger, church.church_id, ANN)
+    ledger.query("UPDATE inbound_messages SET from_address = '', content = '', redacted_at = now(), read_at = now()")
+    [(contact_id,)] = ledger.query(
+        "INSERT INTO contacts (church_id, name, email) VALUES (%(id)s, 'Eve', 'eve@example.org') RETURNING contact_id",
+        id=church.church_id,
+    )
+
+    assert get(client, church, "/api/inbound", conversation=contact_id) == {"items": [], "next": None}
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "A" * 32 + "=", "_" * 32, "é"])
 def test_a_cursor_that_is_not_valid_is_refused(
     cursor: str, client: FlaskClient, church: KnownChurch, ann: UUID
