@@ -16,6 +16,7 @@ from store.database import Database, church_scope
 from tests.harness.churches import KnownChurch, add_contacts
 from tests.integration.store.inbound_texts import receive
 from tests.integration.store.ledger import Ledger, numbers, sent
+from tests.integration.store.merged_messages import add_person, send_merged
 
 ANN, BEN, STRANGER = *numbers(2), "+12025559999"
 
@@ -269,6 +270,15 @@ def test_what_was_suppressed_or_is_not_due_yet_is_not_shown(
     assert page["items"] == []
     assert page["optedOutAt"] is not None
     assert page["id"] is None, "neither has written to the other alone"
+
+
+def test_a_broadcast_with_merge_fields_is_shown_as_the_person_got_it(
+    client: FlaskClient, ledger: Ledger, church: KnownChurch
+) -> None:
+    ruth = add_person(ledger, church.church_id, "Ruth Miller", ANN)
+    send_merged(ledger, church.church_id, "Hi {{firstName|friend}}!", target={"contactIds": [str(ruth)]})
+
+    assert texts(get(client, church, f"/api/conversations/{ruth}")) == ["Hi Ruth!"]
 
 
 def test_it_shows_how_far_a_message_has_got(
