@@ -54,7 +54,8 @@ WHERE church_id = :church_id AND inbound_message_id = :inbound_message_id
   AND (read_at IS NOT NULL) <> :is_read::boolean;
 
 -- name: set_read_up_to!
--- Marks what a person wrote, up to one of their messages, as read. In one order, so that two do not deadlock.
+-- Marks what a person wrote, up to one of their messages, as read: the oldest first, so many at once that a flood does not take longer
+-- than a statement may. In one order, so that two do not deadlock.
 UPDATE inbound_messages
 SET read_at = now()
 FROM (
@@ -63,6 +64,7 @@ FROM (
     WHERE church_id = :church_id AND from_address = :address AND read_at IS NULL AND keyword IS NULL
       AND inbound_message_id <= :up_to
     ORDER BY inbound_message_id
+    LIMIT :row_limit
     FOR UPDATE
 ) AS unread
 WHERE inbound_messages.inbound_message_id = unread.inbound_message_id;

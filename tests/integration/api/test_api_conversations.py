@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from messaging.states import Status
-from store import conversations
+from store import conversations, received_messages
 from store.conversations import MOST_UNREAD
 from store.database import Database, church_scope
 from tests.harness.churches import KnownChurch, add_contacts
@@ -270,6 +270,19 @@ def test_what_was_suppressed_or_is_not_due_yet_is_not_shown(
     assert page["items"] == []
     assert page["optedOutAt"] is not None
     assert page["id"] is None, "neither has written to the other alone"
+
+
+def test_a_flood_of_unread_messages_is_marked_in_parts(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, ann: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(received_messages, "MOST_MARKED", 2)
+    for content in ("first", "second", "third"):
+        receive(ledger, church.church_id, ANN, content)
+    path = f"/api/conversations/{ann}/read"
+
+    assert post(client, church, path, {}) == {"marked": 2}
+    assert texts(get(client, church, "/api/inbound", unread="true")) == ["third"]
+    assert post(client, church, path, {}) == {"marked": 1}
 
 
 def test_a_broadcast_with_merge_fields_is_shown_as_the_person_got_it(
