@@ -1,7 +1,7 @@
 """The answers of the service to keywords: which are sent, and their texts.
 
-The FCC allows one text that confirms an opt-out, within five minutes and without marketing (47 CFR 64.1200(a)(12)). The
-CTIA's Messaging Principles want the sender's name in it, and an answer to HELP.
+The FCC allows one text that confirms an opt-out, within five minutes and without marketing (47 CFR 64.1200(a)(12)): the
+claim suppresses a later one. The CTIA's Messaging Principles want the sender's name in it, and an answer to HELP.
 """
 
 from __future__ import annotations

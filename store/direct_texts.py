@@ -80,6 +80,11 @@ class DirectText:
     """Why it will not be sent."""
 
 
+def lock_person(connection: Connection[Any], *, address: str) -> None:
+    """Wait until no other transaction receives a message of this person, or writes a direct text to them."""
+    connection.execute(_SQL["lock_person"], {"address": address})
+
+
 def insert(connection: Connection[Any], new: NewDirectText, *, rules: TextingRules) -> DirectText:
     """Write the text in the caller's transaction, due now or when the recipient's texting hours begin.
 
@@ -87,6 +92,7 @@ def insert(connection: Connection[Any], new: NewDirectText, *, rules: TextingRul
     anyone could make the service text expensive numbers. Raises ChurchSuspended, NoSender and, for a reply,
     LimitReached; then roll back.
     """
+    lock_person(connection, address=new.address)
     location = locate_stored_phone(new.address)
     suppression = _suppression(connection, new, region=location.region, rules=rules)
     message, is_new = messages.insert(connection, _message(new, need=_need(connection, new, rules, suppression)))

@@ -48,11 +48,6 @@ class Addressees:
     """The keys under which opt-outs of the sender that was written to are stored."""
 
 
-def lock_writer(connection: Connection[Any], *, from_address: str) -> None:
-    """Wait until no other transaction receives a message of this person."""
-    connection.execute(_SQL["lock_writer"], {"from_address": from_address})
-
-
 def find_addressees(
     connection: Connection[Any], *, to_address: str, messaging_service_sid: str | None, from_address: str
 ) -> Addressees | None:

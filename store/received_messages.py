@@ -13,6 +13,9 @@ from psycopg.rows import class_row
 
 from store import sql
 
+MOST_MARKED = 10_000
+"""How many messages are marked as read at once."""
+
 _SQL = sql.load("received_messages")
 
 
@@ -55,9 +58,11 @@ def page(
     `address`: only of this person. `only_unread` leaves out keywords, which nobody needs to read.
     """
     if only_unread:
-        query = _SQL["page_unread"]
+        query = _SQL["page_unread"] if address is None else _SQL["page_unread_of_address"]
+    elif address is not None:
+        query = _SQL["page_inbound_of_address"]
     else:
-        query = _SQL["page_inbound"] if address is None else _SQL["page_inbound_of_address"]
+        query = _SQL["page_inbound"] if with_keywords else _SQL["page_replies"]
     with connection.cursor(row_factory=class_row(ReceivedMessage)) as cursor:
         return cursor.execute(
             query,
@@ -84,8 +89,11 @@ def set_read(connection: Connection[Any], *, church_id: UUID, inbound_message_id
 
 
 def set_read_up_to(connection: Connection[Any], *, church_id: UUID, address: str, up_to: UUID | None) -> int:
-    """Mark what the person wrote, up to the message `up_to` or all, as read. Returns how many messages changed."""
-    names = {"church_id": church_id, "address": address, "up_to": up_to or sql.LAST_ID}
+    """Mark what the person wrote, up to the message `up_to` or all, as read. Returns how many messages changed.
+
+    At most MOST_MARKED, the oldest first: call it again for the others.
+    """
+    names = {"church_id": church_id, "address": address, "up_to": up_to or sql.LAST_ID, "row_limit": MOST_MARKED}
     return connection.execute(_SQL["set_read_up_to"], names).rowcount
 
 

@@ -22,7 +22,7 @@ from messaging.keyword_replies import is_answered
 from metrics.definitions import INBOUND_MESSAGES
 from store import inbox, keyword_replies, opt_outs
 from store.database import system_scope
-from store.direct_texts import DirectText, NewDirectText
+from store.direct_texts import DirectText, NewDirectText, lock_person
 from store.inbox import Addressees, NewInboundMessage
 from store.messages import NoSender
 from store.suspensions import ChurchSuspended
@@ -69,7 +69,7 @@ class DatabaseInbox:
         self._report(message, received)
 
     def _receive(self, connection: Connection[Any], message: InboundMessage) -> _Received:
-        inbox.lock_writer(connection, from_address=message.sender)
+        lock_person(connection, address=message.sender)
         addressees = inbox.find_addressees(
             connection,
             to_address=message.to,

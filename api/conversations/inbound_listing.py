@@ -75,7 +75,9 @@ def list_inbound(*, caller: KeyHolder, query: InboundQuery) -> ApiResponse:
             found = conversations.find(connection, church_id=caller.church_id, any_id=query.conversation)
             if found is None:
                 raise RequestRefused(problems.NOT_FOUND, "There is no such contact or conversation.")
-            address = found.address or ""
+            if not found.address:  # redacted messages have none either
+                return ApiResponse(status=200, content=InboundPage(items=[], next=None))
+            address = found.address
         messages = received_messages.page(
             connection,
             church_id=caller.church_id,

@@ -20,6 +20,7 @@ from api.services import services
 from store import audit, received_messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
+from store.received_messages import MOST_MARKED
 
 _CURRENT = (ResponseSpec(status=200, description="The message after the change.", content=InboundMessage),)
 
@@ -39,7 +40,9 @@ class ReadRange(RequestModel):
 class ReadMessages(ResponseModel):
     """What was marked."""
 
-    marked: int = Field(description="How many messages were unread before.")
+    marked: int = Field(
+        description=f"How many messages were unread before. If {MOST_MARKED}, more may be left: repeat the request."
+    )
 
 
 @endpoint(

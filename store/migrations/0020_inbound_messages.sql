@@ -62,6 +62,7 @@ CREATE TABLE inbound_messages (
     redacted_at        timestamptz
 );
 CREATE INDEX inbound_messages_page ON inbound_messages (church_id, inbound_message_id);
+CREATE INDEX inbound_messages_replies ON inbound_messages (church_id, inbound_message_id) WHERE keyword IS NULL;
 CREATE INDEX inbound_messages_of_address ON inbound_messages (church_id, from_address, inbound_message_id);
 CREATE INDEX inbound_messages_unread ON inbound_messages (church_id, inbound_message_id)
     WHERE read_at IS NULL AND keyword IS NULL;

@@ -70,8 +70,8 @@ RESET lock_timeout;
 CREATE INDEX IF NOT EXISTS opt_outs_page ON opt_outs (church_id, opted_out_at);
 CREATE INDEX IF NOT EXISTS sender_opt_outs_page ON sender_opt_outs (church_id, opted_out_at);
 
--- Of an unread count. Few: what staff have read is not in it.
-CREATE INDEX IF NOT EXISTS inbound_messages_unread_of_address ON inbound_messages (church_id, from_address)
+-- Of an unread count, and of what one person wrote that is not read. Few: what staff have read is not in it.
+CREATE INDEX IF NOT EXISTS inbound_messages_unread_of_address ON inbound_messages (church_id, from_address, inbound_message_id)
     WHERE read_at IS NULL AND keyword IS NULL;
 -- What is to be redacted when it is old, oldest first.
 CREATE INDEX IF NOT EXISTS inbound_messages_to_redact ON inbound_messages (inbound_message_id) WHERE redacted_at IS NULL;
@@ -91,8 +91,17 @@ CREATE INDEX CONCURRENTLY messages_broadcasts_by_time ON messages (church_id, se
 -- One delivery for each message and address, except suppressed and redacted ones. Replaces deliveries_once, whose second column was an
 -- expression of the status: behind row security such a column cannot be looked up, because comparing statuses is not leakproof,
 -- and whoever looked for an address in a message read all of its deliveries. Here the address is a column of its own.
-DROP INDEX CONCURRENTLY IF EXISTS deliveries_of_address;
-CREATE UNIQUE INDEX CONCURRENTLY deliveries_of_address ON deliveries (
+-- A valid one stays when the migration is run again: deliveries_once may be gone already, and then nothing else keeps a message
+-- from having two deliveries to one address.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('deliveries_of_address') AND NOT indisvalid) THEN
+        SET LOCAL lock_timeout = '10s';
+        DROP INDEX deliveries_of_address;
+    END IF;
+END
+$$;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS deliveries_of_address ON deliveries (
     message_id, address, (CASE WHEN status = 'suppressed' OR address IS NULL THEN delivery_id END)
 ) NULLS NOT DISTINCT;
 DROP INDEX CONCURRENTLY IF EXISTS deliveries_once;

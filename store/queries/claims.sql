@@ -43,7 +43,8 @@ WHERE ready.tokens_before < :row_limit;
 -- is enough unless many deliveries are not to be submitted; `has_leftover` then says that tokens and due deliveries are left.
 -- When as many were read as allowed, more may be due, and the next claim finds out.
 -- Changes since the delivery was queued: the claim suppresses recipients who opted out of the church, or whom the carrier
--- refuses for this sender (one index probe each), except from the confirmation of the opt-out; it cancels deliveries of canceled
+-- refuses for this sender (one index probe each). Only a confirmation that was written within the last five minutes is sent to
+-- them, as messaging/keyword_replies.py says: not one that waited for a paused sender or is retried. It cancels deliveries of canceled
 -- messages, and postpones those of paused ones. These are postponed for 5 seconds only, not to infinity: a concurrent resume
 -- may have missed this delivery.
 -- Quiet hours: a delivery outside its texting hours, or whose hours end before the lease does, is postponed until they begin.
@@ -110,7 +111,8 @@ WITH sender AS MATERIALIZED (
                coalesce(due.segments, messages.segments) AS own_segments,
                CASE
                    WHEN (opt_outs.address IS NOT NULL OR sender_opt_outs.address IS NOT NULL)
-                        AND messages.kind <> 'confirmation' THEN 'suppressed'
+                        AND NOT (messages.kind = 'confirmation' AND messages.created_at > now() - interval '5 minutes')
+                        THEN 'suppressed'
                    WHEN messages.canceled_at IS NOT NULL THEN 'canceled'
                    WHEN messages.paused_at IS NOT NULL THEN 'queued'
                    WHEN age.age_from < now() - :age_limit_seconds * interval '1 second' THEN 'failed'

@@ -74,7 +74,7 @@ LIMIT 1;
 -- There is no index that begins with addresses: each broadcast is probed for the address. The horizon limits how many are probed,
 -- however many the church has.
 WITH broadcasts AS MATERIALIZED (
-    SELECT message_id, send_at, channel, content, kind
+    SELECT message_id, send_at, channel, content, merge_fields, kind
     FROM messages
     WHERE church_id = :church_id AND kind = 'broadcast' AND (send_at, message_id) < (:before_at, :before_message_id)
       AND send_at <= now() AND (send_at, message_id) >= (:horizon_at, :horizon_id)
@@ -105,11 +105,12 @@ FROM (
     UNION ALL
     (
         SELECT broadcasts.send_at, broadcasts.message_id, broadcasts.send_at, broadcasts.kind, broadcasts.channel,
-               broadcasts.content, '[]', NULL, NULL, broadcasts.message_id, deliveries.delivery_id,
+               delivery_content(broadcasts.content, broadcasts.merge_fields, deliveries.merge_values), '[]', NULL, NULL,
+               broadcasts.message_id, deliveries.delivery_id,
                deliveries.status::text, deliveries.reason, deliveries.error_code
         FROM broadcasts
         CROSS JOIN LATERAL (
-            SELECT delivery_id, status, reason, error_code
+            SELECT delivery_id, status, reason, error_code, merge_values
             FROM deliveries
             WHERE deliveries.message_id = broadcasts.message_id AND deliveries.address = :address
               AND deliveries.status <> 'suppressed'

@@ -1,3 +1,10 @@
+-- name: lock_person!
+-- Until the end of the transaction: what one person writes is received one after the other, so that a message that comes twice
+-- is stored once, and of several keywords at the same moment only one is answered. Who writes to the person alone takes it too,
+-- before the counts of the church: the answer to a keyword has the row of the conversation and waits for those counts, and a
+-- reply of the staff would have the counts and wait for the conversation.
+SELECT pg_advisory_xact_lock(hashtextextended('inbound ' || :address::text, 0));
+
 -- name: write_delivery
 -- The one delivery of a message that was just inserted, which with it counts as expanded. It is due first: the claim takes the
 -- deliveries of a church by due_at, so a due time of a hundred years ago comes before every broadcast, and those that came

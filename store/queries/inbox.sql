@@ -1,8 +1,3 @@
--- name: lock_writer!
--- Until the end of the transaction: what one person writes is received one after the other, so that a message that comes twice
--- is stored once, and of several keywords at the same moment only one is answered.
-SELECT pg_advisory_xact_lock(hashtextextended('inbound ' || :from_address::text, 0));
-
 -- name: find_churches
 -- The churches that send from the address or the messaging service that was written to: usually one. Several may share it.
 -- With the key under which opt-outs of the sender are stored.

@@ -70,14 +70,25 @@ FROM opted_out;
 -- name: opt_in
 -- Deletes the opt-outs of the address, and keeps their sources and times in the history: that of the church, and those of
 -- senders, of all or of those listed. Returns them, that of the church first.
--- An opt-out that is younger than `settled_seconds` stays: the order in which the person wrote is not known.
-WITH lifted_of_church AS (
+-- An opt-out that is younger than `settled_seconds` stays: the order in which the person wrote is not known. So does an older one
+-- if the person has written STOP, once more, within this time.
+WITH unsettled AS MATERIALIZED (
+    SELECT church_id
+    FROM unnest(:church_ids::uuid[]) AS listed (church_id)
+    WHERE :settled_seconds::double precision > 0 AND EXISTS (
+        SELECT FROM inbound_messages
+        WHERE inbound_messages.church_id = listed.church_id AND inbound_messages.from_address = :address::text
+          AND inbound_messages.keyword = 'opt_out'
+          AND inbound_messages.inbound_message_id > (SELECT uuidv7(:settled_seconds::double precision * interval '-1 second'))
+    )
+), lifted_of_church AS (
     DELETE FROM opt_outs
     WHERE church_id = ANY (:church_ids::uuid[]) AND address = :address::text
       AND (:only_source::text IS NULL OR source = :only_source::text)
       AND (:since_days::double precision IS NULL
            OR opted_out_at > now() - :since_days::double precision * interval '1 day')
       AND opted_out_at <= now() - :settled_seconds::double precision * interval '1 second'
+      AND NOT EXISTS (SELECT FROM unsettled)
     RETURNING church_id, address, source, opted_out_at
 ), lifted_of_senders AS (
     DELETE FROM sender_opt_outs
@@ -85,6 +96,7 @@ WITH lifted_of_church AS (
       AND :only_source::text IS NULL
       AND (:senders::text[] IS NULL OR sender = ANY (:senders::text[]))
       AND opted_out_at <= now() - :settled_seconds::double precision * interval '1 second'
+      AND NOT EXISTS (SELECT FROM unsettled)
     RETURNING church_id, address, source, opted_out_at, sender
 ), lifted AS (
     SELECT church_id, address, source, opted_out_at, NULL AS sender FROM lifted_of_church

@@ -10,12 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from messaging.states import Status
-from store import conversations
+from store import conversations, received_messages
 from store.conversations import MOST_UNREAD
 from store.database import Database, church_scope
 from tests.harness.churches import KnownChurch, add_contacts
 from tests.integration.store.inbound_texts import receive
 from tests.integration.store.ledger import Ledger, numbers, sent
+from tests.integration.store.merged_messages import add_person, send_merged
 
 ANN, BEN, STRANGER = *numbers(2), "+12025559999"
 
@@ -271,6 +272,28 @@ def test_what_was_suppressed_or_is_not_due_yet_is_not_shown(
     assert page["id"] is None, "neither has written to the other alone"
 
 
+def test_a_flood_of_unread_messages_is_marked_in_parts(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger, ann: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(received_messages, "MOST_MARKED", 2)
+    for content in ("first", "second", "third"):
+        receive(ledger, church.church_id, ANN, content)
+    path = f"/api/conversations/{ann}/read"
+
+    assert post(client, church, path, {}) == {"marked": 2}
+    assert texts(get(client, church, "/api/inbound", unread="true")) == ["third"]
+    assert post(client, church, path, {}) == {"marked": 1}
+
+
+def test_a_broadcast_with_merge_fields_is_shown_as_the_person_got_it(
+    client: FlaskClient, ledger: Ledger, church: KnownChurch
+) -> None:
+    ruth = add_person(ledger, church.church_id, "Ruth Miller", ANN)
+    send_merged(ledger, church.church_id, "Hi {{firstName|friend}}!", target={"contactIds": [str(ruth)]})
+
+    assert texts(get(client, church, f"/api/conversations/{ruth}")) == ["Hi Ruth!"]
+
+
 def test_it_shows_how_far_a_message_has_got(
     client: FlaskClient, ledger: Ledger, church: KnownChurch, ann: UUID
 ) -> None:
@@ -293,6 +316,20 @@ def test_a_contact_without_a_number_has_no_conversation(
     answer = client.get(f"/api/conversations/{contact_id}", headers=church.bearer)
 
     assert (answer.status_code, answer.get_json()["detail"]) == (409, "The contact has no phone number.")
+
+
+def test_a_contact_without_a_number_has_none_of_the_redacted_messages(
+    client: FlaskClient, church: KnownChurch, ledger: Ledger
+) -> None:
+    """Redacted messages have no number either."""
+    receive(ledger, church.church_id, ANN)
+    ledger.query("UPDATE inbound_messages SET from_address = '', content = '', redacted_at = now(), read_at = now()")
+    [(contact_id,)] = ledger.query(
+        "INSERT INTO contacts (church_id, name, email) VALUES (%(id)s, 'Eve', 'eve@example.org') RETURNING contact_id",
+        id=church.church_id,
+    )
+
+    assert get(client, church, "/api/inbound", conversation=contact_id) == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "A" * 32 + "=", "_" * 32, "é"])

@@ -90,9 +90,12 @@ class Conversation:
             return opt_outs.get(connection, church_id=self.church_id, address=self.person) is not None
 
     def let_time_pass(self) -> None:
-        """Opt-outs are no longer of the same moment."""
-        statement = "UPDATE opt_outs SET opted_out_at = opted_out_at - interval '1 minute' WHERE address = %(person)s"
-        query(self.database, statement, person=self.person)
+        """Opt-outs, and what was written, are no longer of the same moment."""
+        for statement in (
+            "UPDATE opt_outs SET opted_out_at = opted_out_at - interval '1 minute' WHERE address = %(person)s",
+            "UPDATE inbound_messages SET inbound_message_id = uuidv7('-1 minute') WHERE from_address = %(person)s",
+        ):
+            query(self.database, statement, person=self.person)
 
     def events(self) -> list[tuple[Any, ...]]:
         with system_scope(self.database) as connection:
@@ -271,6 +274,20 @@ def test_start_at_the_same_moment_as_stop_does_not_lift_it(conversation: Convers
     assert conversation.stored() == [("sms", "START", "opt_in"), ("sms", "STOP", "opt_out")]
     conversation.let_time_pass()
     conversation.write("start")
+    assert not conversation.is_opted_out()
+
+
+def test_start_at_the_same_moment_as_a_repeated_stop_does_not_lift_it(conversation: Conversation) -> None:
+    conversation.write("STOP")
+    conversation.let_time_pass()
+
+    conversation.write("Please stop")
+    conversation.write("START")
+
+    assert conversation.is_opted_out()
+    assert len(conversation.answers()) == 1
+    conversation.let_time_pass()
+    conversation.write("START")
     assert not conversation.is_opted_out()
 
 

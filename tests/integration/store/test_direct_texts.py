@@ -255,6 +255,30 @@ def test_a_reply_to_a_person_who_opted_out_meanwhile_is_suppressed_by_the_claim(
     assert ledger.query("SELECT status::text, reason FROM deliveries") == [("suppressed", "opted out")]
 
 
+def test_a_confirmation_that_comes_late_is_not_sent_to_a_person_who_opted_out(ledger: Ledger) -> None:
+    """The FCC allows it within five minutes. The sender was paused, or a person retries it later."""
+    church_id = ledger.church()
+    write(ledger, church_id, kind="confirmation", key="on time")
+    write(ledger, church_id, kind="confirmation", key="late")
+    ledger.query("UPDATE messages SET created_at = now() - interval '6 minutes' WHERE idempotency_key = 'late'")
+    with church_scope(ledger.database, church_id) as connection:
+        opt_outs.opt_out(connection, church_id=church_id, address=ANN, source="test")
+
+    assert claimed(ledger, church_id, limit=2) == [ANN]
+    found = ledger.query(
+        "SELECT idempotency_key, status::text, reason FROM messages JOIN deliveries USING (message_id)"
+    )
+    assert sorted(found) == [("late", "suppressed", "opted out"), ("on time", "sending", None)]
+
+
+def test_a_late_confirmation_is_sent_to_a_person_who_has_not_opted_out(ledger: Ledger) -> None:
+    church_id = ledger.church()
+    write(ledger, church_id, kind="confirmation")
+    ledger.query("UPDATE messages SET created_at = now() - interval '6 minutes'")
+
+    assert claimed(ledger, church_id) == [ANN]
+
+
 def test_a_suspended_church_and_one_without_a_sender_write_none(ledger: Ledger) -> None:
     suspended, without_sender = ledger.church(), ledger.church()
     ledger.query("DELETE FROM senders WHERE church_id = %(id)s", id=without_sender)
