@@ -98,7 +98,7 @@ def _preview(body: Composition, template_errors: Sequence[FieldError]) -> Messag
         previews.begin_reading(connection)
         suspensions.refuse_suspended(connection, body.church_id)
         check_sendable(
-            connection, church_id=body.church_id, draft=body, target=target, errors=errors, keeps_groups=False
+            connection, church_id=body.church_id, draft=body, target=target, errors=errors, keeps_references=False
         )
         send_at = send_times.due_at(connection, church_id=body.church_id, send_at=body.send_at)
         to_send, _ = shorten_draft(connection, body, code=SAMPLE_CODE)

@@ -346,11 +346,11 @@ def test_a_church_gets_few_previews_at_once(
     began, goes_on = Event(), Event()
     calculate = previewing._preview  # pyright: ignore[reportPrivateUsage]
 
-    def wait_and_calculate(body: Any) -> Any:
+    def wait_and_calculate(body: Any, errors: Any) -> Any:
         if str(body.church_id) == str(church.church_id):
             began.set()
             assert goes_on.wait(30)
-        return calculate(body)
+        return calculate(body, errors)
 
     monkeypatch.setattr(previewing, "_preview", wait_and_calculate)
     with ThreadPoolExecutor(1) as threads:
