@@ -6,7 +6,7 @@ SELECT latest.conversation_id, latest.address, latest.last_reply_id,
        coalesce(inbound.content, outbound.content) AS last_content,
        inbound.inbound_message_id IS NOT NULL AS last_is_inbound,
        unread.messages AS unread,
-       opt_outs.opted_out_at
+       coalesce(opt_outs.opted_out_at, sender_opt_outs.opted_out_at) AS opted_out_at
 FROM (
     SELECT conversation_id, address, last_reply_id
     FROM conversations
@@ -18,6 +18,10 @@ LEFT JOIN inbound_messages AS inbound
     ON inbound.inbound_message_id = latest.last_reply_id AND inbound.church_id = :church_id
 LEFT JOIN messages AS outbound ON outbound.message_id = latest.last_reply_id AND outbound.church_id = :church_id
 LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = latest.address
+LEFT JOIN senders ON senders.church_id = :church_id AND senders.channel = :channel
+LEFT JOIN sender_opt_outs
+    ON sender_opt_outs.church_id = :church_id AND sender_opt_outs.address = latest.address
+    AND sender_opt_outs.sender = coalesce(senders.messaging_service_sid, senders.address)
 CROSS JOIN LATERAL (
     SELECT count(*) AS messages
     FROM (
@@ -74,7 +78,7 @@ LIMIT 1;
 -- There is no index that begins with addresses: each broadcast is probed for the address. The horizon limits how many are probed,
 -- however many the church has.
 WITH broadcasts AS MATERIALIZED (
-    SELECT message_id, send_at, channel, content, kind
+    SELECT message_id, send_at, channel, content, kind, merge_fields
     FROM messages
     WHERE church_id = :church_id AND kind = 'broadcast' AND (send_at, message_id) < (:before_at, :before_message_id)
       AND send_at <= now() AND (send_at, message_id) >= (:horizon_at, :horizon_id)
@@ -105,11 +109,12 @@ FROM (
     UNION ALL
     (
         SELECT broadcasts.send_at, broadcasts.message_id, broadcasts.send_at, broadcasts.kind, broadcasts.channel,
-               broadcasts.content, '[]', NULL, NULL, broadcasts.message_id, deliveries.delivery_id,
+               delivery_content(broadcasts.content, broadcasts.merge_fields, deliveries.merge_values), '[]', NULL, NULL,
+               broadcasts.message_id, deliveries.delivery_id,
                deliveries.status::text, deliveries.reason, deliveries.error_code
         FROM broadcasts
         CROSS JOIN LATERAL (
-            SELECT delivery_id, status, reason, error_code
+            SELECT delivery_id, status, reason, error_code, merge_values
             FROM deliveries
             WHERE deliveries.message_id = broadcasts.message_id AND deliveries.address = :address
               AND deliveries.status <> 'suppressed'

@@ -223,3 +223,38 @@ def test_previews_refuse_templates_and_groups_as_sends_do(
         previewed, sent = (client.post(path, json=body, headers=town.church.bearer) for path in (PREVIEW, SEND))
         assert (previewed.status_code, sent.status_code) == (422, 422), changes
         assert previewed.get_json()["errors"] == sent.get_json()["errors"]
+
+
+@pytest.mark.parametrize("sender", [NUMBER, FORMER_NUMBER])
+def test_nobody_is_reached_if_the_carrier_refuses_everybody_for_the_present_sender(town: Town, sender: str) -> None:
+    refused = town.ids["Ruth Ames"]
+    group = create(town.client, town.church, "Ruths")
+    change_members(town.client, town.church, f"{group}/members", [refused])
+    others = [contact_id for contact_id in town.ids.values() if contact_id != refused]
+    town.client.post("/api/contacts/delete", json={"contactIds": others}, headers=town.church.bearer)
+    with system_scope(town.database) as connection:
+        used = Sender(address=sender, messaging_service_sid=None)
+        refusal = SenderRefusal(church_id=town.church.church_id, address="+12025550000", sender=used)
+        opt_outs.opt_out_of_senders(connection, [refusal], channel="sms")
+    for target in (
+        {"targetType": "all"},
+        {"targetType": "contacts", "contactIds": [refused]},
+        {"targetType": "numbers", "phoneNumbers": ["+12025550000"]},
+        {"targetType": "groups", "groupIds": [group]},
+    ):
+        sent, previewed = (town.post(path, content="Amen", **target) for path in (SEND, PREVIEW))
+
+        for warned in (sent, previewed):
+            codes = {warning["code"] for warning in warned["warnings"]}
+            assert ("no-recipients" in codes) == (sender == NUMBER), target
+        assert previewed["reached"] == (0 if sender == NUMBER else 1)
+
+
+def test_a_conversation_shows_what_the_person_got_and_not_the_text_with_fields(town: Town) -> None:
+    town.send(content="Hi {{name|friend}}, see you", targetType="contacts", contactIds=[town.ids["Ruth Ames"]])
+    town.send(content="See you at ten", targetType="contacts", contactIds=[town.ids["Ruth Ames"]])
+
+    conversation = town.client.get(f"/api/conversations/{town.ids['Ruth Ames']}", headers=town.church.bearer)
+
+    texts = [text["content"] for text in conversation.get_json()["items"]]
+    assert texts == ["See you at ten", "Hi Ruth Ames, see you"]
