@@ -12,11 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-BUILT_IN_FIELDS = ("name", "firstName", "lastName", "phone", "email")
-"""The fields of every contact."""
-
-MAX_VALUE_CHARACTERS = 500
-"""The longest value of a field."""
+from messaging.contact_fields import BUILT_IN_FIELDS
 
 _BEGIN, _END, _LITERAL_BEGIN = "{{", "}}", r"\{{"
 _NAME = re.compile(r"[a-z][A-Za-z0-9]{0,39}")

@@ -54,6 +54,8 @@ class ChurchState:
     segments_today: int
     contacts: int
     opt_outs: int
+    sender_opt_outs: int
+    """Those that the carrier keeps for single senders of the church, present or former."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

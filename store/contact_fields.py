@@ -66,20 +66,22 @@ def names(connection: Connection[Any], *, church_id: UUID) -> list[str]:
     return [name for (name,) in connection.execute(_SQL["list_field_names"], {"church_id": church_id}).fetchall()]
 
 
-def find_groups_with(connection: Connection[Any], *, church_id: UUID, name: str) -> list[UUID]:
-    """Returns the smart groups whose condition needs the field."""
-    rows = connection.execute(_SQL["find_groups_with_field"], {"church_id": church_id, "name": name}).fetchall()
-    return [group_id for (group_id,) in rows]
+def lock(connection: Connection[Any], *, church_id: UUID, name: str) -> bool:
+    """Lock a field after texts that are being accepted with it. Returns False if the church has no such field.
+
+    Call contacts.lock_church() afterwards: who accepts a text may lock the church after its fields.
+    """
+    names = {"church_id": church_id, "name": name}
+    return connection.execute(_SQL["lock_field_name"], names).fetchone() is not None
 
 
-def delete(connection: Connection[Any], *, church_id: UUID, name: str) -> int | None:
-    """Delete a field with its values, and return how many contacts had one; None if the church has no such field.
+def delete(connection: Connection[Any], *, church_id: UUID, name: str) -> int:
+    """Delete a field to which nothing refers, with its values, and return how many contacts had one.
 
-    Call contacts.lock_church() first.
+    Call lock() and contacts.lock_church() first.
     """
     parameters: dict[str, Any] = {"church_id": church_id, "name": name}
-    if connection.execute(_SQL["delete_field_name"], parameters).fetchone() is None:
-        return None
+    connection.execute(_SQL["delete_field_name"], parameters)
     row: Sequence[int] | None = connection.execute(_SQL["delete_field_values"], parameters).fetchone()
     assert row is not None  # noqa: S101 - an aggregate has one row
     return row[0]

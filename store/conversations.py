@@ -106,10 +106,16 @@ class History:
     next: Place | None
 
 
-def page(connection: Connection[Any], *, church_id: UUID, before: UUID | None, limit: int) -> list[LatestConversation]:
-    """Returns up to `limit` conversations whose last text is older than that of the id `before`, the latest first."""
+def page(
+    connection: Connection[Any], *, church_id: UUID, channel: str, before: UUID | None, limit: int
+) -> list[LatestConversation]:
+    """Returns up to `limit` conversations whose last text is older than that of the id `before`, the latest first.
+
+    `channel` is that of replies: `opted_out_at` is when its present sender, or the church, lost the right to write.
+    """
     names = {
         "church_id": church_id,
+        "channel": channel,
         "before": before or sql.LAST_ID,
         "row_limit": limit,
         "most_unread": MOST_UNREAD,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection
@@ -16,9 +16,6 @@ from store import sql
 
 _SQL = sql.load("groups")
 
-REFERENCES_SHOWN = 20
-"""The most messages, schedules and groups each that find_references() returns."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
@@ -28,14 +25,6 @@ class Group:
     """Who belongs to a smart group, as in messaging/group_conditions.py; None: its members are listed."""
     created_at: datetime
     updated_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GroupReference:
-    """What refers to a group."""
-
-    kind: Literal["message", "schedule", "group"]
-    reference_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,16 +120,6 @@ def change(
         raise NameTaken(holder)
     names = {"church_id": church_id, "group_id": group_id, "name": name, "condition": _json(condition)}
     connection.execute(_SQL["change_group"], names)
-
-
-def find_references(connection: Connection[Any], *, church_id: UUID, group_id: UUID) -> list[GroupReference]:
-    """Returns what needs the group: messages that are not expanded yet, schedules, and smart groups.
-
-    After lock(), nothing is added before the transaction ends.
-    """
-    names = {"church_id": church_id, "group_id": group_id, "row_limit": REFERENCES_SHOWN}
-    with connection.cursor(row_factory=class_row(GroupReference)) as cursor:
-        return cursor.execute(_SQL["find_references"], names).fetchall()
 
 
 def delete(connection: Connection[Any], *, church_id: UUID, group_id: UUID) -> None:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from messaging.merge_fields import BUILT_IN_FIELDS, MergeField, MergeText
+from messaging.contact_fields import BUILT_IN_FIELDS
+from messaging.merge_fields import MergeField, MergeText
 from store import sql
 
 _SQL = sql.load("merge_fields")
@@ -48,9 +49,10 @@ def with_content(stored: StoredMergeFields, content: MergeText) -> StoredMergeFi
     return {**stored, "texts": texts}
 
 
-def list_contact_fields(connection: Connection[Any], church_id: UUID) -> list[str]:
-    """Returns the names of the church's own fields of contacts."""
-    return [name for (name,) in connection.execute(_SQL["list_contact_fields"], {"church_id": church_id})]
+def lock_fields(connection: Connection[Any], *, church_id: UUID, fields: Collection[str]) -> set[str]:
+    """Returns those of the names that are fields of the church. They are not deleted before the transaction ends."""
+    names = {"church_id": church_id, "field_names": list(fields)}
+    return {name for (name,) in connection.execute(_SQL["lock_fields"], names)}
 
 
 def longest_values(connection: Connection[Any], *, church_id: UUID, fields: Collection[str]) -> dict[str, int]:

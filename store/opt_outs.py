@@ -261,6 +261,16 @@ def get(connection: Connection[Any], *, church_id: UUID, address: str) -> OptOut
         return cursor.execute(_SQL["get_opt_out"], {"church_id": church_id, "address": address}).fetchone()
 
 
+def get_holding(connection: Connection[Any], *, church_id: UUID, address: str, channel: str) -> OptOut | None:
+    """Returns what keeps the church from sending to the address on the channel now, or None.
+
+    That is the opt-out of the whole church, or else the one of its present sender.
+    """
+    names = {"church_id": church_id, "address": address, "channel": channel}
+    with connection.cursor(row_factory=class_row(OptOut)) as cursor:
+        return cursor.execute(_SQL["get_holding_opt_out"], names).fetchone()
+
+
 def is_opted_out(
     connection: Connection[Any], *, church_ids: Sequence[UUID], address: str, senders: Sequence[str]
 ) -> bool:

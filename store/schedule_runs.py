@@ -11,8 +11,8 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
+from messaging.contact_fields import BUILT_IN_FIELDS
 from messaging.links import LinkRules
-from messaging.merge_fields import BUILT_IN_FIELDS
 from messaging.missed_runs import DecidedRun, MissedPolicy, RunOutcome, decide_runs
 from messaging.recurrence.rule import InvalidRecurrence, TooManySteps
 from messaging.recurrence.runs import Recurrence, ScheduledRun

@@ -14,7 +14,7 @@ from api.commands.support.option_types import BadInput, ChurchId
 from api.commands.support.tables import print_table
 from api.commands.support.transaction import transaction
 from messaging.group_conditions import parse_condition
-from store import churches, groups, smart_groups
+from store import churches, groups, references, smart_groups
 from store.groups import Group
 
 _MOST = 10_000
@@ -45,11 +45,11 @@ def _row(connection: Connection[Any], church_id: UUID, group: Group) -> tuple[st
     else:
         condition = parse_condition(group.condition)
         members = smart_groups.count(connection, church_id=church_id, condition=condition)
-    references = groups.find_references(connection, church_id=church_id, group_id=group.group_id)
+    needing = references.find_of_group(connection, church_id=church_id, group_id=group.group_id)
     return (
         str(group.group_id),
         group.name,
         f"{members:,}",
-        ", ".join(f"{each.kind} {each.reference_id}" for each in references) or "-",
+        ", ".join(f"{each.kind} {each.reference_id}" for each in needing) or "-",
         "-" if group.condition is None else json.dumps(group.condition, ensure_ascii=False),
     )

@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from api.commands.support.option_types import Address, BadInput, ChurchId
 from api.commands.support.tables import print_table, shown_time
 from api.commands.support.transaction import transaction
+from api.conversations.views import CHANNEL
 from logs import mask_addresses
 from store import churches, conversations, opt_outs
 from store.conversations import Text
@@ -38,13 +39,13 @@ def show_conversation(church_id: UUID, address: str) -> None:
             conversation_id=found.conversation_id if found else None,
             limit=_LATEST,
         )
-        opt_out = opt_outs.get(connection, church_id=church_id, address=address)
+        opt_out = opt_outs.get_holding(connection, church_id=church_id, address=address, channel=CHANNEL)
     shown = mask_addresses(address)
-    click.echo(
-        f"{shown} is opted out ({opt_out.source}, {shown_time(opt_out.opted_out_at)})."
-        if opt_out
-        else f"{shown} is not opted out."
-    )
+    if opt_out is None:
+        click.echo(f"{shown} is not opted out.")
+    else:
+        of = mask_addresses(opt_out.sender or "the church")
+        click.echo(f"{shown} is opted out of {of} ({opt_out.source}, {shown_time(opt_out.opted_out_at)}).")
     if history.texts:
         print_table(
             ("AT", "KIND", "CHANNEL", "STATUS OR KEYWORD", "REASON", "ID"), [_row(text) for text in history.texts]

@@ -8,13 +8,13 @@ from api import problems
 from api.authentication import with_key
 from api.base_models import ResponseModel, Timestamp
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.in_use import in_use
 from api.problems import RequestRefused
 from api.services import services
 from messaging.contact_fields import BUILT_IN_FIELDS, MAX_FIELDS, is_field_name
-from store import audit, contact_fields, contacts
+from store import audit, contact_fields, contacts, references
 from store.api_keys import KeyHolder
 from store.database import church_scope
-from store.groups import REFERENCES_SHOWN
 
 
 class ContactFieldView(ResponseModel):
@@ -60,19 +60,21 @@ def list_contact_fields(*, caller: KeyHolder) -> ApiResponse:
     problems=(problems.NOT_FOUND, problems.IN_USE),
 )
 def delete_contact_field(*, caller: KeyHolder, name: str) -> ApiResponse:
-    """Deletes the field and its values of all contacts. A field is not deleted while the condition of a smart group
-    needs it: otherwise other contacts could belong to that group."""
+    """Deletes the field and its values of all contacts. A field is not deleted while the text of a message that is not
+    being sent yet, of a schedule or of a template needs it, or the condition of a smart group: otherwise texts would
+    have gaps, and other contacts could belong to that group. `firstName` and `lastName` of the church's own may be
+    deleted while texts need them: they then follow from the names of contacts."""
     no_field = RequestRefused(problems.NOT_FOUND, "There is no such field.")
     if not is_field_name(name):
         raise no_field
     with church_scope(services().database, caller.church_id) as connection:
-        contacts.lock_church(connection, caller.church_id)
-        if needing := contact_fields.find_groups_with(connection, church_id=caller.church_id, name=name):
-            listed = ", ".join(f"the group {group_id}" for group_id in needing[:REFERENCES_SHOWN])
-            raise RequestRefused(problems.IN_USE, f"The field is needed by {listed}.")
-        cleared = contact_fields.delete(connection, church_id=caller.church_id, name=name)
-        if cleared is None:
+        if not contact_fields.lock(connection, church_id=caller.church_id, name=name):
             raise no_field
+        contacts.lock_church(connection, caller.church_id)
+        found = references.find_of_field(connection, church_id=caller.church_id, name=name)
+        if needed_by := [each for each in found if each.kind == "group" or name not in BUILT_IN_FIELDS]:
+            raise in_use("field", needed_by)
+        cleared = contact_fields.delete(connection, church_id=caller.church_id, name=name)
         audit.record(
             connection,
             actor=caller.actor,

@@ -25,7 +25,13 @@ class ContactView(ResponseModel):
     fields: Mapping[str, str] = Field(description="The values of the church's own fields.")
     created_at: Timestamp
     updated_at: Timestamp | None = Field(description="When it was last changed; null if it is as it was added.")
-    opted_out_at: Timestamp | None = Field(description="When the phone number was opted out; null if it was not.")
+    opted_out_at: Timestamp | None = Field(
+        description=(
+            "When the phone number was opted out of the church; null if it was not. An opt-out that the carrier keeps "
+            "for one number of the church alone is no part of it: see `refusedSenders` of "
+            "`GET /api/contacts/{id}/consent`."
+        )
+    )
     mail_opted_out_at: Timestamp | None = Field(
         description="When the e-mail address was opted out; null if it was not."
     )

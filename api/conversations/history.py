@@ -12,7 +12,7 @@ from api.authentication import with_key
 from api.base_models import RequestModel, ResponseModel, Timestamp
 from api.conversations import views
 from api.conversations.found_conversation import FoundConversation, find_conversation
-from api.conversations.views import ContactName, Keyword, Media
+from api.conversations.views import CHANNEL, OPTED_OUT_AT, ContactName, Keyword, Media
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.place_cursors import PlaceCursor, write_place
 from api.query_parameters import PageQuery
@@ -65,7 +65,7 @@ class Conversation(ResponseModel):
     unread: int = Field(
         description=f"How many of the person's replies are not marked as read, up to {MOST_UNREAD}.", le=MOST_UNREAD
     )
-    opted_out_at: Timestamp | None = Field(description="When the number was opted out; null if it was not.")
+    opted_out_at: Timestamp | None = Field(description=OPTED_OUT_AT)
     items: list[ConversationText]
     next: str | None = Field(
         description=(
@@ -100,7 +100,7 @@ def get_conversation(*, caller: KeyHolder, conversation_id: UUID, query: History
             limit=query.limit,
         )
         unread = conversations.count_unread(connection, church_id=church_id, address=found.address)
-        opt_out = opt_outs.get(connection, church_id=church_id, address=found.address)
+        opt_out = opt_outs.get_holding(connection, church_id=church_id, address=found.address, channel=CHANNEL)
         contacts = received_messages.contacts_of_numbers(connection, church_id=church_id, phones=[found.address])
     content = _view(found, history, unread=unread, opt_out=opt_out, contacts=contacts[found.address])
     return ApiResponse(status=200, content=content)

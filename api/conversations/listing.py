@@ -11,7 +11,7 @@ from api import query_parameters
 from api.authentication import with_key
 from api.base_models import ResponseModel, Timestamp
 from api.conversations import views
-from api.conversations.views import ContactName
+from api.conversations.views import CHANNEL, OPTED_OUT_AT, ContactName
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.query_parameters import PageQuery
 from api.services import services
@@ -40,7 +40,7 @@ class ConversationSummary(ResponseModel):
         description=f"How many of the person's replies are not marked as read, up to {MOST_UNREAD}.", le=MOST_UNREAD
     )
     last: LastText | None = Field(description="Null if it is no longer kept.")
-    opted_out_at: Timestamp | None = Field(description="When the number was opted out; null if it was not.")
+    opted_out_at: Timestamp | None = Field(description=OPTED_OUT_AT)
 
 
 class ConversationPage(ResponseModel):
@@ -78,7 +78,9 @@ def list_conversations(*, caller: KeyHolder, query: PageQuery) -> ApiResponse:
     Pass `next` as `cursor` to get the following page. A conversation that gets a text meanwhile moves to the first
     page."""
     with church_scope(services().database, caller.church_id) as connection:
-        found = conversations.page(connection, church_id=caller.church_id, before=query.cursor, limit=query.limit + 1)
+        found = conversations.page(
+            connection, church_id=caller.church_id, channel=CHANNEL, before=query.cursor, limit=query.limit + 1
+        )
         shown = found[: query.limit]
         phones = [each.address for each in shown]
         contacts = received_messages.contacts_of_numbers(connection, church_id=caller.church_id, phones=phones)

@@ -13,6 +13,7 @@ from api import problems
 from api.authentication import with_key
 from api.base_models import STORABLE, RequestModel, ResponseModel, Timestamp, field_error
 from api.conversations.found_conversation import FoundConversation, find_conversation
+from api.conversations.views import CHANNEL
 from api.direct_texts import enqueue_direct_text, write_direct_text
 from api.endpoints import ApiResponse, Header, ResponseSpec, endpoint
 from api.idempotency import IDEMPOTENCY_KEY, RESPONSE_HEADERS, idempotency_headers, idempotency_key
@@ -29,10 +30,14 @@ from store.database import church_scope
 from store.direct_texts import DirectText, NewDirectText
 from store.messages import NoSender
 
-CHANNEL = "sms"
 ANSWERED_WITHIN = timedelta(hours=24)
 """A reply to a person who has written within this time is sent at any hour: they are awake, and expect it."""
 _URGENT_REASON = "answers a message of the last 24 hours"
+_OF_CHURCH = "The person has opted out of this church's messages, so nothing can be sent to them."
+_OF_SENDER = (
+    "The person sent STOP to the number from which the church texts, and the carrier refuses further texts from it, so "
+    "nothing can be sent to them."
+)
 _LOCATION = Header(
     name="Location", description="The path of the message.", schema={"type": "string", "format": "uri-reference"}
 )
@@ -100,7 +105,8 @@ _EXAMPLE = {"content": "Yes, the hall is open from nine. See you then!"}
 def reply_to_conversation(*, caller: KeyHolder, conversation_id: UUID, body: Reply) -> ApiResponse:
     """Sends one text to the person, before everything else that the church has queued. The id is that of the
     conversation, or of a contact. Within 24 hours after the person wrote it is sent at any hour, otherwise within the
-    hours in which the church texts people. It is refused if the number is opted out. Send an `Idempotency-Key`, so
+    hours in which the church texts people. It is refused if the number is opted out of the church, or of
+    the number from which it texts. Send an `Idempotency-Key`, so
     that you can safely repeat the request."""
     with church_scope(services().database, caller.church_id) as connection:
         found = find_conversation(connection, caller.church_id, conversation_id)
@@ -170,10 +176,9 @@ def _write(
 
 def _refuse_unreachable(connection: Connection[Any], new: NewDirectText, text: DirectText) -> None:
     """Raise RequestRefused if the text would not be sent. A repeated request is answered as the first was."""
-    if opt_outs.get(connection, church_id=new.church_id, address=new.address) is not None:
-        raise RequestRefused(
-            problems.OPTED_OUT, "The person has opted out of this church's messages, so nothing can be sent to them."
-        )
+    opt_out = opt_outs.get_holding(connection, church_id=new.church_id, address=new.address, channel=new.channel)
+    if opt_out is not None:
+        raise RequestRefused(problems.OPTED_OUT, _OF_CHURCH if opt_out.sender is None else _OF_SENDER)
     if text.suppression is SuppressionReason.REGION_NOT_ALLOWED:
         raise RequestRefused(
             problems.WRONG_STATE,

@@ -11,6 +11,12 @@ from pydantic import Field
 from api.base_models import ResponseModel, Timestamp
 from store.received_messages import NamedContact, ReceivedMessage
 
+CHANNEL = "sms"
+"""The channel of replies."""
+OPTED_OUT_AT = (
+    "When the number was opted out of the church, or of the number from which it texts now; null if it was not. Then "
+    "replies are refused."
+)
 Keyword = Literal["opt_out", "opt_in", "help"]
 
 

@@ -16,11 +16,12 @@ from api.groups.conditions import CONDITION_DESCRIPTION, GroupCondition, refused
 from api.groups.creating import GroupName
 from api.groups.locked_group import known_group, locked_group, name_taken, record_change
 from api.groups.responses import GroupView, counted_view
+from api.in_use import in_use
 from api.messages.draft_edit import describe_without_defaults
 from api.problems import RequestRefused
-from store import groups, smart_groups
+from store import groups, references, smart_groups
 from store.api_keys import KeyHolder
-from store.groups import Group, GroupReference, NameTaken
+from store.groups import Group, NameTaken
 from store.smart_groups import CircularGroups, TooManyParts, UnknownGroup
 
 
@@ -68,9 +69,9 @@ def delete_group(*, caller: KeyHolder, group_id: UUID) -> ApiResponse:
     """Deletes the group; its contacts stay. A group is not deleted while a message that is not being sent yet, a
     schedule or a smart group refers to it: otherwise a message could reach people whom it was to leave out."""
     with locked_group(caller, group_id) as (connection, _):
-        references = groups.find_references(connection, church_id=caller.church_id, group_id=group_id)
-        if references:
-            raise RequestRefused(problems.IN_USE, f"The group is needed by {_listed(references)}.")
+        found = references.find_of_group(connection, church_id=caller.church_id, group_id=group_id)
+        if found:
+            raise in_use("group", found)
         groups.delete(connection, church_id=caller.church_id, group_id=group_id)
         record_change(connection, caller, "group.deleted", group_id)
     return ApiResponse(status=204)
@@ -94,7 +95,3 @@ def _change(connection: Connection[Any], caller: KeyHolder, group: Group, body: 
         raise name_taken(error) from None
     except (UnknownGroup, CircularGroups, TooManyParts) as error:
         raise refused(error) from None
-
-
-def _listed(references: list[GroupReference]) -> str:
-    return ", ".join(f"the {each.kind} {each.reference_id}" for each in references)

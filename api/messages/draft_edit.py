@@ -43,6 +43,10 @@ class DraftEdit(RequestModel):
 
     model_config = ConfigDict(extra="allow", json_schema_extra=_describe)
 
+    template_id: UUID | None = Field(
+        default=None,
+        description=("The id of a template whose text and fields replace the present ones, instead of `content`."),
+    )
     content: str = Field(default="", description="The new text, within the limits of a new message.")
     target_type: TargetType = Field(
         default="all",
@@ -82,6 +86,9 @@ class DraftEdit(RequestModel):
         if listed and "target_type" not in self.model_fields_set:
             message = f"is required with {listed[0]}: the target changes as a whole"
             errors.append(InitErrorDetails(type=field_error(message), loc=("targetType",), input=None))
+        if self.template_id is not None and "content" in self.model_fields_set:
+            message = "is not allowed with templateId"
+            errors.append(InitErrorDetails(type=field_error(message), loc=("content",), input=None))
         if errors:
             raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
@@ -93,7 +100,7 @@ class DraftEdit(RequestModel):
 
     def applied_to(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request body with the changed fields. A new target replaces the old one as a whole."""
-        changes = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        changes = self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"template_id"})
         no_lists = dict[str, Any].fromkeys(map(to_camel, _LISTS))
         if "target_type" in self.model_fields_set:
             return {**body, **no_lists, **changes}

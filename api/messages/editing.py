@@ -19,6 +19,7 @@ from api.messages.merging import count_segments, stored_merge_fields
 from api.messages.sending_checks import check_sendable, edited_reference_errors
 from api.problems import RequestRefused
 from api.services import services
+from api.templates.filling import edit_with_template
 from store import audit, daily_limits, message_lifecycle, messages
 from store.api_keys import KeyHolder
 from store.database import church_scope
@@ -52,8 +53,11 @@ class MessageEdit(DraftEdit):
 def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) -> ApiResponse:
     """Changes the content, the time or the target of a message that is not being sent yet: it is scheduled, or was
     paused before its `sendAt`."""
+    with church_scope(services().database, caller.church_id) as connection:
+        found = messages.get(connection, church_id=caller.church_id, message_id=message_id)
+    edit, errors = edit_with_template(body, church_id=caller.church_id, channel=found and found.channel)
     # This asks other servers, so no transaction is open.
-    errors = edited_reference_errors(body, church_id=caller.church_id)
+    errors = errors or edited_reference_errors(edit, church_id=caller.church_id)
     with church_scope(services().database, caller.church_id) as connection:
         message = message_lifecycle.lock(connection, church_id=caller.church_id, message_id=message_id)
         if message is None:
@@ -62,7 +66,7 @@ def change_message(*, caller: KeyHolder, message_id: UUID, body: MessageEdit) ->
             raise RequestRefused(problems.WRONG_STATE, f"The message can no longer be changed: it is {message.status}.")
         target = message_lifecycle.get_target(connection, church_id=caller.church_id, message_id=message_id)
         edited, links = edited_with_links(
-            connection, message=message, current=_as_request_body(caller, message, target), edit=body
+            connection, message=message, current=_as_request_body(caller, message, target), edit=edit
         )
         if "send_at" in body.model_fields_set:
             send_at = send_times.due_at(connection, church_id=caller.church_id, send_at=edited.send_at)

@@ -13,8 +13,9 @@ from api.messages.wait_reasons import Notice
 from api.problems import FieldError
 from channels.base import MergeRules
 from channels.registry import CHANNELS
-from messaging.merge_fields import MAX_VALUE_CHARACTERS, MergeFieldError, MergeText, has_braces, parse
-from store import merge_fields
+from messaging.contact_fields import BUILT_IN_FIELDS, MAX_VALUE_CHARACTERS
+from messaging.merge_fields import MergeFieldError, MergeText, has_braces, parse
+from store import contact_fields, merge_fields
 from store.merge_fields import StoredMergeFields
 
 
@@ -41,18 +42,30 @@ def count_segments(draft: Draft) -> int:
     return CHANNELS[draft.channel].count_segments(texts["content"].merge(None) if texts else draft.content)
 
 
-def merge_field_errors(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[FieldError]:
-    """Return an error for each text with a field that contacts of the church do not have."""
-    return unknown_field_errors(connection, church_id, merge_texts(draft))
+def merge_field_errors(
+    connection: Connection[Any], church_id: UUID, draft: Draft, *, keeps_fields: bool = True
+) -> list[FieldError]:
+    """Return an error for each text with a field that contacts of the church do not have.
+
+    `keeps_fields` is as in unknown_field_errors().
+    """
+    return unknown_field_errors(connection, church_id, merge_texts(draft), keeps_fields=keeps_fields)
 
 
 def unknown_field_errors(
-    connection: Connection[Any], church_id: UUID, texts: Mapping[str, MergeText]
+    connection: Connection[Any], church_id: UUID, texts: Mapping[str, MergeText], *, keeps_fields: bool = True
 ) -> list[FieldError]:
-    """Return an error for each of the texts with a field that contacts of the church do not have."""
-    if not any(text.placed_fields for text in texts.values()):
+    """Return an error for each of the texts with a field that contacts of the church do not have.
+
+    `keeps_fields`: lock the fields, so that none is deleted before the texts are stored. False in a transaction that
+    only reads.
+    """
+    used = {placed.field.name for text in texts.values() for placed in text.placed_fields}.difference(BUILT_IN_FIELDS)
+    if not used:
         return []
-    return list(_unknown_fields(texts, merge_fields.list_contact_fields(connection, church_id)))
+    if keeps_fields and merge_fields.lock_fields(connection, church_id=church_id, fields=used) == used:
+        return []
+    return list(_unknown_fields(texts, contact_fields.names(connection, church_id=church_id)))
 
 
 def length_warnings(connection: Connection[Any], church_id: UUID, draft: Draft) -> list[Notice]:

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
-from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 from psycopg import Connection
 
 from api import problems
 from api.authentication import with_key
-from api.costs import Cost, shown_amount
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.messages import send_times
 from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
 from api.messages.link_shortening import shorten_draft
 from api.messages.merging import count_segments, length_warnings, stored_merge_fields
-from api.messages.preview_responses import (
-    Estimate,
-    Exclusion,
-    MessagePreview,
-    PreviewExample,
-    SegmentCounts,
-    UsedLimit,
-)
+from api.messages.preview_figures import chosen_examples, cost_of, encoding_of, estimate_of, used_limits
+from api.messages.preview_responses import Exclusion, MessagePreview, SegmentCounts
 from api.messages.preview_warnings import preview_warnings
 from api.messages.sending_checks import check_sendable, reference_errors
 from api.messages.wait_reasons import notices
@@ -36,25 +27,20 @@ from api.services import services
 from api.templates.filling import with_template
 from channels.per_church_limits import ChurchSlots, NoFreeSlot
 from channels.registry import CHANNELS
-from messaging.cheaper_text import uses_ucs2
 from messaging.links import SAMPLE_CODE
 from messaging.merge_fields import MergeFieldError
-from messaging.quiet_hours import Window
-from messaging.send_estimate import TextingHours, estimate_end
-from messaging.wall_time import find_zone
 from store import previews, suspensions
 from store.api_keys import KeyHolder
 from store.audiences import Audience
 from store.daily_limits import Need
 from store.database import church_scope
 from store.merge_fields import StoredMergeFields
-from store.previews import Circumstances, PreviewedMessage, PreviewedRecipients
+from store.previews import PreviewedMessage
 
 _PER_CHURCH = 2
 _slots = ChurchSlots(total=6, per_church=_PER_CHURCH)
 """A preview of a large church takes a large part of a second. So previews take at most 6 of the 16 threads of a web
 process, and those of one church 2."""
-_EXAMPLES = 3
 _UNSENDABLE = 10**6
 
 
@@ -98,7 +84,7 @@ def _preview(body: Composition, template_errors: Sequence[FieldError]) -> Messag
         previews.begin_reading(connection)
         suspensions.refuse_suspended(connection, body.church_id)
         check_sendable(
-            connection, church_id=body.church_id, draft=body, target=target, errors=errors, keeps_groups=False
+            connection, church_id=body.church_id, draft=body, target=target, errors=errors, keeps_references=False
         )
         send_at = send_times.due_at(connection, church_id=body.church_id, send_at=body.send_at)
         to_send, _ = shorten_draft(connection, body, code=SAMPLE_CODE)
@@ -111,11 +97,11 @@ def _preview(body: Composition, template_errors: Sequence[FieldError]) -> Messag
             reached=found.reached,
             exclusions=[Exclusion(reason=reason, people=found.excluded[reason]) for reason in sorted(found.excluded)],
             segments=SegmentCounts(min=found.least, max=found.most, sum=found.segments),
-            encoding=_encoding(to_send, found, merge_fields),
-            cost=_cost(found.segments, around.per_segment, around.currency),
-            limits=_limits(connection, to_send, need, found),
-            estimate=_estimate(to_send, found, around, send_at),
-            examples=_examples(to_send, found),
+            encoding=encoding_of(to_send, found, merge_fields),
+            cost=cost_of(found.segments, around.per_segment, around.currency),
+            limits=used_limits(connection, to_send, need, found),
+            estimate=estimate_of(to_send, found, around, send_at),
+            examples=chosen_examples(to_send, found),
             warnings=preview_warnings(
                 body,
                 found,
@@ -184,83 +170,3 @@ def _message(
         keeps_quiet_hours=channel.keeps_quiet_hours and draft.urgent is None,
         send_at=send_at,
     )
-
-
-def _encoding(
-    draft: Composition, found: PreviewedRecipients, merge_fields: StoredMergeFields | None
-) -> Literal["GSM-7", "UCS-2", "mixed"] | None:
-    if not CHANNELS[draft.channel].merge_rules.counts_segments:
-        return None
-    plain = draft.content if merge_fields is None else merge_fields["texts"][0]["format"]
-    if uses_ucs2(plain) or (found.ucs2 and found.ucs2 == found.reached):
-        return "UCS-2"
-    return "mixed" if found.ucs2 else "GSM-7"
-
-
-def _cost(segments: int, per_segment: Decimal | None, currency: str | None) -> Cost | None:
-    if per_segment is None or currency is None:
-        return None
-    return Cost(currency=currency, amount=shown_amount(segments * per_segment))
-
-
-def _limits(
-    connection: Connection[Any], draft: Composition, need: Need | None, found: PreviewedRecipients
-) -> list[UsedLimit]:
-    if need is None:
-        return []
-    on_day, in_month = previews.counted(connection, church_id=draft.church_id, day=need.day)
-    weight = CHANNELS[draft.channel].daily_limit_weight
-    needed = max(need.segments, found.segments * weight)
-
-    def used(name: Literal["daily", "monthly"], most: int, counted: int) -> UsedLimit:
-        left = max(0, most - counted)
-        beyond = max(0, found.segments * weight - left)
-        people = ceil(found.reached * beyond / (found.segments * weight)) if beyond else 0
-        return UsedLimit(limit=name, segments=most, left=left, needed=needed, beyond=people)
-
-    daily = used("daily", need.daily_limit, on_day)
-    return [daily] if need.monthly_quota is None else [daily, used("monthly", need.monthly_quota, in_month)]
-
-
-def _estimate(
-    draft: Composition, found: PreviewedRecipients, around: Circumstances, send_at: datetime | None
-) -> Estimate:
-    hours = None
-    if CHANNELS[draft.channel].keeps_quiet_hours and draft.urgent is None:
-        window = Window(opens=around.window_opens, closes=around.window_closes)
-        hours = TextingHours(window=window, zone=find_zone(around.time_zone))
-    due_at = max(send_at or around.read_at, around.read_at, around.slowed_until or around.read_at)
-    done_at = None
-    if found.reached and not around.is_stopped:
-        done_at = estimate_end(
-            found.waves,
-            begins_at=due_at,
-            segments_before=around.segments_before,
-            segments_per_second=around.segments_per_second,
-            hours=hours,
-        )
-    begins_at = min((wave.begins_at or due_at for wave in found.waves), default=due_at)
-    return Estimate(
-        begins_at=begins_at,
-        done_at=done_at,
-        segments_before=around.segments_before,
-        segments_per_second=around.segments_per_second,
-        waits_for_quiet_hours=sum(wave.segments for wave in found.waves if wave.begins_at is not None),
-    )
-
-
-def _examples(draft: Composition, found: PreviewedRecipients) -> list[PreviewExample]:
-    """Return the examples, each recipient once."""
-    has_encoding = CHANNELS[draft.channel].merge_rules.counts_segments
-    examples = {each.contact_id: each for each in reversed(found.examples)}
-    chosen = sorted(examples.values(), key=found.examples.index)[:_EXAMPLES]
-    return [
-        PreviewExample(
-            contact_id=each.contact_id,
-            content=each.content,
-            details=dict(each.details),
-            segments=each.segments,
-            encoding=("UCS-2" if uses_ucs2(each.content) else "GSM-7") if has_encoding else None,
-        )
-        for each in chosen
-    ]

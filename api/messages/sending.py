@@ -14,7 +14,7 @@ from api.messages.daily_usage import need_of
 from api.messages.link_shortening import shorten_draft
 from api.messages.merging import count_segments, length_warnings, stored_merge_fields
 from api.messages.sending_checks import insert_checked, reference_errors
-from api.messages.wait_reasons import notices
+from api.messages.wait_reasons import Notice, notices
 from api.problems import RequestRefused
 from api.request_digest import request_digest
 from api.request_ids import request_id
@@ -22,7 +22,7 @@ from api.services import services
 from api.templates.filling import with_template
 from store.api_keys import KeyHolder
 from store.database import church_scope
-from store.messages import NewMessage
+from store.messages import Message, NewMessage
 
 _LOCATION = Header(
     name="Location", description="The path of the message.", schema={"type": "string", "format": "uri-reference"}
@@ -129,6 +129,10 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:
         services().job_queue.enqueue_expansion(channel=message.channel)
+    return _accepted(message, warnings, is_new=is_new)
+
+
+def _accepted(message: Message, warnings: list[Notice], *, is_new: bool) -> ApiResponse:
     view = responses.accepted(message, warnings)
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
     return ApiResponse(status=202, content=view, headers=headers)

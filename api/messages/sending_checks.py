@@ -58,14 +58,14 @@ def check_sendable(
     draft: Draft,
     target: Target,
     errors: Sequence[FieldError] = (),
-    keeps_groups: bool = True,
+    keeps_references: bool = True,
 ) -> None:
     """Raise RequestRefused (422) if there are `errors`, or further ones. `target` is the draft's.
 
-    `keeps_groups`: lock the groups of the target, so that none is deleted before the draft is stored. False in a
-    transaction that only reads.
+    `keeps_references`: lock the groups of the target and the fields in the text, so that none is deleted before the
+    draft is stored. False in a transaction that only reads.
     """
-    all_errors = [*errors, *_draft_errors(connection, church_id, draft, target, keeps_groups=keeps_groups)]
+    all_errors = [*errors, *_draft_errors(connection, church_id, draft, target, keeps_references=keeps_references)]
     if reason := unavailable(draft.channel):
         all_errors.insert(0, FieldError(field="channel", message=reason))
     elif not senders.exists(connection, church_id=church_id, channel=draft.channel):
@@ -114,12 +114,12 @@ def region_error(region: str, allowed: frozenset[str]) -> str | None:
 
 
 def _draft_errors(
-    connection: Connection[Any], church_id: UUID, draft: Draft, target: Target, *, keeps_groups: bool = True
+    connection: Connection[Any], church_id: UUID, draft: Draft, target: Target, *, keeps_references: bool = True
 ) -> list[FieldError]:
     return [
-        *merge_field_errors(connection, church_id, draft),
+        *merge_field_errors(connection, church_id, draft, keeps_fields=keeps_references),
         *_unknown_contact_errors(connection, church_id, draft),
-        *_unknown_group_errors(connection, church_id, draft, keeps_groups=keeps_groups),
+        *_unknown_group_errors(connection, church_id, draft, keeps_references=keeps_references),
         *_region_errors(connection, church_id, target),
     ]
 
@@ -150,14 +150,14 @@ def _unknown_contact_errors(connection: Connection[Any], church_id: UUID, draft:
 
 
 def _unknown_group_errors(
-    connection: Connection[Any], church_id: UUID, draft: Draft, *, keeps_groups: bool
+    connection: Connection[Any], church_id: UUID, draft: Draft, *, keeps_references: bool
 ) -> list[FieldError]:
     """Return an error for each id that is not a group of the church."""
     listed = {"groupIds": draft.group_ids or (), "excludeGroupIds": draft.exclude_group_ids or ()}
     group_ids = [group_id for ids in listed.values() for group_id in ids]
     if not group_ids:
         return []
-    find = groups.lock_known if keeps_groups else groups.find_known
+    find = groups.lock_known if keeps_references else groups.find_known
     known = find(connection, church_id=church_id, group_ids=group_ids)
     return [
         FieldError(field=f"{name}[{index}]", message="is not a group of this church")

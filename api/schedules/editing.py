@@ -20,8 +20,11 @@ from api.schedules import responses, schedule_limit
 from api.schedules.definition import define_schedule
 from api.schedules.locked_schedule import locked_schedule, record_change, schedule_response
 from api.schedules.new_schedule import MissedPolicy, NewSchedule, Recurrence, WithinMinutes
+from api.services import services
+from api.templates.filling import edit_with_template
 from store import schedules
 from store.api_keys import KeyHolder
+from store.database import church_scope
 from store.schedules import Schedule
 
 
@@ -71,10 +74,13 @@ class ScheduleEdit(DraftEdit):
 )
 def change_schedule(*, caller: KeyHolder, schedule_id: UUID, body: ScheduleEdit) -> ApiResponse:
     """Changes the content, the target or the rule from the next run on. The messages of earlier runs do not change."""
+    with church_scope(services().database, caller.church_id) as connection:
+        found = schedules.get(connection, church_id=caller.church_id, schedule_id=schedule_id)
+    edit, errors = edit_with_template(body, church_id=caller.church_id, channel=found and found.channel)
     # This asks other servers, so no transaction is open.
-    errors = edited_reference_errors(body, church_id=caller.church_id)
+    errors = errors or edited_reference_errors(edit, church_id=caller.church_id)
     with locked_schedule(caller, schedule_id) as (connection, schedule):
-        edited = apply_edit(NewSchedule, _as_request_body(caller, schedule), body)
+        edited = apply_edit(NewSchedule, _as_request_body(caller, schedule), edit)
         definition, next_run = define_schedule(connection, church_id=caller.church_id, schedule=edited)
         check_sendable(connection, church_id=caller.church_id, draft=edited, target=definition.target, errors=errors)
         refuse_runs_beyond(connection, church_id=caller.church_id, definition=definition)

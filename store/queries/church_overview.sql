@@ -48,7 +48,13 @@ SELECT churches.church_id, churches.name, churches.time_zone, churches.created_a
        (
            SELECT count(*)
            FROM (SELECT FROM opt_outs WHERE opt_outs.church_id = churches.church_id LIMIT :most_counted) AS counted
-       ) AS opt_outs
+       ) AS opt_outs,
+       (
+           SELECT count(*)
+           FROM (
+               SELECT FROM sender_opt_outs WHERE sender_opt_outs.church_id = churches.church_id LIMIT :most_counted
+           ) AS counted
+       ) AS sender_opt_outs
 FROM churches
 LEFT JOIN daily_segments ON daily_segments.church_id = churches.church_id
     AND daily_segments.day = (now() AT TIME ZONE churches.time_zone)::date

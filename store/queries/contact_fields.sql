@@ -36,17 +36,12 @@ ORDER BY contact_fields.name;
 -- name: list_field_names
 SELECT name FROM contact_fields WHERE church_id = :church_id ORDER BY name;
 
--- name: find_groups_with_field
--- The smart groups whose condition needs the field: without it, others could belong to them.
-SELECT group_id
-FROM groups
-WHERE church_id = :church_id
-  AND jsonb_path_exists(condition, 'strict $.**.field ? (@ == $name)', jsonb_build_object('name', :name::text))
-ORDER BY group_id;
+-- name: lock_field_name
+-- Waits for texts that are being accepted with the field (lock_fields of merge_fields.sql).
+SELECT name FROM contact_fields WHERE church_id = :church_id AND name = :name FOR UPDATE;
 
--- name: delete_field_name
--- No row: the church has no such field.
-DELETE FROM contact_fields WHERE church_id = :church_id AND name = :name RETURNING name;
+-- name: delete_field_name!
+DELETE FROM contact_fields WHERE church_id = :church_id AND name = :name;
 
 -- name: delete_field_values
 -- Removes the field from all contacts of the church, and counts them.

@@ -6,7 +6,7 @@ SELECT latest.conversation_id, latest.address, latest.last_reply_id,
        coalesce(inbound.content, outbound.content) AS last_content,
        inbound.inbound_message_id IS NOT NULL AS last_is_inbound,
        unread.messages AS unread,
-       opt_outs.opted_out_at
+       coalesce(opt_outs.opted_out_at, sender_opt_outs.opted_out_at) AS opted_out_at
 FROM (
     SELECT conversation_id, address, last_reply_id
     FROM conversations
@@ -18,6 +18,10 @@ LEFT JOIN inbound_messages AS inbound
     ON inbound.inbound_message_id = latest.last_reply_id AND inbound.church_id = :church_id
 LEFT JOIN messages AS outbound ON outbound.message_id = latest.last_reply_id AND outbound.church_id = :church_id
 LEFT JOIN opt_outs ON opt_outs.church_id = :church_id AND opt_outs.address = latest.address
+LEFT JOIN senders ON senders.church_id = :church_id AND senders.channel = :channel
+LEFT JOIN sender_opt_outs
+    ON sender_opt_outs.church_id = :church_id AND sender_opt_outs.address = latest.address
+    AND sender_opt_outs.sender = coalesce(senders.messaging_service_sid, senders.address)
 CROSS JOIN LATERAL (
     SELECT count(*) AS messages
     FROM (

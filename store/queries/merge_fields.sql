@@ -1,5 +1,11 @@
--- name: list_contact_fields
-SELECT name FROM contact_fields WHERE church_id = :church_id ORDER BY name;
+-- name: lock_fields
+-- Those of the names that are fields of the church. They are not deleted before the transaction ends, which stores a text with
+-- them: so a deletion afterwards finds it.
+SELECT name
+FROM contact_fields
+WHERE church_id = :church_id AND name = ANY (:field_names::text[])
+ORDER BY name
+FOR KEY SHARE;
 
 -- name: list_removed_fields
 -- The merge fields in the text of a schedule that contacts do not have any more.

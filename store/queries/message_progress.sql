@@ -25,7 +25,7 @@ WHERE messages.church_id = :church_id AND messages.message_id = :message_id;
 
 -- name: preview_contacts
 -- Whether the church's sender may send now, whether the target has at least one recipient with an address of the channel's
--- kind who has not opted out, and how much is counted in the month of `day` of the church's quota. One query for each kind of
+-- kind who has opted out neither of the church nor of that sender, and how much is counted in the month of `day` of the church's quota. One query for each kind of
 -- target: PostgreSQL would plan a common one again for each request, which takes longer than the query, because a plan for all
 -- kinds seems expensive.
 SELECT senders.paused_reason AS sender_paused_reason,
@@ -44,6 +44,11 @@ SELECT senders.paused_reason AS sender_paused_reason,
            WHERE recipient.address IS NOT NULL
              AND NOT EXISTS (
                  SELECT FROM opt_outs WHERE church_id = :church_id AND address = recipient.address
+             )
+             AND NOT EXISTS (
+                 SELECT FROM sender_opt_outs
+                 WHERE church_id = :church_id AND address = recipient.address
+                   AND sender = coalesce(senders.messaging_service_sid, senders.address)
              )
        ) AS reaches_anyone
 FROM senders
@@ -64,6 +69,11 @@ SELECT senders.paused_reason AS sender_paused_reason,
            WHERE contacts.church_id = :church_id AND contacts.phone > ''
              AND NOT EXISTS (
                  SELECT FROM opt_outs WHERE church_id = :church_id AND address = contacts.phone
+             )
+             AND NOT EXISTS (
+                 SELECT FROM sender_opt_outs
+                 WHERE church_id = :church_id AND address = contacts.phone
+                   AND sender = coalesce(senders.messaging_service_sid, senders.address)
              )
            ORDER BY contacts.phone
            LIMIT 1
@@ -107,6 +117,11 @@ SELECT senders.paused_reason AS sender_paused_reason,
            WHERE NOT EXISTS (
                SELECT FROM opt_outs WHERE church_id = :church_id AND address = listed.address
            )
+           AND NOT EXISTS (
+               SELECT FROM sender_opt_outs
+               WHERE church_id = :church_id AND address = listed.address
+                 AND sender = coalesce(senders.messaging_service_sid, senders.address)
+           )
        ) AS reaches_anyone
 FROM senders
 WHERE senders.church_id = :church_id AND senders.channel = :channel;
@@ -126,6 +141,13 @@ reached AS (
         WHERE audience.address IS NOT NULL
           AND NOT EXISTS (
               SELECT FROM opt_outs WHERE opt_outs.church_id = :church_id AND opt_outs.address = audience.address
+          )
+          AND NOT EXISTS (
+              SELECT FROM senders
+              JOIN sender_opt_outs ON sender_opt_outs.church_id = senders.church_id
+                  AND sender_opt_outs.sender = coalesce(senders.messaging_service_sid, senders.address)
+              WHERE senders.church_id = :church_id AND senders.channel = :channel
+                AND sender_opt_outs.address = audience.address
           )
     ) AS anyone
 )

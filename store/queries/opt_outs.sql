@@ -120,6 +120,23 @@ SELECT address, source, opted_out_at
 FROM opt_outs
 WHERE church_id = :church_id AND address = :address;
 
+-- name: get_holding_opt_out
+-- What keeps the present sender of a channel from sending to the address: the opt-out from the church, else that from the sender.
+SELECT address, source, opted_out_at, sender
+FROM (
+    SELECT address, source, opted_out_at, NULL AS sender
+    FROM opt_outs
+    WHERE church_id = :church_id AND address = :address
+    UNION ALL
+    SELECT sender_opt_outs.address, sender_opt_outs.source, sender_opt_outs.opted_out_at, sender_opt_outs.sender
+    FROM senders
+    JOIN sender_opt_outs ON sender_opt_outs.church_id = senders.church_id
+        AND sender_opt_outs.sender = coalesce(senders.messaging_service_sid, senders.address)
+    WHERE senders.church_id = :church_id AND senders.channel = :channel AND sender_opt_outs.address = :address
+) AS holding
+ORDER BY sender NULLS FIRST
+LIMIT 1;
+
 -- name: is_opted_out
 -- From any of the churches, or from any of these senders of theirs. A bounce is not an opt-out.
 SELECT EXISTS (

@@ -78,7 +78,7 @@ def _echo_church(church: ChurchState) -> None:
         ("Regions", ",".join(church.regions or settings.default_regions)),
         ("Short links", _short_links(church)),
         ("Contacts", f"{church.contacts:,}"),
-        ("Opt-outs", f"{church.opt_outs:,}"),
+        ("Opt-outs", f"{church.opt_outs:,}, and {church.sender_opt_outs:,} of single senders"),
     ):
         click.echo(f"{name + ':':<16}{value}")
 

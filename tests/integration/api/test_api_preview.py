@@ -27,7 +27,7 @@ from messaging.quiet_hours import Window
 from settings import Settings
 from store import churches, message_expansion, opt_outs, segment_prices, senders
 from store.audit import Actor
-from store.database import Database, church_scope, system_scope
+from store.database import Database, system_scope
 from store.segment_prices import SegmentPrice
 from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.mails import SECRET
@@ -107,33 +107,6 @@ def test_a_preview_shows_whom_a_message_reaches_and_what_it_takes(
     assert (found["encoding"], found["cost"]) == ("GSM-7", None)
     assert [example["content"] for example in found["examples"]] == [TEXT]
     assert found["warnings"][:1] != [{"code": "no-recipients"}]
-
-
-def test_a_preview_agrees_with_what_is_then_sent(client: FlaskClient, church: KnownChurch, database: Database) -> None:
-    ids = name_contacts(database, church, "Ruth Ames", "", "\u0141ukasz Nowak " + "x" * 150, "Ann", "Ben")
-    with system_scope(database) as connection:
-        opt_outs.opt_out(connection, church_id=church.church_id, address="+12025550003", source="command")
-    for target in (
-        {"targetType": "all"},
-        {"targetType": "contacts", "contactIds": [str(each) for each in (*ids, ids[0])]},
-        {"targetType": "numbers", "phoneNumbers": ["+12025550000", "+12025550003", "+12025550000"]},
-    ):
-        body = a_message(church, content="Hi {{name|friend}}, see you", **target)
-        found = preview(client, church, **body)
-
-        sent = client.post(SEND, json=body, headers=church.bearer).get_json()
-        with church_scope(database, church.church_id) as connection:
-            message_expansion.expand(
-                connection, message_ids=[UUID(sent["id"])], address_kind=AddressKind.PHONE, keeps_quiet_hours=True
-            )
-        rows = execute(
-            database,
-            "SELECT coalesce(reason, ''), count(*), sum(segments) FROM deliveries WHERE message_id = %(id)s GROUP BY 1",
-            id=sent["id"],
-        )
-        expected = {reason: people for reason, people, _ in rows}
-        assert {each["reason"]: each["people"] for each in found["exclusions"]} | {"": found["reached"]} == expected
-        assert found["segments"]["sum"] == next(segments for reason, _, segments in rows if not reason)
 
 
 def test_a_preview_writes_nothing(

@@ -10,8 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from store import daily_limits
+from messaging.submissions import Sender
+from store import daily_limits, opt_outs
 from store.database import Database, system_scope
+from store.opt_outs import SenderRefusal
 from tests.harness.churches import KnownChurch, add_contacts, create_church
 from tests.harness.texting_hours import closed_now
 from tests.integration.store.inbound_texts import receive
@@ -154,6 +156,41 @@ def test_a_person_who_opted_out_is_not_answered(
     assert (answer.status_code, answer.get_json()["type"]) == (409, "/docs#problem-recipient-opted-out")
     assert queued(ledger) == []
     assert ledger.query("SELECT count(*) FROM messages") == [(0,)]
+
+
+def refuse(database: Database, church: KnownChurch, *, sender: str) -> None:
+    """The carrier refuses to send to ANN from this number."""
+    refusal = SenderRefusal(
+        church_id=church.church_id, address=ANN, sender=Sender(address=sender, messaging_service_sid=None)
+    )
+    with system_scope(database) as connection:
+        opt_outs.opt_out_of_senders(connection, [refusal], channel="sms")
+
+
+def test_a_person_whom_the_carrier_refuses_for_the_present_sender_is_not_answered(
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, ann: UUID
+) -> None:
+    receive(ledger, church.church_id, ANN)
+    refuse(database, church, sender="+15005550006")
+
+    answer = reply(client, church, ann)
+    shown = client.get(f"/api/conversations/{ann}", headers=church.bearer).get_json()
+    [listed] = client.get("/api/conversations", headers=church.bearer).get_json()["items"]
+
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "/docs#problem-recipient-opted-out")
+    assert "carrier refuses" in answer.get_json()["detail"]
+    assert ledger.query("SELECT count(*) FROM messages") == [(0,)]
+    assert shown["optedOutAt"] == listed["optedOutAt"] is not None
+
+
+def test_a_person_whom_the_carrier_refuses_for_a_former_sender_is_answered(
+    client: FlaskClient, church: KnownChurch, database: Database, ledger: Ledger, ann: UUID
+) -> None:
+    receive(ledger, church.church_id, ANN)
+    refuse(database, church, sender="+15005550199")
+
+    assert reply(client, church, ann).status_code == 202
+    assert client.get(f"/api/conversations/{ann}", headers=church.bearer).get_json()["optedOutAt"] is None
 
 
 def test_a_repeated_request_is_answered_as_before_although_the_person_opted_out_meanwhile(

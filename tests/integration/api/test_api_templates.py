@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -212,3 +213,29 @@ def test_any_template_is_stored_or_refused(client: FlaskClient, church: KnownChu
         stored = get(client, church, f"{TEMPLATES}/{answer.get_json()['id']}")
         assert stored["content"] == body["content"]
         assert send(client, church, templateId=stored["id"]).status_code in (202, 422)
+
+
+@pytest.mark.parametrize("path", [SEND, SCHEDULES])
+def test_an_edit_takes_the_text_of_a_template(client: FlaskClient, church: KnownChurch, path: str) -> None:
+    template = create(client, church)
+    for_mail = create(client, church, name="mail", channel="mail", content="Hi", subject="Hello")
+    later = {"sendAt": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    body = later if path == SEND else {"recurrence": {"cron": "0 9 * * *"}}
+    kind = "messages" if path == SEND else "schedules"
+    made = send(client, church, path, content="A text of its own", **body)
+    shown = f"/api/{kind}/{made.get_json()['id']}"
+
+    def edit(**changes: Any) -> Any:
+        return client.patch(shown, json=changes, headers=church.bearer)
+
+    assert errors(edit(templateId=str(uuid4()))) == {"templateId": "is not a template of this church"}
+    assert errors(edit(templateId=for_mail["id"])) == {"templateId": "is a template for mail only"}
+    assert errors(edit(templateId=template["id"], content="Hi")) == {"content": "is not allowed with templateId"}
+    assert client.get(shown, headers=church.bearer).get_json()["content"] == "A text of its own"
+    edited = edit(templateId=template["id"])
+    assert (edited.status_code, edited.get_json()["content"]) == (200, template["content"]), edited.text
+    assert edit(templateId=None).get_json()["content"] == template["content"]
+    assert (
+        client.patch(f"/api/{kind}/{uuid4()}", json={"templateId": template["id"]}, headers=church.bearer).status_code
+        == 404
+    )

@@ -9,8 +9,10 @@ import pytest
 from redis import Redis
 
 from jobs.worker.checked_job import CheckedQueue
-from store import audit, senders
+from messaging.submissions import Sender
+from store import audit, opt_outs, senders
 from store.database import Database, system_scope
+from store.opt_outs import SenderRefusal
 from tests.harness.churches import add_contacts, create_church
 from tests.integration.commands.conftest import Run
 from tests.integration.jobs.conftest import compose, expanded
@@ -138,12 +140,17 @@ def test_the_state_of_a_church_is_shown(run: Run, database: Database) -> None:
         senders.pause(
             connection, church_id=church.church_id, channel="sms", reason="the number is not ours", code="21606"
         )
+        opt_outs.opt_out(connection, church_id=church.church_id, address="+12025550100", source="command")
+        used = Sender(address="+15005550007", messaging_service_sid=None)
+        refusals = [SenderRefusal(church_id=church.church_id, address=f"+1202555010{n}", sender=used) for n in range(2)]
+        opt_outs.opt_out_of_senders(connection, refusals, channel="sms")
 
     text = run("church", "show", str(church.church_id)).stdout
     shown = json.loads(run("church", "show", str(church.church_id), "--json").stdout)
 
     assert "Suspended:      no" in text
     assert "Contacts:       3" in text
+    assert "Opt-outs:       1, and 2 of single senders" in text
     assert "(21606: the number is not ours)" in text
     assert f"flask resume-sender --church {church.church_id} --channel sms" in text
     assert str(message) in text

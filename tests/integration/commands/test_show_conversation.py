@@ -34,7 +34,7 @@ def test_it_shows_what_a_number_wrote_and_got_without_texts(run: Run, church: Kn
     shown = run("show-conversation", "--church", str(church.church_id), "--address", ANN)
 
     assert shown.exit_code == 0, shown.output
-    assert "is opted out (test" in shown.output
+    assert "is opted out of the church (test" in shown.output
     assert str(inbound) in shown.output
     assert [kind in shown.output for kind in ("broadcast", "inbound", "opt_out", "unread", "queued")] == [True] * 5
     assert "private" not in shown.output

@@ -67,7 +67,7 @@ HOT = (
     "daily_limits.measure_groups",
     "groups.add_members",
     "groups.count_members",
-    "groups.find_references",
+    "references.find_references_of_group",
     "groups.list_groups_of_contact",
     "groups.list_target_groups",
     "groups.page_groups",
