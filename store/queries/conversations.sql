@@ -72,19 +72,21 @@ LIMIT 1;
 -- What a person wrote and what was sent to them, newest first, before a time and id and not before the horizon. Ids of inbound
 -- messages and direct texts are in the order of time, so that `before_id` bounds both; a broadcast has the time at which it was due.
 -- There is no index that begins with addresses: each broadcast is probed for the address. The horizon limits how many are probed,
--- however many the church has.
+-- however many the church has. The values of merge fields are put into the texts of the page only.
 WITH broadcasts AS MATERIALIZED (
-    SELECT message_id, send_at, channel, content, kind
+    SELECT message_id, send_at, channel, content, merge_fields, kind
     FROM messages
     WHERE church_id = :church_id AND kind = 'broadcast' AND (send_at, message_id) < (:before_at, :before_message_id)
       AND send_at <= now() AND (send_at, message_id) >= (:horizon_at, :horizon_id)
 )
-SELECT at, id, shown_at, kind, channel, content, media, keyword, read_at, message_id, delivery_id, status, reason, error_code
+SELECT at, id, shown_at, kind, channel, delivery_content(content, merge_fields, merge_values) AS content, media, keyword, read_at,
+       message_id, delivery_id, status, reason, error_code
 FROM (
     (
         SELECT uuid_extract_timestamp(inbound_message_id) AS at, inbound_message_id AS id, received_at AS shown_at,
-               'inbound' AS kind, channel, content, media, keyword, read_at, NULL::uuid AS message_id,
-               NULL::uuid AS delivery_id, NULL::text AS status, NULL::text AS reason, NULL::text AS error_code
+               'inbound' AS kind, channel, content, NULL::jsonb AS merge_fields, NULL::text[] AS merge_values, media, keyword,
+               read_at, NULL::uuid AS message_id, NULL::uuid AS delivery_id, NULL::text AS status, NULL::text AS reason,
+               NULL::text AS error_code
         FROM inbound_messages
         WHERE church_id = :church_id AND from_address = :address AND inbound_message_id < :before_id
         ORDER BY inbound_message_id DESC
@@ -93,8 +95,8 @@ FROM (
     UNION ALL
     (
         SELECT uuid_extract_timestamp(messages.message_id), messages.message_id, messages.created_at, messages.kind,
-               messages.channel, messages.content, '[]', NULL, NULL, messages.message_id, deliveries.delivery_id,
-               deliveries.status::text, deliveries.reason, deliveries.error_code
+               messages.channel, messages.content, NULL, NULL, '[]', NULL, NULL, messages.message_id,
+               deliveries.delivery_id, deliveries.status::text, deliveries.reason, deliveries.error_code
         FROM messages
         JOIN deliveries ON deliveries.message_id = messages.message_id
         WHERE messages.church_id = :church_id AND messages.conversation_id = :conversation_id
@@ -105,11 +107,11 @@ FROM (
     UNION ALL
     (
         SELECT broadcasts.send_at, broadcasts.message_id, broadcasts.send_at, broadcasts.kind, broadcasts.channel,
-               broadcasts.content, '[]', NULL, NULL, broadcasts.message_id, deliveries.delivery_id,
-               deliveries.status::text, deliveries.reason, deliveries.error_code
+               broadcasts.content, broadcasts.merge_fields, deliveries.merge_values, '[]', NULL, NULL, broadcasts.message_id,
+               deliveries.delivery_id, deliveries.status::text, deliveries.reason, deliveries.error_code
         FROM broadcasts
         CROSS JOIN LATERAL (
-            SELECT delivery_id, status, reason, error_code
+            SELECT delivery_id, status, reason, error_code, merge_values
             FROM deliveries
             WHERE deliveries.message_id = broadcasts.message_id AND deliveries.address = :address
               AND deliveries.status <> 'suppressed'
