@@ -13,6 +13,7 @@ from api.messages.composition import Composition
 from api.messages.daily_usage import need_of
 from api.messages.link_shortening import shorten_draft
 from api.messages.merging import count_segments, length_warnings, stored_merge_fields
+from api.messages.responses import AcceptedMessage
 from api.messages.sending_checks import insert_checked, reference_errors
 from api.messages.wait_reasons import notices
 from api.problems import RequestRefused
@@ -59,7 +60,7 @@ _EXAMPLE_RESPONSE: dict[str, Any] = {
         ResponseSpec(
             status=202,
             description="Accepted: the message is stored and will be sent.",
-            content=responses.AcceptedMessage,
+            content=AcceptedMessage,
             headers=(_LOCATION, *RESPONSE_HEADERS),
             example=_EXAMPLE_RESPONSE,
         ),
@@ -131,6 +132,9 @@ def send_message(*, caller: KeyHolder, body: Composition) -> ApiResponse:
         raise RequestRefused(problems.KEY_REUSED, "This Idempotency-Key was already used for another message.")
     if is_new and due_at is None:
         services().job_queue.enqueue_expansion(channel=message.channel)
-    view = responses.accepted(message, warnings)
+    return _accepted(responses.accepted(message, warnings), is_new=is_new)
+
+
+def _accepted(view: AcceptedMessage, *, is_new: bool) -> ApiResponse:
     headers = {"Location": view.links.self, **idempotency_headers(is_new=is_new)}
     return ApiResponse(status=202, content=view, headers=headers)
