@@ -23,12 +23,13 @@ def read(model: type[Body]) -> Body:
     Raises RequestRefused (400, 415, 422) and werkzeug's RequestEntityTooLarge. Where every field is optional, an absent
     body counts as an empty object.
     """
-    if may_be_absent(model) and not request.get_data(cache=True):
-        return model()
-    if request.mimetype != "application/json":
+    text = request.get_data(cache=False)
+    if may_be_absent(model) and not text:
+        text = b"{}"
+    elif request.mimetype != "application/json":
         raise RequestRefused(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/json.")
     try:
-        return model.model_validate_json(request.get_data(cache=False))
+        return model.model_validate_json(text)
     except ValidationError as error:
         if _is_not_json(error):
             raise RequestRefused(problems.MALFORMED, "The body is not JSON in UTF-8.") from None

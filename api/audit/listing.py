@@ -82,9 +82,9 @@ _EXAMPLE: dict[str, Any] = {
     responses=(ResponseSpec(status=200, description="One page.", content=AuditPage, example=_EXAMPLE),),
 )
 def list_audit_events(*, caller: KeyHolder, query: AuditQuery) -> ApiResponse:
-    """Lists the changes of the church's messages, schedules, contacts, keys and senders, newest first. Entries are
-    never changed. Pass `next` as `cursor` to get the following page. Keys that were created before this list existed do
-    not have its scope."""
+    """Lists every change of what belongs to the church, such as messages, schedules, contacts, groups, imports, keys
+    and senders, newest first. Entries are never changed. Pass `next` as `cursor` to get the following page. Keys that
+    were created before this list existed do not have its scope."""
     with church_scope(services().database, caller.church_id) as connection:
         found = audit.list_events(
             connection,

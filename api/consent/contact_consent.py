@@ -59,7 +59,7 @@ class ContactConsent(ResponseModel):
 @endpoint(
     "GET /api/contacts/<uuid:contact_id>/consent",
     tag="Consent",
-    summary="Get the consent of a contact",
+    summary="Show the consent of a contact and its history",
     authentication=with_key("consent:read"),
     responses=(ResponseSpec(status=200, description="What holds now.", content=ContactConsent),),
     problems=(NOT_FOUND, WRONG_STATE),

@@ -78,7 +78,7 @@ class Conversation(ResponseModel):
 @endpoint(
     "GET /api/conversations/<uuid:conversation_id>",
     tag="Conversations",
-    summary="Get a conversation",
+    summary="Show a conversation",
     authentication=with_key("conversations:read"),
     query=HistoryQuery,
     responses=(ResponseSpec(status=200, description="One page.", content=Conversation),),

@@ -23,6 +23,7 @@ from api.request_digest import request_digest_to
 from api.request_ids import request_id
 from api.services import services
 from channels.registry import CHANNELS
+from messaging import merge_fields
 from messaging.states import SuppressionReason
 from store import conversations, opt_outs, received_messages
 from store.api_keys import KeyHolder
@@ -47,6 +48,8 @@ def _check_content(content: str) -> str:
     message = CHANNELS[CHANNEL].check_content(content)
     if message is not None:
         raise field_error(message)
+    if merge_fields.has_braces(content):
+        raise field_error("has {{: merge fields are not replaced in a text to one person; write the words themselves")
     return content
 
 
@@ -54,7 +57,7 @@ class Reply(RequestModel):
     """A text to one person."""
 
     content: Annotated[str, STORABLE, AfterValidator(_check_content)] = Field(
-        description="The text, at most 1,600 characters."
+        description="The text, at most 1,600 characters, without merge fields."
     )
 
 

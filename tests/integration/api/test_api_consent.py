@@ -228,3 +228,10 @@ def test_a_church_cannot_change_its_history(church: KnownChurch, database: Datab
             "INSERT INTO consent_events (church_id, address, event, source) VALUES (%s, 'x', 'opt_in', 'api')",
             (church.church_id,),
         )
+
+
+def test_a_request_without_a_body_is_told_what_it_must_have(client: FlaskClient, church: KnownChurch) -> None:
+    answer = client.post("/api/opt-outs", headers=church.bearer)
+
+    assert answer.status_code == 422, answer.text
+    assert "must have either address or contactId" in answer.text

@@ -236,6 +236,19 @@ def test_the_text_is_checked_as_that_of_a_send(
     assert queued(ledger) == []
 
 
+@pytest.mark.parametrize("content", ["Of course, {{firstName}}!", r"\{{", "{{"])
+def test_a_reply_with_a_merge_field_is_refused_because_the_person_would_get_the_braces(
+    content: str, client: FlaskClient, church: KnownChurch, ledger: Ledger, ann: UUID
+) -> None:
+    answer = reply(client, church, ann, content)
+
+    assert answer.status_code == 422
+    [error] = answer.get_json()["errors"]
+    assert error["field"] == "content"
+    assert "merge fields are not replaced in a text to one person" in error["message"]
+    assert queued(ledger) == []
+
+
 def test_a_reply_is_not_in_the_list_of_messages_and_can_be_read_by_its_id(
     client: FlaskClient, church: KnownChurch, ann: UUID
 ) -> None:

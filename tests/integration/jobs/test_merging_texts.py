@@ -92,6 +92,23 @@ def test_each_recipient_is_texted_its_own_words(
     assert bodies(sandbox) == {(RUTH, "Hi Ruth Miller, <b>{{phone}}</b>"), (BOAZ, "Hi Boaz, no note")}
 
 
+def test_a_conversation_shows_the_words_that_the_person_got(
+    client: FlaskClient, church: KnownChurch, work: RunWorker
+) -> None:
+    post(client, church, "Hi {{firstName}} {{lastName}}, {{note|no note}}")
+    work("sms")
+    with_phones = client.get("/api/contacts", headers=church.bearer).get_json()["items"]
+    ids = {contact["phone"]: contact["id"] for contact in with_phones}
+
+    shown = {
+        phone: client.get(f"/api/conversations/{ids[phone]}", headers=church.bearer).get_json()["items"]
+        for phone in (RUTH, BOAZ)
+    }
+
+    assert [item["content"] for item in shown[RUTH]] == ["Hi Ruth Miller, <b>{{phone}}</b>"]
+    assert [item["content"] for item in shown[BOAZ]] == ["Hi Boaz, no note"]
+
+
 def test_a_mail_has_its_own_subject_and_its_values_are_escaped(
     client: FlaskClient, church: KnownChurch, work: RunWorker, mail_sandbox: MailSandbox
 ) -> None:
