@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Literal
 
+from messaging.contact_fields import MAX_FIELD_NAME_CHARACTERS, RESERVED_FIELDS, is_own_field_name
+
 Target = Literal[
     "ignore",
     "name",
@@ -21,11 +23,6 @@ Target = Literal[
     "field",
 ]
 """What a column is taken for. `field` is a field of the church's own."""
-
-FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
-RESERVED_FIELD_NAMES = frozenset({"name", "phone", "email"})
-"""Names that mean something else in conditions and merge fields."""
-_LONGEST_FIELD_NAME = 40
 
 _HEADINGS: Mapping[Target, tuple[str, ...]] = {
     "phone": (
@@ -67,7 +64,7 @@ def known_target(heading: str) -> tuple[Target, int] | None:
 
 def field_name(heading: str, *, column: int) -> str:
     """Return the name of a field for the heading in camelCase: `dateOfBirth`; `column3` if it has no letter."""
-    if FIELD_NAME.fullmatch(heading) and heading not in RESERVED_FIELD_NAMES:
+    if is_own_field_name(heading):
         return heading
     words = _words(heading)
     name = "".join([words[0].lower(), *(word[:1].upper() + word[1:].lower() for word in words[1:])]) if words else ""
@@ -75,9 +72,9 @@ def field_name(heading: str, *, column: int) -> str:
         return f"column{column}"
     if not name[0].isalpha():
         name = f"field{name}"
-    if name in RESERVED_FIELD_NAMES:
+    if name in RESERVED_FIELDS:
         name = f"{name}{column}"
-    return name[:_LONGEST_FIELD_NAME]
+    return name[:MAX_FIELD_NAME_CHARACTERS]
 
 
 def _words(text: str) -> list[str]:

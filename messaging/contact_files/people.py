@@ -7,14 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from messaging.addresses import InvalidEmail, InvalidPhone, PhoneLocation, parse_email
+from messaging.contact_fields import MAX_PERSON_NAME_CHARACTERS, MAX_VALUE_CHARACTERS
 from messaging.contact_files.columns import Column
 from messaging.contact_files.formula_guard import unguard
 from messaging.contact_files.headings import Target
 from messaging.contact_files.phone_cells import PhoneCell, read_phone
 from messaging.wall_time import UnknownZone, find_zone
 
-MAX_NAME_CHARACTERS = 200
-MAX_FIELD_CHARACTERS = 500
 _LONGEST_SHOWN_VALUE = 200
 _YES = frozenset({"yes", "y", "true", "t", "x", "1", "si", "sí", "s", "on", "✓", "✔", "opted out", "unsubscribed"})
 _NO = frozenset({"", "no", "n", "false", "f", "0", "off", "-"})
@@ -98,8 +97,8 @@ def _check_storable(column: Column, value: str) -> None:
 
 
 def _field(column: Column, value: str) -> str:
-    if len(value) > MAX_FIELD_CHARACTERS:
-        raise RefusedRow(f"has more than {MAX_FIELD_CHARACTERS} characters", column=column, value=value)
+    if len(value) > MAX_VALUE_CHARACTERS:
+        raise RefusedRow(f"has more than {MAX_VALUE_CHARACTERS} characters", column=column, value=value)
     return value
 
 
@@ -114,9 +113,9 @@ def _name(values: Mapping[Target, tuple[Column, str]], fields: dict[str, str]) -
     name = whole[1] if whole else " ".join(parts.values())
     if not name:
         raise RefusedRow("has no name")
-    if len(name) > MAX_NAME_CHARACTERS:
+    if len(name) > MAX_PERSON_NAME_CHARACTERS:
         column, value = whole or next(values[target] for target in parts)
-        raise RefusedRow(f"has more than {MAX_NAME_CHARACTERS} characters", column=column, value=value)
+        raise RefusedRow(f"has more than {MAX_PERSON_NAME_CHARACTERS} characters", column=column, value=value)
     words = name.split()
     derived = {"firstName": words[0], "lastName": words[-1] if len(words) > 1 else ""}
     for target, value in parts.items():
