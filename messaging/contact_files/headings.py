@@ -20,9 +20,10 @@ Target = Literal[
     "optedOut",
     "textsOptedOut",
     "mailOptedOut",
+    "textsAllowed",
     "field",
 ]
-"""What a column is taken for. `field` is a field of the church's own."""
+"""What a column is taken for. `field` is a field of the church's own; "no" in `textsAllowed` is an opt-out of texts."""
 
 _HEADINGS: Mapping[Target, tuple[str, ...]] = {
     "phone": (
@@ -50,7 +51,27 @@ _HEADINGS: Mapping[Target, tuple[str, ...]] = {
     "timeZone": ("time zone", "timezone", "zona horaria"),
     "optedOut": ("opted out", "opt out", "do not contact", "unsubscribed", "no contactar"),
     "textsOptedOut": ("texts opted out", "do not text", "no texts", "no text", "sms opt out", "sms opted out"),
-    "mailOptedOut": ("mail opted out", "email opted out", "e mail opted out", "email opt out", "do not email"),
+    "mailOptedOut": (
+        "mail opted out",
+        "email opted out",
+        "e mail opted out",
+        "email opt out",
+        "do not email",
+        "unsub time",
+    ),
+    "textsAllowed": (
+        *(
+            "ok to text",
+            "okay to text",
+            "can text",
+            "may text",
+            "text ok",
+            "texting ok",
+            "texts allowed",
+            "text opt in",
+        ),
+        *("sms opt in", "sms opted in", "texts opted in", "sms consent", "text consent"),
+    ),
 }
 _BY_HEADING: Mapping[str, tuple[Target, int]] = {
     heading: (target, rank) for target, headings in _HEADINGS.items() for rank, heading in enumerate(headings)

@@ -17,6 +17,9 @@ from messaging.wall_time import UnknownZone, find_zone
 _LONGEST_SHOWN_VALUE = 200
 _YES = frozenset({"yes", "y", "true", "t", "x", "1", "si", "sí", "s", "on", "✓", "✔", "opted out", "unsubscribed"})
 _NO = frozenset({"", "no", "n", "false", "f", "0", "off", "-"})
+_SAYS_NOTHING = frozenset({"-", "--", "–", "—", "n/a", "na", "none", "null", "nil", "unknown", "ninguno", "no tiene"})
+"""What people write into the cell of an address or of a consent when there is none or it is not known."""
+_MAY_SAY_NOTHING: Collection[Target] = ("phone", "email", "textsAllowed")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?")
 _MAILTO = re.compile(r"mailto:", re.IGNORECASE)
 _ADDRESS_OF_PERSON = re.compile(r"[^<>]*<([^<>]+)>")
@@ -61,6 +64,8 @@ def read_person(cells: Sequence[str], columns: Sequence[Column], *, regions: Col
             continue
         value = unguard(value).strip()
         _check_storable(column, value)
+        if column.target in _MAY_SAY_NOTHING and value.lower() in _SAYS_NOTHING:
+            continue
         if column.target == "field":
             fields[column.field] = _field(column, value)
         else:
@@ -168,7 +173,8 @@ def _opted_out(
 ) -> tuple[str, ...]:
     """Return the addresses that are opted out. Only "yes", "no" and a date are understood: consent is not guessed."""
     both = _says_yes(values.get("optedOut"))
-    texts = _says_yes(values.get("textsOptedOut")) or both
+    allowed = values.get("textsAllowed")
+    texts = _says_yes(values.get("textsOptedOut")) or both or (allowed is not None and not _says_yes(allowed))
     mail = _says_yes(values.get("mailOptedOut")) or both
     addresses = (phone.phone if phone and texts else None, email if mail else None)
     return tuple(address for address in addresses if address is not None)
