@@ -23,11 +23,12 @@ def read(model: type[Body]) -> Body:
     Raises RequestRefused (400, 415, 422) and werkzeug's RequestEntityTooLarge. Where every field is optional, an absent
     body counts as an empty object.
     """
-    if may_be_absent(model) and not request.get_data(cache=True):
-        return model()
-    if request.mimetype != "application/json":
+    is_absent = may_be_absent(model) and not request.get_data(cache=True)
+    if not is_absent and request.mimetype != "application/json":
         raise RequestRefused(problems.WRONG_MEDIA_TYPE, "The body must be sent as application/json.")
     try:
+        if is_absent:
+            return model()
         return model.model_validate_json(request.get_data(cache=False))
     except ValidationError as error:
         if _is_not_json(error):

@@ -34,7 +34,7 @@ def _read_id(text: Any) -> Any:
         raise field_error("must be the id of a contact or of a conversation") from None
 
 
-Switch = Annotated[bool, BeforeValidator(_read_switch), WithJsonSchema({"type": "string", "enum": ["true", "false"]})]
+Switch = Annotated[bool, BeforeValidator(_read_switch), WithJsonSchema({"type": "boolean"})]
 
 
 class InboundQuery(PageQuery):
