@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,3 +36,10 @@ def page(
     names = {"church_id": church_id, "group_id": group_id, "after": after or sql.FIRST_ID, "row_limit": limit}
     with connection.cursor(row_factory=class_row(ExportedContact)) as cursor:
         return cursor.execute(_SQL["page_exported_contacts"], names).fetchall()
+
+
+def get_several(connection: Connection[Any], *, church_id: UUID, contact_ids: Sequence[UUID]) -> list[ExportedContact]:
+    """Returns those of the ids that are contacts of the church, oldest first."""
+    names = {"church_id": church_id, "contact_ids": list(contact_ids)}
+    with connection.cursor(row_factory=class_row(ExportedContact)) as cursor:
+        return cursor.execute(_SQL["get_exported_contacts"], names).fetchall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,17 +32,18 @@ class ContactField:
 class TooManyFields(Exception):
     """The church would have more names of fields than it may have."""
 
+    def __init__(self, names: int) -> None:
+        super().__init__(f"{names} names of fields")
+        self.names = names
+
 
 def set_values(connection: Connection[Any], *, church_id: UUID, values: Mapping[UUID, FieldValues]) -> None:
     """Set fields of the church's contacts; fields that are not named stay. Call contacts.lock_church() first.
 
     Names that are new are added to those of the church. Raises TooManyFields; then roll back.
     """
-    names = sorted({name for fields in values.values() for name, value in fields.items() if value is not None})
-    if names:
-        row = connection.execute(_SQL["add_field_names"], {"church_id": church_id, "names": names}).fetchone()
-        if row is not None and row[0] > MAX_FIELDS:
-            raise TooManyFields
+    names = {name for fields in values.values() for name, value in fields.items() if value is not None}
+    add_names(connection, church_id=church_id, names=names)
     changed = {contact_id: fields for contact_id, fields in values.items() if fields}
     if changed:
         connection.execute(
@@ -53,6 +54,18 @@ def set_values(connection: Connection[Any], *, church_id: UUID, values: Mapping[
                 "fields": [Jsonb(dict(fields)) for fields in changed.values()],
             },
         )
+
+
+def add_names(connection: Connection[Any], *, church_id: UUID, names: Collection[str]) -> None:
+    """Add the names that the church does not have yet. Call contacts.lock_church() first.
+
+    Raises TooManyFields; then roll back.
+    """
+    if not names:
+        return
+    row = connection.execute(_SQL["add_field_names"], {"church_id": church_id, "names": sorted(names)}).fetchone()
+    if row is not None and row[0] > MAX_FIELDS:
+        raise TooManyFields(row[0])
 
 
 def list_all(connection: Connection[Any], *, church_id: UUID) -> list[ContactField]:

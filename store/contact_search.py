@@ -23,16 +23,18 @@ def page(
     after: UUID | None,
     limit: int,
     group_id: UUID | None = None,
+    members: str | None = None,
 ) -> list[Contact]:
     """Returns up to `limit` contacts after the id `after` that contain every word of the text, oldest first.
 
-    `group_id`: only those that the group lists.
+    `group_id`: only those that the group lists; `members`: only these, as smart_groups.members() returns them.
     """
     names = {
         "church_id": church_id,
         "patterns": patterns_of(text),
         "after": after or sql.FIRST_ID,
         "group_id": group_id,
+        "members": members,
         "row_limit": limit,
     }
     with connection.cursor(row_factory=class_row(Contact)) as cursor:

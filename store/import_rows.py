@@ -15,11 +15,9 @@ from psycopg.types.json import Jsonb
 from messaging.contact_files.columns import Column
 from messaging.contact_files.people import FilePerson, RefusedRow, is_blank, read_person
 from messaging.contact_files.tables import Row
-from store import imports, sql
+from store import imports, opt_outs, sql
 from store.imports import PART_ROWS, Import
 
-OPT_OUT_SOURCE = "import"
-"""The source of an opt-out that a file states."""
 UNDONE_AT_ONCE = 1000
 MOST_ROUNDS = 20
 """Rows about the same person are taken one after the other: so often within a part."""
@@ -235,15 +233,15 @@ def _record_refused(connection: Connection[Any], into: Import, refused: Sequence
 
 
 def _opt_out(connection: Connection[Any], into: Import, rows: Sequence[RowPerson]) -> None:
-    stated = [(address, row.line) for row in rows for address in row.person.opted_out]
+    stated = [
+        (address, f"{into.file_name}, line {row.line}, import {into.import_id}")
+        for row in rows
+        for address in row.person.opted_out
+    ]
     if stated:
-        names = {
-            "church_id": into.church_id,
-            "source": OPT_OUT_SOURCE,
-            "addresses": [address for address, _ in stated],
-            "evidences": [f"{into.file_name}, line {line}, import {into.import_id}" for _, line in stated],
-        }
-        connection.execute(_SQL["opt_out_rows"], names)
+        opt_outs.opt_out_addresses(
+            connection, church_id=into.church_id, stated=stated, source=opt_outs.IMPORT, actor=into.started_by
+        )
 
 
 def undo(connection: Connection[Any], into: Import) -> Undone:

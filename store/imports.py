@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 from messaging.contact_files.columns import Column
 from messaging.contact_files.tables import Row
 from store import sql
+from store.audit import Actor, ActorKind
 
 ImportStatus = Literal["pending", "running", "finished", "canceled", "undoing", "undone"]
 ExistingPolicy = Literal["keep", "replace"]
@@ -29,8 +30,6 @@ ExistingPolicy = Literal["keep", "replace"]
 PART_ROWS = 1000
 LEASE_SECONDS = 60
 """How long a worker may take for one part. Afterwards another one goes on."""
-MAX_FIELDS = 50
-"""The most fields of its own that a church may have."""
 
 _SQL = sql.load("imports")
 
@@ -71,6 +70,8 @@ class Import:
     columns: list[Column]
     existing_policy: ExistingPolicy
     group_id: UUID | None
+    group_name: str | None
+    """Of a group that is made, or found, when the import is started."""
     next_part: int
     created: int
     updated: int
@@ -84,6 +85,8 @@ class Import:
     kept: int
     created_at: datetime
     started_at: datetime | None
+    started_by_kind: ActorKind | None
+    started_by_name: str | None
     finished_at: datetime | None
     undone_at: datetime | None
     expired_at: datetime | None
@@ -92,6 +95,16 @@ class Import:
     def rows(self) -> int:
         """The rows of people."""
         return self.file_rows - self.skipped_rows
+
+    @property
+    def rows_done(self) -> int:
+        return self.created + self.updated + self.unchanged + self.refused + self.erased
+
+    @property
+    def started_by(self) -> Actor | None:
+        if self.started_by_kind is None or self.started_by_name is None:
+            return None
+        return Actor(kind=self.started_by_kind, name=self.started_by_name)
 
     @property
     def field_names(self) -> list[str]:
@@ -169,13 +182,23 @@ def set_options(connection: Connection[Any], changed: Import) -> None:
             "columns": _columns_json(changed.columns),
             "existing_policy": changed.existing_policy,
             "group_id": changed.group_id,
+            "group_name": changed.group_name,
         },
     )
 
 
-def start(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> bool:
-    """Returns whether it was pending and runs from now on."""
-    return _change(connection, _SQL["start_import"], church_id, import_id)
+def start(
+    connection: Connection[Any], *, church_id: UUID, import_id: UUID, group_id: UUID | None, actor: Actor
+) -> bool:
+    """Add the people to the group. Returns whether it was pending and runs from now on."""
+    names = {
+        "church_id": church_id,
+        "import_id": import_id,
+        "group_id": group_id,
+        "started_by_kind": actor.kind,
+        "started_by_name": actor.name,
+    }
+    return connection.execute(_SQL["start_import"], names).rowcount > 0
 
 
 def cancel(connection: Connection[Any], *, church_id: UUID, import_id: UUID) -> bool:
@@ -241,22 +264,6 @@ def finish_undoing(connection: Connection[Any], import_id: UUID) -> None:
 
 def delete_parts(connection: Connection[Any], import_id: UUID) -> None:
     connection.execute(_SQL["delete_parts"], {"import_id": import_id})
-
-
-def list_fields(connection: Connection[Any], church_id: UUID) -> list[str]:
-    """Returns the names of the church's own fields."""
-    return [row[0] for row in connection.execute(_SQL["list_fields"], {"church_id": church_id})]
-
-
-def add_fields(connection: Connection[Any], *, church_id: UUID, names: Collection[str]) -> None:
-    """Add the names that the church does not have yet. The caller has locked the church and counted them."""
-    connection.execute(_SQL["add_fields"], {"church_id": church_id, "names": sorted(names)})
-
-
-def is_listed_group(connection: Connection[Any], *, church_id: UUID, group_id: UUID) -> bool | None:
-    """Returns whether the group has a list of members; False for a smart group, None if there is no such group."""
-    row = connection.execute(_SQL["find_group"], {"church_id": church_id, "group_id": group_id}).fetchone()
-    return None if row is None else not row[0]
 
 
 def _columns_json(columns: Sequence[Column]) -> Jsonb:

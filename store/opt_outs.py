@@ -168,6 +168,25 @@ def opt_out_of_churches(
     return [row[0] for row in connection.execute(_SQL["opt_out"], names)]
 
 
+def opt_out_addresses(
+    connection: Connection[Any],
+    *,
+    church_id: UUID,
+    stated: Sequence[tuple[str, str]],
+    source: str,
+    actor: Actor | None,
+) -> None:
+    """Record the same of many addresses of a church: pairs of an address and its evidence."""
+    names = {
+        "church_id": church_id,
+        "addresses": [address for address, _ in stated],
+        "evidences": [evidence for _, evidence in stated],
+        "source": source,
+        **_actor(actor),
+    }
+    connection.execute(_SQL["opt_out_addresses"], names)
+
+
 def opt_out_of_senders(connection: Connection[Any], refusals: Sequence[SenderRefusal], *, channel: str) -> None:
     """Record that the carrier refuses these recipients for these senders. What is recorded already stays."""
     names = {

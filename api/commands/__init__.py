@@ -27,7 +27,7 @@ SECTIONS = (
         "Churches",
         _commands("create_church", "church", "set_texting_hours", "set_limits", "show_limits", "set_link_domain"),
     ),
-    Section("Contacts", _commands("import_contacts", "list_groups")),
+    Section("Contacts", _commands("import_contacts", "list_imports", "list_groups")),
     Section("Prices and quotas", _commands("usage", "set_quota", "show_quota", "set_price", "show_prices")),
     Section("Senders", _commands("set_sender", "resume_sender")),
     Section("Keys", _commands("create_key", "list_keys", "find_key", "revoke_key")),

@@ -23,6 +23,7 @@ from api.messages.sending_checks import allowed_regions, region_error
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from messaging.addresses import locate_phone
+from messaging.contact_fields import MAX_PERSON_NAME_CHARACTERS
 from store import audit, contact_changes, contact_fields, contacts
 from store.api_keys import KeyHolder
 from store.contact_changes import LockedContact, SamePerson
@@ -37,9 +38,9 @@ class ContactEdit(RequestModel):
 
     model_config = ConfigDict(json_schema_extra=describe_without_defaults)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE] = Field(
-        default="-"
-    )
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PERSON_NAME_CHARACTERS), STORABLE
+    ] = Field(default="-")
     phone: Phone | None = Field(default=None, description="The phone number in any usual form.")
     email: Email | None = Field(default=None, description="The e-mail address. It is stored in lower case.")
     time_zone: ZoneName | None = Field(

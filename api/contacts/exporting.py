@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from psycopg import Connection
 from pydantic import Field, Strict
 
 from api import csv_table, problems
@@ -19,13 +20,15 @@ from api.endpoints import ApiResponse, Download, ResponseSpec, endpoint
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from messaging.contact_files.formula_guard import guard, guard_typed
+from messaging.contact_files.tables import XLSX_MEDIA_TYPE
 from messaging.contact_files.xlsx_writer import write_workbook
-from store import audit, contact_export, imports
+from messaging.group_conditions import parse_condition
+from store import audit, contact_export, contact_fields, groups, smart_groups
 from store.api_keys import KeyHolder
 from store.contact_export import ExportedContact
 from store.database import Database, church_scope
+from store.groups import Group
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 HEADINGS = ("Name", "Phone", "E-mail", "Time zone", "Texts opted out", "Mail opted out")
 PAGE_ROWS = 250
 """Contacts that are read and written at once: what an export takes of memory."""
@@ -49,7 +52,9 @@ class ExportQuery(RequestModel):
     authentication=with_key("contacts:read"),
     query=ExportQuery,
     responses=(
-        ResponseSpec(status=200, description="The file. It has no fixed length.", files=(csv_table.MEDIA_TYPE, XLSX)),
+        ResponseSpec(
+            status=200, description="The file. It has no fixed length.", files=(csv_table.MEDIA_TYPE, XLSX_MEDIA_TYPE)
+        ),
     ),
 )
 def export_contacts(*, caller: KeyHolder, query: ExportQuery) -> ApiResponse:
@@ -60,9 +65,8 @@ def export_contacts(*, caller: KeyHolder, query: ExportQuery) -> ApiResponse:
     takes it away."""
     database = services().database
     with church_scope(database, caller.church_id) as connection:
-        if query.group_id is not None:
-            _check_group(imports.is_listed_group(connection, church_id=caller.church_id, group_id=query.group_id))
-        fields = imports.list_fields(connection, caller.church_id)
+        group = None if query.group_id is None else _known_group(connection, caller.church_id, query.group_id)
+        fields = contact_fields.names(connection, church_id=caller.church_id)
         audit.record(
             connection,
             actor=caller.actor,
@@ -71,29 +75,44 @@ def export_contacts(*, caller: KeyHolder, query: ExportQuery) -> ApiResponse:
             church_id=caller.church_id,
             details={"format": query.format},
         )
-    pages = table(database, church_id=caller.church_id, group_id=query.group_id, fields=fields)
+    pages = table(database, church_id=caller.church_id, group=group, fields=fields)
     content = Download(
-        media_type=XLSX if query.format == "xlsx" else f"{csv_table.MEDIA_TYPE}; charset=utf-8; header=present",
+        media_type=XLSX_MEDIA_TYPE
+        if query.format == "xlsx"
+        else f"{csv_table.MEDIA_TYPE}; charset=utf-8; header=present",
         file_name=f"contacts.{query.format}",
         parts=xlsx_parts(pages) if query.format == "xlsx" else csv_parts(pages),
     )
     return ApiResponse(status=200, content=content)
 
 
-def table(database: Database, *, church_id: UUID, group_id: UUID | None, fields: Sequence[str]) -> Iterator[Page]:
-    """Yield the headings with the first rows, then the others page by page, each read in a transaction of its own."""
+def table(database: Database, *, church_id: UUID, group: Group | None, fields: Sequence[str]) -> Iterator[Page]:
+    """Yield the headings with the first rows, then the others page by page, each read in a transaction of its own.
+
+    `group`: only its members; of a smart group, those who meet its present condition when their page is read.
+    """
     after: UUID | None = None
     page: Page = [[*HEADINGS, *fields]]
     while True:
         with church_scope(database, church_id) as connection:
-            found = contact_export.page(
-                connection, church_id=church_id, group_id=group_id, after=after, limit=PAGE_ROWS
-            )
+            found = _page(connection, church_id=church_id, group=group, after=after)
         page += (_row(contact, fields) for contact in found)
         yield page
         if len(found) < PAGE_ROWS:
             return
         after, page = found[-1].contact_id, []
+
+
+def _page(
+    connection: Connection[Any], *, church_id: UUID, group: Group | None, after: UUID | None
+) -> list[ExportedContact]:
+    if group is None or group.condition is None:
+        group_id = None if group is None else group.group_id
+        return contact_export.page(connection, church_id=church_id, group_id=group_id, after=after, limit=PAGE_ROWS)
+    ids = smart_groups.page_ids(
+        connection, church_id=church_id, condition=parse_condition(group.condition), after=after, limit=PAGE_ROWS
+    )
+    return contact_export.get_several(connection, church_id=church_id, contact_ids=ids)
 
 
 def csv_parts(pages: Iterator[Page]) -> Iterator[bytes]:
@@ -127,13 +146,9 @@ def _time(moment: datetime | None) -> str:
     return shown_time(moment) or ""
 
 
-def _check_group(has_list: bool | None) -> None:
-    if has_list is None:
-        message = "is not a group of this church"
-    elif not has_list:
-        message = "is a smart group: its members are not listed"
-    else:
-        return
-    raise RequestRefused(
-        problems.INVALID, "The group cannot be exported.", errors=[FieldError(field="groupId", message=message)]
-    )
+def _known_group(connection: Connection[Any], church_id: UUID, group_id: UUID) -> Group:
+    group = groups.get(connection, church_id=church_id, group_id=group_id)
+    if group is None:
+        error = FieldError(field="groupId", message="is not a group of this church")
+        raise RequestRefused(problems.INVALID, "The group cannot be exported.", errors=[error])
+    return group

@@ -20,6 +20,7 @@ from api.problems import FieldError
 from api.services import services
 from api.unknown_fields import MAX_FIELD_ERRORS
 from messaging.addresses import PhoneLocation, locate_phone
+from messaging.contact_fields import MAX_PERSON_NAME_CHARACTERS
 from store import audit, contact_fields, contacts
 from store.api_keys import KeyHolder
 from store.contact_fields import TooManyFields
@@ -33,7 +34,9 @@ class NewContact(RequestModel):
     """A person. A family may share a phone, so a person is identified by name and phone number together, or by name and
     e-mail address."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), STORABLE]
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_PERSON_NAME_CHARACTERS), STORABLE
+    ]
     email: Email | None = Field(default=None, description="The e-mail address. It is stored in lower case.")
     phone: Phone | None = Field(
         default=None, validate_default=True, description="The phone number in any usual form. Required without `email`."

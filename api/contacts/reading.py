@@ -17,10 +17,11 @@ from api.groups.member_pages import page_of_members
 from api.problems import FieldError, RequestRefused
 from api.query_parameters import PageQuery
 from api.services import services
-from store import contact_search, contacts, groups
+from store import contact_search, contacts, groups, smart_groups
 from store.api_keys import KeyHolder
 from store.contacts import Contact
 from store.database import church_scope
+from store.groups import Group
 
 MAX_SEARCH_CHARACTERS = 100
 
@@ -80,19 +81,24 @@ def _find(connection: Connection[Any], caller: KeyHolder, query: ContactQuery) -
         if group is None:
             raise _refused("groupId", "is not a group of this church")
     if query.search.strip():
-        if group is not None and group.condition is not None:
-            raise _refused("search", "is only possible among all contacts or in a group that is not smart")
+        is_smart = group is not None and group.condition is not None
         return contact_search.page(
             connection,
             church_id=church_id,
             text=query.search.strip(),
             after=after,
             limit=limit,
-            group_id=query.group_id,
+            group_id=None if is_smart else query.group_id,
+            members=_members(connection, church_id, group) if group is not None and is_smart else None,
         )
     if group is not None:
         return page_of_members(connection, church_id=church_id, group=group, after=after, limit=limit)
     return contacts.page(connection, church_id=church_id, after=after, limit=limit)
+
+
+def _members(connection: Connection[Any], church_id: UUID, group: Group) -> str:
+    found = smart_groups.members(connection, church_id=church_id, group_ids=[group.group_id])
+    return found[group.group_id]
 
 
 def _refused(field: str, message: str) -> RequestRefused:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
 
+from psycopg import Connection
 from pydantic import Field, StringConstraints
 
 from api import problems
@@ -11,14 +14,15 @@ from api.authentication import with_key
 from api.base_models import STORABLE, RequestModel
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
 from api.groups.conditions import CONDITION_DESCRIPTION, GroupCondition, check_evaluable
-from api.groups.locked_group import name_taken, record_change
+from api.groups.locked_group import name_taken
 from api.groups.responses import GroupView, counted_view
 from api.problems import RequestRefused
 from api.services import services
-from store import groups
+from store import audit, groups
 from store.api_keys import KeyHolder
+from store.audit import Actor
 from store.database import church_scope
-from store.groups import NameTaken, TooManyGroups
+from store.groups import Group, NameTaken, TooManyGroups
 
 MAX_GROUPS = 500
 """The most groups of a church."""
@@ -55,17 +59,27 @@ def create_group(*, caller: KeyHolder, body: NewGroup) -> ApiResponse:
         groups.lock_definitions(connection, caller.church_id)
         check_evaluable(connection, caller, body.condition)
         try:
-            group, is_new = groups.create(
-                connection, church_id=caller.church_id, name=body.name, condition=body.condition, limit=MAX_GROUPS
+            group, is_new = make_group(
+                connection, church_id=caller.church_id, actor=caller.actor, name=body.name, condition=body.condition
             )
         except NameTaken as error:
             raise name_taken(error) from None
-        except TooManyGroups:
-            raise RequestRefused(
-                problems.TOO_MANY_GROUPS,
-                f"A church may have {MAX_GROUPS:,} groups. Delete one that is no longer needed.",
-            ) from None
-        if is_new:
-            record_change(connection, caller, "group.created", group.group_id)
         view = counted_view(connection, caller, group)
     return ApiResponse(status=201 if is_new else 200, content=view)
+
+
+def make_group(
+    connection: Connection[Any], *, church_id: UUID, actor: Actor, name: str, condition: Mapping[str, Any] | None
+) -> tuple[Group, bool]:
+    """Return the group and whether it is new: False if the church has this group already.
+
+    Call groups.lock_definitions() first. Raises NameTaken if a different group has the name, and RequestRefused (409).
+    """
+    try:
+        group, is_new = groups.create(connection, church_id=church_id, name=name, condition=condition, limit=MAX_GROUPS)
+    except TooManyGroups:
+        detail = f"A church may have {MAX_GROUPS:,} groups. Delete one that is no longer needed."
+        raise RequestRefused(problems.TOO_MANY_GROUPS, detail) from None
+    if is_new:
+        audit.record(connection, actor=actor, action="group.created", subject=str(group.group_id), church_id=church_id)
+    return group, is_new

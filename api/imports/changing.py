@@ -9,33 +9,27 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from psycopg import Connection
-from pydantic import AfterValidator, Field, Strict
+from pydantic import Field, Strict
 
 from api import problems
 from api.authentication import with_key
-from api.base_models import RequestModel, field_error
+from api.base_models import RequestModel
+from api.contacts.field_values import FieldName
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
+from api.groups.creating import GroupName
 from api.imports.checking import checked_import
 from api.imports.locked_import import lock_import, wrong_state
 from api.imports.responses import CheckedImport
+from api.imports.target_group import with_group_id, with_group_name
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from messaging.contact_files.columns import Column, guess_columns
-from messaging.contact_files.headings import FIELD_NAME, RESERVED_FIELD_NAMES, Target
+from messaging.contact_files.headings import Target
 from messaging.contact_files.limits import MAX_COLUMNS, MAX_ROWS
-from store import audit, imports
+from store import audit, contact_fields, imports
 from store.api_keys import KeyHolder
 from store.database import church_scope
 from store.imports import Import
-
-
-def _check_field_name(name: str) -> str:
-    if not FIELD_NAME.fullmatch(name) or name in RESERVED_FIELD_NAMES:
-        raise field_error(
-            "must begin with a lower-case letter and have only letters and digits, at most 40, and not be name, phone "
-            "or email"
-        )
-    return name
 
 
 class ColumnChoice(RequestModel):
@@ -43,7 +37,7 @@ class ColumnChoice(RequestModel):
 
     column: int = Field(ge=1, le=MAX_COLUMNS, description="From 1.")
     target: Target
-    field: Annotated[str, AfterValidator(_check_field_name)] | None = Field(
+    field: FieldName | None = Field(
         default=None, description="With the target `field`: its name. The default is made of the heading."
     )
 
@@ -68,6 +62,13 @@ class ImportOptions(RequestModel):
     )
     group_id: Annotated[UUID, Strict(False)] | None = Field(
         default=None, description="The group to which all people of the file are added; null: none."
+    )
+    group_name: GroupName | None = Field(
+        default=None,
+        description=(
+            "The name of the group to which all people of the file are added, instead of `groupId`; null: none. It is "
+            "created when the import is started, unless the church has it then."
+        ),
     )
 
 
@@ -103,6 +104,8 @@ def change_import(*, caller: KeyHolder, import_id: UUID, body: ImportOptions) ->
 
 
 def _changed(connection: Connection[Any], found: Import, body: ImportOptions) -> Import:
+    if body.group_id is not None and body.group_name is not None:
+        raise _invalid("groupName", "cannot be stated together with groupId")
     if body.header_row is not None:
         found = _with_header(connection, found, body.header_row)
     if body.columns is not None:
@@ -113,10 +116,10 @@ def _changed(connection: Connection[Any], found: Import, body: ImportOptions) ->
     _check_columns(found.columns)
     if body.existing is not None:
         found = replace(found, existing_policy=body.existing)
+    if "group_name" in body.model_fields_set:
+        found = with_group_name(found, body.group_name)
     if "group_id" in body.model_fields_set:
-        if body.group_id is not None:
-            check_group(connection, church_id=found.church_id, group_id=body.group_id)
-        found = replace(found, group_id=body.group_id)
+        found = with_group_id(connection, found, body.group_id)
     return found
 
 
@@ -126,7 +129,7 @@ def _with_header(connection: Connection[Any], found: Import, line: int) -> Impor
     index = next((index for index, row in enumerate(head) if row.line == line), -1)
     if line and index < 0:
         raise _invalid("headerRow", "is not one of the first rows of the file that are not blank")
-    fields = imports.list_fields(connection, found.church_id)
+    fields = contact_fields.names(connection, church_id=found.church_id)
     columns = guess_columns(head, index, fields=fields)
     return replace(found, header_line=line or None, skipped_rows=index + 1, columns=columns)
 
@@ -148,15 +151,6 @@ def _check_columns(columns: Collection[Column]) -> None:
     fields = Counter(column.field for column in columns if column.target == "field")
     if repeated := [name for name, count in fields.items() if count > 1]:
         raise _invalid("columns", f"take more than one column for the field {repeated[0]}")
-
-
-def check_group(connection: Connection[Any], *, church_id: UUID, group_id: UUID) -> None:
-    """Raise RequestRefused (422) unless the group exists and people can be added to it."""
-    has_list = imports.is_listed_group(connection, church_id=church_id, group_id=group_id)
-    if has_list is None:
-        raise _invalid("groupId", "is not a group of this church")
-    if not has_list:
-        raise _invalid("groupId", "is a smart group: its condition says who belongs to it")
 
 
 def _invalid(field: str, message: str) -> RequestRefused:

@@ -11,18 +11,20 @@ from psycopg import Connection
 from api import problems
 from api.authentication import with_key
 from api.endpoints import ApiResponse, ResponseSpec, endpoint
-from api.imports.changing import check_group
 from api.imports.checking import missing
 from api.imports.locked_import import lock_import, read_import, wrong_state
 from api.imports.responses import ImportView, import_view
+from api.imports.target_group import group_to_start_with
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from jobs.job_queue.job_queue import JobQueue
-from store import audit, contacts, imports
+from messaging.contact_fields import MAX_FIELDS
+from store import audit, contact_fields, contacts, imports
 from store.api_keys import KeyHolder
 from store.audit import Actor
+from store.contact_fields import TooManyFields
 from store.database import Database, church_scope
-from store.imports import MAX_FIELDS, Import
+from store.imports import Import
 
 _PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
 
@@ -33,7 +35,7 @@ _PROBLEMS = (problems.NOT_FOUND, problems.WRONG_STATE)
     summary="Start an import",
     authentication=with_key("contacts:write"),
     responses=(ResponseSpec(status=202, description="It runs, or it was started before.", content=ImportView),),
-    problems=(*_PROBLEMS, problems.INVALID),
+    problems=(*_PROBLEMS, problems.INVALID, problems.TOO_MANY_GROUPS),
 )
 def start_import(*, caller: KeyHolder, import_id: UUID) -> ApiResponse:
     """Imports the people of the file. A worker does it: `GET /api/imports/{importId}` shows the progress. Repeating the
@@ -54,7 +56,8 @@ def start(database: Database, job_queue: JobQueue, *, church_id: UUID, import_id
         found = lock_import(connection, church_id=church_id, import_id=import_id)
         if found.status == "pending":
             _check_startable(connection, found)
-            imports.start(connection, church_id=church_id, import_id=import_id)
+            group_id = group_to_start_with(connection, found, actor)
+            imports.start(connection, church_id=church_id, import_id=import_id, group_id=group_id, actor=actor)
             _record(connection, found, actor, "import.started", {"rows": found.rows})
         elif found.status not in ("running", "finished"):
             raise wrong_state(found, "it cannot be started again")
@@ -68,20 +71,17 @@ def _check_startable(connection: Connection[Any], found: Import) -> None:
     ]
     if errors:
         raise RequestRefused(problems.INVALID, "Every row would be refused.", errors=errors)
-    if found.group_id is not None:
-        check_group(connection, church_id=found.church_id, group_id=found.group_id)
-    present = set(imports.list_fields(connection, found.church_id))
     parts_of_name = {column.target for column in found.columns if column.target in ("firstName", "lastName")}
-    wanted = present | set(found.field_names) | parts_of_name
-    if len(wanted) > MAX_FIELDS:
+    try:
+        contact_fields.add_names(connection, church_id=found.church_id, names={*found.field_names, *parts_of_name})
+    except TooManyFields as error:
         message = (
-            f"would give the church {len(wanted)} fields of its own, and it may have {MAX_FIELDS}: ignore some of the "
+            f"would give the church {error.names} fields of its own, and it may have {MAX_FIELDS}: ignore some of the "
             f"columns"
         )
         raise RequestRefused(
             problems.INVALID, "The church has too many fields.", errors=[FieldError(field="columns", message=message)]
-        )
-    imports.add_fields(connection, church_id=found.church_id, names=wanted - present)
+        ) from None
 
 
 @endpoint(

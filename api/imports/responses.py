@@ -83,7 +83,10 @@ class ImportView(ResponseModel):
     header_row: int = Field(description="The line of the headings; 0 if the file has none.")
     columns: list[ImportColumn]
     existing: ExistingPolicy
-    group_id: UUID | None
+    group_id: UUID | None = Field(description="The group to which the people are added.")
+    group_name: str | None = Field(
+        description="The name of the group, if it was stated by name: `groupId` follows when the import is started."
+    )
     counts: ImportCounts
     undone: UndoneCounts
     created_at: Timestamp
@@ -119,7 +122,7 @@ def import_view(found: Import) -> ImportView:
         sheet=found.sheet,
         status=found.status,
         rows=found.rows,
-        rows_done=found.created + found.updated + found.unchanged + found.refused + found.erased,
+        rows_done=found.rows_done,
         header_row=found.header_line or 0,
         columns=[
             ImportColumn(column=each.number, heading=each.heading, target=each.target, field=each.field)
@@ -127,6 +130,7 @@ def import_view(found: Import) -> ImportView:
         ],
         existing=found.existing_policy,
         group_id=found.group_id,
+        group_name=found.group_name,
         counts=ImportCounts(
             created=found.created,
             updated=found.updated,

@@ -10,13 +10,13 @@ from flask import request
 from api import authentication, problems
 from api.problems import FieldError, RequestRefused
 from messaging.contact_files.limits import MAX_FILE_BYTES
+from messaging.contact_files.tables import XLSX_MEDIA_TYPE
 
 FORM = "multipart/form-data"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MEDIA_TYPES = (
     FORM,
     "text/csv",
-    XLSX,
+    XLSX_MEDIA_TYPE,
     "text/plain",
     "text/tab-separated-values",
     "application/vnd.ms-excel",
@@ -49,7 +49,9 @@ def read_file(*, stated_name: str | None) -> UploadedFile:
     elif request.mimetype in MEDIA_TYPES:
         found = UploadedFile(name=_base_name(stated_name), data=request.get_data(cache=False))
     else:
-        detail = f"Send the file as {FORM}, in the field `file`, or as the body itself, as text/csv or as {XLSX}."
+        detail = (
+            f"Send the file as {FORM}, in the field `file`, or as the body itself, as text/csv or as {XLSX_MEDIA_TYPE}."
+        )
         raise RequestRefused(problems.WRONG_MEDIA_TYPE, detail)
     authentication.confirm_caller()
     return found

@@ -23,7 +23,7 @@ from api.services import services
 from messaging.contact_files.columns import find_header, guess_columns
 from messaging.contact_files.limits import UnreadableFile
 from messaging.contact_files.tables import open_table
-from store import audit, contacts, imports
+from store import audit, contact_fields, contacts, imports
 from store.api_keys import KeyHolder
 from store.audit import Actor
 from store.database import Database, church_scope
@@ -79,7 +79,7 @@ def upload_import(*, caller: KeyHolder, query: UploadQuery) -> ApiResponse:
 def upload(database: Database, *, church_id: UUID, file: UploadedFile, actor: Actor) -> Import:
     """Read the file and store it as a pending import. Raises RequestRefused (409, 422)."""
     with church_scope(database, church_id) as connection:
-        fields = imports.list_fields(connection, church_id)
+        fields = contact_fields.names(connection, church_id=church_id)
         _check_pending(imports.count_pending(connection, church_id))
     try:
         new = _read(file, church_id=church_id, fields=fields)

@@ -59,7 +59,7 @@ _EXAMPLE_RESPONSE: dict[str, Any] = {
         ResponseSpec(
             status=202,
             description="Accepted: the message is stored and will be sent.",
-            content=AcceptedMessage,
+            content=responses.AcceptedMessage,
             headers=(_LOCATION, *RESPONSE_HEADERS),
             example=_EXAMPLE_RESPONSE,
         ),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from messaging.addresses import InvalidEmail, InvalidPhone, parse_email
+from messaging.contact_fields import MAX_FIELD_NAME_CHARACTERS
 from messaging.contact_files.headings import Target, field_name, known_target
 from messaging.contact_files.phone_cells import read_phone
 from messaging.contact_files.tables import Row
@@ -63,7 +64,7 @@ def guess_columns(rows: Sequence[Row], header: int, *, fields: Collection[str]) 
 def _unused(name: str, taken: Collection[str]) -> str:
     number, unused = 2, name
     while unused in taken:
-        unused = f"{name[:37]}{number}"
+        unused = f"{name[: MAX_FIELD_NAME_CHARACTERS - len(str(number))]}{number}"
         number += 1
     return unused
 

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Literal
 
+from messaging.contact_fields import MAX_FIELD_NAME_CHARACTERS, RESERVED_FIELDS, is_own_field_name
+
 Target = Literal[
     "ignore",
     "name",
@@ -18,14 +20,10 @@ Target = Literal[
     "optedOut",
     "textsOptedOut",
     "mailOptedOut",
+    "textsAllowed",
     "field",
 ]
-"""What a column is taken for. `field` is a field of the church's own."""
-
-FIELD_NAME = re.compile(r"[a-z][A-Za-z0-9]{0,39}")
-RESERVED_FIELD_NAMES = frozenset({"name", "phone", "email"})
-"""Names that mean something else in conditions and merge fields."""
-_LONGEST_FIELD_NAME = 40
+"""What a column is taken for. `field` is a field of the church's own; "no" in `textsAllowed` is an opt-out of texts."""
 
 _HEADINGS: Mapping[Target, tuple[str, ...]] = {
     "phone": (
@@ -53,7 +51,27 @@ _HEADINGS: Mapping[Target, tuple[str, ...]] = {
     "timeZone": ("time zone", "timezone", "zona horaria"),
     "optedOut": ("opted out", "opt out", "do not contact", "unsubscribed", "no contactar"),
     "textsOptedOut": ("texts opted out", "do not text", "no texts", "no text", "sms opt out", "sms opted out"),
-    "mailOptedOut": ("mail opted out", "email opted out", "e mail opted out", "email opt out", "do not email"),
+    "mailOptedOut": (
+        "mail opted out",
+        "email opted out",
+        "e mail opted out",
+        "email opt out",
+        "do not email",
+        "unsub time",
+    ),
+    "textsAllowed": (
+        *(
+            "ok to text",
+            "okay to text",
+            "can text",
+            "may text",
+            "text ok",
+            "texting ok",
+            "texts allowed",
+            "text opt in",
+        ),
+        *("sms opt in", "sms opted in", "texts opted in", "sms consent", "text consent"),
+    ),
 }
 _BY_HEADING: Mapping[str, tuple[Target, int]] = {
     heading: (target, rank) for target, headings in _HEADINGS.items() for rank, heading in enumerate(headings)
@@ -67,7 +85,7 @@ def known_target(heading: str) -> tuple[Target, int] | None:
 
 def field_name(heading: str, *, column: int) -> str:
     """Return the name of a field for the heading in camelCase: `dateOfBirth`; `column3` if it has no letter."""
-    if FIELD_NAME.fullmatch(heading) and heading not in RESERVED_FIELD_NAMES:
+    if is_own_field_name(heading):
         return heading
     words = _words(heading)
     name = "".join([words[0].lower(), *(word[:1].upper() + word[1:].lower() for word in words[1:])]) if words else ""
@@ -75,9 +93,9 @@ def field_name(heading: str, *, column: int) -> str:
         return f"column{column}"
     if not name[0].isalpha():
         name = f"field{name}"
-    if name in RESERVED_FIELD_NAMES:
+    if name in RESERVED_FIELDS:
         name = f"{name}{column}"
-    return name[:_LONGEST_FIELD_NAME]
+    return name[:MAX_FIELD_NAME_CHARACTERS]
 
 
 def _words(text: str) -> list[str]:

@@ -7,17 +7,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from messaging.addresses import InvalidEmail, InvalidPhone, PhoneLocation, parse_email
+from messaging.contact_fields import MAX_PERSON_NAME_CHARACTERS, MAX_VALUE_CHARACTERS
 from messaging.contact_files.columns import Column
 from messaging.contact_files.formula_guard import unguard
 from messaging.contact_files.headings import Target
 from messaging.contact_files.phone_cells import PhoneCell, read_phone
 from messaging.wall_time import UnknownZone, find_zone
 
-MAX_NAME_CHARACTERS = 200
-MAX_FIELD_CHARACTERS = 500
 _LONGEST_SHOWN_VALUE = 200
 _YES = frozenset({"yes", "y", "true", "t", "x", "1", "si", "sí", "s", "on", "✓", "✔", "opted out", "unsubscribed"})
 _NO = frozenset({"", "no", "n", "false", "f", "0", "off", "-"})
+_SAYS_NOTHING = frozenset({"-", "--", "–", "—", "n/a", "na", "none", "null", "nil", "unknown", "ninguno", "no tiene"})
+"""What people write into the cell of an address or of a consent when there is none or it is not known."""
+_MAY_SAY_NOTHING: Collection[Target] = ("phone", "email", "textsAllowed")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?")
 _MAILTO = re.compile(r"mailto:", re.IGNORECASE)
 _ADDRESS_OF_PERSON = re.compile(r"[^<>]*<([^<>]+)>")
@@ -62,6 +64,8 @@ def read_person(cells: Sequence[str], columns: Sequence[Column], *, regions: Col
             continue
         value = unguard(value).strip()
         _check_storable(column, value)
+        if column.target in _MAY_SAY_NOTHING and value.lower() in _SAYS_NOTHING:
+            continue
         if column.target == "field":
             fields[column.field] = _field(column, value)
         else:
@@ -98,8 +102,8 @@ def _check_storable(column: Column, value: str) -> None:
 
 
 def _field(column: Column, value: str) -> str:
-    if len(value) > MAX_FIELD_CHARACTERS:
-        raise RefusedRow(f"has more than {MAX_FIELD_CHARACTERS} characters", column=column, value=value)
+    if len(value) > MAX_VALUE_CHARACTERS:
+        raise RefusedRow(f"has more than {MAX_VALUE_CHARACTERS} characters", column=column, value=value)
     return value
 
 
@@ -114,9 +118,9 @@ def _name(values: Mapping[Target, tuple[Column, str]], fields: dict[str, str]) -
     name = whole[1] if whole else " ".join(parts.values())
     if not name:
         raise RefusedRow("has no name")
-    if len(name) > MAX_NAME_CHARACTERS:
+    if len(name) > MAX_PERSON_NAME_CHARACTERS:
         column, value = whole or next(values[target] for target in parts)
-        raise RefusedRow(f"has more than {MAX_NAME_CHARACTERS} characters", column=column, value=value)
+        raise RefusedRow(f"has more than {MAX_PERSON_NAME_CHARACTERS} characters", column=column, value=value)
     words = name.split()
     derived = {"firstName": words[0], "lastName": words[-1] if len(words) > 1 else ""}
     for target, value in parts.items():
@@ -169,7 +173,8 @@ def _opted_out(
 ) -> tuple[str, ...]:
     """Return the addresses that are opted out. Only "yes", "no" and a date are understood: consent is not guessed."""
     both = _says_yes(values.get("optedOut"))
-    texts = _says_yes(values.get("textsOptedOut")) or both
+    allowed = values.get("textsAllowed")
+    texts = _says_yes(values.get("textsOptedOut")) or both or (allowed is not None and not _says_yes(allowed))
     mail = _says_yes(values.get("mailOptedOut")) or both
     addresses = (phone.phone if phone and texts else None, email if mail else None)
     return tuple(address for address in addresses if address is not None)

@@ -9,7 +9,7 @@ from messaging.addresses import InvalidPhone, PhoneLocation, locate_phone, parse
 
 _SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}")
 _DECIMALS = re.compile(r"(\+?[0-9]{7,15})[.,]0+")
-_SEPARATORS = re.compile(r"\s*(?:[/;|&\n\r,]|\s(?:or|and|o|y|u)\s)\s*", re.IGNORECASE)
+_SEPARATORS = re.compile(r"\s*(?:[/;|&\n\r,]|:::|\s(?:or|and|o|y|u)\s)\s*", re.IGNORECASE)
 _LABELS = re.compile(
     r"\(?\b(?:cell|mobile|mob|home|work|phone|tel|cel|celular|movil|móvil|casa|c|m|h|w)\b[.:)]*", re.IGNORECASE
 )

@@ -11,6 +11,8 @@ from messaging.contact_files.limits import MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS
 
 FileFormat = Literal["csv", "xlsx"]
 
+XLSX_MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 _ZIP = b"PK\x03\x04"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")

@@ -22,6 +22,8 @@ CREATE TABLE imports (
     existing_policy text NOT NULL DEFAULT 'keep' CHECK (existing_policy IN ('keep', 'replace')),
     -- Without a foreign key: a group that is deleted meanwhile gets nobody.
     group_id        uuid,
+    -- The name of a group that is made, or found, when the import is started.
+    group_name      text,
     -- The next part to be taken: all rows before it are settled.
     next_part       integer NOT NULL DEFAULT 0,
     created         integer NOT NULL DEFAULT 0,
@@ -41,6 +43,9 @@ CREATE TABLE imports (
     lease_until     timestamptz,
     created_at      timestamptz NOT NULL DEFAULT now(),
     started_at      timestamptz,
+    -- Who started it: the kind and the name of an actor of the audit.
+    started_by_kind text,
+    started_by_name text,
     finished_at     timestamptz,
     undone_at       timestamptz,
     -- When its rows were deleted: it can no longer be undone.

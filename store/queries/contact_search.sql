@@ -21,6 +21,7 @@ FROM (
           FROM group_members
           WHERE group_members.group_id = :group_id::uuid AND group_members.contact_id = contacts.contact_id
       ) IS NOT NULL)
+      AND (:members::uuid[] IS NULL OR contact_id IN (SELECT unnest(:members::uuid[])))
     ORDER BY contact_id
     LIMIT :row_limit
 ) AS contacts

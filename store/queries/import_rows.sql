@@ -112,27 +112,6 @@ SELECT :import_id, listed.row_number, :church_id, listed.line, 'refused', listed
 FROM unnest(:row_numbers::int[], :lines::int[], :reasons::text[], :column_names::text[], :values::text[])
     AS listed (row_number, line, reason, column_name, value);
 
--- name: opt_out_rows!
--- Records opt-outs that a file states. As in opt_out: an opt-out replaces a bounce; otherwise the first row stays.
-WITH stated AS (
-    SELECT DISTINCT ON (address) address, evidence
-    FROM unnest(:addresses::text[], :evidences::text[]) WITH ORDINALITY AS listed (address, evidence, position)
-    ORDER BY address, position
-), opted_out AS (
-    INSERT INTO opt_outs (church_id, address, source)
-    SELECT :church_id, address, :source
-    FROM stated
-    ORDER BY address
-    ON CONFLICT (church_id, address) DO UPDATE
-    SET source = excluded.source, opted_out_at = now()
-    WHERE opt_outs.source = 'bounce'
-    RETURNING church_id, address, source
-)
-INSERT INTO consent_events (church_id, address, event, source, evidence)
-SELECT opted_out.church_id, opted_out.address, 'opt_out', opted_out.source, stated.evidence
-FROM opted_out
-JOIN stated ON stated.address = opted_out.address;
-
 -- name: undo_rows
 -- Undoes the last rows that are not undone yet, of each contact the last one only: the one before comes with the next call.
 -- A contact is deleted or restored only if it is as the import left it. One that was created is also kept if somebody has added

@@ -18,15 +18,15 @@ SELECT count(*) FROM imports WHERE church_id = :church_id AND status = 'pending'
 
 -- name: get_import
 SELECT import_id, church_id, file_name, format, encoding, delimiter, sheet, status, file_rows, parts, skipped_rows, header_line,
-       columns, existing_policy, group_id, next_part, created, updated, unchanged, refused, erased, grouped, opted_out, removed,
-       restored, kept, created_at, started_at, finished_at, undone_at, expired_at
+       columns, existing_policy, group_id, group_name, next_part, created, updated, unchanged, refused, erased, grouped, opted_out,
+       removed, restored, kept, created_at, started_at, started_by_kind, started_by_name, finished_at, undone_at, expired_at
 FROM imports
 WHERE church_id = :church_id AND import_id = :import_id;
 
 -- name: lock_import
 SELECT import_id, church_id, file_name, format, encoding, delimiter, sheet, status, file_rows, parts, skipped_rows, header_line,
-       columns, existing_policy, group_id, next_part, created, updated, unchanged, refused, erased, grouped, opted_out, removed,
-       restored, kept, created_at, started_at, finished_at, undone_at, expired_at
+       columns, existing_policy, group_id, group_name, next_part, created, updated, unchanged, refused, erased, grouped, opted_out,
+       removed, restored, kept, created_at, started_at, started_by_kind, started_by_name, finished_at, undone_at, expired_at
 FROM imports
 WHERE church_id = :church_id AND import_id = :import_id
 FOR NO KEY UPDATE;
@@ -34,8 +34,8 @@ FOR NO KEY UPDATE;
 -- name: page_imports
 -- Newest first. `before` always bounds the index scan.
 SELECT import_id, church_id, file_name, format, encoding, delimiter, sheet, status, file_rows, parts, skipped_rows, header_line,
-       columns, existing_policy, group_id, next_part, created, updated, unchanged, refused, erased, grouped, opted_out, removed,
-       restored, kept, created_at, started_at, finished_at, undone_at, expired_at
+       columns, existing_policy, group_id, group_name, next_part, created, updated, unchanged, refused, erased, grouped, opted_out,
+       removed, restored, kept, created_at, started_at, started_by_kind, started_by_name, finished_at, undone_at, expired_at
 FROM imports
 WHERE church_id = :church_id AND import_id < :before
 ORDER BY import_id DESC
@@ -47,12 +47,13 @@ SELECT content FROM import_parts WHERE import_id = :import_id AND part = :part;
 -- name: set_options!
 UPDATE imports
 SET skipped_rows = :skipped_rows, header_line = :header_line, columns = :columns, existing_policy = :existing_policy,
-    group_id = :group_id
+    group_id = :group_id, group_name = :group_name
 WHERE church_id = :church_id AND import_id = :import_id;
 
 -- name: start_import!
 UPDATE imports
-SET status = 'running', started_at = now(), next_part = 0
+SET status = 'running', started_at = now(), started_by_kind = :started_by_kind, started_by_name = :started_by_name,
+    group_id = :group_id, next_part = 0
 WHERE church_id = :church_id AND import_id = :import_id AND status = 'pending';
 
 -- name: cancel_import!
@@ -78,16 +79,19 @@ SELECT EXISTS (
 
 -- name: claim_import
 -- The due import that has waited longest gets to this worker: one that was left by its worker comes after those that wait.
-UPDATE imports
-SET lease_id = :lease_id, lease_until = now() + :lease_seconds * interval '1 second'
-FROM (
+-- As a CTE it is selected once: a subquery in FROM is evaluated again for each row if the planner chooses so, and each time
+-- skips what it has locked, so that several imports would be leased to a worker that knows of one.
+WITH due AS MATERIALIZED (
     SELECT import_id
     FROM imports
     WHERE status IN ('running', 'undoing') AND (lease_until IS NULL OR lease_until < now())
     ORDER BY lease_until NULLS FIRST, import_id
     LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
-) AS due
+)
+UPDATE imports
+SET lease_id = :lease_id, lease_until = now() + :lease_seconds * interval '1 second'
+FROM due
 WHERE imports.import_id = due.import_id
 RETURNING imports.import_id, imports.church_id;
 
@@ -103,8 +107,9 @@ UPDATE imports
 SET lease_until = now() + :lease_seconds * interval '1 second'
 WHERE import_id = :import_id AND lease_id = :lease_id AND status IN ('running', 'undoing')
 RETURNING import_id, church_id, file_name, format, encoding, delimiter, sheet, status, file_rows, parts, skipped_rows,
-          header_line, columns, existing_policy, group_id, next_part, created, updated, unchanged, refused, erased, grouped,
-          opted_out, removed, restored, kept, created_at, started_at, finished_at, undone_at, expired_at;
+          header_line, columns, existing_policy, group_id, group_name, next_part, created, updated, unchanged, refused,
+          erased, grouped, opted_out, removed, restored, kept, created_at, started_at, started_by_kind, started_by_name,
+          finished_at, undone_at, expired_at;
 
 -- name: record_part!
 -- After the last part the import is finished.
@@ -125,15 +130,3 @@ WHERE import_id = :import_id;
 UPDATE imports
 SET status = 'undone', undone_at = now(), lease_id = NULL, lease_until = NULL
 WHERE import_id = :import_id;
-
--- name: add_fields!
-INSERT INTO contact_fields (church_id, name)
-SELECT :church_id, unnest(:names::text[])
-ON CONFLICT DO NOTHING;
-
--- name: list_fields
-SELECT name FROM contact_fields WHERE church_id = :church_id ORDER BY name;
-
--- name: find_group
--- A group whose members are listed; a smart group has no list.
-SELECT condition IS NOT NULL FROM groups WHERE church_id = :church_id AND group_id = :group_id;

@@ -36,6 +36,28 @@ WITH opted_out AS (
 )
 SELECT church_id FROM opted_out;
 
+-- name: opt_out_addresses!
+-- Of many addresses of one church, each with evidence of its own. As in opt_out; of an address that is listed twice, the first
+-- evidence counts.
+WITH stated AS (
+    SELECT DISTINCT ON (address) address, evidence
+    FROM unnest(:addresses::text[], :evidences::text[]) WITH ORDINALITY AS listed (address, evidence, position)
+    ORDER BY address, position
+), opted_out AS (
+    INSERT INTO opt_outs (church_id, address, source)
+    SELECT :church_id, address, :source::text
+    FROM stated
+    ORDER BY address
+    ON CONFLICT (church_id, address) DO UPDATE
+    SET source = excluded.source, opted_out_at = now()
+    WHERE opt_outs.source = 'bounce' AND excluded.source <> 'bounce'
+    RETURNING church_id, address, source
+)
+INSERT INTO consent_events (church_id, address, event, source, evidence, actor_kind, actor)
+SELECT opted_out.church_id, opted_out.address, 'opt_out', opted_out.source, stated.evidence, :actor_kind, :actor
+FROM opted_out
+JOIN stated ON stated.address = opted_out.address;
+
 -- name: opt_out_of_senders!
 -- Records that the carrier refuses these addresses for these senders of these churches. In one order, as above.
 WITH opted_out AS (

@@ -217,6 +217,13 @@ def test_what_is_not_valid_is_refused_and_changes_nothing(
     assert ledger.query("SELECT count(*) FROM consent_events") == [(0,)]
 
 
+def test_an_absent_body_is_refused_as_an_empty_one(client: FlaskClient, church: KnownChurch) -> None:
+    answer = client.post("/api/opt-outs", headers=church.bearer)
+
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["body"]
+
+
 def test_a_church_cannot_change_its_history(church: KnownChurch, database: Database, client: FlaskClient) -> None:
     post(client, church, "/api/opt-outs", address=ANN)
 

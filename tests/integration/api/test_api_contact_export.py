@@ -53,6 +53,12 @@ def csv_rows(data: bytes) -> Rows:
     return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
+def xlsx_rows(data: bytes) -> Rows:
+    workbook = cast("Any", openpyxl.load_workbook(io.BytesIO(data)))
+    headings, *rows = workbook["Contacts"].iter_rows(values_only=True)
+    return [dict(zip(headings, (cell or "" for cell in row), strict=True)) for row in rows]
+
+
 def add(database: Database, church: KnownChurch, name: str, phone: str | None, fields: dict[str, str]) -> None:
     with church_scope(database, church.church_id) as connection:
         for field in fields:
@@ -122,6 +128,29 @@ def test_an_export_of_a_group_has_its_members(client: FlaskClient, church: Known
         )
 
     assert [found["Name"] for found in csv_rows(export(client, church, f"?groupId={row[0]}"))] == ["Person 0"]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_the_members_of_a_smart_group_are_exported_page_by_page(
+    client: FlaskClient, church: KnownChurch, other_church: KnownChurch, database: Database, form: str
+) -> None:
+    for each in (church, other_church):
+        add_contacts(database, each.church_id, count=1_200)
+    with church_scope(database, church.church_id) as connection:
+        connection.execute("INSERT INTO contact_fields (church_id, name) VALUES (%s, 'campus')", (church.church_id,))
+        connection.execute("UPDATE contacts SET fields = '{\"campus\": \"North\"}' WHERE name ~ '[05]$'")
+        contacts = connection.execute("SELECT phone FROM contacts WHERE name = 'Person 5'").fetchone()
+        assert contacts is not None
+        opt_outs.opt_out(connection, church_id=church.church_id, address=contacts[0], source=opt_outs.COMMAND)
+    body = {"name": "North", "condition": {"field": "campus", "equals": "North"}}
+    group = client.post("/api/groups", json=body, headers=church.bearer).get_json()["id"]
+
+    data = export(client, church, f"?groupId={group}&format={form}")
+
+    rows = csv_rows(data) if form == "csv" else xlsx_rows(data)
+    assert [row["Name"] for row in rows] == [f"Person {number}" for number in range(0, 1_200, 5)]
+    assert {row["campus"] for row in rows} == {"North"}
+    assert [row["Name"] for row in rows if row["Texts opted out"]] == ["Person 5"]
 
 
 def test_an_unknown_group_or_format_is_refused(client: FlaskClient, church: KnownChurch) -> None:

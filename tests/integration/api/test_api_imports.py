@@ -278,6 +278,49 @@ def test_people_are_added_to_a_group(importer: Importer) -> None:
     assert found["counts"]["addedToGroup"] == 2
 
 
+def test_people_are_added_to_a_new_group_that_is_made_at_the_start(importer: Importer) -> None:
+    file = csv_file([HEADER, RUTH])
+    found = importer.change(importer.upload(file), groupName=" Picnic 2026 ")
+    assert (found["groupName"], found["groupId"]) == ("Picnic 2026", None)
+    assert importer.query("SELECT FROM groups") == []
+
+    found = importer.start(found)
+
+    assert importer.query("SELECT group_id::text, name FROM groups") == [(found["groupId"], "Picnic 2026")]
+    assert (members(importer, found["groupId"]), found["counts"]["addedToGroup"]) == (["Ruth Bell"], 1)
+    created = "SELECT subject FROM audit_events WHERE action = 'group.created'"
+    assert importer.query(created) == [(found["groupId"],)]
+
+    again = importer.start(importer.change(importer.upload(file), groupName="picnic 2026"))
+    assert again["groupId"] == found["groupId"]
+    assert len(importer.query(created)) == 1
+
+
+def test_the_group_is_stated_by_id_or_by_name_and_the_last_statement_counts(importer: Importer) -> None:
+    group = add_group(importer)
+    found = importer.upload(csv_file([HEADER, RUTH]))
+
+    importer.change(found, groupId=group, groupName="Picnic", status=422)
+    assert importer.change(found, groupName="Picnic")["groupName"] == "Picnic"
+    by_id = importer.change(found, groupId=group)
+    assert (by_id["groupId"], by_id["groupName"]) == (group, None)
+    by_name = importer.change(found, groupName="Picnic")
+    assert (by_name["groupId"], by_name["groupName"]) == (None, "Picnic")
+    neither = importer.change(found, groupName=None)
+    assert (neither["groupId"], neither["groupName"]) == (None, None)
+
+
+def test_people_are_not_added_to_a_smart_group_by_its_name(importer: Importer) -> None:
+    group = add_group(importer, condition="{}")
+    [(name,)] = importer.query("SELECT name FROM groups WHERE group_id = %(id)s", id=group)
+    found = importer.change(importer.upload(csv_file([HEADER, RUTH])), groupName=name)
+
+    answer = importer.request("POST", f"/api/imports/{found['id']}/start", 422)
+
+    assert answer["errors"][0]["field"] == "groupName"
+    assert importer.get(found)["status"] == "pending"
+
+
 @pytest.mark.parametrize("kind", ["unknown", "smart", "of another church"])
 def test_people_are_not_added_to_a_group_without_a_list(
     importer: Importer, client: FlaskClient, database: Database, other_church: KnownChurch, work: Work, kind: str
@@ -298,8 +341,9 @@ def test_a_file_records_opt_outs_and_lifts_none(importer: Importer, client: Flas
 
     query = "SELECT address, source FROM opt_outs ORDER BY address"
     assert importer.query(query) == [("+12025550123", "import"), ("ruth@example.org", "import")]
-    [(evidence,)] = importer.query("SELECT DISTINCT evidence FROM consent_events")
-    assert evidence == f"old list.csv, line 2, import {found['id']}"
+    [recorded] = importer.query("SELECT DISTINCT evidence, actor_kind, actor FROM consent_events")
+    [(key_id,)] = importer.query("SELECT actor FROM audit_events WHERE action = 'import.started'")
+    assert recorded == (f"old list.csv, line 2, import {found['id']}", "key", key_id)
     assert [row["reason"] for row in importer.report(found)] == ["is neither yes nor no"]
 
     importer.start(importer.upload(csv_file([header, (*RUTH, "no")])))

@@ -191,10 +191,18 @@ def test_what_a_condition_needs_is_not_deleted(client: FlaskClient, church: Know
     assert len(people) == 4
 
 
-@pytest.mark.usefixtures("people")
-def test_a_search_within_a_smart_group_is_refused(client: FlaskClient, church: KnownChurch) -> None:
-    group = make(client, church, "North", NORTH)
+def test_a_search_within_a_smart_group_finds_its_members_page_by_page(
+    client: FlaskClient, church: KnownChurch, people: list[str]
+) -> None:
+    group = make(client, church, "Not north", {"not": NORTH})
+    path = f"/api/contacts?search=555010&groupId={group}&limit=1"
 
-    answer = client.get(f"/api/contacts?search=a&groupId={group}", headers=church.bearer)
+    first = client.get(path, headers=church.bearer).get_json()
+    second = client.get(f"{path}&cursor={first['next']}", headers=church.bearer).get_json()
+    one = client.get(f"/api/contacts?search=0102&groupId={group}", headers=church.bearer).get_json()
+    outside = client.get(f"/api/contacts?search=0100&groupId={group}", headers=church.bearer).get_json()
 
-    assert [error["field"] for error in answer.get_json()["errors"]] == ["search"]
+    assert [item["id"] for item in first["items"] + second["items"]] == people[2:]
+    assert second["next"] is None
+    assert [item["id"] for item in one["items"]] == people[2:3]
+    assert outside["items"] == []

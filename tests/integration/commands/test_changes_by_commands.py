@@ -202,6 +202,7 @@ CHANGING: dict[str, Case] = {
 READING: dict[str, Callable[[Operator], tuple[str, ...]]] = {
     "list-keys": lambda _: (),
     "list-groups": lambda operator: ("--church", operator.church),
+    "list-imports": lambda operator: ("--church", operator.church),
     "show-limits": lambda operator: ("--church", operator.church),
     "show-conversation": lambda operator: ("--church", operator.church, "--address", "+12025550123"),
     "list-opt-outs": lambda operator: ("--church", operator.church),

@@ -27,7 +27,7 @@ from jobs.prune import prune
 from jobs.run_imports import run_imports
 from jobs.worker.runtime import Runtime, use_runtime
 from settings import Settings
-from store import contacts, imports, people
+from store import contact_fields, contacts, imports, people
 from store.audit import Actor
 from store.contacts import Person
 from store.database import Database, church_scope, system_scope
@@ -79,14 +79,17 @@ def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def uploaded(database: Database, church_id: UUID, data: bytes, **options: Any) -> UUID:
     """Upload a file and start its import."""
     with church_scope(database, church_id) as connection:
-        imports.add_fields(connection, church_id=church_id, names=["campus"])
+        contact_fields.add_names(connection, church_id=church_id, names=["campus"])
     found = upload(database, church_id=church_id, file=UploadedFile(name="a.csv", data=data), actor=ACTOR)
     with church_scope(database, church_id) as connection:
-        connection.execute(
-            "UPDATE imports SET existing_policy = 'replace', group_id = %s WHERE import_id = %s",
-            (options.get("group_id"), found.import_id),
+        connection.execute("UPDATE imports SET existing_policy = 'replace' WHERE import_id = %s", (found.import_id,))
+        imports.start(
+            connection,
+            church_id=church_id,
+            import_id=found.import_id,
+            group_id=options.get("group_id"),
+            actor=ACTOR,
         )
-        imports.start(connection, church_id=church_id, import_id=found.import_id)
     return found.import_id
 
 
@@ -279,6 +282,26 @@ def test_a_job_that_is_out_of_time_goes_on_later_and_lets_another_church_go_firs
 
     assert found_import(database, first, one).next_part == found_import(database, second, other).next_part == 1
     assert enqueued_jobs == ["run_imports", "run_imports"]
+
+
+def test_a_worker_leases_one_import_however_the_statement_is_planned(
+    database: Database, superuser_database_url: str
+) -> None:
+    """After statistics of one import, PostgreSQL may read the imports first and look for what is due for each."""
+    first, _ = church_with_people(database)
+    uploaded(database, first, file())
+    with psycopg.connect(superuser_database_url, autocommit=True) as superuser:
+        superuser.execute("VACUUM ANALYZE imports")
+    second, _ = church_with_people(database)
+    uploaded(database, second, file())
+
+    with system_scope(database) as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        claimed = imports.claim(connection, uuid4())
+        leased = connection.execute("SELECT import_id FROM imports WHERE lease_id IS NOT NULL").fetchall()
+
+    assert claimed is not None
+    assert leased == [(claimed.import_id,)]
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.addresses import InvalidPhone
+from messaging.contact_fields import is_own_field_name
 from messaging.contact_files.columns import Column, find_header, guess_columns
 from messaging.contact_files.formula_guard import guard, guard_typed, unguard
-from messaging.contact_files.headings import FIELD_NAME, Target, field_name
+from messaging.contact_files.headings import Target, field_name
 from messaging.contact_files.people import FilePerson, RefusedRow, read_person
 from messaging.contact_files.phone_cells import read_phone
 from messaging.contact_files.tables import Row, open_table
@@ -52,6 +53,7 @@ def refusal(cells: Sequence[str], *wanted: Target) -> tuple[str, int | None]:
         (["Name", "Home Phone", "Mobile Phone", "Work Phone"], ["name", "ignore", "phone", "ignore"]),
         (["Name", "Phone", "Phone"], ["name", "phone", "ignore"]),
         (["", "Name", "", "Tel."], ["ignore", "name", "ignore", "phone"]),
+        (["Name", "Cell", "OK to text?", "UNSUB_TIME"], ["name", "phone", "textsAllowed", "mailOptedOut"]),
         (["Name", "phone_number", "Do not text", "Time-Zone"], ["name", "phone", "textsOptedOut", "timeZone"]),
         (["Name", "Phone", "campus", "Colour"], ["name", "phone", "field", "ignore"]),
     ],
@@ -95,7 +97,7 @@ def test_headings_become_names_of_fields(heading: str, name: str) -> None:
 
 @given(st.text(max_size=60))
 def test_every_heading_becomes_a_valid_name(heading: str) -> None:
-    assert FIELD_NAME.fullmatch(field_name(heading, column=7))
+    assert is_own_field_name(field_name(heading, column=7))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,7 @@ def test_a_number_is_read_however_it_is_written(cell: str, phone: str) -> None:
         "2025550123, 2025550124",
         "202-555-0123 or 202-555-0124",
         "202-555-0123\n202-555-0124",
+        "202-555-0123 ::: 202-555-0124",
     ],
 )
 def test_of_several_numbers_the_first_valid_one_is_taken_and_that_is_said(cell: str) -> None:
@@ -220,6 +223,30 @@ def test_what_says_yes_opts_out_the_addresses_of_the_row(said: str) -> None:
     assert person(cells, "name", "phone", "email", "optedOut").opted_out == ("+12025550123", "ruth@example.org")
     assert person(cells, "name", "phone", "email", "textsOptedOut").opted_out == ("+12025550123",)
     assert person(cells, "name", "phone", "email", "mailOptedOut").opted_out == ("ruth@example.org",)
+
+
+@pytest.mark.parametrize(
+    ("said", "opted_out"),
+    [("no", ("+12025550123",)), ("N", ("+12025550123",)), ("yes", ()), ("2024-05-01", ()), ("", ()), ("n/a", ())],
+)
+def test_no_in_a_column_of_permissions_opts_out_of_texts(said: str, opted_out: tuple[str, ...]) -> None:
+    cells = ["Ruth", "2025550123", "ruth@example.org", said]
+
+    assert person(cells, "name", "phone", "email", "textsAllowed").opted_out == opted_out
+
+
+def test_an_unclear_word_in_a_column_of_permissions_is_refused() -> None:
+    with pytest.raises(RefusedRow, match="neither yes nor no"):
+        person(["Ruth", "2025550123", "perhaps"], "name", "phone", "textsAllowed")
+
+
+@pytest.mark.parametrize("nothing", ["-", "n/a", "None", "UNKNOWN", "—"])
+def test_a_word_for_nothing_is_no_wrong_address(nothing: str) -> None:
+    by_mail = person(["Ruth", nothing, "ruth@example.org"], "name", "phone", "email")
+    by_phone = person(["Ruth", "2025550123", nothing], "name", "phone", "email")
+
+    assert (by_mail.phone, by_mail.email) == (None, "ruth@example.org")
+    assert (by_phone.phone, by_phone.email) == ("+12025550123", None)
 
 
 @given(st.text(max_size=10).map(lambda text: text.replace("\0", "")) | st.from_regex(r"'*[=+\-@\t]x", fullmatch=True))
