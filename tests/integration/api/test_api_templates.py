@@ -220,7 +220,7 @@ def test_an_edit_takes_the_text_of_a_template(client: FlaskClient, church: Known
     template = create(client, church)
     for_mail = create(client, church, name="mail", channel="mail", content="Hi", subject="Hello")
     later = {"sendAt": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
-    body = later if path == SEND else {"recurrence": {"cron": "0 9 * * *"}}
+    body: dict[str, Any] = later if path == SEND else {"recurrence": {"cron": "0 9 * * *"}}
     kind = "messages" if path == SEND else "schedules"
     made = send(client, church, path, content="A text of its own", **body)
     shown = f"/api/{kind}/{made.get_json()['id']}"
