@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import logs
 from jobs.worker.runtime import Runtime, current_runtime
-from store import audit, contacts, daily_limits, import_rows, imports
+from store import audit, church_limits, contacts, import_rows, imports
 from store.audit import Actor
 from store.database import church_scope, system_scope
 from store.import_rows import PartRows
@@ -46,7 +46,7 @@ def _go_on(runtime: Runtime, claimed: ClaimedImport) -> bool:
     """Take or undo one part of the import. Returns whether more is left for this worker."""
     with church_scope(runtime.database, claimed.church_id) as connection:
         found = imports.get(connection, church_id=claimed.church_id, import_id=claimed.import_id)
-        regions = daily_limits.regions(
+        regions = church_limits.regions(
             connection, church_id=claimed.church_id, default_regions=runtime.settings.default_regions
         )
         part = found.next_part if found else 0

@@ -58,18 +58,6 @@ class Fits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChurchLimits:
-    """A church's limits (None: the default of the settings applies), and what is counted today so far."""
-
-    name: str
-    time_zone: str
-    daily_segment_limit: int | None
-    regions: list[str] | None
-    day: date
-    counted: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Reservation:
     """What a message has reserved of its day, and what is counted on that day: of all messages, this one included."""
 
@@ -363,27 +351,3 @@ def _correct_reservations(
 
 def _count(connection: Connection[Any], *, church_id: UUID, day: date, segments: int) -> None:
     connection.execute(_SQL["count_on_day"], {"church_id": church_id, "day": day, "segments": segments})
-
-
-def get(connection: Connection[Any], church_id: UUID) -> ChurchLimits | None:
-    with connection.cursor(row_factory=class_row(ChurchLimits)) as cursor:
-        return cursor.execute(_SQL["get_limits"], {"church_id": church_id}).fetchone()
-
-
-def set_daily_limit(connection: Connection[Any], *, church_id: UUID, daily_limit: int | None) -> None:
-    """Set the church's own limit; None: the default of the settings applies."""
-    connection.execute(_SQL["set_daily_limit"], {"church_id": church_id, "daily_limit": daily_limit})
-
-
-def set_regions(connection: Connection[Any], *, church_id: UUID, regions: Sequence[str] | None) -> None:
-    """Set the regions that the church may text, as ISO 3166 codes; None: the default of the settings applies."""
-    codes = None if regions is None else list(regions)
-    connection.execute(_SQL["set_regions"], {"church_id": church_id, "regions": codes})
-
-
-def regions(connection: Connection[Any], *, church_id: UUID, default_regions: Sequence[str]) -> frozenset[str]:
-    """Returns the regions whose numbers the church may text, as ISO 3166 codes."""
-    row = connection.execute(
-        _SQL["get_regions"], {"church_id": church_id, "default_regions": list(default_regions)}
-    ).fetchone()
-    return frozenset(row[0]) if row else frozenset()

@@ -15,7 +15,7 @@ from psycopg import Connection
 from messaging.addresses import locate_stored_phone
 from messaging.number_regions import NEVER_TEXTED
 from messaging.states import SuppressionReason
-from store import daily_limits, messages, paced_senders, sql
+from store import church_limits, daily_limits, messages, paced_senders, sql
 from store.audit import Actor
 from store.daily_limits import Need
 from store.messages import Message, NewMessage
@@ -130,7 +130,7 @@ def _suppression(
 ) -> SuppressionReason | None:
     if region == NEVER_TEXTED:
         return SuppressionReason.NEVER_TEXTED
-    allowed = daily_limits.regions(connection, church_id=new.church_id, default_regions=rules.default_regions)
+    allowed = church_limits.regions(connection, church_id=new.church_id, default_regions=rules.default_regions)
     return None if region in allowed else SuppressionReason.REGION_NOT_ALLOWED
 
 

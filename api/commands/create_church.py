@@ -27,7 +27,7 @@ from api.commands.support.transaction import transaction
 from api.services import services
 from messaging.addresses import locate_phone
 from messaging.quiet_hours import Window
-from store import api_keys, audit, churches, daily_limits, senders
+from store import api_keys, audit, church_limits, churches, senders
 
 
 @click.command("create-church")
@@ -78,7 +78,7 @@ def create_church(
         _record(connection, church_id, "church.created", str(church_id), timeZone=time_zone)
         own_regions = regions or _regions_of(sms_from)
         if own_regions:
-            daily_limits.set_regions(connection, church_id=church_id, regions=own_regions)
+            church_limits.set_regions(connection, church_id=church_id, regions=own_regions)
         for channel in ("sms", "mms") if has_sender else ():  # the same number sends both
             senders.save(
                 connection,

@@ -13,7 +13,7 @@ from api.commands.support.command_actor import command_actor
 from api.commands.support.option_types import RESTORE_DEFAULT, BadInput, ChurchId, DailySegments, Regions
 from api.commands.support.transaction import transaction
 from api.services import services
-from store import audit, daily_limits
+from store import audit, church_limits
 
 
 @click.command("set-limits")
@@ -31,14 +31,14 @@ def set_limits(church_id: UUID, daily_segments: int | None, regions: tuple[str, 
     if daily_segments is None and regions is None:
         raise BadInput("--daily-segments or --regions is missing. `flask show-limits` shows the current limits.")
     with transaction() as connection:
-        if daily_limits.get(connection, church_id) is None:
+        if church_limits.get(connection, church_id) is None:
             raise BadInput(f"There is no church {church_id}.")
         if daily_segments is not None:
             limit = None if daily_segments == RESTORE_DEFAULT else daily_segments
-            daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=limit)
+            church_limits.set_daily_limit(connection, church_id=church_id, daily_limit=limit)
         if regions is not None:
-            daily_limits.set_regions(connection, church_id=church_id, regions=regions or None)
-        limits = daily_limits.get(connection, church_id)
+            church_limits.set_regions(connection, church_id=church_id, regions=regions or None)
+        limits = church_limits.get(connection, church_id)
         assert limits is not None  # noqa: S101 - it was found above
         audit.record(
             connection,

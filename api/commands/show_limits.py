@@ -11,8 +11,8 @@ from api.commands.support.option_types import BadInput, ChurchId
 from api.commands.support.transaction import transaction
 from api.services import services
 from settings import Settings
-from store import daily_limits
-from store.daily_limits import ChurchLimits
+from store import church_limits
+from store.church_limits import ChurchLimits
 
 
 @click.command("show-limits")
@@ -24,7 +24,7 @@ def show_limits(church_id: UUID) -> None:
     Also shows how much of the limit is used today.
     """
     with transaction() as connection:
-        limits = daily_limits.get(connection, church_id)
+        limits = church_limits.get(connection, church_id)
     if limits is None:
         raise BadInput(f"There is no church {church_id}.")
     click.echo(describe(limits, services().settings))

@@ -18,7 +18,7 @@ from api.messages.merging import merge_field_errors
 from api.problems import FieldError, RequestRefused
 from api.services import services
 from channels.registry import CHANNELS
-from store import contacts, daily_limits, groups, messages, senders
+from store import church_limits, contacts, groups, messages, senders
 from store.messages import Message, NewMessage, NoSender
 
 Target = Mapping[str, Sequence[str]]
@@ -102,7 +102,7 @@ def _no_sender(draft: Draft) -> FieldError:
 
 def allowed_regions(connection: Connection[Any], church_id: UUID) -> frozenset[str]:
     """Return the regions whose numbers the church may text."""
-    return daily_limits.regions(connection, church_id=church_id, default_regions=services().settings.default_regions)
+    return church_limits.regions(connection, church_id=church_id, default_regions=services().settings.default_regions)
 
 
 def region_error(region: str, allowed: frozenset[str]) -> str | None:

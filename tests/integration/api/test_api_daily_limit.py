@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from messaging.addresses import AddressKind
 from messaging.states import Status
-from store import daily_limits, message_expansion, messages
+from store import church_limits, message_expansion, messages
 from store.database import Database, system_scope
 from store.deliveries import DeliveryUpdate
 from store.message_expansion import Expansion
@@ -45,7 +45,7 @@ def church(database: Database, church: KnownChurch) -> KnownChurch:
 
 def set_limit(database: Database, church: KnownChurch, limit: int | None) -> None:
     with system_scope(database) as connection:
-        daily_limits.set_daily_limit(connection, church_id=church.church_id, daily_limit=limit)
+        church_limits.set_daily_limit(connection, church_id=church.church_id, daily_limit=limit)
 
 
 def a_message(church: KnownChurch, count: int = 1, **changes: Any) -> dict[str, Any]:

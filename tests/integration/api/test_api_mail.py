@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.services import services
 from settings import Settings
-from store import daily_limits
+from store import church_limits
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch, add_contacts
 from tests.harness.mails import SECRET
@@ -135,7 +135,7 @@ def test_mail_does_not_count_against_the_daily_limit(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     with system_scope(database) as connection:
-        daily_limits.set_daily_limit(connection, church_id=church.church_id, daily_limit=0)
+        church_limits.set_daily_limit(connection, church_id=church.church_id, daily_limit=0)
 
     assert client.post(SEND, json=a_mail(church), headers=church.bearer).status_code == 202
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from store import daily_limits
+from store import church_limits
 from store.database import Database, system_scope
 from tests.harness.churches import KnownChurch
 
@@ -51,7 +51,7 @@ def test_an_operator_can_allow_regions_but_not_kinds_of_numbers(
     client: FlaskClient, church: KnownChurch, database: Database
 ) -> None:
     with system_scope(database) as connection:
-        daily_limits.set_regions(connection, church_id=church.church_id, regions=["US", "CA"])
+        church_limits.set_regions(connection, church_id=church.church_id, regions=["US", "CA"])
     body = {"churchId": str(church.church_id), "content": "Come", "targetType": "numbers"}
 
     answer = client.post(SEND, json=body | {"phoneNumbers": [US, CANADA]}, headers=church.bearer)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from messaging.submissions import Sender
-from store import daily_limits, opt_outs
+from store import church_limits, opt_outs
 from store.database import Database, system_scope
 from store.opt_outs import SenderRefusal
 from tests.harness.churches import KnownChurch, add_contacts, create_church
@@ -218,7 +218,7 @@ def test_a_reply_beyond_the_daily_limit_is_refused(
     client: FlaskClient, church: KnownChurch, ledger: Ledger, ann: UUID
 ) -> None:
     with system_scope(ledger.database) as connection:
-        daily_limits.set_daily_limit(connection, church_id=church.church_id, daily_limit=0)
+        church_limits.set_daily_limit(connection, church_id=church.church_id, daily_limit=0)
 
     answer = reply(client, church, ann)
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from store import daily_limits
-from store.daily_limits import ChurchLimits
+from store import church_limits
+from store.church_limits import ChurchLimits
 from store.database import Database, system_scope
 from tests.integration.commands.conftest import Run
 
@@ -21,7 +21,7 @@ def new_church(run: Run, *options: str) -> UUID:
 
 def limits(database: Database, church_id: UUID) -> ChurchLimits:
     with system_scope(database) as connection:
-        found = daily_limits.get(connection, church_id)
+        found = church_limits.get(connection, church_id)
     assert found is not None
     return found
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from messaging.states import Status, SuppressionReason
-from store import daily_limits, direct_texts, due_work, metric_readings, opt_outs
+from store import church_limits, direct_texts, due_work, metric_readings, opt_outs
 from store.daily_limits import DailyLimitReached
 from store.database import church_scope, system_scope
 from store.deliveries import DeliveryUpdate
@@ -61,7 +61,7 @@ def claimed(ledger: Ledger, church_id: UUID, *, limit: int = 1) -> list[str]:
 
 def limit(ledger: Ledger, church_id: UUID, segments: int) -> None:
     with system_scope(ledger.database) as connection:
-        daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=segments)
+        church_limits.set_daily_limit(connection, church_id=church_id, daily_limit=segments)
 
 
 def counted(ledger: Ledger, church_id: UUID) -> int:

@@ -11,7 +11,7 @@ import pytest
 from messaging.addresses import AddressKind
 from messaging.quiet_hours import Window
 from messaging.states import Status
-from store import contacts, daily_limits, message_expansion
+from store import church_limits, contacts, message_expansion
 from store.contacts import Person
 from store.database import system_scope
 from store.message_expansion import SMALL_SIZE, DueExpansion, Expansion
@@ -90,7 +90,7 @@ def test_each_message_keeps_the_rules_of_its_own_church(ledger: Ledger) -> None:
     strict, lax = ledger.church(window=CLOSED), ledger.church()
     ledger.opt_out(strict, ANN)
     with system_scope(ledger.database) as connection:
-        daily_limits.set_regions(connection, church_id=lax, regions=["US", "JM"])
+        church_limits.set_regions(connection, church_id=lax, regions=["US", "JM"])
     target = {"phoneNumbers": [ANN, BEN, JAMAICA]}
     messages = [ledger.compose(strict, target), ledger.compose(lax, target)]
     ledger.query("UPDATE messages SET paused_at = now() WHERE church_id = %(id)s", id=lax)

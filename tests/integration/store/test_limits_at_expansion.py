@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from messaging.addresses import AddressKind
-from store import contacts, daily_limits, message_expansion, messages
+from store import church_limits, contacts, daily_limits, message_expansion, messages
 from store.contacts import Person
 from store.daily_limits import Need
 from store.database import system_scope
@@ -151,7 +151,7 @@ def test_a_lowered_limit_applies_to_messages_that_are_not_expanded(ledger: Ledge
     add_contacts(ledger, church_id, numbers(3))
     message = accept(ledger, church_id)
     with system_scope(ledger.database) as connection:
-        daily_limits.set_daily_limit(connection, church_id=church_id, daily_limit=0)
+        church_limits.set_daily_limit(connection, church_id=church_id, daily_limit=0)
 
     assert expand(ledger, message).beyond_limit == 3
 
@@ -203,7 +203,7 @@ def test_the_churchs_regions_replace_the_default_regions(ledger: Ledger) -> None
     church_id = ledger.church()
     add_contacts(ledger, church_id, [US, JAMAICA])
     with system_scope(ledger.database) as connection:
-        daily_limits.set_regions(connection, church_id=church_id, regions=["JM"])
+        church_limits.set_regions(connection, church_id=church_id, regions=["JM"])
 
     expand(ledger, accept(ledger, church_id))
 
