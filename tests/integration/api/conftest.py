@@ -14,10 +14,13 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.services import services
+from jobs.job_queue.buffered_job_queue import BufferedJobQueue
 from jobs.job_queue.job_kinds import JobKind
+from jobs.worker.run_worker import run_worker
 from settings import Settings, load_settings
 from store.database import Database
 from tests.harness.churches import KnownChurch, create_church
+from tests.integration.api.importer import Importer
 
 TWILIO_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://texts.example.org"
@@ -89,3 +92,21 @@ def log_lines(app: Flask) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     assert before is not None
     yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
     handler.setStream(before)
+
+
+@pytest.fixture
+def work(app: Flask, settings: Settings) -> Callable[[], None]:
+    """Runs what is enqueued on the housekeeping queue."""
+
+    def run() -> None:
+        job_queue = services(app).job_queue
+        assert isinstance(job_queue, BufferedJobQueue)
+        job_queue.wait_until_idle()
+        run_worker(settings, "analytics", burst=True)
+
+    return run
+
+
+@pytest.fixture
+def importer(client: FlaskClient, database: Database, church: KnownChurch, work: Callable[[], None]) -> Importer:
+    return Importer(client, database, church, work)
