@@ -82,7 +82,7 @@ def names(connection: Connection[Any], *, church_id: UUID) -> list[str]:
 def lock(connection: Connection[Any], *, church_id: UUID, name: str) -> bool:
     """Lock a field after texts that are being accepted with it. Returns False if the church has no such field.
 
-    Call contacts.lock_church() afterwards: who accepts a text may lock the church after its fields.
+    Call contacts.lock_church() first: all transactions lock the church before its fields and groups.
     """
     names = {"church_id": church_id, "name": name}
     return connection.execute(_SQL["lock_field_name"], names).fetchone() is not None
@@ -91,7 +91,7 @@ def lock(connection: Connection[Any], *, church_id: UUID, name: str) -> bool:
 def delete(connection: Connection[Any], *, church_id: UUID, name: str) -> int:
     """Delete a field to which nothing refers, with its values, and return how many contacts had one.
 
-    Call lock() and contacts.lock_church() first.
+    Call contacts.lock_church() and lock() first.
     """
     parameters: dict[str, Any] = {"church_id": church_id, "name": name}
     connection.execute(_SQL["delete_field_name"], parameters)

@@ -40,7 +40,7 @@ def find_of_group(connection: Connection[Any], *, church_id: UUID, group_id: UUI
 def find_of_field(connection: Connection[Any], *, church_id: UUID, name: str) -> list[Reference]:
     """Returns what needs a field of the church: messages that are not expanded yet, schedules, smart groups, templates.
 
-    After contact_fields.lock() and contacts.lock_church(), nothing is added before the transaction ends.
+    After contacts.lock_church() and contact_fields.lock(), nothing is added before the transaction ends.
     """
     names = {"church_id": church_id, "name": name, "row_limit": MOST_OF_A_KIND}
     with connection.cursor(row_factory=class_row(Reference)) as cursor:

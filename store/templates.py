@@ -52,14 +52,18 @@ class TooManyTemplates(Exception):
     """The church has as many templates as it may have."""
 
 
+def lock_church(connection: Connection[Any], church_id: UUID) -> None:
+    """Keep other transactions from adding a template to the church until this one ends."""
+    connection.execute(_SQL["lock_church"], {"church_id": church_id})
+
+
 def create(
     connection: Connection[Any], definition: TemplateDefinition, *, church_id: UUID, limit: int
 ) -> tuple[Template, bool]:
     """Returns the template and whether it is new: False if the church has this template already.
 
-    Raises NameTaken if a different template has the name, and TooManyTemplates.
+    Call lock_church() first. Raises NameTaken if a different template has the name, and TooManyTemplates.
     """
-    connection.execute(_SQL["lock_church"], {"church_id": church_id})
     created = _one(connection, _SQL["insert_template"], _parameters(definition, church_id))
     if created is None:
         existing = _one(connection, _SQL["find_template_by_name"], {"church_id": church_id, "name": definition.name})

@@ -68,9 +68,9 @@ def delete_contact_field(*, caller: KeyHolder, name: str) -> ApiResponse:
     if not is_field_name(name):
         raise no_field
     with church_scope(services().database, caller.church_id) as connection:
+        contacts.lock_church(connection, caller.church_id)
         if not contact_fields.lock(connection, church_id=caller.church_id, name=name):
             raise no_field
-        contacts.lock_church(connection, caller.church_id)
         found = references.find_of_field(connection, church_id=caller.church_id, name=name)
         if needed_by := [each for each in found if each.kind == "group" or name not in BUILT_IN_FIELDS]:
             raise in_use("field", needed_by)

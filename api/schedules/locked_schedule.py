@@ -31,6 +31,8 @@ def locked_schedule(caller: KeyHolder, schedule_id: UUID) -> Generator[tuple[Con
     Runs that are already due are recorded first, as the unchanged schedule defines them.
     """
     with church_scope(services().database, caller.church_id) as connection:
+        # All transactions lock the church before its schedules, groups and fields.
+        schedules.lock_church(connection, caller.church_id)
         schedule = schedules.lock(connection, church_id=caller.church_id, schedule_id=schedule_id)
         if schedule is None:
             raise RequestRefused(problems.NOT_FOUND, "There is no such schedule.")

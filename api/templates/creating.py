@@ -36,6 +36,7 @@ def create_template(*, caller: KeyHolder, body: NewTemplate) -> ApiResponse:
     """Keeps a text, so that messages and schedules can be sent with its id as `templateId`. Repeating the request has
     no effect."""
     with church_scope(services().database, caller.church_id) as connection:
+        templates.lock_church(connection, caller.church_id)
         refuse_unknown_fields(connection, caller, body.definition)
         try:
             template, is_new = templates.create(
