@@ -137,7 +137,10 @@ def found_import(database: Database, church_id: UUID, import_id: UUID) -> Import
 
 def end_leases(database: Database) -> None:
     with system_scope(database) as connection:
-        connection.execute("UPDATE imports SET lease_until = now() WHERE lease_until IS NOT NULL")
+        connection.execute(
+            "UPDATE imports SET lease_until = now() WHERE import_id IN ("
+            "SELECT import_id FROM imports WHERE lease_until IS NOT NULL ORDER BY import_id FOR UPDATE)"
+        )
 
 
 def undo(database: Database, church_id: UUID, import_id: UUID) -> None:

@@ -137,6 +137,7 @@ def test_the_carriers_refusal_stops_later_texts_of_that_sender_and_start_lifts_i
     with system_scope(database) as connection:
         [found] = opt_outs.list_opt_outs(connection, church_id=church_id)
         connection.execute("UPDATE sender_opt_outs SET opted_out_at = now() - interval '1 minute'")
+        connection.execute("UPDATE inbound_messages SET inbound_message_id = uuidv7(interval '-1 minute')")
     assert (found.address, found.source, found.sender) == (EARLY, "carrier", SENDER)
 
     write(sandbox, "START", EARLY)

@@ -170,17 +170,19 @@ def _wrap_schedule_runs(failpoints: ArmedFailpoints) -> None:
     record, run_schedules = schedule_runs.record, enqueue_due.run_schedules
 
     @wraps(record)
-    def record_with_failpoints(connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule]) -> int:
+    def record_with_failpoints(
+        connection: Connection[Any], evaluated: Sequence[EvaluatedSchedule], **options: Any
+    ) -> int:
         if evaluated:
             failpoints.kill_here(Failpoint.RUN_DUE)
-        created = record(connection, evaluated)
+        created = record(connection, evaluated, **options)
         if evaluated:
             failpoints.kill_here(Failpoint.RUN_WRITTEN)
         return created
 
     @wraps(run_schedules)
-    def run_with_failpoint(database: Database) -> RunSchedulesResult:
-        result = run_schedules(database)
+    def run_with_failpoint(database: Database, **options: Any) -> RunSchedulesResult:
+        result = run_schedules(database, **options)
         if result.messages:
             failpoints.kill_here(Failpoint.RUN_COMMITTED)
         return result
