@@ -67,7 +67,7 @@ class OptOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConsentEvent:
-    """One entry of the history: who said or recorded what, when and how."""
+    """One entry of the history: who opted out or in, when and how, and who recorded it."""
 
     address: str
     event: str
@@ -78,7 +78,7 @@ class ConsentEvent:
     """The keyword that was written, what an operator noted, or the file and row of an import."""
     happened_at: datetime
     channel: str | None = None
-    """The channel on which it was said, if it was said on one."""
+    """The channel on which it was received, if any."""
     actor_kind: str | None = None
     """Who recorded it, as in store/audit.py. None: nobody but the person or the carrier."""
     actor: str | None = None

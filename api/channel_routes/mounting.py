@@ -139,7 +139,7 @@ def _endpoint(route: Route[Any]) -> Endpoint:
     """Return the route as an endpoint for /openapi.json. Its view is never called."""
 
     def view() -> ApiResponse:
-        raise NotImplementedError
+        raise NotImplementedError("the mounted route serves these requests; this only describes it")
 
     view.__name__ = route.name
     name, description = route.signature_header or ("", "")

@@ -24,7 +24,10 @@ _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]
 @click.option("--church", "church_id", type=ChurchId(), required=True, help="The church's id.")
 @click.option("--domain", help="Its short domain, such as grace.example, or `default` for that of the service.")
 @click.option(
-    "--shorten/--no-shorten", "shortens", default=None, help="Whether links are shortened when a request does not say."
+    "--shorten/--no-shorten",
+    "shortens",
+    default=None,
+    help="Whether links are shortened when a request does not set shortenLinks.",
 )
 @with_appcontext
 def set_link_domain(church_id: UUID, domain: str | None, shortens: bool | None) -> None:

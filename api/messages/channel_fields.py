@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ModelWrapValidatorHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api import unknown_fields
 from api.base_models import field_error
 from channels.registry import CHANNELS
 
+_Model = TypeVar("_Model", bound=BaseModel)
 _PARTS = re.compile(r"[^\[\]]+")
 
 
@@ -67,6 +68,30 @@ def unknown_field_errors(details: Mapping[str, Any]) -> Iterable[InitErrorDetail
     """Yield an error for each field that no channel has: the first hundred by name, then the number of others."""
     known = _known_names()
     yield from unknown_fields.unknown_field_errors([name for name in details if name not in known])
+
+
+def validate_with_details(
+    model: type[BaseModel],
+    data: Any,
+    validate: ModelWrapValidatorHandler[_Model],
+    detail_errors: Callable[[dict[str, Any], dict[str, Any]], Iterable[InitErrorDetails]],
+) -> _Model:
+    """Return the validated body. Raises ValidationError with the errors of the common and of the other fields together.
+
+    `detail_errors` gets the whole body, and those of its fields that are not the model's.
+    """
+    validated, errors = None, list[InitErrorDetails]()
+    try:
+        validated = validate(data)
+    except ValidationError as error:
+        errors += as_line_errors(error)
+    if isinstance(data, dict):
+        body = cast("dict[str, Any]", data)
+        common = {field.alias for field in model.model_fields.values()}
+        errors += detail_errors(body, {name: value for name, value in body.items() if name not in common})
+    if validated is None or errors:
+        raise ValidationError.from_exception_data(model.__name__, errors)
+    return validated
 
 
 def as_line_errors(error: ValidationError) -> Iterable[InitErrorDetails]:

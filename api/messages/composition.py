@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -166,23 +165,14 @@ class Draft(RequestModel):
     @classmethod
     def _check_details(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         """Report the errors of the common fields and of the channel's own fields together."""
-        draft, errors = None, list[Any]()
-        try:
-            draft = validate(data)
-        except ValidationError as error:
-            errors += channel_fields.as_line_errors(error)
-        if isinstance(data, dict):
-            body = cast("dict[str, Any]", data)
-            common = {field.alias for field in cls.model_fields.values()}
-            details = {name: value for name, value in body.items() if name not in common}
+
+        def detail_errors(body: dict[str, Any], details: dict[str, Any]) -> list[Any]:
             channel_name = body.get("channel", cls.model_fields["channel"].default)
             has_template = body.get("templateId") is not None  # which may have the fields that are missing
             check = channel_fields.errors_in_present_fields if has_template else channel_fields.channel_field_errors
-            errors += check(channel_name, details)
-            errors += brace_errors(channel_name, details)
-        if draft is None or errors:
-            raise ValidationError.from_exception_data(cls.__name__, errors)
-        return draft
+            return [*check(channel_name, details), *brace_errors(channel_name, details)]
+
+        return channel_fields.validate_with_details(cls, data, validate, detail_errors)
 
     @field_validator("shorten_links")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from psycopg import Connection
@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -64,20 +63,15 @@ class NewTemplate(RequestModel):
     @classmethod
     def _check_details(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         """Report the errors of the common fields and of the channel's own fields together."""
-        template, errors = None, list[Any]()
-        try:
-            template = validate(data)
-        except ValidationError as error:
-            errors += channel_fields.as_line_errors(error)
-        if isinstance(data, dict):
-            body = cast("dict[str, Any]", data)
-            common = {field.alias for field in cls.model_fields.values()}
-            details = {name: value for name, value in body.items() if name not in common}
-            errors += channel_fields.errors_in_present_fields(body.get("channel"), details)
-            errors += brace_errors(body.get("channel"), details)
-        if template is None or errors:
-            raise ValidationError.from_exception_data(cls.__name__, errors)
-        return template
+
+        def detail_errors(body: dict[str, Any], details: dict[str, Any]) -> list[Any]:
+            channel_name = body.get("channel")
+            return [
+                *channel_fields.errors_in_present_fields(channel_name, details),
+                *brace_errors(channel_name, details),
+            ]
+
+        return channel_fields.validate_with_details(cls, data, validate, detail_errors)
 
     @property
     def definition(self) -> TemplateDefinition:
